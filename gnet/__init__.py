@@ -1,0 +1,77 @@
+"""Node's ``net`` module for Python, on gevent: event-driven and blocking, on the same objects.
+
+::
+
+    import gnet
+
+    def handler(sock):
+        for chunk in sock:
+            sock.sendall(chunk)
+
+    gnet.create_server(handler).listen(7000)
+    gnet.run()
+
+Each file of the package holds one idea, and imports only from those below it:
+
+- ``cli``: running scripts;
+- ``server``: `Server`; on ``acceptor`` (gevent's StreamServer) and ``binding`` (listening sockets);
+- ``socket``: `Socket`; on ``blocking``, ``transport``, ``writable``, ``readable``, ``pipes``;
+- ``lifetime``, ``idle``, ``loop``: how long a program lives, timers, and the hub;
+- ``lifecycle``: what is published through zope.event;
+- ``options``, ``validators``, ``blocklist``, ``addresses``, ``endpoint``, ``encodings``: values;
+- ``events``: `EventEmitter`; ``errors``, ``inspection``, ``names``: texts and spellings.
+
+Every name is also found under Node's spelling (``gnet.createServer``, ``sock.setTimeout``).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import errors, events, lifecycle
+from ._version import __version__
+from .addresses import SocketAddress, is_ip, is_ipv4, is_ipv6
+from .blocklist import BlockList
+from .endpoint import Address
+from .errors import AbortError, CodedError, CodedRuntimeError, CodedTypeError, CodedValueError
+from .events import EventEmitter, MaxListenersExceededWarning, error_monitor, on, once
+from .lifetime import run, set_stay_alive
+from .names import module_attribute
+from .server import Server, create_server
+from .socket import Socket
+
+#: Node has two names for the class.
+Stream = Socket
+
+__all__ = [
+    'AbortError',
+    'Address',
+    'BlockList',
+    'CodedError',
+    'CodedRuntimeError',
+    'CodedTypeError',
+    'CodedValueError',
+    'EventEmitter',
+    'MaxListenersExceededWarning',
+    'Server',
+    'Socket',
+    'SocketAddress',
+    'Stream',
+    '__version__',
+    'create_server',
+    'error_monitor',
+    'errors',
+    'events',
+    'is_ip',
+    'is_ipv4',
+    'is_ipv6',
+    'lifecycle',
+    'on',
+    'once',
+    'run',
+    'set_stay_alive',
+]
+
+
+def __getattr__(name: str) -> Any:
+    return module_attribute(__name__, globals(), name)

@@ -1,0 +1,220 @@
+"""``python -m gnet [--patch] script.py [arguments]``, also installed as the command ``gnet``.
+
+Runs a script, or with ``-m`` a module, as Python itself would: as ``__main__``, with its own
+``sys.argv`` and ``sys.path[0]``, and with tracebacks that start in it. Then it serves on until
+nothing is left that keeps the program alive, as ``gnet.run()`` at the end of the script would do.
+How it ends is how Node ends:
+
+====================================  ============================================================
+The script reaches its last line      serve on; status 0 when nothing is left. It does not serve on
+                                      where the exit hook would not (see :mod:`gnet.lifetime`)
+``sys.exit(n)`` in the script, or in  end at once with that status, whatever is still open: Node's
+a listener                            ``process.exit``. (Without this command only a listener's can
+                                      be seen; the exit hook serves on after the script's.)
+An uncaught exception in the script   its traceback, status 1, no serving on
+A failure of what the program itself  the same, whenever it happens
+started (an ``'error'`` of a server
+that nobody listens to)
+Ctrl-C                                ``finally`` blocks and exit functions are run, nothing is
+                                      printed, and the process dies by SIGINT as a shell expects
+No such script                        a message, status 2
+No such module                        a message, status 1
+====================================  ============================================================
+
+``--patch`` calls ``gevent.monkey.patch_all()`` before the script or anything it imports is loaded.
+gnet itself is loaded by then and works either way; it has not loaded ``ssl``, which cannot be
+patched later.
+"""
+
+from __future__ import annotations
+
+import argparse
+import builtins
+import importlib.util
+import io
+import os
+import sys
+from collections.abc import Sequence
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from types import CodeType, ModuleType, TracebackType
+from typing import Any, NamedTuple, NoReturn
+
+from . import lifetime
+from ._version import __version__
+
+__all__ = ['main']
+
+#: Packages between a caught exception and the code that raised it: what loads and what waits.
+_MACHINERY = frozenset({'_frozen_importlib', '_frozen_importlib_external', 'gevent', 'importlib'})
+_OWN_MACHINERY = frozenset({__name__, lifetime.__name__})
+
+
+class _Program(NamedTuple):
+    """A script or module that was found and compiled."""
+
+    code: CodeType
+    path: str
+    loader: Any
+    spec: ModuleSpec | None
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command. It returns when the program has ended well, else it raises.
+
+    Args:
+        argv: the arguments without the command's own name; None (the default) for those of the
+            process.
+
+    Raises:
+        SystemExit: a wrong usage, a script that was not found, or ``sys.exit`` in the program.
+        BaseException: what the program did not catch. Left alone, Python prints it (a Ctrl-C not)
+            and ends with the right status.
+    """
+    options, arguments = _parse(sys.argv[1:] if argv is None else argv)
+    if options.patch:
+        from gevent import monkey
+
+        monkey.patch_all()
+    lifetime.expect_interrupts()
+    process = os.getpid()
+    try:
+        program = (
+            _find_script(options.script) if options.module is None
+            else _find_module(options.module)
+        )
+        sys.argv[:] = [options.script or program.path, *arguments]
+        _execute(program)
+        # A child that the script forked has inherited what is open, but not the duty to serve it.
+        if lifetime.stays_alive() and not sys.flags.interactive and os.getpid() == process:
+            lifetime.run()
+    except SystemExit:
+        raise
+    except KeyboardInterrupt as interrupt:
+        lifetime.print_nothing_for(interrupt)
+        raise
+    except BaseException as error:
+        _start_traceback_in_program(error)
+        raise
+    finally:
+        # All is decided: the exit hook must not serve on after a failure or sys.exit.
+        lifetime.set_stay_alive(False)
+
+
+def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(
+        prog='gnet',
+        usage='%(prog)s [-h] [--version] [--patch] (script.py | -m module) [arguments ...]',
+        description='Run a script, then serve until nothing is left that keeps it alive.',
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        '--version', action='version', version=f'%(prog)s {__version__}',
+    )
+    parser.add_argument(
+        '--patch', action='store_true',
+        help='first make the standard library cooperative: gevent.monkey.patch_all()',
+    )
+    parser.add_argument('-m', dest='module', metavar='module', help='run a module as a script')
+    parser.add_argument('script', nargs='?', metavar='script.py', help='the script to run')
+    own, arguments = _split(list(words))
+    options = parser.parse_args(own)
+    if options.script is None and options.module is None:
+        parser.error('a script or -m and a module are required')
+    return options, arguments
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Return the words that are for this command, and those that are for the program."""
+    for index, word in enumerate(words):
+        if word in ('-m', '--'):
+            return words[:index + 2], words[index + 2:]
+        if not word.startswith('-') or word.startswith('-m'):
+            return words[:index + 1], words[index + 1:]
+    return words, []
+
+
+def _find_script(script: str) -> _Program:
+    path = os.path.abspath(script)
+    try:
+        with io.open_code(path) as file:
+            source = file.read()
+    except OSError as error:
+        reason = f'[Errno {error.errno}] {error.strerror}'
+        _refuse(f"can't open file '{path}': {reason}", status=2)
+    _set_first_directory(os.path.dirname(os.path.realpath(path)))
+    loader = SourceFileLoader('__main__', path)
+    return _Program(loader.source_to_code(source, path), path, loader, None)
+
+
+def _find_module(name: str) -> _Program:
+    _set_first_directory(os.getcwd())
+    try:
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.submodule_search_locations is not None:
+            name += '.__main__'
+            spec = importlib.util.find_spec(name)
+    except (AttributeError, ImportError, TypeError, ValueError) as error:
+        _refuse(f'cannot find the module {name!r} ({type(error).__name__}: {error})', status=1)
+    if spec is None:
+        _refuse(f'No module named {name}', status=1)
+    loader: Any = spec.loader
+    code = loader.get_code(name) if hasattr(loader, 'get_code') else None
+    if code is None or spec.origin is None:
+        _refuse(f'No code object available for {name}', status=1)
+    return _Program(code, spec.origin, loader, spec)
+
+
+def _refuse(message: str, status: int) -> NoReturn:
+    print(f'gnet: {message}', file=sys.stderr)
+    raise SystemExit(status)
+
+
+def _set_first_directory(directory: str) -> None:
+    """Replace what Python put in front of ``sys.path`` for this command, if it did (see -P)."""
+    if not getattr(sys.flags, 'safe_path', sys.flags.isolated):
+        sys.path[0] = directory
+
+
+def _execute(program: _Program) -> None:
+    """Execute the program as ``__main__``: pickle and multiprocessing look for it there."""
+    module = ModuleType('__main__')
+    module.__dict__.update(
+        __builtins__=builtins,
+        __cached__=program.spec and program.spec.cached,
+        __file__=program.path,
+        __loader__=program.loader,
+        __package__=program.spec and program.spec.parent,
+        __spec__=program.spec,
+    )
+    sys.modules['__main__'] = module
+    exec(program.code, module.__dict__)
+
+
+def _start_traceback_in_program(error: BaseException) -> None:
+    """Leave the frames of this command out when Python prints *error*, which is being raised.
+
+    They are put in front of the traceback while it goes up, so the moment to cut them off is when
+    it is printed.
+    """
+    previous = sys.excepthook
+    first = error.__traceback__
+    while first is not None and _is_machinery(first):
+        first = first.tb_next
+    if first is None and not isinstance(error, SyntaxError):
+        first = error.__traceback__  # nothing but machinery: better than no traceback
+
+    def report(
+        kind: type[BaseException], raised: BaseException, traceback: TracebackType | None,
+    ) -> None:
+        sys.excepthook = previous
+        if raised is error:
+            previous(kind, raised.with_traceback(first), first)
+        else:
+            previous(kind, raised, traceback)
+
+    sys.excepthook = report
+
+
+def _is_machinery(entry: TracebackType) -> bool:
+    name = entry.tb_frame.f_globals.get('__name__') or ''
+    return name in _OWN_MACHINERY or name.partition('.')[0] in _MACHINERY

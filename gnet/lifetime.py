@@ -1,0 +1,208 @@
+"""How long a program lives: ``gnet.run()``, and staying alive after the script's last line.
+
+As in Node, a ref'ed listening server or open socket keeps the program alive when its script has
+ended (Python's own rule for non-daemon threads). ``gnet.run()`` says so explicitly and is what a
+script should use; a hook at the interpreter's exit covers scripts that do not. The hook is armed by
+the first ``listen`` or ``connect``, never by importing gnet, and it steps aside
+
+- after an uncaught exception, so that a failed script fails;
+- in a forked child, which inherited the parent's watchers but not its duties;
+- in an interactive session;
+- when switched off: ``gnet.set_stay_alive(False)``, or ``GNET_STAY_ALIVE=0`` in the environment.
+
+``sys.exit(n)`` cannot be told from the end of the script by a hook: the program serves on until
+nothing is left, and then exits with *n*. ``python -m gnet script.py`` can tell, and ends at once.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from types import TracebackType
+from typing import NoReturn
+
+import gevent
+from gevent.hub import Hub
+
+from .loop import Loop, get_loop
+
+__all__ = [
+    'arm',
+    'die_of_interrupt',
+    'expect_interrupts',
+    'print_nothing_for',
+    'run',
+    'set_stay_alive',
+    'stays_alive',
+]
+
+
+class Hook(Enum):
+    """The state of the exit hook of this process."""
+
+    IDLE = 'nothing listened or connected yet'
+    ARMED = 'registered with the interpreter'
+    OFF = 'switched off'
+
+
+_hook = Hook.OFF if os.environ.get('GNET_STAY_ALIVE') == '0' else Hook.IDLE
+_registered_in: int | None = None
+
+
+def run(timeout: float | None = None) -> bool:
+    """Serve until nothing is left that keeps the program alive.
+
+    That is: until every ref'ed server is closed, every ref'ed socket is destroyed, and no other
+    ref'ed gevent watcher, timer or thread-pool task is pending. Call it last, from the main
+    greenlet of its thread.
+
+    Args:
+        timeout: seconds to serve at most; None (the default) for no limit.
+
+    Returns:
+        True when nothing was left, False when the time was over.
+
+    Raises:
+        KeyboardInterrupt: on Ctrl-C. When nobody catches it, Python ends with the status of SIGINT;
+            no traceback is printed for it.
+        RuntimeError: when called from another greenlet than the main one of the thread, or from
+            within itself.
+        Exception: the failure of something the program itself started (DESIGN §6), such as the
+            ``'error'`` of a server that nobody listens to. It was raised where its traceback says.
+    """
+    loop = get_loop()
+    hub = loop.hub
+    if gevent.getcurrent() is not hub.parent:
+        raise RuntimeError('gnet.run() must be called from the main greenlet of its thread')
+    if timeout is not None:
+        # hub.join counts from the loop's cached time, which a blocking call leaves behind.
+        loop.update_now()
+    with serving(loop):
+        return bool(hub.join(timeout))
+
+
+@contextmanager
+def serving(loop: Loop) -> Iterator[None]:
+    """While the main greenlet waits in here, failures of the program and Ctrl-C end the wait."""
+    hub = loop.hub
+    if gevent.getcurrent() is not hub.parent:
+        yield
+        return
+    not_errors = hub.NOT_ERROR
+    hub.NOT_ERROR = (*not_errors, KeyboardInterrupt)  # the hub would print a traceback of its own
+    loop.running = True
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        print_nothing_for(interrupt)
+        raise
+    finally:
+        loop.running = False
+        hub.NOT_ERROR = not_errors
+
+
+def set_stay_alive(enabled: bool) -> None:
+    """Switch the exit hook of this process on (the default) or off.
+
+    Off, a script whose last line is reached ends even though it still has open servers.
+    """
+    global _hook
+    _hook = Hook.IDLE if enabled else Hook.OFF
+
+
+def stays_alive() -> bool:
+    """Return whether a program with open servers serves on after its last line."""
+    return _hook is not Hook.OFF
+
+
+def arm() -> None:
+    """Arm the exit hook: something was started that may keep the program alive."""
+    global _hook, _registered_in
+    if _hook is not Hook.IDLE or not get_loop().is_main:
+        return
+    _hook = Hook.ARMED
+    if _registered_in == os.getpid():
+        return
+    _registered_in = os.getpid()
+    # The hook of threading runs earlier than atexit's: threads, executors and name look-ups still
+    # work in it. Importing concurrent.futures first makes its own hook run after ours (LIFO).
+    import concurrent.futures.thread  # noqa: F401
+
+    register: Callable[[Callable[[], None]], object]
+    register = getattr(threading, '_register_atexit', atexit.register)
+    register(_serve_on)
+
+
+def expect_interrupts() -> None:
+    """Let Ctrl-C be no error that a hub prints, in the whole process, before a hub is made.
+
+    It reaches the main greenlet all the same. :func:`run` does this for the time it takes.
+    """
+    Hub.NOT_ERROR = (*Hub.NOT_ERROR, KeyboardInterrupt)
+
+
+def die_of_interrupt() -> NoReturn:
+    """End this process at once by SIGINT, as an uncaught Ctrl-C ends a Python program."""
+    _exit_functions()
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGINT)
+    os._exit(128 + signal.SIGINT)  # only where SIGINT is blocked
+
+
+def _serve_on() -> None:
+    """The exit hook."""
+    failed = getattr(sys, 'last_exc', None) or getattr(sys, 'last_type', None)
+    interactive = hasattr(sys, 'ps1') or sys.flags.interactive
+    if _hook is not Hook.ARMED or failed or interactive or _registered_in != os.getpid():
+        return
+    try:
+        run()
+    except KeyboardInterrupt:
+        die_of_interrupt()
+    except SystemExit as request:
+        _exit_now(_status_of(request))
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+        _exit_now(1)
+
+
+def _status_of(request: SystemExit) -> int:
+    if request.code is None:
+        return 0
+    if isinstance(request.code, int):
+        return request.code
+    print(request.code, file=sys.stderr)
+    return 1
+
+
+def _exit_now(status: int) -> NoReturn:
+    """Exit with *status*: an exception raised in an exit hook would be printed and ignored."""
+    _exit_functions()
+    os._exit(status)
+
+
+def _exit_functions() -> None:
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.flush()
+
+
+def print_nothing_for(interrupt: KeyboardInterrupt) -> None:
+    """Keep Python from printing a traceback if *interrupt* turns out to be uncaught."""
+    previous = sys.excepthook
+
+    def quiet(
+        kind: type[BaseException], error: BaseException, traceback: TracebackType | None,
+    ) -> None:
+        sys.excepthook = previous
+        if error is not interrupt:
+            previous(kind, error, traceback)
+
+    sys.excepthook = quiet

@@ -1,0 +1,309 @@
+"""The loop room: the one file that touches gevent's hub.
+
+One :class:`Loop` belongs to each hub (so to each thread that uses gnet) and gives the rest of gnet
+what Node's event loop gives to ``net``:
+
+- **ticks**, Node's ``process.nextTick``: a FIFO that is drained when the running piece of work ends,
+  before any newly ready socket is served;
+- **work**: sockets with something to deliver, served in turn;
+- **runners**, the greenlets that do both. The hub wakes one once per loop turn. When a listener
+  blocks, its runner is *captured*: the hub goes on with another one, and the captured runner
+  retires as soon as that listener has returned. So no listener runs in the hub, none delays
+  another's socket, and no greenlet is spawned per event (10-17 us each on CPython 3.11+);
+- **later**: what must come at least one poll of the descriptors after now (Node's closing phase);
+- **watchers and timers** that never keep the program alive by themselves, and :meth:`Loop.hold`,
+  the one count of what does.
+
+Everything that runs in the hub itself must not block and must not raise: an exception that escapes
+an io callback stops that watcher for good.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
+from enum import Enum
+from time import perf_counter
+from typing import Any, Protocol
+
+import gevent
+from gevent import Greenlet, GreenletExit
+
+__all__ = ['Deliverable', 'Loop', 'Runner', 'get_loop']
+
+#: Idle runners kept for the next turn. One is in use at a time unless listeners block; what more is
+#: made during a burst of blocking listeners retires by itself.
+MAX_IDLE_RUNNERS = 8
+
+#: Seconds of listeners' work after which timers and descriptors get their turn. The value is that
+#: of ``sys.getswitchinterval()``, by which gevent bounds its own callbacks.
+WORK_BUDGET = 0.005
+
+#: gevent's event masks for io watchers (the same in libev and libuv).
+READ = 1
+WRITE = 2
+
+#: What ends a program or a greenlet, rather than being the failure of a listener.
+EXITS = (GreenletExit, KeyboardInterrupt, SystemExit)
+
+
+class Deliverable(Protocol):
+    """A piece of work for a runner: something with events to deliver."""
+
+    _context: Context | None
+
+    def _deliver(self) -> None:
+        """Emit what is waiting. Called in a runner; may block."""
+
+
+class RunnerState(Enum):
+    """What a runner is doing."""
+
+    PARKED = 'waits in the pool for the hub to wake it'
+    RUNNING = 'was woken by the hub in this turn'
+    CAPTURED = 'a listener blocked: the hub went on without it'
+
+
+class Runner(Greenlet):
+    """A greenlet that takes ticks and work until there is none, then parks."""
+
+    def __init__(self, loop: Loop) -> None:
+        super().__init__()
+        self.name = 'gnet runner'
+        self.gnet_loop = loop
+        self.state = RunnerState.PARKED
+
+    def _run(self) -> None:
+        loop = self.gnet_loop
+        ticks, work, hub = loop._ticks, loop._work, loop.hub
+        last_context: Context | None = None
+        while True:
+            while True:
+                if ticks:
+                    callback, arguments, context = ticks.popleft()
+                elif work and perf_counter() < loop._deadline:
+                    item = work.popleft()
+                    callback, arguments, context = item._deliver, (), item._context
+                else:
+                    break
+                if context is not last_context:
+                    # Variables that a socket's listeners set are seen by that socket's alone.
+                    # Unlike Context.run, this may overlap with a listener that is still blocked.
+                    self.gr_context = last_context = context
+                try:
+                    callback(*arguments)
+                except GreenletExit:
+                    return
+                except BaseException:
+                    hub.handle_error(self, *sys.exc_info())  # type: ignore[arg-type]
+                if self.state is RunnerState.CAPTURED:
+                    return
+            if len(loop._idle) >= MAX_IDLE_RUNNERS:
+                return
+            self.state = RunnerState.PARKED
+            loop._idle.append(self)
+            hub.switch()
+
+
+class Loop:
+    """Ticks, work, watchers and life-time of one hub. Get it with :func:`get_loop`."""
+
+    def __init__(self, hub: Any) -> None:
+        self.hub = hub
+        self._loop = hub.loop
+        self._ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = deque()
+        self._work: deque[Deliverable] = deque()
+        self._starts: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._later: list[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = []
+        self._idle: list[Runner] = []
+        self._deadline = 0.0
+        self._wake_scheduled = False
+        self._turn_scheduled = False
+        # With a delay of zero this fires after the next poll, on libev and on libuv.
+        self._next_turn = self._loop.timer(0)
+        self._held = 0
+        # A started async watcher that is never sent holds the loop; its ref is right on all loops.
+        self._anchor = self._loop.async_()
+        #: Kept for :mod:`gnet.idle`, which has one set of timers for each loop.
+        self.idle_timers: Any = None
+        #: True while the main greenlet waits in ``gnet.run()``: failures end that call.
+        self.running = False
+
+    # --- ticks, work, greenlets ------------------------------------------------------------------
+
+    def tick(
+        self, callback: Callable[..., object], *arguments: Any, context: Context | None = None,
+    ) -> None:
+        """Run ``callback(*arguments)`` in a runner when the running piece of work ends, in order."""
+        self._ticks.append((callback, arguments, context))
+        if not self._wake_scheduled:
+            self._wake_scheduled = True
+            self._loop.run_callback(self._wake)
+
+    def enqueue(self, item: Deliverable) -> None:
+        """Let a runner call ``item._deliver()``. The caller sees to it that *item* waits only once."""
+        self._work.append(item)
+        if not self._wake_scheduled:
+            self._wake_scheduled = True
+            self._loop.run_callback(self._wake)
+
+    def start(self, spawn: Callable[..., object], *arguments: Any) -> None:
+        """Call ``spawn(*arguments)`` from the hub, after the ticks of what was started before."""
+        self._starts.append((spawn, arguments))
+        self._schedule_wake()
+
+    def later(
+        self, callback: Callable[..., object], *arguments: Any, context: Context | None = None,
+    ) -> None:
+        """Like :meth:`tick`, but at least one poll of all descriptors from now."""
+        self._later.append((callback, arguments, context))
+        self._schedule_turn()
+
+    def _schedule_wake(self) -> None:
+        if not self._wake_scheduled:
+            self._wake_scheduled = True
+            self._loop.run_callback(self._wake)
+
+    def _schedule_turn(self) -> None:
+        if not self._turn_scheduled:
+            self._turn_scheduled = True
+            self._next_turn.start(self._turn)
+
+    def _turn(self) -> None:
+        """Start a loop turn: runs in the hub, after a poll."""
+        self._next_turn.stop()
+        self._turn_scheduled = False
+        self._ticks.extend(self._later)
+        self._later.clear()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Let runners do what is waiting: runs in the hub."""
+        # While this is set no second wake is scheduled: this one sees all that is added meanwhile.
+        self._wake_scheduled = True
+        idle = self._idle
+        self._deadline = perf_counter() + WORK_BUDGET
+        while self._ticks or self._work:
+            if not self._ticks and perf_counter() >= self._deadline:
+                self._schedule_turn()
+                break
+            runner = idle.pop() if idle else Runner(self)
+            if runner.dead:
+                continue
+            runner.state = RunnerState.RUNNING
+            runner.switch()
+            if runner.state is RunnerState.RUNNING:
+                # It came back without parking: a listener blocked, or the runner ended.
+                runner.state = RunnerState.CAPTURED
+        if self._starts:
+            spawn, arguments = self._starts.popleft()
+            try:
+                spawn(*arguments)
+            except BaseException:
+                self.hub.handle_error(spawn, *sys.exc_info())
+            # Behind the new greenlet in gevent's queue: its ticks come before the next start.
+            self._loop.run_callback(self._wake)
+            return
+        self._wake_scheduled = False
+
+    # --- the hub ----------------------------------------------------------------------------------
+
+    def from_hub(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """Call back in the hub, soon. *callback* must not block or raise."""
+        self._loop.run_callback(callback, *arguments)
+
+    # --- watchers and timers ----------------------------------------------------------------------
+
+    def io(self, fd: int, events: int) -> Any:
+        """Return a watcher of *fd* that does not keep the program alive.
+
+        Close it with :func:`close_watcher` before the descriptor is closed: a descriptor that goes
+        away under a started watcher aborts the process (libev's and libuv's assertions).
+        """
+        watcher = self._loop.io(fd, events, ref=False)
+        # gevent's libuv watchers are proxies whose own ``ref`` has no effect; the handle behind
+        # them, one per descriptor, has the real one.
+        native = getattr(watcher, '_watcher_ref', None)
+        if native is not None:
+            native.ref = False
+        return watcher
+
+    def call_after(self, seconds: float, callback: Callable[..., object], *arguments: Any) -> Any:
+        """Call back in the hub after *seconds*; the returned timer does not keep the program alive.
+
+        Cancel it with :func:`close_watcher`, which must also be called after it fired.
+        """
+        timer = self._loop.timer(max(seconds, 0.0), ref=False)
+        # Counted from the real time: the loop's own is stale after a blocking call.
+        timer.start(callback, *arguments, update=True)
+        return timer
+
+    def now(self) -> float:
+        """Return the loop's cached time in seconds: cheap, exact to one loop turn."""
+        now: float = self._loop.now()
+        return now
+
+    def update_now(self) -> None:
+        """Make :meth:`now` exact: needed before a delay is counted after a blocking call."""
+        self._loop.update_now()
+
+    # --- life-time --------------------------------------------------------------------------------
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the loop of the main thread."""
+        return bool(self._loop.default)
+
+    def hold(self) -> None:
+        """Keep the program alive until :meth:`release`: one more open, ref'ed thing."""
+        self._held += 1
+        if self._held == 1:
+            self._anchor.start(_nothing)
+
+    def release(self) -> None:
+        """Undo one :meth:`hold`."""
+        self._held -= 1
+        if self._held == 0:
+            self._anchor.stop()
+
+    # --- failures ---------------------------------------------------------------------------------
+
+    def report(self, context: object, error: BaseException) -> None:
+        """Report a failure that nobody listens to, once, through the hub's error handler.
+
+        ``SystemExit`` and ``KeyboardInterrupt`` go on to the main greenlet and end the program.
+        """
+        self.hub.handle_error(context, type(error), error, error.__traceback__)
+
+    def fail(self, context: object, error: BaseException) -> None:
+        """End ``gnet.run()`` with *error*: a failure of what the program itself started.
+
+        Where the main greenlet is not in ``run()``, the failure is reported instead.
+        """
+        if self.running:
+            self.running = False
+            self.hub.handle_system_error(type(error), error, error.__traceback__)
+        else:
+            self.report(context, error)
+
+
+def _nothing() -> None:
+    """The callback of the anchor, which is never sent."""
+
+
+def close_watcher(watcher: Any) -> None:
+    """Stop and close a watcher or timer for good; None is allowed."""
+    if watcher is not None:
+        watcher.stop()
+        watcher.close()
+
+
+def get_loop() -> Loop:
+    """Return the loop of the current thread's hub, making it on first use."""
+    hub = gevent.get_hub()
+    loop: Loop | None = hub.__dict__.get('_gnet_loop')
+    if loop is None or loop._loop is not hub.loop:
+        loop = hub.__dict__['_gnet_loop'] = Loop(hub)
+    return loop
