@@ -269,7 +269,7 @@ def invalid_arg_value(name: str, actual: object, reason: str = 'is invalid') -> 
 
 
 def out_of_range(name: str, requirement: str, actual: object) -> CodedValueError:
-    """Build ``ERR_OUT_OF_RANGE``; *requirement* is such as ``'>= 0 && <= 255'``, ``'an integer'``."""
+    """Build ``ERR_OUT_OF_RANGE``; *requirement* such as ``'>= 0 && <= 255'``."""
     words = f'It must be {requirement}.'
     shown = inspect(actual)
     # Node groups the digits of a whole number that needs more than 32 bits.
@@ -340,7 +340,7 @@ def stream_destroyed(method: str) -> CodedRuntimeError:
 
 
 def unhandled_error(value: object) -> CodedRuntimeError:
-    """Build ``ERR_UNHANDLED_ERROR``: ``'error'`` was emitted with something that is no exception."""
+    """Build ``ERR_UNHANDLED_ERROR``: ``'error'`` with something that is no exception."""
     error = CodedRuntimeError('ERR_UNHANDLED_ERROR', f'Unhandled error. ({inspect(value)})')
     error.context = value  # type: ignore[attr-defined]  # Node's field of this one error
     return error

@@ -1,0 +1,66 @@
+"""Metadata of the ``gevent-net`` distribution, whose import name is ``gnet``."""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).resolve().parent
+
+
+def version():
+    """Return the version without importing gnet, whose requirements may not be there yet."""
+    text = (HERE / 'gnet' / '_version.py').read_text(encoding='utf-8')
+    return re.search(r"^__version__ = '([^']+)'$", text, re.MULTILINE).group(1)
+
+
+# The suite runs on all three event loops of gevent: two of them need cffi, which is what
+# gevent[recommended] brings. setuptools builds the wheel that the suite looks into.
+TEST = ['gevent[recommended]', 'pytest >= 8.0', 'pytest-timeout >= 2.3', 'setuptools >= 70.1']
+
+# Linters and type checkers learn new complaints with each minor version, so that is pinned: a clone
+# of today must still pass tomorrow. Python 3.9 has no such mypy; its types are checked elsewhere.
+LINT = ['ruff == 0.17.*']
+TYPES = [
+    'mypy == 2.4.*; python_version >= "3.10"',
+    'types-gevent == 26.9.*; python_version >= "3.10"',
+]
+
+setup(
+    name='gevent-net',
+    version=version(),
+    description="Node's net module for Python, on gevent: event style and blocking style",
+    long_description=(HERE / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    author='the gnet authors',
+    license='MIT',
+    license_files=['LICENSE'],
+    packages=['gnet'],
+    package_data={'gnet': ['py.typed']},
+    zip_safe=False,  # type checkers look for py.typed in a directory
+    python_requires='>= 3.9',
+    install_requires=['gevent >= 24.2.1', 'zope.event', 'zope.interface'],
+    extras_require={
+        'test': TEST,
+        'lint': LINT,
+        'types': TYPES,
+        'dev': TEST + LINT + TYPES,
+    },
+    entry_points={'console_scripts': ['gnet = gnet.cli:main']},
+    classifiers=[
+        'Development Status :: 3 - Alpha',
+        'Intended Audience :: Developers',
+        'Operating System :: POSIX',
+        'Programming Language :: Python :: 3',
+        'Programming Language :: Python :: 3 :: Only',
+        'Programming Language :: Python :: 3.9',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Programming Language :: Python :: 3.12',
+        'Programming Language :: Python :: 3.13',
+        'Programming Language :: Python :: Implementation :: CPython',
+        'Topic :: Internet',
+        'Topic :: System :: Networking',
+        'Typing :: Typed',
+    ],
+)

@@ -1,0 +1,1 @@
+"""The test suite. What tests share is in ``harness``; its fixtures are in ``conftest.py``."""

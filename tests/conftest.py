@@ -1,0 +1,164 @@
+"""Fixtures of all tests, and what is checked around each of them.
+
+Around each test: a hard time limit (``harness/watchdog.py``), leaked descriptors and greenlets
+(``harness/leaks.py``), and failures that were only reported by the hub. Warnings are errors
+(``pyproject.toml``).
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+# The exit hook must not keep pytest alive when a test leaves a server behind. Set before gnet is
+# imported, which reads it then.
+os.environ['GNET_STAY_ALIVE'] = '0'
+
+import gevent
+import pytest
+from gevent import monkey
+
+from .harness import families, leaks, watchdog
+from .harness.families import Family
+from .harness.native import Native, Peer
+from .harness.scripts import Finished, Running, Scripts
+
+_FAILED = pytest.StashKey[bool]()
+
+
+def pytest_report_header() -> list[str]:
+    lines = [
+        f'gevent {gevent.__version__}, {type(gevent.get_hub().loop).__module__}, '
+        f'{"monkey-patched" if monkey.is_module_patched("socket") else "not patched"}',
+    ]
+    if not leaks.CAN_LIST_DESCRIPTORS:
+        lines.append('leaked descriptors are not looked for: this system does not list them')
+    return lines
+
+
+def pytest_collection_finish() -> None:
+    leaks.prepare()
+
+
+def pytest_timeout_set_timer(item: Any, settings: Any) -> bool:
+    item.cancel_timeout = watchdog.start(item, settings.timeout)
+    return True
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    outcome = yield
+    if outcome.get_result().failed:  # type: ignore[attr-defined]
+        item.stash[_FAILED] = True
+
+
+@pytest.fixture(autouse=True)
+def _hub_reports(
+    request: pytest.FixtureRequest,
+) -> Iterator[list[tuple[object, BaseException]]]:
+    hub = gevent.get_hub()
+    reports: list[tuple[object, BaseException]] = []
+    print_exception = hub.print_exception
+
+    def report(context: object, kind: Any, error: Any, traceback: Any) -> None:
+        reports.append((context, error))
+        print_exception(context, kind, error, traceback)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hub, 'print_exception', report)
+        yield reports
+    if reports and 'hub_reports' not in request.fixturenames:
+        pytest.fail(
+            'The hub reported failures (a test that means them to happen uses the fixture '
+            '"hub_reports"):\n  '
+            + '\n  '.join(f'{error!r} in {context!r}' for context, error in reports),
+            pytrace=False,
+        )
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_behind(
+    request: pytest.FixtureRequest, _hub_reports: object,
+) -> Iterator[None]:
+    """Fail a test that leaks.
+
+    It comes before the fixtures that a test asks for, so that it looks when they are gone, and
+    after that of the hub's reports, which may come while it looks.
+    """
+    before = leaks.Snapshot()
+    yield
+    # The traceback of a failed test keeps alive what its frames hold.
+    if not request.node.stash.get(_FAILED, False):
+        left = before.leaks()
+        if left:
+            pytest.fail('The test left behind:\n  ' + '\n  '.join(left), pytrace=False)
+
+
+@pytest.fixture
+def hub_reports(request: pytest.FixtureRequest) -> list[tuple[object, BaseException]]:
+    """The failures that the hub reported during the test: (context, exception) each.
+
+    A test that does not ask for this list fails if there was any.
+    """
+    reports: list[tuple[object, BaseException]] = request.getfixturevalue('_hub_reports')
+    return reports
+
+
+@pytest.fixture(params=families.NAMES)
+def family(request: pytest.FixtureRequest) -> Iterator[Family]:
+    """IPv4, IPv6 and unix sockets in turn: see :class:`Family`."""
+    if request.param == 'ipv4':
+        yield Family('ipv4', host='127.0.0.1')
+    elif request.param == 'ipv6':
+        if not families.has_ipv6():
+            pytest.skip('this machine has no IPv6 loopback address (::1)')
+        yield Family('ipv6', host='::1')
+    else:
+        # Not below tmp_path: a long test name and the limit of 107 bytes do not go together.
+        with tempfile.TemporaryDirectory(prefix='gnet-') as directory:
+            yield Family('unix', path=str(Path(directory, 'socket')))
+
+
+@pytest.fixture
+def native() -> Iterator[Native]:
+    """Call blocking standard-library code in a native thread: see :class:`Native`."""
+    calls = Native()
+    yield calls
+    calls.finish()
+
+
+@pytest.fixture
+def connect(native: Native) -> Iterator[Callable[[Any], Peer]]:
+    """``connect(server_or_address)`` returns a plain blocking client: see :class:`Peer`."""
+    peers: list[Peer] = []
+
+    def connect(target: Any) -> Peer:
+        peers.append(Peer.connected(native, target))
+        return peers[-1]
+
+    yield connect
+    for peer in peers:
+        peer.close()
+
+
+@pytest.fixture
+def scripts(tmp_path: Path) -> Iterator[Scripts]:
+    """Python scripts in processes of their own: see :class:`Scripts`."""
+    started = Scripts(tmp_path)
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def run_script(scripts: Scripts) -> Callable[..., Finished]:
+    """``run_script(text_or_path, *args)`` returns (status, stdout, stderr): ``Scripts.run``."""
+    return scripts.run
+
+
+@pytest.fixture
+def start_script(scripts: Scripts) -> Callable[..., Running]:
+    """``start_script(text_or_path, *args)`` returns the running process: ``Scripts.start``."""
+    return scripts.start

@@ -1,0 +1,146 @@
+"""Blocking standard-library code beside the tests: the plain peers that gnet must get along with.
+
+Tests run in the main greenlet, so a blocking call in a test would stop the hub and the server under
+test with it. :class:`Native` runs such calls in native threads while the hub goes on, and
+:class:`Peer` is a plain blocking socket whose calls go that way. Both are the same whether or not
+the process is monkey-patched.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+
+from .families import Address, address_of, family_of
+from .plain import PlainSocket
+
+__all__ = ['Call', 'Native', 'Peer']
+
+#: Seconds after which a call of a peer fails: well under the limit of a test, so that the failure
+#: names the call.
+PATIENCE = 10.0
+
+
+class Call:
+    """A call in a native thread, of which :meth:`get` waits for the result."""
+
+    def __init__(self, function: Callable[..., Any], args: Any, kwargs: Any) -> None:
+        def run() -> tuple[Any, BaseException | None]:
+            # Returned, not raised: gevent's thread pool reports what is raised in it as a failure
+            # that nobody caught, before anybody could.
+            try:
+                return function(*args, **kwargs), None
+            except BaseException as error:
+                return None, error
+
+        self._result = gevent.get_hub().threadpool.spawn(run)
+        #: Whether the result, or the exception, has reached somebody.
+        self.was_got = False
+
+    def ready(self) -> bool:
+        """Return whether the call is over."""
+        return bool(self._result.ready())
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Wait, up to *timeout* seconds; return or raise what the function does."""
+        value, error = self._result.get(timeout=timeout)
+        self.was_got = True
+        if error is not None:
+            raise error
+        return value
+
+
+class Native:
+    """Runs blocking functions in native threads, those of the hub's thread pool."""
+
+    def __init__(self) -> None:
+        self._started: list[Call] = []
+
+    def __call__(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        """Call *function* in a native thread; wait, and return or raise what it does."""
+        return Call(function, args, kwargs).get()
+
+    def start(self, function: Callable[..., Any], *args: Any, **kwargs: Any) -> Call:
+        """Call *function* in a native thread and go on.
+
+        It must be over when the test is, and what it raises fails the test, unless it was raised
+        by :meth:`Call.get` before.
+        """
+        call = Call(function, args, kwargs)
+        self._started.append(call)
+        return call
+
+    def finish(self) -> None:
+        """Wait for all that was started; raise what it raised."""
+        while self._started:
+            call = self._started.pop()
+            if not call.was_got:
+                call.get(timeout=PATIENCE)
+
+
+class Peer:
+    """A plain blocking socket. Calls that may block are made in a native thread.
+
+    Everything else is that of the socket itself, which is :attr:`plain`.
+    """
+
+    plain: Any
+
+    def __init__(self, native: Native, plain: Any) -> None:
+        self._native = native
+        self.plain = plain
+        plain.settimeout(PATIENCE)
+
+    @classmethod
+    def connected(cls, native: Native, target: Any) -> Peer:
+        """Connect to an address, or to a listening server by its ``address()``."""
+        address: Address = address_of(target)
+        plain = PlainSocket(family_of(address), socket.SOCK_STREAM)
+        peer = cls(native, plain)
+        try:
+            native(plain.connect, address)
+        except BaseException:
+            plain.close()
+            raise
+        return peer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.plain, name)
+
+    def sendall(self, data: bytes) -> None:
+        self._native(self.plain.sendall, data)
+
+    def recv(self, size: int = 65536) -> bytes:
+        """Return what is there, up to *size* bytes; ``b''`` after the other side's FIN."""
+        return bytes(self._native(self.plain.recv, size))
+
+    def recv_exactly(self, size: int) -> bytes:
+        """Return *size* bytes, or fewer if the other side's FIN comes first."""
+        return self._native(self._read, size)  # type: ignore[no-any-return]
+
+    def recv_until_end(self) -> bytes:
+        """Return all that comes before the other side's FIN."""
+        return self._native(self._read, None)  # type: ignore[no-any-return]
+
+    def end(self) -> None:
+        """Send a FIN."""
+        self.plain.shutdown(socket.SHUT_WR)
+
+    def reset(self) -> None:
+        """Close with a reset: a linger time of zero throws away what is unsent and sends RST."""
+        self.plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+        self.plain.close()
+
+    def _read(self, size: int | None) -> bytes:
+        chunks, missing = [], size
+        while missing is None or missing > 0:
+            chunk = self.plain.recv(65536 if missing is None else min(missing, 65536))
+            if not chunk:
+                break
+            chunks.append(chunk)
+            missing = None if missing is None else missing - len(chunk)
+        return b''.join(chunks)

@@ -1,0 +1,195 @@
+"""Python scripts in processes of their own: what a user's program does, seen from outside."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import tempfile
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gevent
+from gevent import monkey, subprocess
+
+from . import ROOT
+
+__all__ = ['Finished', 'Running', 'Scripts']
+
+#: Seconds that a script may take: less than a test may, so that the failure shows its output.
+PATIENCE = 20.0
+
+
+class Finished(NamedTuple):
+    """How a script ended: its status (negative for a signal, as in ``subprocess``) and output."""
+
+    status: int
+    stdout: str
+    stderr: str
+
+
+class Running:
+    """A script that runs. ``process`` is the :class:`gevent.subprocess.Popen`."""
+
+    def __init__(self, command: Sequence[str], directory: Path, env: Mapping[str, str]) -> None:
+        # A file, not a pipe: nobody reads it while the script runs, and it must not fill up.
+        self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
+        self._seen: list[str] = []
+        self.process = subprocess.Popen(
+            command, cwd=directory, env=dict(env),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr,
+        )
+
+    def read_line(self, timeout: float = PATIENCE) -> str:
+        """Return the next line of the script's stdout without its end; ``''`` when there is none.
+
+        An empty line cannot be told from the end: use :meth:`wait_for` where that matters.
+        """
+        with self._limit(timeout, 'another line'):
+            line: str = self.process.stdout.readline().decode()
+        self._seen.append(line)
+        return line.rstrip('\n')
+
+    def wait_for(self, pattern: str, timeout: float = PATIENCE) -> re.Match[str]:
+        """Read stdout until a line matches the regular expression *pattern*; return the match."""
+        with self._limit(timeout, f'a line like {pattern!r}'):
+            for line in iter(self.process.stdout.readline, b''):
+                self._seen.append(line.decode())
+                match = re.search(pattern, line.decode())
+                if match:
+                    return match
+            self.process.wait()
+        raise AssertionError(f'The script ended without a line like {pattern!r}. {self._story()}')
+
+    def write(self, text: str) -> None:
+        """Write to the script's stdin."""
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def wait(self, timeout: float = PATIENCE) -> Finished:
+        """Close the script's stdin, wait for its end and return that, with all of its output."""
+        with self._limit(timeout, 'its end'):
+            self.process.stdin.close()
+            self._seen.append(self.process.stdout.read().decode())
+            self.process.wait()
+        return Finished(self.process.returncode, ''.join(self._seen), self._errors())
+
+    def close(self) -> None:
+        """Kill the script if it still runs, and let go of all that belongs to it."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        for file in (self.process.stdin, self.process.stdout, self._stderr):
+            file.close()
+
+    def _limit(self, seconds: float, what: str) -> _Limit:
+        return _Limit(self, seconds, what)
+
+    def _errors(self) -> str:
+        self._stderr.seek(0)
+        return self._stderr.read().decode(errors='replace')
+
+    def _story(self) -> str:
+        return (f'Status: {self.process.poll()}\n--- stdout ---\n{"".join(self._seen)}\n'
+                f'--- stderr ---\n{self._errors()}')
+
+
+class _Limit:
+    """Turns a time-out into a failure that shows what the script wrote until then."""
+
+    def __init__(self, running: Running, seconds: float, what: str) -> None:
+        self._running = running
+        self._what = what
+        self._seconds = seconds
+        self._timeout = gevent.Timeout(seconds)
+
+    def __enter__(self) -> None:
+        self._timeout.start()
+
+    def __exit__(self, kind: Any, error: Any, traceback: Any) -> None:
+        self._timeout.close()
+        if error is self._timeout:
+            raise AssertionError(
+                f'Waited {self._seconds:g} seconds for {self._what}. {self._running._story()}'
+            ) from None
+
+
+class Scripts:
+    """Starts scripts with the Python, the event loop and the patching of the suite itself."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._running: list[Running] = []
+
+    def start(
+        self,
+        script: str | Path,
+        *args: str,
+        launcher: Sequence[str] | None = None,
+        env: Mapping[str, str | None] | None = None,
+    ) -> Running:
+        """Start a script and return at once. It is killed when the test is over.
+
+        Args:
+            script: the path of a script, or its text, which may be indented as a whole and is
+                written to ``script.py`` in the working directory of the process.
+            args: its arguments.
+            launcher: arguments of Python before the script, such as ``['-m', 'gnet']``. By default
+                the script is monkey-patched first if the suite is.
+            env: changes to the environment; None as a value removes a variable.
+        """
+        if launcher is None:
+            launcher = ['-m', 'gevent.monkey'] if monkey.is_module_patched('socket') else []
+        if isinstance(script, str):
+            path = self._directory / 'script.py'
+            path.write_text(textwrap.dedent(script), encoding='utf-8')
+        else:
+            path = script.resolve()
+        command = [sys.executable, *_WARNINGS, *launcher, str(path), *args]
+        running = Running(command, self._directory, _environment(env or {}))
+        self._running.append(running)
+        return running
+
+    def run(
+        self,
+        script: str | Path,
+        *args: str,
+        launcher: Sequence[str] | None = None,
+        env: Mapping[str, str | None] | None = None,
+        stdin: str = '',
+        timeout: float = PATIENCE,
+    ) -> Finished:
+        """Run a script to its end; *stdin* is all it gets to read. Else as :meth:`start`."""
+        running = self.start(script, *args, launcher=launcher, env=env)
+        if stdin:
+            running.write(stdin)
+        return running.wait(timeout)
+
+    def close(self) -> None:
+        while self._running:
+            self._running.pop().close()
+
+
+#: Warnings are errors in scripts too, with the exception that pyproject.toml makes for the suite.
+_WARNINGS = (
+    '-W', 'error',
+    '-W', 'ignore:libuv only supports millisecond timer resolution:UserWarning',
+)
+
+
+def _environment(changes: Mapping[str, str | None]) -> dict[str, str]:
+    # GEVENT_LOOP is inherited; the exit hook, which is off in the suite, is not.
+    env: dict[str, str | None] = {
+        **os.environ,
+        'GNET_STAY_ALIVE': None,
+        'PYTHONPATH': str(ROOT),
+        'PYTHONUNBUFFERED': '1',
+        **changes,
+    }
+    return {name: value for name, value in env.items() if value is not None}
