@@ -141,8 +141,7 @@ class IConnectionDropped(ILifecycleEvent):
     """A server closed a new connection at once instead of keeping it."""
 
     server = Attribute('The server.')
-    data = Attribute("The record that 'drop' listeners get (both addresses); None for unix sockets "
-                     'and where there is no such event.')
+    data = Attribute("Both addresses: the record of the 'drop' event. None for unix sockets.")
     reason = Attribute('A DropReason.')
 
 
@@ -163,8 +162,7 @@ class IListenerFailed(ILifecycleEvent):
 class ServerListening:
     """Implementation of :class:`IServerListening`.
 
-    Published by the server in a runner, where it emits ``'listening'``; once for each ``listen``
-    that succeeds.
+    Published by the server in a runner, right before it emits ``'listening'``.
     """
 
     server: Any
@@ -176,7 +174,7 @@ class ServerListening:
 class ServerClosed:
     """Implementation of :class:`IServerClosed`.
 
-    Published by the server in a runner, where it emits ``'close'``.
+    Published by the server in a runner, right before it emits ``'close'``.
     """
 
     server: Any
@@ -187,8 +185,9 @@ class ServerClosed:
 class ServerError:
     """Implementation of :class:`IServerError`.
 
-    Published by the server in a runner, where it emits ``'error'``: a ``listen`` that failed, or an
-    accept(2) that cannot be tried again. Nobody has to listen to ``'error'`` for it.
+    Published by the server right before it emits ``'error'``, whether or not anybody listens to
+    that: in a runner for a ``listen`` that failed or an accept(2) that cannot be tried again, in
+    the greenlet that failed for a captured rejection.
     """
 
     server: Any
@@ -200,7 +199,8 @@ class ServerError:
 class ConnectionOpened:
     """Implementation of :class:`IConnectionOpened`.
 
-    Published by the server in the greenlet of the connection, where it emits ``'connection'``.
+    Published by the server in the greenlet of the connection, right before it emits
+    ``'connection'``.
     """
 
     server: Any
@@ -212,8 +212,8 @@ class ConnectionOpened:
 class ConnectionClosed:
     """Implementation of :class:`IConnectionClosed`.
 
-    Published by the socket in a runner, where it emits ``'close'``; once in the life of each
-    connection, however it ended.
+    Published by the socket in a runner, right after the listeners of ``'close'``; once in the life
+    of each connection, however it ended.
     """
 
     server: Any
@@ -229,8 +229,8 @@ class ConnectionClosed:
 class ConnectionDropped:
     """Implementation of :class:`IConnectionDropped`.
 
-    Published by the server in a runner, where it emits ``'drop'``. Node has no event for a peer in
-    the block list; here it is published all the same, with None for *data*.
+    Published by the server in a runner, right before it emits ``'drop'``. Node emits nothing for a
+    peer in the block list; this is published all the same.
     """
 
     server: Any

@@ -22,7 +22,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from enum import Enum
 from types import TracebackType
 from typing import NoReturn
@@ -30,7 +30,7 @@ from typing import NoReturn
 import gevent
 from gevent.hub import Hub
 
-from .loop import Loop, get_loop
+from .loop import READ, Loop, close_watcher, get_loop
 
 __all__ = [
     'arm',
@@ -98,13 +98,52 @@ def serving(loop: Loop) -> Iterator[None]:
     hub.NOT_ERROR = (*not_errors, KeyboardInterrupt)  # the hub would print a traceback of its own
     loop.running = True
     try:
-        yield
+        with _woken_by_signals(loop):
+            yield
     except KeyboardInterrupt as interrupt:
         print_nothing_for(interrupt)
         raise
     finally:
         loop.running = False
         hub.NOT_ERROR = not_errors
+
+
+@contextmanager
+def _woken_by_signals(loop: Loop) -> Iterator[None]:
+    """Let each signal wake the loop, so that none has to wait for the next event.
+
+    Python only takes note of a signal; the handler is called before the next bytecode, and there is
+    none until the poll returns. A signal interrupts the poll, but one that comes right before it
+    would be overlooked: gevent has this gap with libev (measured: Ctrl-C right after the first line
+    of output was lost in 1 of 5 to 25 starts). With libuv it wakes up every 0.3 s to look; there an
+    exception that a handler raises on the way to an io callback would be lost instead.
+    """
+    if not loop.is_main or 'libuv' in type(loop.hub.loop).__module__:
+        yield
+        return
+    readable, writable = os.pipe()
+    os.set_blocking(readable, False)
+    os.set_blocking(writable, False)
+    watcher = loop.io(readable, READ)
+    watcher.start(_drain, readable)
+    previous = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+    if previous != -1:  # somebody in this program has a use for it
+        signal.set_wakeup_fd(previous)
+    try:
+        yield
+    finally:
+        if previous == -1:
+            signal.set_wakeup_fd(-1)
+        close_watcher(watcher)
+        os.close(readable)
+        os.close(writable)
+
+
+def _drain(readable: int) -> None:
+    """Read away the bytes that Python wrote, one for each signal."""
+    # Libev may call for a descriptor that was closed with bytes in it and at once opened again.
+    with suppress(BlockingIOError):
+        os.read(readable, 4096)
 
 
 def set_stay_alive(enabled: bool) -> None:

@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from enum import Enum
-from time import perf_counter
+from time import monotonic, perf_counter
 from typing import Any, Protocol
 
 import gevent
@@ -81,9 +81,11 @@ class Runner(Greenlet):
         last_context: Context | None = None
         while True:
             while True:
+                if perf_counter() >= loop._deadline:
+                    break
                 if ticks:
                     callback, arguments, context = ticks.popleft()
-                elif work and perf_counter() < loop._deadline:
+                elif work:
                     item = work.popleft()
                     callback, arguments, context = item._deliver, (), item._context
                 else:
@@ -124,8 +126,10 @@ class Loop:
         # With a delay of zero this fires after the next poll, on libev and on libuv.
         self._next_turn = self._loop.timer(0)
         self._held = 0
-        # A started async watcher that is never sent holds the loop; its ref is right on all loops.
-        self._anchor = self._loop.async_()
+        # An async watcher that is never sent: its ref, which may be changed while it is started, is
+        # right on all loops. On libuv it would hold the loop even before it is started.
+        self._anchor = self._loop.async_(ref=False)
+        self._anchor.start(_nothing)
         #: Kept for :mod:`gnet.idle`, which has one set of timers for each loop.
         self.idle_timers: Any = None
         #: True while the main greenlet waits in ``gnet.run()``: failures end that call.
@@ -161,6 +165,10 @@ class Loop:
         self._later.append((callback, arguments, context))
         self._schedule_turn()
 
+    def is_late(self) -> bool:
+        """Whether a runner has worked long enough: timers and descriptors should have a turn."""
+        return perf_counter() >= self._deadline
+
     def _schedule_wake(self) -> None:
         if not self._wake_scheduled:
             self._wake_scheduled = True
@@ -186,7 +194,8 @@ class Loop:
         idle = self._idle
         self._deadline = perf_counter() + WORK_BUDGET
         while self._ticks or self._work:
-            if not self._ticks and perf_counter() >= self._deadline:
+            if self.is_late():
+                # Ticks, too: Node's starve its timers for ever when they post themselves.
                 self._schedule_turn()
                 break
             runner = idle.pop() if idle else Runner(self)
@@ -241,12 +250,14 @@ class Loop:
         return timer
 
     def now(self) -> float:
-        """Return the loop's cached time in seconds: cheap, exact to one loop turn."""
-        now: float = self._loop.now()
-        return now
+        """Return seconds of a clock that nobody sets and no blocking call leaves behind.
+
+        The loop's own time is neither: libev's is that of the wall clock, and both are cached.
+        """
+        return monotonic()
 
     def update_now(self) -> None:
-        """Make :meth:`now` exact: needed before a delay is counted after a blocking call."""
+        """Make the loop's own time exact: needed before gevent counts from it."""
         self._loop.update_now()
 
     # --- life-time --------------------------------------------------------------------------------
@@ -260,13 +271,13 @@ class Loop:
         """Keep the program alive until :meth:`release`: one more open, ref'ed thing."""
         self._held += 1
         if self._held == 1:
-            self._anchor.start(_nothing)
+            self._anchor.ref = True
 
     def release(self) -> None:
         """Undo one :meth:`hold`."""
         self._held -= 1
         if self._held == 0:
-            self._anchor.stop()
+            self._anchor.ref = False
 
     # --- failures ---------------------------------------------------------------------------------
 

@@ -1,0 +1,169 @@
+"""The package as a whole: linters, types, what the wheel holds, and what no file may say."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import pkgutil
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import zipfile
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import gnet
+from gnet._version import __version__
+
+from .harness import ROOT
+
+#: Directories that git, building and testing leave in the checkout.
+_NOT_OURS = re.compile(r'\.(git|venv|tox|hypothesis|\w+_cache)|__pycache__|build|dist|.+\.egg-info')
+
+_MODULES = sorted(
+    module.name for module in pkgutil.walk_packages(gnet.__path__, prefix='gnet.')
+    if module.name != 'gnet.__main__'  # importing it runs it
+)
+
+
+def _run(*command: str, cwd: Path = ROOT) -> None:
+    """Run Python with the arguments *command*; fail with its output."""
+    finished = subprocess.run(
+        [sys.executable, *command], cwd=cwd, capture_output=True, text=True, check=False,
+    )
+    assert finished.returncode == 0, f'{command}\n{finished.stdout}{finished.stderr}'
+
+
+def _tool(name: str) -> str:
+    if importlib.util.find_spec(name) is None:
+        pytest.skip(f'{name} is not installed here; "scripts/venv dev" installs it')
+    return name
+
+
+def _files() -> list[Path]:
+    """Return the files of the project."""
+    files = []
+    for directory, below, names in os.walk(ROOT):
+        below[:] = [name for name in below if not _NOT_OURS.fullmatch(name)]
+        files += [Path(directory, name) for name in names]
+    return sorted(files)
+
+
+# --- tools ---------------------------------------------------------------------------------------
+
+
+def test_ruff_finds_nothing() -> None:
+    _run('-m', _tool('ruff'), 'check', '--no-cache', '.')
+
+
+@pytest.mark.timeout(180)  # with a cold cache mypy reads the stubs of all that is imported
+def test_mypy_finds_nothing() -> None:
+    _run('-m', _tool('mypy'))
+
+
+# --- modules -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('name', ['gnet', *_MODULES])
+def test_each_module_lists_its_public_names(name: str) -> None:
+    module = importlib.import_module(name)
+    names = Counter(module.__all__)
+    assert [each for each, count in names.items() if count > 1] == []
+    assert [each for each in names if not hasattr(module, each)] == []
+
+
+def test_importing_gnet_imports_nothing_that_a_program_patches_later() -> None:
+    # Patching after "import gnet" must still work, which for ssl means: not imported yet.
+    _run('-W', 'error', '-c', 'import sys, gnet; assert "ssl" not in sys.modules')
+
+
+# --- the wheel -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A wheel, built from a copy of the sources so that nothing is left in the checkout."""
+    source = tmp_path_factory.mktemp('source')
+    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE'):
+        shutil.copy(ROOT / name, source)
+    shutil.copytree(ROOT / 'gnet', source / 'gnet', ignore=shutil.ignore_patterns('__pycache__'))
+    target = tmp_path_factory.mktemp('wheel')
+    # The hook that pip calls; it needs nothing from the network.
+    _run('-c', f'from setuptools.build_meta import build_wheel; build_wheel({str(target)!r})',
+         cwd=source)
+    [built] = target.iterdir()
+    return built
+
+
+def test_the_wheel_is_for_every_python_3_on_every_system(wheel: Path) -> None:
+    assert wheel.name == f'gevent_net-{__version__}-py3-none-any.whl'
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name for name in archive.namelist() if '.dist-info/' not in name}
+    here = {
+        path.relative_to(ROOT).as_posix() for path in _files()
+        if path.relative_to(ROOT).parts[0] == 'gnet'
+    }
+    assert 'gnet/py.typed' in here
+    assert held == here
+
+
+def test_the_wheel_says_what_it_needs(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        texts = {Path(name).name: archive.read(name).decode() for name in archive.namelist()
+                 if '.dist-info/' in name}
+    metadata = texts['METADATA'].replace(' ', '')
+    assert 'Name:gevent-net\n' in metadata
+    assert f'Version:{__version__}\n' in metadata
+    assert 'Requires-Python:>=3.9\n' in metadata
+    for requirement in ('gevent>=24.2.1', 'zope.event', 'zope.interface'):
+        assert f'Requires-Dist:{requirement}\n' in metadata
+    assert 'gnet = gnet.cli:main' in texts['entry_points.txt']
+    assert 'MIT License' in texts['LICENSE']
+
+
+def test_the_installed_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / 'site')
+    _run('-c', 'import sys; sys.path.insert(0, "site"); import gnet, os; '
+               'assert gnet.__file__ == os.path.abspath("site/gnet/__init__.py"), gnet.__file__',
+         cwd=tmp_path)
+
+
+# --- texts ---------------------------------------------------------------------------------------
+
+
+def test_the_newest_entry_of_the_changes_is_of_this_version() -> None:
+    changes = (ROOT / 'CHANGES.md').read_text(encoding='utf-8')
+    assert re.findall(r'^## (\S+)', changes, re.MULTILINE)[0] == __version__
+
+
+@pytest.mark.parametrize('title', ['Run it', 'Test it'])
+def test_the_readme_has_exactly_one_command_to(title: str) -> None:
+    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+    [section] = re.findall(rf'^## {title}\n(.*?)(?=^## |\Z)', readme, re.MULTILINE | re.DOTALL)
+    [block] = re.findall(r'^```sh\n(.*?)^```$', section, re.MULTILINE | re.DOTALL)
+    assert len(block.splitlines()) == 1
+
+
+def test_no_file_names_a_place_on_one_machine() -> None:
+    places = [r'(?<![\w.])/(?:home|root|Users)/\w']
+    if len(ROOT.parts) > 2:
+        places.append(re.escape(str(ROOT)))
+    if re.search(r'[\d.-]', socket.gethostname()) and len(socket.gethostname()) > 6:
+        places.append(re.escape(socket.gethostname()))
+    pattern = re.compile('|'.join(places))
+    found = [
+        f'{path.relative_to(ROOT)}:{number}: {line}'
+        for path in _files()
+        for number, line in enumerate(path.read_text('utf-8', 'replace').splitlines(), 1)
+        if pattern.search(line)
+    ]
+    assert found == []
