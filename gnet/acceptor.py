@@ -10,35 +10,46 @@ from __future__ import annotations
 import _socket
 import errno
 import logging
+import socket as _stdlib
+import struct
 import sys
 from typing import Any, Protocol
 
 from gevent.server import StreamServer
 
 from . import errors
-from .binding import Listener
+from .binding import Listener, adopt
 from .loop import READ, Loop, close_watcher
 
-__all__ = ['Acceptor']
+__all__ = ['Acceptor', 'take_over']
 
 _log = logging.getLogger('gnet.server')
 
 #: The connection was lost before it was accepted, or the packet filter refused it: the listener is
 #: fine and the next accept may work. accept(2) on Linux hands on such errors of the new socket.
-_PEER_FAULTS = frozenset({
-    errno.ECONNABORTED, errno.EINTR, errno.EPERM, errno.EPROTO, errno.ENETDOWN, errno.ENOPROTOOPT,
-    errno.EHOSTDOWN, errno.ENONET, errno.EHOSTUNREACH, errno.EOPNOTSUPP, errno.ENETUNREACH,
-    errno.ETIMEDOUT,
-})
+_PEER_FAULTS = frozenset(
+    getattr(errno, name)
+    for name in (
+        'ECONNABORTED', 'EINTR', 'EPERM', 'EPROTO', 'ENETDOWN', 'ENOPROTOOPT', 'EHOSTDOWN',
+        'ENONET', 'EHOSTUNREACH', 'EOPNOTSUPP', 'ENETUNREACH', 'ETIMEDOUT',
+    )
+    if hasattr(errno, name)  # some are only known to Linux
+)
 #: Out of descriptors or memory: what waits in the kernel's queue is accepted when there are some.
 _EXHAUSTION = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+#: close(2) resets the connection instead of ending it: linger (SO_LINGER) for no time.
+_RESET = struct.pack('ii', 1, 0)
 
 
 class Accepting(Protocol):
     """What an acceptor needs of its server."""
 
     def _admit(self, sock: Any, remote: Any) -> Any:
-        """Return the ``gnet.Socket`` for a new connection, or None to refuse it. In the hub."""
+        """Return the ``gnet.Socket`` for a new connection, or None if it was refused. In the hub.
+
+        If this raises, *sock* is closed by the caller.
+        """
 
     def _serve(self, sock: Any) -> None:
         """Handle an admitted connection. In a greenlet of its own."""
@@ -50,10 +61,21 @@ class Accepting(Protocol):
 class Acceptor(StreamServer):
     """Accepts connections for a server, which has it as ``_handle`` while it listens."""
 
+    # The members of StreamServer that have no type there.
+    _spawn: Any
+    _timer: Any
+    _watcher: Any
+    socket: Any
+
     #: Seconds to wait after an accept that failed for want of descriptors or memory; doubled for
     #: each that follows, up to ``max_delay``, and reset by a success (gevent's defaults).
     min_delay = 0.01
     max_delay = 1
+
+    #: Seconds without such a failure after which the next one is logged again. Accepting is tried
+    #: at least every ``max_delay``, so a lasting shortage is one episode; and a server that stays
+    #: at its limit, where each client that leaves lets one in, does not log a line for each.
+    episode_gap = 10
 
     def __init__(self, loop: Loop, listener: Listener, server: Accepting) -> None:
         super().__init__(listener.socket)
@@ -61,7 +83,7 @@ class Acceptor(StreamServer):
         self.listener = listener
         self.server = server
         self._ref = True
-        self._exhausted = False
+        self._exhausted_at: float | None = None
         self._family = listener.socket.family
 
     # --- life -------------------------------------------------------------------------------------
@@ -109,59 +131,74 @@ class Acceptor(StreamServer):
 
     def _do_read(self) -> None:
         try:
+            # A peer's fault counts as one of these too: one that never ends must not hold the hub.
             for _ in range(self.max_accept):
-                accepted = self.do_read()
-                if accepted is None:
+                try:
+                    accepted = self.do_read()
+                except BlockingIOError:
                     return
-                self.do_handle(*accepted)
-        except OSError as error:
-            self._accept_failed(error)
+                except OSError as error:
+                    if error.errno not in _PEER_FAULTS:
+                        self._accept_failed(error)
+                        return
+                    _log.debug('%s: accept: %s', self, error)
+                else:
+                    self.do_handle(*accepted)
         except BaseException:
             # Whatever escaped would stop the watcher for good, and the reason would be lost.
             self.gnet_loop.hub.handle_error(self, *sys.exc_info())
 
-    def do_read(self) -> Any:
-        """Accept one connection: ``(socket, remote name)``, or None when there is none left."""
-        while True:
-            try:
-                fd, remote = self.socket._accept()
-            except BlockingIOError:
-                self._exhausted = False  # all who waited were accepted: the episode is over
-                return None
-            except OSError as error:
-                if error.errno not in _PEER_FAULTS:
-                    raise
-                _log.debug('%s: accept: %s', self, error)
-                continue
-            # Not gevent's class: its two watchers and weak references cost 6 us a connection.
-            sock = _socket.socket(self._family, _socket.SOCK_STREAM, 0, fd)
-            sock.setblocking(False)
-            self.delay = self.min_delay
-            return sock, remote
+    def do_read(self) -> tuple[Any, Any]:
+        """Accept one connection: ``(socket, remote name)``.
+
+        Raises:
+            OSError: what accept(2) says; a BlockingIOError when there is none.
+        """
+        fd, remote = self.socket._accept()
+        # Not gevent's class: its two watchers and weak references cost 6 us a connection.
+        sock = _socket.socket(self._family, _socket.SOCK_STREAM, 0, fd)
+        sock.setblocking(False)
+        self.delay = self.min_delay
+        return sock, remote
 
     def do_handle(self, *accepted: Any) -> None:
-        """Have a greenlet handle the connection, in turn with what others of this turn cause."""
-        sock = self.server._admit(*accepted)
-        if sock is not None:
-            self.gnet_loop.start(self._spawn, self.server._serve, sock)
+        """Hand a connection over in turn: after the listeners of the one before, and their ticks.
+
+        So the server decides on it (``max_connections``) when it has dealt with those before, as
+        Node does, which accepts one at a time.
+        """
+        self.gnet_loop.start(self._hand_over, *accepted)
+
+    def _hand_over(self, sock: Any, remote: Any) -> None:
+        if self.closed:
+            # No 'connection' after close(): it fares like those in the kernel's queue.
+            if self._family != _stdlib.AF_UNIX:
+                sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, _RESET)
+            sock.close()
+            return
+        try:
+            connection = self.server._admit(sock, remote)
+        except BaseException:
+            sock.close()
+            raise
+        if connection is not None:
+            self._spawn(self.server._serve, connection)
 
     def handle(self, sock: Any, address: Any) -> None:
         """StreamServer wants one; :meth:`do_handle` gives connections to the server instead."""
         raise AssertionError('an Acceptor hands connections to its server')
 
     def _accept_failed(self, error: OSError) -> None:
+        failure = errors.system_error(error.errno or 0, 'accept')
         if error.errno in _EXHAUSTION:
-            if not self._exhausted:
-                self._exhausted = True
+            now, last = self.gnet_loop.now(), self._exhausted_at
+            if last is None or now - last >= self.episode_gap:
                 _log.warning(
-                    '%s: accept: %s; new connections wait until there are some free',
-                    self, errors.system_error(error.errno or 0, 'accept'),
-                )
-            self._pause()
+                    '%s: %s; new connections wait until there are some free', self, failure)
+            self._exhausted_at = now
         else:
-            self.server._accept_failed(errors.system_error(error.errno or 0, 'accept'))
-            if self.started:
-                self._pause()
+            self.server._accept_failed(failure)
+        self._pause()
 
     def _pause(self) -> None:
         self.stop_accepting()
@@ -173,3 +210,53 @@ class Acceptor(StreamServer):
         self._timer = None
         if self.started:
             self.start_accepting()
+
+
+def take_over(loop: Loop, given: Any, backlog: int, server: Accepting) -> Acceptor:
+    """Return the acceptor that gives *server* the connections of something that listens already.
+
+    Args:
+        loop: that of *server*.
+        given: another server's :class:`Acceptor`, which both share from now on; a gevent server,
+            started or not, which accepts no longer and is closed together with *server*; or what
+            :func:`gnet.binding.adopt` takes.
+        backlog: connections that wait to be accepted.
+        server: who gets the connections.
+
+    Raises:
+        CodedTypeError: ``ERR_INVALID_ARG_VALUE`` for what speaks TLS, which would be lost, and for
+            a server of another thread.
+        NodeOSError, LookupFailure: the system refuses.
+    """
+    if getattr(given, 'ssl_enabled', False) or hasattr(given, 'do_handshake'):
+        raise errors.invalid_arg_value('handle', given, 'must not be one with TLS')
+    if not hasattr(given, 'stop_accepting'):
+        return Acceptor(loop, adopt(given, backlog), server)
+    if given.loop is not loop.hub.loop:
+        raise errors.invalid_arg_value('handle', given, 'belongs to another thread')
+    if isinstance(given, Acceptor):
+        given.listener.relisten(backlog)
+        given.server = server
+        return given
+    if given.closed:
+        _bind(given)
+    listener = adopt(given.socket, backlog)
+    given.stop_accepting()
+    # Its pool, and its own start(), would begin to accept again.
+    given.start_accepting = given.stop_accepting
+    listener.closers.append(given.close)
+    return Acceptor(loop, listener, server)
+
+
+def _bind(given: Any) -> None:
+    """Have a gevent server that was not started make its listening socket."""
+    host, port = given.address[:2] if isinstance(given.address, tuple) else (None, -1)
+    if not hasattr(given, 'handle'):
+        # It was stopped, after which gevent can not start it again.
+        raise errors.listen_error(errno.EINVAL, host, port)
+    try:
+        given.init_socket()
+    except _socket.gaierror as error:
+        raise errors.lookup_error(error, str(host)) from error
+    except OSError as error:
+        raise errors.listen_error(error.errno or errno.EINVAL, host, port) from error

@@ -10,6 +10,7 @@ must be neither gevent's nor blocking.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 import socket
 from collections.abc import Callable
@@ -19,7 +20,9 @@ from gevent import monkey
 
 from .errors import NodeOSError, listen_error, system_error
 
-__all__ = ['Listener', 'adopt', 'bind_path', 'bind_port']
+__all__ = ['HANDLE_KEY', 'Listener', 'adopt', 'bind_path', 'bind_port']
+
+_log = logging.getLogger('gnet.server')
 
 _Socket: Any = monkey.get_original('socket', 'socket')
 
@@ -27,16 +30,24 @@ _Socket: Any = monkey.get_original('socket', 'socket')
 ANY_IPV6 = '::'
 ANY_IPV4 = '0.0.0.0'
 
+#: Node's ``_connectionKey`` of a server that was given a listening handle, and a descriptor.
+HANDLE_KEY = '-1:null:-1'
+FD_KEY = 'null:null:null'
+
 _V6 = 6
 
-#: Descriptors that a listener in this process was made from: Node's EEXIST.
-_adopted: set[int] = set()
+#: Descriptors and backlogs are C ints.
+_MAX_INT = 2**31 - 1
+
+#: The descriptors of this process's listeners. To listen on one of them once more, by its number,
+#: is Node's EEXIST: two owners would close it twice.
+_owned: set[int] = set()
 
 
 class Listener:
     """A listening socket and what goes with it when it is closed."""
 
-    __slots__ = ('closers', 'key', 'path', 'socket')
+    __slots__ = ('_fd', '_pid', 'closers', 'key', 'path', 'socket')
 
     def __init__(
         self, sock: Any, key: str, path: str | None = None,
@@ -50,18 +61,37 @@ class Listener:
         self.path = path
         #: Called, in order, when the listener is closed.
         self.closers = list(closers)
+        self._pid = os.getpid()
+        self._fd = sock.fileno()
+        _owned.add(self._fd)
+
+    def relisten(self, backlog: int) -> None:
+        """Tell the system another backlog.
+
+        Raises:
+            NodeOSError: the socket was closed, or is broken.
+        """
+        _listen(self.socket, backlog, None, -1)
 
     def close(self) -> None:
         """Remove a unix socket's file, by name as Node does, and close what was adopted."""
-        if self.path is not None and not self.path.startswith('\0'):
-            try:
-                os.unlink(self.path)
-            except FileNotFoundError:
-                pass  # somebody removed it before us: that is what was wanted
-            except OSError as error:
-                raise system_error(error.errno or 0, 'unlink') from error
+        _owned.discard(self._fd)
+        # A forked child has the socket too, but the file is still its parent's.
+        is_file = self.path is not None and not self.path.startswith('\0')
+        if is_file and self._pid == os.getpid():
+            self._remove_file()
         while self.closers:
             self.closers.pop(0)()
+
+    def _remove_file(self) -> None:
+        assert self.path is not None
+        try:
+            os.unlink(self.path)
+        except FileNotFoundError:
+            pass  # somebody removed it before us: that is what was wanted
+        except OSError as error:
+            # No reason for close() to fail (Node's does not), but worth knowing.
+            _log.warning('cannot remove the socket file %s: %s', self.path, error)
 
 
 def bind_port(
@@ -117,14 +147,29 @@ def _bind_tcp(address: str, port: int, version: int, ipv6_only: bool, reuse_port
         if version == _V6:
             # Said either way: the default of the system may be changed by its administrator.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(ipv6_only))
-        hints = socket.AI_NUMERICHOST | socket.AI_PASSIVE
-        name = socket.getaddrinfo(address, port, family, socket.SOCK_STREAM, 0, hints)[0][4]
-        sock.bind(name)
+        # Numeric, so that nothing is looked up: the patched getaddrinfo() would block in here.
+        host, _, zone = address.partition('%')
+        sock.bind((host, port, 0, _scope_of(zone)) if version == _V6 else (address, port))
     except OSError as error:
         if sock is not None:
             sock.close()
         raise listen_error(error.errno or errno.EINVAL, address, port) from error
     return sock
+
+
+def _scope_of(zone: str) -> int:
+    """The number of an IPv6 *zone*, an interface's name or number; 0 (none) if there is no such.
+
+    With 0 a link-local address can not be bound (EINVAL), and for others it means nothing: in Node,
+    too, ``::1%nosuch`` is ``::1``.
+    """
+    if not zone:
+        return 0
+    try:
+        return socket.if_nametoindex(zone)
+    except OSError:
+        number = int(zone) if zone.isascii() and zone.isdigit() else 0
+        return number if number < 2**32 else 0
 
 
 def bind_path(
@@ -145,15 +190,20 @@ def bind_path(
         NodeOSError: ``EADDRINUSE``, ``EACCES`` (also for a missing directory, as in Node),
             ``EINVAL`` for a path that is too long or has a NUL in it.
     """
-    name = os.fsencode(path)
-    sock = _Socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    sock = None
     try:
+        name = os.fsencode(path)
+        sock = _Socket(socket.AF_UNIX, socket.SOCK_STREAM)
         sock.setblocking(False)
-        if b'\0' in name[1:]:
+        if b'\0' in name and not path.startswith('\0'):
             raise OSError(errno.EINVAL, 'NUL in path')
         sock.bind(name)
+    except UnicodeEncodeError as error:
+        # Half of a surrogate pair: such a name can not exist.
+        raise listen_error(errno.EINVAL, path, -1) from error
     except OSError as error:
-        sock.close()
+        if sock is not None:
+            sock.close()
         # Python's own check of the length comes without a number; libuv calls a missing directory
         # EACCES.
         number = error.errno or errno.EINVAL
@@ -193,23 +243,29 @@ def adopt(given: Any, backlog: int) -> Listener:
     """
     if isinstance(given, (int, float)):
         return _adopt_number(given, backlog)
+    copy = None
     try:
-        sock = _Socket(fileno=os.dup(given.fileno()))
-    except OSError as error:
-        raise listen_error(errno.EINVAL, None, None) from error
+        copy = os.dup(given.fileno())
+        sock = _Socket(fileno=copy)
+    except (OSError, ValueError) as error:
+        # Closed (files raise ValueError then), or no socket.
+        if copy is not None:
+            os.close(copy)
+        raise listen_error(errno.EINVAL, None, -1) from error
     try:
         _check_and_listen(sock, backlog, -1)
     except NodeOSError:
         sock.close()
         raise
     close = getattr(given, 'close', None)
-    return Listener(sock, '-1:null:-1', closers=(close,) if close is not None else ())
+    return Listener(sock, HANDLE_KEY, closers=(close,) if close is not None else ())
 
 
-def _adopt_number(fd: float, backlog: int) -> Listener:
-    if not isinstance(fd, int) or fd > 0x7FFFFFFF:
+def _adopt_number(number: float, backlog: int) -> Listener:
+    if number > _MAX_INT or number != int(number):
         raise listen_error(errno.EINVAL, None, None)
-    if fd in _adopted:
+    fd = int(number)
+    if fd in _owned:
         raise listen_error(errno.EEXIST, None, None)
     try:
         sock = _Socket(fileno=fd)
@@ -220,20 +276,20 @@ def _adopt_number(fd: float, backlog: int) -> Listener:
     except NodeOSError:
         sock.detach()  # refused: the descriptor is still the caller's
         raise
-    _adopted.add(fd)
-    return Listener(sock, 'null:null:null', closers=(lambda: _adopted.discard(fd),))
+    return Listener(sock, FD_KEY)
 
 
 def _check_and_listen(sock: Any, backlog: int, port: int | None) -> None:
     if sock.type != socket.SOCK_STREAM:
         raise listen_error(errno.EINVAL, None, port)
+    _listen(sock, backlog, None, port)
     # The hub accepts until there is no more; on a blocking socket the last accept would hang it.
     sock.setblocking(False)
-    _listen(sock, backlog, None, port)
 
 
 def _listen(sock: Any, backlog: int, address: str | None, port: int | None) -> None:
+    # Python would make 0 of a negative number, the system makes the greatest possible of it.
     try:
-        sock.listen(backlog)
+        sock.listen(backlog if backlog >= 0 else _MAX_INT)
     except OSError as error:
         raise listen_error(error.errno or errno.EINVAL, address, port) from error

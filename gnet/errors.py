@@ -124,6 +124,7 @@ _DESCRIPTIONS = {
     'EAFNOSUPPORT': 'address family not supported',
     'EALREADY': 'connection already in progress',
     'EBUSY': 'resource busy or locked',
+    'EEXIST': 'file already exists',
     'EFAULT': 'bad address in system call argument',
     'EHOSTUNREACH': 'host is unreachable',
     'EIO': 'i/o error',
@@ -316,13 +317,17 @@ _STATE_TEXTS = {
         'Socket closed before the connection was established',
     'ERR_STREAM_ALREADY_FINISHED': 'Cannot call end after a stream was finished',
     'ERR_STREAM_PREMATURE_CLOSE': 'Premature close',
+    'ERR_STREAM_UNSHIFT_AFTER_END_EVENT': 'stream.unshift() after end event',
     'ERR_STREAM_WRITE_AFTER_END': 'write after end',
     # gnet's own: Node has one way to read and one thread to do it.
     'ERR_READING_IN_EVENT_STYLE':
-        "The socket is flowing (a 'data' listener, resume() or pipe()): blocking reads would "
-        'compete for its data. Call pause() first',
+        "Events read the socket (a 'data' or 'readable' listener, resume() or pipe()): blocking "
+        'reads would compete for its data. Call pause() or remove the listener first',
     'ERR_READING_IN_BLOCKING_STYLE':
         'Another greenlet is blocked in a read of this socket: events would compete for its data',
+    'ERR_TEXT_IS_BUFFERED':
+        'Text is left that set_encoding() made of what arrived: take it by read() or by iterating '
+        'before you ask for bytes',
     'ERR_CONCURRENT_READ': 'Another greenlet is already blocked in a read of this socket',
 }
 

@@ -30,7 +30,7 @@ class Watched(Protocol):
 
 
 class IdleTimer:
-    """One socket's idle period. ``last_active`` is set by the socket itself, from ``loop.now()``."""
+    """One socket's idle period. The socket itself sets ``last_active``, from ``loop.now()``."""
 
     __slots__ = ('armed', 'last_active', 'owner', 'seconds')
 

@@ -39,7 +39,7 @@ _BREAK_LENGTH = 80
 _MAX_DEPTH = 2
 
 #: JavaScript class names of the Python types that play their part.
-_NODE_CLASS_NAMES = {
+_NODE_CLASS_NAMES: dict[type, str] = {
     dict: 'Object', list: 'Array', tuple: 'Array', bytes: 'Buffer', bytearray: 'Buffer',
 }
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType)

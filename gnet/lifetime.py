@@ -6,6 +6,8 @@ script should use; a hook at the interpreter's exit covers scripts that do not. 
 the first ``listen`` or ``connect``, never by importing gnet, and it steps aside
 
 - after an uncaught exception, so that a failed script fails;
+- when ``gnet.run()`` was left by an exception (a Ctrl-C that the script caught, say) or by its
+  timeout: the script has decided, and ends;
 - in a forked child, which inherited the parent's watchers but not its duties;
 - in an interactive session;
 - when switched off: ``gnet.set_stay_alive(False)``, or ``GNET_STAY_ALIVE=0`` in the environment.
@@ -43,16 +45,24 @@ __all__ = [
 ]
 
 
-class Hook(Enum):
-    """The state of the exit hook of this process."""
+class _Duty(Enum):
+    """What a program that ends now owes to what it has opened."""
 
-    IDLE = 'nothing listened or connected yet'
-    ARMED = 'registered with the interpreter'
-    OFF = 'switched off'
+    NONE = 'nothing listened or connected yet'
+    SERVE = 'it serves on'
+    DONE = 'gnet.run() was left before nothing was left'
 
 
-_hook = Hook.OFF if os.environ.get('GNET_STAY_ALIVE') == '0' else Hook.IDLE
-_registered_in: int | None = None
+class _Hook:
+    """The exit hook of this process."""
+
+    #: What set_stay_alive() says.
+    enabled = os.environ.get('GNET_STAY_ALIVE') != '0'
+    #: Whether the interpreter knows of the hook; a forked child inherits that.
+    registered = False
+    duty = _Duty.NONE
+    #: The process that has the duty; a child that it forks has not.
+    process: int | None = None
 
 
 def run(timeout: float | None = None) -> bool:
@@ -84,7 +94,10 @@ def run(timeout: float | None = None) -> bool:
         # hub.join counts from the loop's cached time, which a blocking call leaves behind.
         loop.update_now()
     with serving(loop):
-        return bool(hub.join(timeout))
+        finished = bool(hub.join(timeout))
+    if not finished:
+        _Hook.duty = _Duty.DONE
+    return finished
 
 
 @contextmanager
@@ -100,8 +113,10 @@ def serving(loop: Loop) -> Iterator[None]:
     try:
         with _woken_by_signals(loop):
             yield
-    except KeyboardInterrupt as interrupt:
-        print_nothing_for(interrupt)
+    except BaseException as reason:
+        _Hook.duty = _Duty.DONE
+        if isinstance(reason, KeyboardInterrupt):
+            print_nothing_for(reason)
         raise
     finally:
         loop.running = False
@@ -151,24 +166,28 @@ def set_stay_alive(enabled: bool) -> None:
 
     Off, a script whose last line is reached ends even though it still has open servers.
     """
-    global _hook
-    _hook = Hook.IDLE if enabled else Hook.OFF
+    _Hook.enabled = enabled
+    if _Hook.process == os.getpid():
+        _register()
 
 
 def stays_alive() -> bool:
     """Return whether a program with open servers serves on after its last line."""
-    return _hook is not Hook.OFF
+    return _Hook.enabled and _Hook.duty is not _Duty.DONE
 
 
 def arm() -> None:
     """Arm the exit hook: something was started that may keep the program alive."""
-    global _hook, _registered_in
-    if _hook is not Hook.IDLE or not get_loop().is_main:
+    if get_loop().is_main:
+        _Hook.duty = _Duty.SERVE
+        _Hook.process = os.getpid()
+        _register()
+
+
+def _register() -> None:
+    if _Hook.registered or not _Hook.enabled:
         return
-    _hook = Hook.ARMED
-    if _registered_in == os.getpid():
-        return
-    _registered_in = os.getpid()
+    _Hook.registered = True
     # The hook of threading runs earlier than atexit's: threads, executors and name look-ups still
     # work in it. Importing concurrent.futures first makes its own hook run after ours (LIFO).
     import concurrent.futures.thread  # noqa: F401
@@ -198,7 +217,10 @@ def _serve_on() -> None:
     """The exit hook."""
     failed = getattr(sys, 'last_exc', None) or getattr(sys, 'last_type', None)
     interactive = hasattr(sys, 'ps1') or sys.flags.interactive
-    if _hook is not Hook.ARMED or failed or interactive or _registered_in != os.getpid():
+    if (
+        not _Hook.enabled or _Hook.duty is not _Duty.SERVE or _Hook.process != os.getpid()
+        or failed or interactive
+    ):
         return
     try:
         run()
@@ -229,7 +251,7 @@ def _exit_now(status: int) -> NoReturn:
 def _exit_functions() -> None:
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
-        if stream is not None:
+        if stream is not None and not stream.closed:
             stream.flush()
 
 

@@ -3,8 +3,8 @@
 One :class:`Loop` belongs to each hub (so to each thread that uses gnet) and gives the rest of gnet
 what Node's event loop gives to ``net``:
 
-- **ticks**, Node's ``process.nextTick``: a FIFO that is drained when the running piece of work ends,
-  before any newly ready socket is served;
+- **ticks**, Node's ``process.nextTick``: a FIFO that is drained when the running piece of work
+  ends, before any newly ready socket is served;
 - **work**: sockets with something to deliver, served in turn;
 - **runners**, the greenlets that do both. The hub wakes one once per loop turn. When a listener
   blocks, its runner is *captured*: the hub goes on with another one, and the captured runner
@@ -66,7 +66,7 @@ class RunnerState(Enum):
     CAPTURED = 'a listener blocked: the hub went on without it'
 
 
-class Runner(Greenlet):
+class Runner(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run time
     """A greenlet that takes ticks and work until there is none, then parks."""
 
     def __init__(self, loop: Loop) -> None:
@@ -99,7 +99,7 @@ class Runner(Greenlet):
                 except GreenletExit:
                     return
                 except BaseException:
-                    hub.handle_error(self, *sys.exc_info())  # type: ignore[arg-type]
+                    hub.handle_error(self, *sys.exc_info())
                 if self.state is RunnerState.CAPTURED:
                     return
             if len(loop._idle) >= MAX_IDLE_RUNNERS:
@@ -140,14 +140,14 @@ class Loop:
     def tick(
         self, callback: Callable[..., object], *arguments: Any, context: Context | None = None,
     ) -> None:
-        """Run ``callback(*arguments)`` in a runner when the running piece of work ends, in order."""
+        """Run ``callback(*arguments)`` in a runner when the running piece of work ends."""
         self._ticks.append((callback, arguments, context))
         if not self._wake_scheduled:
             self._wake_scheduled = True
             self._loop.run_callback(self._wake)
 
     def enqueue(self, item: Deliverable) -> None:
-        """Let a runner call ``item._deliver()``. The caller sees to it that *item* waits only once."""
+        """Let a runner call ``item._deliver()``. The caller sees to it that it waits only once."""
         self._work.append(item)
         if not self._wake_scheduled:
             self._wake_scheduled = True
@@ -240,11 +240,12 @@ class Loop:
         return watcher
 
     def call_after(self, seconds: float, callback: Callable[..., object], *arguments: Any) -> Any:
-        """Call back in the hub after *seconds*; the returned timer does not keep the program alive.
+        """Call back in the hub after *seconds*; the timer does not keep the program alive.
 
         Cancel it with :func:`close_watcher`, which must also be called after it fired.
         """
-        timer = self._loop.timer(max(seconds, 0.0), ref=False)
+        # libuv counts milliseconds, and gevent warns of less.
+        timer = self._loop.timer(max(seconds, 0.001), ref=False)
         # Counted from the real time: the loop's own is stale after a blocking call.
         timer.start(callback, *arguments, update=True)
         return timer

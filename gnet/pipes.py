@@ -16,7 +16,7 @@ class Pipe:
     The source flows; a ``write`` that returns False pauses it until the destination's `'drain'`
     (until all its destinations drained, if it has several). The source's `'end'` ends the
     destination unless told not to; an error on either side never travels to the other: the
-    destination's `'close'` or `'finish'` only ends the pipe. The rules are Node's (measured).
+    destination's `'finish'` or `'close'` only ends the pipe. The rules are Node's (measured).
     """
 
     __slots__ = ('_ends', '_listening', '_waits_for_drain', 'destination', 'source')
@@ -28,17 +28,29 @@ class Pipe:
         self._waits_for_drain = False
         #: What was registered where, to be taken back by :meth:`close`.
         self._listening: list[tuple[Any, str, Any]] = []
-        if hasattr(destination, 'once'):
+        if source._pipes is None:
+            source._pipes = []
+        source._pipes.append(self)
+        if source.readable_ended:
+            source._tick(source._call_guarded, self._source_ended)
+        else:
+            self._listen(source, 'end', self._source_ended)
+        self._listen(source, 'data', self._forward)
+        if self._is_emitter():
             self._listen(destination, 'drain', self._drained)
             self._listen(destination, 'finish', self.close)
             self._listen(destination, 'close', self._destination_closed)
             destination.emit('pipe', source)
-        self._listen(source, 'end', self._source_ended)
         if getattr(destination, 'writable_need_drain', False):
             self._wait()
-        self._listen(source, 'data', self._forward)
-        if not self._waits_for_drain and source.readable_flowing is not True:
+        elif source.readable_flowing is not True and self._is_open():
             source.resume()
+
+    def _is_emitter(self) -> bool:
+        return hasattr(self.destination, 'emit')
+
+    def _is_open(self) -> bool:
+        return self in (self.source._pipes or ())
 
     def _listen(self, emitter: Any, event: str, listener: Any) -> None:
         emitter.on(event, listener)
@@ -60,22 +72,23 @@ class Pipe:
             self.source.resume()
 
     def _source_ended(self) -> None:
-        if self._ends:
+        if self._ends and self._is_open():
             self.destination.end()
-        self.close()
+        if not self._ends or not self._is_emitter():
+            self.close()  # else the destination's 'finish' does
 
-    def _destination_closed(self, _had_error: bool = False) -> None:
+    def _destination_closed(self, *_arguments: Any) -> None:
         self.close()
 
     def close(self) -> None:
-        """End the pipe: the destination gets `'unpipe'`, the source is paused if it has no other."""
+        """End the pipe: the destination gets `'unpipe'`, a source without another is paused."""
         pipes = self.source._pipes
         if not pipes or self not in pipes:
             return
         pipes.remove(self)
         for emitter, event, listener in self._listening:
             emitter.off(event, listener)
-        if not pipes and not self.source.readable_ended:
+        if not pipes:
             self.source.pause()
-        if hasattr(self.destination, 'emit'):
+        if self._is_emitter():
             self.destination.emit('unpipe', self.source)

@@ -1,10 +1,13 @@
 """The reading half of a stream: buffer, modes, and the events `'data'`, `'readable'`, `'end'`.
 
-No I/O and no gevent here: :class:`Readable` is told what arrived (``_incoming``, ``_ended``) and
-asks for more through hooks, so that tests can drive it alone. The rules are Node's (its ``stream``
-documentation and measurements), with one addition: bytes wait in ``_incoming`` until a runner
-brings them into the stream (``_deliver``), so while a listener is blocked the next chunk waits its
-turn, and blocking readers take from there without any event.
+No I/O and no gevent here: :class:`Readable` is told what arrived (``_incoming``, ``_read_state``)
+and asks for more through hooks, so that tests can drive it alone. The rules are Node's (its
+``stream`` documentation and measurements), with two additions:
+
+- Bytes wait in ``_incoming`` until a runner brings them into the stream (``_deliver``). Blocking
+  readers take them from there without any event.
+- Read events are serial. While a listener of one is blocked, what would cause the next one waits
+  for its turn (``_delivery``, ``_in_turn``).
 
 Modes (:class:`Flow`), Node's ``readableFlowing``:
 
@@ -22,16 +25,17 @@ PAUSED       ``pause()``, ``unpipe()``, a 'readable'    buffered; 'readable' say
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
-from enum import Enum
 from typing import Any, Union
 
 from . import errors
-from .encodings import StreamDecoder, canonical
-from .events import EventEmitter
+from .emitter import EventEmitter
+from .encodings import StreamDecoder, canonical, encode
+from .states import GONE, Delivery, Flow, ReadState, Stage
 
-__all__ = ['Flow', 'Readable']
+__all__ = ['Readable']
 
 #: Bytes buffered before reading stops; Node's default since v22.
 HIGH_WATER_MARK = 65536
@@ -40,56 +44,38 @@ HIGH_WATER_MARK = 65536
 _MAX_READ_SIZE = 1 << 30
 
 Chunk = Union[bytes, str]
-
-
-class Flow(Enum):
-    """The mode of a readable stream; the values are Node's ``readableFlowing``."""
-
-    UNDECIDED = None
-    FLOWING = True
-    PAUSED = False
-
-
-class Stage(Enum):
-    """The life of a stream and the connection under it."""
-
-    NEW = 'no connection yet'
-    CONNECTING = 'a connection is being made'
-    OPEN = 'connected'
-    DESTROYED = "closed; 'close' is still to come"
-    CLOSED = "'close' was emitted"
-
-
-class ReadState(Enum):
-    """How far the reading half has come."""
-
-    OPEN = 'more may arrive'
-    FIN = 'the peer has ended; its last chunks wait to be brought into the stream'
-    ENDED = 'all is in the stream, perhaps not yet consumed'
-    END_EMITTED = "all was consumed, and 'end' has said so"
-
-
-class Delivery(Enum):
-    """Whether a runner has this stream: its read events are serial."""
-
-    IDLE = 'nothing to deliver'
-    QUEUED = 'waits for a runner'
-    RUNNING = 'a runner is at it, perhaps blocked in a listener'
-
+Turn = tuple[Callable[..., object], tuple[Any, ...]]
 
 _FLOWING = Flow.FLOWING
-_GONE = (Stage.DESTROYED, Stage.CLOSED)
+_RUNNING = Delivery.RUNNING
+#: The whole stream has arrived.
 _AFTER_THE_LAST_CHUNK = (ReadState.ENDED, ReadState.END_EMITTED)
+
+
+def as_bytes(chunk: Any) -> bytes:
+    """Return a copy of the bytes-like *chunk*: its owner may go on to change or resize it.
+
+    Raises:
+        CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for anything else.
+    """
+    if isinstance(chunk, bytes):
+        return chunk
+    try:
+        return bytes(memoryview(chunk))
+    except TypeError:
+        raise errors.invalid_arg_type(
+            'chunk', 'of type string or an instance of Buffer, TypedArray, or DataView', chunk,
+        ) from None
 
 
 class Readable(EventEmitter):
     """The reading half. See the module's text; :class:`gnet.Socket` is the one user."""
 
     __slots__ = (
-        '_buffer', '_decoder', '_delivery', '_did_read', '_encoding', '_errored',
+        '_blocking_style', '_buffer', '_decoder', '_delivery', '_did_read', '_errored',
         '_explicitly_paused', '_flow', '_incoming', '_incoming_size', '_length', '_read_mark',
         '_read_state', '_readable_listened', '_readable_pending', '_readable_wanted',
-        '_resume_pending', '_stage',
+        '_resume_pending', '_stage', '_turns',
     )
 
     def __init__(self, high_water_mark: float = HIGH_WATER_MARK, **options: Any) -> None:
@@ -100,13 +86,16 @@ class Readable(EventEmitter):
         self._flow = Flow.UNDECIDED
         self._read_state = ReadState.OPEN
         self._delivery = Delivery.IDLE
+        #: What waits for its turn while a listener is blocked.
+        self._turns: deque[Turn] | None = None
+        #: Whether the last read was a blocking one: then bytes stay where such reads find them.
+        self._blocking_style = False
         #: Arrived and not yet seen by the stream; memoryviews are rests of a partly read chunk.
         self._incoming: deque[bytes | memoryview] | None = None
         self._incoming_size = 0
         #: In the stream and not yet consumed; ``_length`` counts characters once decoded.
         self._buffer: deque[Chunk] | None = None
         self._length = 0
-        self._encoding: str | None = None
         self._decoder: StreamDecoder | None = None
         self._did_read = False
         self._explicitly_paused = False
@@ -121,7 +110,7 @@ class Readable(EventEmitter):
         """Run *callback* when the current piece of work ends."""
         raise NotImplementedError
 
-    def _emit_guarded(self, event: str, *arguments: Any) -> None:
+    def _emit_guarded(self, event: Any, *arguments: Any) -> None:
         """Emit from a runner: what a listener raises must go where such failures go."""
         raise NotImplementedError
 
@@ -134,7 +123,23 @@ class Readable(EventEmitter):
         raise NotImplementedError
 
     def _delivered(self) -> None:
-        """Do what follows a delivery, also one that was broken off by the end of its greenlet."""
+        """Do what follows the turn of a read event, also one whose greenlet was ended in it."""
+        raise NotImplementedError
+
+    def _is_late(self) -> bool:
+        """Whether timers and other streams should have their turn before the next chunk."""
+        raise NotImplementedError
+
+    def _use_events(self) -> None:
+        """Events take what arrives from now on; raises if a greenlet is blocked in a read."""
+        raise NotImplementedError
+
+    def _listener_failed(self, event: str, error: BaseException) -> None:
+        """Route what a listener of *event* raised; raises it again if it ends the program."""
+        raise NotImplementedError
+
+    def destroy(self, error: Any = None) -> Any:
+        """Close at once."""
         raise NotImplementedError
 
     def _end_consumed(self) -> None:
@@ -145,15 +150,17 @@ class Readable(EventEmitter):
 
     def _deliver(self) -> None:
         """Bring what arrived into the stream, chunk by chunk. Called in a runner."""
-        self._delivery = Delivery.RUNNING
+        if self._delivery is _RUNNING:
+            return  # the turn that is being taken ends with a look at what has arrived
+        self._delivery = _RUNNING
         try:
-            while self._incoming:
+            while self._incoming and not self._blocking_style:
                 chunk = self._incoming.popleft()
                 self._incoming_size -= len(chunk)
                 listeners = self._events.get('data')
                 if (
                     listeners and self._flow is _FLOWING and not self._length
-                    and self._decoder is None and type(chunk) is bytes
+                    and self._decoder is None and self._plain_emit and type(chunk) is bytes
                 ):
                     # The hot path: what _push would do, without its calls.
                     self._did_read = True
@@ -164,15 +171,38 @@ class Readable(EventEmitter):
                         self._listener_failed('data', error)
                 else:
                     self._push(bytes(chunk))
-            if self._read_state is ReadState.FIN and not self._holds_end():
+                if self._incoming and self._is_late():
+                    break
+            if (
+                self._read_state is ReadState.FIN and not self._incoming
+                and not self._blocking_style and not self._holds_end()
+            ):
                 self._push_end()
         finally:
-            self._delivery = Delivery.IDLE
-            self._delivered()
+            self._turn_over()
 
-    def _listener_failed(self, event: str, error: BaseException) -> None:
-        """Route what a listener of *event* raised; raises it again if it ends the program."""
-        raise NotImplementedError
+    def _in_turn(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """Like :meth:`_tick`, for what emits read events: never while a listener of one blocks."""
+        self._tick(self._take_turn, callback, arguments)
+
+    def _take_turn(self, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
+        if self._delivery is _RUNNING:
+            if self._turns is None:
+                self._turns = deque()
+            self._turns.append((callback, arguments))
+            return
+        self._delivery = _RUNNING
+        try:
+            callback(*arguments)
+        finally:
+            self._turn_over()
+
+    def _turn_over(self) -> None:
+        self._delivery = Delivery.IDLE
+        turns, self._turns = self._turns, None
+        for callback, arguments in turns or ():
+            self._tick(self._take_turn, callback, arguments)
+        self._delivered()
 
     def _push(self, data: bytes) -> None:
         chunk: Chunk = data if self._decoder is None else self._decoder.decode(data)
@@ -186,6 +216,12 @@ class Readable(EventEmitter):
         if self._readable_wanted:
             self._schedule_readable()
 
+    def _push_quietly(self, data: bytes) -> None:
+        """Bring *data* into the stream without any event."""
+        chunk = data if self._decoder is None else self._decoder.decode(data)
+        if chunk:
+            self._append(chunk)
+
     def _append(self, chunk: Chunk) -> None:
         if self._buffer is None:
             self._buffer = deque()
@@ -198,24 +234,21 @@ class Readable(EventEmitter):
         if self._decoder is not None:
             rest = self._decoder.flush()
             if rest:
-                if self._flow is _FLOWING and not self._length and self.listener_count('data'):
-                    self._emit_guarded('data', rest)
-                else:
-                    self._append(rest)
+                self._append(rest)
         self._readable_wanted = False
         self._emit_readable()
         if not self._length:
-            self._tick(self._emit_end)
+            self._in_turn(self._emit_end)
 
     def _schedule_readable(self) -> None:
         self._readable_wanted = False
         if not self._readable_pending:
             self._readable_pending = True
-            self._tick(self._emit_readable)
+            self._in_turn(self._emit_readable)
 
     def _emit_readable(self) -> None:
         ended = self._has_ended()
-        if not self.destroyed and self._errored is None and (self._length or ended):
+        if self._stage not in GONE and self._errored is None and (self._length or ended):
             self._emit_guarded('readable')
             self._readable_pending = False
         self._readable_wanted = (
@@ -225,27 +258,33 @@ class Readable(EventEmitter):
 
     def _pour(self) -> None:
         """Emit what is buffered for as long as the mode is flowing."""
-        while self._flow is _FLOWING and self._take() is not None:
-            pass
+        while (
+            self._flow is _FLOWING and self._stage not in GONE and self._take() is not None
+        ):
+            if self._length and self._is_late():
+                self._in_turn(self._pour)
+                return
 
     def _emit_end(self) -> None:
         if (
             self._read_state is ReadState.ENDED and not self._length and not self._incoming
-            and self._errored is None and self._stage is not Stage.CLOSED
+            and self._stage not in GONE
         ):
             self._read_state = ReadState.END_EMITTED
-            self._emit_guarded('end')
-            self._end_consumed()
+            try:
+                self._emit_guarded('end')
+            finally:
+                self._end_consumed()
 
     # --- consumption ------------------------------------------------------------------------------
 
-    def read(self, size: int | None = None) -> Chunk | None:
+    def read(self, size: float | None = None) -> Chunk | None:
         """Take data out of the buffer without blocking (Node's ``readable.read``).
 
         Args:
             size: how many bytes (characters after :meth:`set_encoding`) are wanted; None for all
                 there is, as one chunk (the first chunk in flowing mode). 0 takes nothing and only
-                sees to it that reading goes on.
+                sees to it that reading goes on. Fractions are cut off.
 
         Returns:
             The data, which `'data'` listeners get too; None when less than *size* is there. After
@@ -253,7 +292,16 @@ class Readable(EventEmitter):
 
         Raises:
             CodedValueError: ``ERR_OUT_OF_RANGE`` for more than 1 GiB.
+            CodedRuntimeError: ``ERR_READING_IN_BLOCKING_STYLE``.
         """
+        if self._blocking_style:
+            self._use_events()
+            while self._incoming:
+                self._push_quietly(bytes(self._incoming.popleft()))
+            self._incoming_size = 0
+        if isinstance(size, float):
+            # What JavaScript's parseInt makes of it.
+            size = int(size) if math.isfinite(size) else None
         if size is not None:
             if size > _MAX_READ_SIZE:
                 raise errors.out_of_range('size', '<= 1GiB', size)
@@ -270,27 +318,26 @@ class Readable(EventEmitter):
             if self._length:
                 self._schedule_readable()
             elif ended:
-                self._tick(self._emit_end)
+                self._in_turn(self._emit_end)
             return None
         count = self._readable_now(size)
         if count == 0 and ended:
             if not self._length:
-                self._tick(self._emit_end)
+                self._in_turn(self._emit_end)
             return None
-        if not ended and (self._readable_wanted or self._length - count < self._read_mark):
+        more_wanted = not ended and (
+            self._readable_wanted or self._length - count < self._read_mark)
+        chunk = self._cut(count) if count else None
+        if more_wanted:
             self._want_data()
-        if count <= 0:
+        if chunk is None:
             self._readable_wanted = self._length <= self._read_mark
-            if not self._length and not ended:
-                self._readable_wanted = True
-            return None
-        chunk = self._cut(count)
         if not self._length:
             if not ended:
                 self._readable_wanted = True
             elif size != count:
-                self._tick(self._emit_end)
-        if self._errored is None and self._stage is not Stage.CLOSED:
+                self._in_turn(self._emit_end)
+        if chunk is not None and self._errored is None and self._stage is not Stage.CLOSED:
             self._did_read = True
             self._emit_guarded('data', chunk)
         return chunk
@@ -330,22 +377,59 @@ class Readable(EventEmitter):
         joined: Chunk = parts[0][:0].join(parts)
         return joined
 
-    def unshift(self, chunk: Chunk) -> bool:
+    def unshift(self, chunk: Any, encoding: str | None = None) -> bool:
         """Put *chunk* back in front of what is buffered; returns whether there is room for more.
 
-        For a consumer that took too much: the next read or `'data'` begins with it. Bytes are
-        decoded first where an encoding is set.
+        For a consumer that took too much: the next read or `'data'` begins with it. A stream that
+        flows and has nothing buffered emits it at once.
+
+        Args:
+            chunk: bytes-like, or a ``str``.
+            encoding: of a ``str``, utf8 by default.
+
+        As in Node, a wrong type (``ERR_INVALID_ARG_TYPE``) and a call after `'end'`
+        (``ERR_STREAM_UNSHIFT_AFTER_END_EVENT``) destroy the stream with that error.
         """
-        if self._decoder is not None and isinstance(chunk, bytes):
-            chunk = self._decoder.decode(chunk)
-        if chunk:
+        try:
+            given = self._as_buffered(chunk, encoding)
+        except errors.CodedTypeError as error:
+            self.destroy(error)
+            return False
+        if given and not self._put_back(given):
+            return False
+        return not self._has_ended() and (self._length < self._read_mark or not self._length)
+
+    def _as_buffered(self, chunk: Any, encoding: str | None) -> Chunk:
+        """Return *chunk* as the buffer has it: text if an encoding was set, else bytes."""
+        data = encode(chunk, canonical(encoding or 'utf8')) if isinstance(chunk, str) else (
+            as_bytes(chunk))
+        if self._decoder is None:
+            return data
+        # A decoder of its own: the stream's holds back what came last from the peer.
+        decoder = StreamDecoder(self._decoder.encoding)
+        return decoder.decode(data) + decoder.flush()
+
+    def _put_back(self, chunk: Chunk) -> bool:
+        if self._read_state is ReadState.END_EMITTED:
+            self.destroy(errors.state_error('ERR_STREAM_UNSHIFT_AFTER_END_EVENT'))
+            return False
+        if self._stage in GONE:
+            return False
+        if self._blocking_style and isinstance(chunk, bytes):
+            if self._incoming is None:
+                self._incoming = deque()
+            self._incoming.appendleft(chunk)
+            self._incoming_size += len(chunk)
+        elif self._flow is _FLOWING and not self._length and self._events.get('data'):
+            self._emit_guarded('data', chunk)
+        else:
             if self._buffer is None:
                 self._buffer = deque()
             self._buffer.appendleft(chunk)
             self._length += len(chunk)
             if self._readable_wanted:
                 self._schedule_readable()
-        return not self._has_ended() and self._length < self._read_mark
+        return True
 
     # --- modes ------------------------------------------------------------------------------------
 
@@ -367,14 +451,17 @@ class Readable(EventEmitter):
         Returns the stream. `'resume'` is emitted when it starts.
         """
         if self._flow is not _FLOWING:
-            self._check_event_style()
-            # A 'readable' listener keeps its stream from flowing, whatever is called.
-            self._flow = Flow.PAUSED if self._readable_listened else _FLOWING
-            if not self._resume_pending:
-                self._resume_pending = True
-                self._tick(self._resumed)
+            self._use_events()
+            self._start_flowing()
         self._explicitly_paused = False
         return self
+
+    def _start_flowing(self) -> None:
+        # A 'readable' listener keeps its stream from flowing, whatever is called.
+        self._flow = Flow.PAUSED if self._readable_listened else _FLOWING
+        if not self._resume_pending:
+            self._resume_pending = True
+            self._in_turn(self._resumed)
 
     def _resumed(self) -> None:
         self._take(0)
@@ -384,13 +471,8 @@ class Readable(EventEmitter):
         self._want_data()
 
     def is_paused(self) -> bool:
-        """Return whether :meth:`pause` (or ``pause_on_connect``) holds the stream."""
-        return self._explicitly_paused or (
-            self._flow is Flow.PAUSED and not self._readable_listened
-        )
-
-    def _check_event_style(self) -> None:
-        """Raise if a greenlet is blocked in a read: hook for streams that have such reads."""
+        """Return whether ``pause()``, ``pause_on_connect`` or a `'readable'` listener holds it."""
+        return self._explicitly_paused or self._flow is Flow.PAUSED
 
     def _listener_added(self, event: Any) -> None:
         if event == 'data':
@@ -400,18 +482,18 @@ class Readable(EventEmitter):
         elif event == 'readable' and not self._readable_listened:
             if self._read_state is ReadState.END_EMITTED:
                 return
-            self._check_event_style()
+            self._use_events()
             self._readable_listened = self._readable_wanted = True
             self._flow = Flow.PAUSED
             self._readable_pending = False
             if self._length:
                 self._schedule_readable()
             else:
-                self._tick(self._take, 0)
+                self._in_turn(self._take, 0)
 
     def _listener_removed(self, event: Any) -> None:
         if event == 'readable':
-            self._tick(self._choose_mode)
+            self._in_turn(self._choose_mode)
 
     def _choose_mode(self) -> None:
         """Settle the mode after a `'readable'` listener went."""
@@ -429,77 +511,21 @@ class Readable(EventEmitter):
         """Deliver ``str`` instead of ``bytes`` from now on; returns the stream.
 
         Args:
-            encoding: ``utf8`` (also for None), ``latin1``, ``ascii``, ``utf16le``, ``hex``,
-                ``base64`` or ``base64url``. Characters that arrive in pieces are held back until
-                they are whole. It cannot be undone.
+            encoding: ``utf8`` (also for None and ``''``), ``latin1``, ``ascii``, ``utf16le``,
+                ``hex``, ``base64`` or ``base64url``. Characters that arrive in pieces are held back
+                until they are whole. It cannot be undone.
 
         Raises:
             CodedTypeError: ``ERR_UNKNOWN_ENCODING``.
         """
-        name = canonical('utf8' if encoding is None else encoding)
-        decoder = StreamDecoder(name)
+        decoder = StreamDecoder(encoding or 'utf8')
         buffered, self._buffer, self._length = self._buffer, None, 0
         text = ''.join(
             decoder.decode(chunk) if isinstance(chunk, bytes) else chunk for chunk in buffered or ()
         )
-        self._encoding, self._decoder = name, decoder
+        if self._has_ended():
+            text += decoder.flush()
+        self._decoder = decoder
         if text:
             self._append(text)
         return self
-
-    # --- properties -------------------------------------------------------------------------------
-
-    @property
-    def destroyed(self) -> bool:
-        """Whether the stream was destroyed, by its owner, by an error, or after both ends."""
-        return self._stage in _GONE
-
-    @property
-    def closed(self) -> bool:
-        """Like :attr:`destroyed`: true at once, before `'close'` is emitted."""
-        return self._stage in _GONE
-
-    @property
-    def errored(self) -> Any:
-        """The error that the stream was destroyed with, else None."""
-        return self._errored
-
-    @property
-    def readable_flowing(self) -> bool | None:
-        """Node's name of the mode: None undecided, True flowing, False paused."""
-        return self._flow.value
-
-    @property
-    def readable_length(self) -> int:
-        """What is buffered, in bytes (in characters after :meth:`set_encoding`)."""
-        return self._length + self._incoming_size
-
-    @property
-    def readable_high_water_mark(self) -> float:
-        """The amount of buffered data at which reading stops, in bytes."""
-        return self._read_mark
-
-    @property
-    def readable_encoding(self) -> str | None:
-        """The encoding set by :meth:`set_encoding`, else None."""
-        return self._encoding
-
-    @property
-    def readable_ended(self) -> bool:
-        """Whether `'end'` was emitted."""
-        return self._read_state is ReadState.END_EMITTED
-
-    @property
-    def readable_did_read(self) -> bool:
-        """Whether data was ever delivered."""
-        return self._did_read
-
-    @property
-    def readable_aborted(self) -> bool:
-        """Whether the stream was destroyed or failed before `'end'`."""
-        return (self.destroyed or self._errored is not None) and not self.readable_ended
-
-    @property
-    def readable(self) -> bool:
-        """Whether data or `'end'` may still come."""
-        return not self.destroyed and self._read_state is not ReadState.END_EMITTED

@@ -1,8 +1,9 @@
 """``gnet.Socket``: one connection, with Node's events and methods and Python's blocking ones.
 
 The class is a chain, one idea a file: :mod:`gnet.readable` and :mod:`gnet.writable` (the stream's
-states and events), :mod:`gnet.transport` (the descriptor under it), :mod:`gnet.blocking` (the names
-of :class:`socket.socket`), and here Node's methods and properties.
+states and events), :mod:`gnet.transport` (the descriptor under it), :mod:`gnet.handling` (the
+greenlet that got it from its server), :mod:`gnet.blocking` and :mod:`gnet.socketlike` (the names of
+:class:`socket.socket`), and here Node's methods and properties.
 """
 
 from __future__ import annotations
@@ -10,30 +11,45 @@ from __future__ import annotations
 import _socket
 import socket as _stdlib
 import struct
+import warnings
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from . import errors, options
-from .blocking import Blocking
 from .endpoint import Address, address_of
-from .idle import IdleTimer, idle_timers
+from .idle import IdleTimer
 from .loop import Loop, get_loop
 from .names import snake_options
 from .pipes import Pipe
-from .readable import Stage
-from .validators import validate_function, validate_msecs
+from .socketlike import SocketLike
+from .states import Stage
+from .validators import to_int32, to_number, truthy, validate_function, validate_msecs
 
 if TYPE_CHECKING:
     from .server import Server
 
-__all__ = ['Socket']
+__all__ = ['Socket', 'TimeoutOverflowWarning']
 
+
+class TimeoutOverflowWarning(RuntimeWarning):
+    """A timeout is longer than Node's timers can count; it was cut to their longest, 25 days."""
+
+
+#: Node's timers count milliseconds in 32 bits with a sign.
+_LONGEST_TIMEOUT = 2**31 - 1
 
 _TCP_FAMILIES = (_socket.AF_INET, _socket.AF_INET6)
 _NO_KEEP_ALIVE = (-1, 0, 0)
 
+#: By whether the socket is readable, and writable.
+_READY_STATES = {
+    (True, True): 'open', (True, False): 'readOnly', (False, True): 'writeOnly',
+    (False, False): 'closed',
+}
 
-class Socket(Blocking):
+
+class Socket(SocketLike):
     """One end of a TCP or unix-socket connection.
 
     A server hands it to its `'connection'` listeners. Event style::
@@ -95,7 +111,7 @@ class Socket(Blocking):
     ) -> Socket:
         """Make the socket of a connection that *server* accepted; *sock* is non-blocking."""
         self = cls.__new__(cls)
-        Blocking.__init__(self, high_water_mark)
+        SocketLike.__init__(self, high_water_mark)
         self._prepare(loop, allow_half_open)
         self._server = server
         self._remote = remote
@@ -114,6 +130,13 @@ class Socket(Blocking):
         peer = self.remote_address
         where = f' {peer}:{self.remote_port}' if peer is not None else ''
         return f'<gnet.{type(self).__name__}{where} {self.ready_state}>'
+
+    def capture_rejection(self, error: BaseException, event: Any, *args: Any) -> None:
+        """Destroy the socket with the failure of a greenlet that a listener returned.
+
+        Called with ``capture_rejections`` only, in a greenlet of its own. May be overridden.
+        """
+        self.destroy(error)
 
     # --- closing ----------------------------------------------------------------------------------
 
@@ -144,7 +167,8 @@ class Socket(Blocking):
         and writing that makes progress, start a new one. The timer does not keep the program alive.
 
         Args:
-            msecs: milliseconds; 0 switches it off.
+            msecs: milliseconds; 0 switches it off. More than 2147483647 (25 days) is cut to that,
+                with a :class:`TimeoutOverflowWarning`.
             callback: registered with ``once('timeout')``; with 0, removed.
 
         Returns:
@@ -155,26 +179,27 @@ class Socket(Blocking):
         """
         if self.destroyed:
             return self
-        seconds = validate_msecs(msecs) / 1000
+        validate_msecs(msecs)
         if callback is not None:
             validate_function('callback', callback)
         self._timeout = msecs
-        timers = idle_timers(self._loop)
-        if self._idle_timer is not None:
-            timers.cancel(self._idle_timer)
-            self._idle_timer = None
-        if seconds:
-            self._loop.update_now()
-            self._idle_timer = IdleTimer(self, seconds, self._loop.now())
-            timers.arm(self._idle_timer)
-            if callback is not None:
-                self.once('timeout', callback)
-        elif callback is not None:
-            self.off('timeout', callback)
+        if msecs > _LONGEST_TIMEOUT:
+            warnings.warn(
+                f'{msecs} does not fit into a 32-bit signed integer. Timer duration was truncated '
+                f'to {_LONGEST_TIMEOUT}.', TimeoutOverflowWarning, stacklevel=2,
+            )
+        # Less than a millisecond counts as one, as for all of Node's timers.
+        self._set_idle_timer(min(max(msecs, 1), _LONGEST_TIMEOUT) / 1000 if msecs else 0)
+        if callback is not None:
+            (self.once if msecs else self.off)('timeout', callback)
         return self
 
     def _idle_expired(self, timer: IdleTimer) -> None:
-        self._tick(self._emit_guarded, 'timeout')
+        self._tick(self._emit_timeout, timer)
+
+    def _emit_timeout(self, timer: IdleTimer) -> None:
+        if self._idle_timer is timer and not timer.armed:
+            self._emit_guarded('timeout')
 
     @property
     def timeout(self) -> float | None:
@@ -188,14 +213,15 @@ class Socket(Blocking):
 
         Does nothing on unix sockets and closed ones; a value that is already set costs no call.
         """
-        enable = bool(enable)
-        if self._is_tcp() and self._no_delay is not enable:
-            self._sock.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, enable)
+        enable = truthy(enable)
+        if self._no_delay is not enable:
+            self._set_option(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, enable)
         self._no_delay = enable
         return self
 
     def set_keep_alive(
-        self, enable: Any = False, initial_delay: float = 0, interval: float = 1000, count: int = 10,
+        self, enable: Any = False, initial_delay: float = 0, interval: float = 1000,
+        count: float = 10,
     ) -> Any:
         """Have the kernel probe an idle connection (SO_KEEPALIVE); returns the socket.
 
@@ -205,26 +231,33 @@ class Socket(Blocking):
                 below one second, this and the next two are left as the system has them.
             interval: milliseconds between probes.
             count: unanswered probes after which the connection is dropped.
+
+        Numbers that the system does not like are ignored, as in Node. It does nothing on unix
+        sockets and closed ones.
         """
         if isinstance(enable, Mapping):
             return self.set_keep_alive(**{'enable': False, **snake_options(enable)})
-        wanted = (int(initial_delay / 1000), int(interval / 1000), int(count))
-        if not enable:
+        wanted = (_whole_seconds(initial_delay), _whole_seconds(interval), to_int32(count))
+        if not truthy(enable):
             wanted = _NO_KEEP_ALIVE
-        if self._is_tcp() and self._keep_alive != wanted:
+        if self._keep_alive != wanted:
             delay, pause, probes = wanted
-            self._sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, bool(enable))
+            self._set_option(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, truthy(enable))
             if delay > 0:
                 for name, value in (
                     ('TCP_KEEPIDLE', delay), ('TCP_KEEPINTVL', pause), ('TCP_KEEPCNT', probes),
                 ):
-                    self._sock.setsockopt(_socket.IPPROTO_TCP, getattr(_stdlib, name), value)
+                    self._set_option(_socket.IPPROTO_TCP, getattr(_stdlib, name), value)
         self._keep_alive = wanted
         return self
 
-    def _is_tcp(self) -> bool:
-        sock = self._sock
-        return sock is not None and sock.family in _TCP_FAMILIES
+    def _set_option(self, level: int, option: int, value: int) -> None:
+        """Set an option of a TCP socket; without a connection, or another kind, do nothing."""
+        if self._sock is not None and self._sock.family in _TCP_FAMILIES:
+            # Refused is a number out of the system's range, or (not on Linux) a connection that the
+            # peer has reset, of which reading tells.
+            with suppress(OSError):
+                self._sock.setsockopt(level, option, value)
 
     # --- life of the program ----------------------------------------------------------------------
 
@@ -245,17 +278,18 @@ class Socket(Blocking):
 
     # --- piping -----------------------------------------------------------------------------------
 
-    def pipe(self, destination: Any, end: bool = True) -> Any:
+    def pipe(self, destination: Any, options: Any = None, *, end: bool = True) -> Any:
         """Write what arrives here to *destination*, at the pace it takes; returns *destination*.
 
         Args:
             destination: another socket, or any object with ``write(chunk)`` and ``end()``. If it
                 is an emitter, ``write`` returning False waits for its `'drain'`.
+            options: the next one as a mapping, as in Node.
             end: whether `'end'` here ends *destination* too.
         """
-        if self._pipes is None:
-            self._pipes = []
-        self._pipes.append(Pipe(self, destination, end))
+        if isinstance(options, Mapping):
+            end = options.get('end', end) is not False
+        Pipe(self, destination, end)
         return destination
 
     def unpipe(self, destination: Any = None) -> Any:
@@ -263,6 +297,8 @@ class Socket(Blocking):
         for pipe in list(self._pipes or ()):
             if destination is None or pipe.destination is destination:
                 pipe.close()
+                if destination is not None:
+                    break
         return self
 
     # --- properties -------------------------------------------------------------------------------
@@ -319,6 +355,11 @@ class Socket(Blocking):
         return peer.family if peer else None
 
     @property
+    def buffer_size(self) -> int | None:
+        """The older name of :attr:`writable_length`; None without a connection."""
+        return self._queued_units if self._sock is not None else None
+
+    @property
     def server(self) -> Server | None:
         """The server that accepted this connection, else None."""
         return self._server
@@ -343,7 +384,9 @@ class Socket(Blocking):
         """``'opening'``, ``'open'``, ``'readOnly'``, ``'writeOnly'`` or ``'closed'``."""
         if self.connecting:
             return 'opening'
-        return {
-            (True, True): 'open', (True, False): 'readOnly', (False, True): 'writeOnly',
-            (False, False): 'closed',
-        }[self.readable, self.writable]
+        return _READY_STATES[self.readable, self.writable]
+
+
+def _whole_seconds(msecs: Any) -> int:
+    """Return *msecs*, milliseconds, as Node gives them to the system: what is no number is 0."""
+    return to_int32(to_number(msecs) / 1000)

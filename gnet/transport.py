@@ -16,15 +16,16 @@ import sys
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from . import errors, lifecycle
-from .events import error_monitor
+from .duplex import Duplex
+from .emitter import error_monitor
 from .idle import IdleTimer, idle_timers
 from .loop import EXITS, READ, WRITE, Loop, close_watcher
-from .readable import Delivery, Flow, ReadState, Stage
-from .writable import Writable, WriteRequest, WriteState
+from .states import GONE, Delivery, Flow, Reading, ReadState, Stage, WriteState
+from .validators import truthy
+from .writable import WriteRequest
 
 if TYPE_CHECKING:
     from .server import Server
@@ -34,29 +35,16 @@ __all__ = ['Transport']
 #: Bytes asked of the kernel in one ``recv``: Node's chunk size, which bounds those of `'data'`.
 READ_SIZE = 65536
 
-#: How long a peer may keep its half open after a blocking handler has returned; nginx's default
-#: for the same purpose (lingering_time).
-LINGER_SECONDS = 30
-
 _log = logging.getLogger('gnet.socket')
 
 
-class Reading(Enum):
-    """What the read watcher is doing."""
-
-    NOT_STARTED = 'nothing was asked for yet (no connection, or pause_on_connect)'
-    ACTIVE = 'the hub reads what arrives'
-    FULL = 'stopped: as much is buffered as the high-water mark allows'
-    OVER = 'the peer has ended, or the socket is closed'
-
-
-class Transport(Writable):
+class Transport(Duplex):
     """A stream over a descriptor. :class:`gnet.Socket` is the public class."""
 
     __slots__ = (
-        '_blocking_style', '_bytes_read', '_context', '_ended_in_turn', '_ends_with_owner',
-        '_idle_timer', '_linger_timer', '_loop', '_owner', '_read_error', '_read_watcher', '_reader', '_reading',
-        '_ref', '_server', '_sock', '_write_watcher', 'allow_half_open', 'opened_at',
+        '_bytes_read', '_context', '_ended_in_turn', '_idle_timer', '_loop', '_read_error',
+        '_read_watcher', '_reader', '_reading', '_ref', '_server', '_sock', '_write_watcher',
+        'allow_half_open', 'opened_at',
     )
 
     def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
@@ -67,20 +55,14 @@ class Transport(Writable):
         self._reading = Reading.NOT_STARTED
         self._read_watcher: Any = None
         self._write_watcher: Any = None
+        #: What reading failed with; it takes effect after what had arrived before.
         self._read_error: BaseException | None = None
         self._bytes_read = 0
         self._ref = True
         self._idle_timer: IdleTimer | None = None
-        self._linger_timer: Any = None
         self._ended_in_turn = False
-        #: Whether the last read was a blocking one: then bytes stay where such reads find them.
-        self._blocking_style = False
         #: The greenlet that is blocked in a read.
         self._reader: Any = None
-        #: The greenlet of the 'connection' listeners, until they return or read blockingly.
-        self._owner: Any = None
-        #: Whether those listeners did, so that the socket ends when they return.
-        self._ends_with_owner = False
         #: Whether the writing half stays open when the peer has ended. May be changed any time.
         self.allow_half_open = allow_half_open
         #: The loop's time, in seconds, when the connection was established.
@@ -95,44 +77,6 @@ class Transport(Writable):
         if self._ref:
             self._loop.hold()
 
-    # --- the greenlet of the 'connection' listeners ------------------------------------------------
-
-    def _pause_at_birth(self) -> None:
-        """Read nothing before ``resume()`` or a read (``pause_on_connect``)."""
-        self._flow = Flow.PAUSED
-        self._explicitly_paused = True
-
-    def _begin(self, owner: Any) -> None:
-        """The 'connection' listeners are about to run, in the greenlet *owner*."""
-        self._owner = owner
-        self._context = owner.gr_context
-        if self._stage is Stage.OPEN and not self._explicitly_paused:
-            self._start_reading()
-
-    def _owner_returned(self) -> None:
-        """They have returned: end the connection if they used it blockingly."""
-        self._owner = None
-        if not self._ends_with_owner:
-            if self._read_state is ReadState.FIN:
-                self._queue_delivery()
-        elif self._read_state is not ReadState.OPEN and not self._queued_units and not (
-            self._events.get('finish') or self._events.get('prefinish')
-        ):
-            self.destroy()  # both ends are done: no need for the steps of a graceful end
-        elif not self.destroyed:
-            self._end_gracefully()
-
-    def _end_gracefully(self) -> None:
-        """End, and wait for the peer to do so, but not for ever; what it still sends is dropped.
-
-        Closing at once would make the kernel reset the connection if anything is unread, and the
-        peer might lose the answer.
-        """
-        self._blocking_style = False
-        self.end()
-        self.resume()
-        self._linger_timer = self._loop.call_after(LINGER_SECONDS, self.destroy)
-
     # --- hooks of the stream ----------------------------------------------------------------------
 
     def _tick(self, callback: Callable[..., object], *arguments: Any) -> None:
@@ -142,6 +86,7 @@ class Transport(Writable):
         self._loop.later(callback, *arguments, context=self._context)
 
     def _send_gathered(self, chunks: list[Any]) -> int:
+        self._touch()
         sent: int = self._sock.sendmsg(chunks)
         return sent
 
@@ -154,8 +99,6 @@ class Transport(Writable):
                 raise
 
     def _watch_writable(self, on: bool) -> None:
-        if self._idle_timer is not None:
-            self._touch()
         watcher = self._write_watcher
         if not on:
             if watcher is not None:
@@ -171,15 +114,15 @@ class Transport(Writable):
         if reading is Reading.ACTIVE:
             return
         if reading is not Reading.OVER:
-            room = self._length + self._incoming_size < self._read_mark or not self._length
-            if room and self._stage is Stage.OPEN:
+            buffered = self._length + self._incoming_size
+            if (buffered < self._read_mark or not buffered) and self._stage is Stage.OPEN:
                 self._start_reading()
         elif self._read_state is ReadState.FIN:
             self._queue_delivery()
 
     def _delivered(self) -> None:
-        if self._incoming:
-            self._queue_delivery()  # the delivery was broken off by the end of its greenlet
+        if self._incoming or (self._read_state is ReadState.FIN and not self._holds_end()):
+            self._queue_delivery()  # it was late, or broken off by the end of its greenlet
         elif self._read_error is not None:
             self.destroy(self._read_error)
         elif self._reading is Reading.FULL:
@@ -190,13 +133,8 @@ class Transport(Writable):
             self._delivery = Delivery.QUEUED
             self._loop.enqueue(self)
 
-    def _holds_end(self) -> bool:
-        # A 'connection' listener that is still at work and has not said how it reads may be about
-        # to: the peer's end waits for it, as it would in the kernel.
-        return self.destroyed or (
-            self._owner is not None and self._flow is Flow.UNDECIDED
-            and not self._events.get('end') and not self._events.get('readable')
-        )
+    def _is_late(self) -> bool:
+        return self._loop.is_late()
 
     def _end_consumed(self) -> None:
         if self._write_state is WriteState.FINISHED:
@@ -206,7 +144,7 @@ class Transport(Writable):
 
     def _end_in_turn(self) -> None:
         """The peer has ended: end too, unless that has happened meanwhile."""
-        if self._write_state is WriteState.OPEN and not self.destroyed:
+        if self._can_write():
             self._ended_in_turn = True
             self.end()
 
@@ -234,43 +172,56 @@ class Transport(Writable):
             self._read_watcher.stop()
 
     def _on_readable(self) -> None:
-        if (self._incoming_size or self._length) and (
-            self._incoming_size + self._length >= self._read_mark
-        ):
-            self._stop_reading(Reading.FULL)
-            return
         try:
-            chunk = self._sock.recv(READ_SIZE)
-        except BlockingIOError:
-            return
-        except OSError as error:
-            self._read_failed(error)
-            return
-        if self._idle_timer is not None:
-            self._touch()
-        if chunk:
-            size = len(chunk)
-            self._bytes_read += size
-            self._incoming_size += size
-            incoming = self._incoming
-            if incoming is None:
-                incoming = self._incoming = deque()
-            incoming.append(chunk)
-        else:
-            self._read_state = ReadState.FIN
-            self._stop_reading(Reading.OVER)
-        if self._reader is not None:
-            self._wake_reader()
-        elif self._delivery is Delivery.IDLE and not self._blocking_style:
-            self._delivery = Delivery.QUEUED
-            self._loop.enqueue(self)
+            buffered = self._incoming_size + self._length
+            if buffered and buffered >= self._read_mark:
+                self._stop_reading(Reading.FULL)
+                return
+            try:
+                chunk = self._sock.recv(READ_SIZE)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._read_failed(error)
+                return
+            if self._idle_timer is not None:
+                self._touch()
+            if chunk:
+                size = len(chunk)
+                self._bytes_read += size
+                reader = self._reader
+                if reader is not None:
+                    # Handed over: the greenlet that is blocked in a read goes on with it.
+                    self._reader = None
+                    reader.switch(chunk)
+                    return
+                self._incoming_size += size
+                incoming = self._incoming
+                if incoming is None:
+                    incoming = self._incoming = deque()
+                incoming.append(chunk)
+            else:
+                self._read_state = ReadState.FIN
+                self._stop_reading(Reading.OVER)
+                if self._reader is not None:
+                    self._wake_if_waiting(self._reader)
+                    return
+            if self._delivery is Delivery.IDLE and not self._blocking_style:
+                self._delivery = Delivery.QUEUED
+                self._loop.enqueue(self)
+        except BaseException:
+            # Whatever escaped would stop the watcher for good, and the reason would be lost.
+            self._loop.hub.handle_error(self, *sys.exc_info())
 
     def _read_failed(self, error: OSError) -> None:
-        failure = errors.system_error(error.errno or 0, 'read')
+        failure = self._read_error = errors.system_error(error.errno or 0, 'read')
         self._stop_reading(Reading.OVER)
-        if self._delivery is Delivery.QUEUED or (self._blocking_style and self._incoming):
-            self._read_error = failure  # what arrived before it comes first
+        if self._incoming and self._blocking_style:
+            return  # blocking reads take that first
+        if self._incoming and self._delivery is Delivery.QUEUED:
+            self._loop.enqueue(_ReadFailure(self))
         else:
+            # A listener that is blocked shall not hold up 'error' and 'close'.
             self.destroy(failure)
 
     def _on_writable(self) -> None:
@@ -280,27 +231,21 @@ class Transport(Writable):
             # Whatever escaped would stop the watcher for good, and the reason would be lost.
             self._loop.hub.handle_error(self, *sys.exc_info())
 
-    def _wake_reader(self) -> None:
-        """Let the blocked reader go on; runs in the hub."""
-        reader, self._reader = self._reader, None
-        try:
-            reader.switch()
-        except BaseException:
-            self._loop.hub.handle_error(self, *sys.exc_info())
-
     def _wake_blocked(self) -> None:
-        """The socket was closed: the blocked reader shall see it. Callable anywhere."""
+        """The blocked reader shall see that something has changed. Callable anywhere."""
         if self._reader is not None:
             self._loop.from_hub(self._wake_if_waiting, self._reader)
 
     def _wake_if_waiting(self, reader: Any) -> None:
+        """Let the blocked reader go on; runs in the hub."""
         # Meanwhile it may have left, by its timeout say; then it must not be switched to.
         if self._reader is reader:
-            self._wake_reader()
+            self._reader = None
+            reader.switch(None)
 
     # --- failures ---------------------------------------------------------------------------------
 
-    def _emit_guarded(self, event: str, *arguments: Any) -> None:
+    def _emit_guarded(self, event: Any, *arguments: Any) -> None:
         try:
             self.emit(event, *arguments)
         except BaseException as error:
@@ -323,7 +268,7 @@ class Transport(Writable):
 
     def _fail(self, error: BaseException) -> None:
         """A listener of this accepted connection raised: it costs the connection."""
-        if not self.destroyed:
+        if self._stage not in GONE:
             self.destroy(error)
         elif error is not self._errored:
             self._loop.report(self, error)
@@ -334,7 +279,7 @@ class Transport(Writable):
             self._emit_guarded('error', error)
             return
         if self._events.get(error_monitor):
-            self._emit_guarded(error_monitor, error)  # type: ignore[arg-type]  # the one symbol
+            self._emit_guarded(error_monitor, error)
         if not isinstance(error, BaseException):
             error = errors.unhandled_error(error)
         if self._server is None:
@@ -357,23 +302,19 @@ class Transport(Writable):
             error: what `'error'` is emitted with before `'close'`; falsy for none. If the socket
                 is destroyed already, nothing happens: the first error wins.
         """
-        if self._stage is Stage.DESTROYED or self._stage is Stage.CLOSED:
+        if self._stage in GONE:
             return self
         had_connection = self._sock is not None
         self._stage = Stage.DESTROYED
-        error = self._errored = error or None
+        error = self._errored = error if truthy(error) else None
         self._close_descriptor()
         self._drop_incoming()
         self._wake_blocked()
-        in_flight, queued, callbacks = self._take_unsent()
-        if in_flight:
-            self._later(self._fail_writes, in_flight, queued, callbacks)
-        elif queued or callbacks:
-            self._tick(self._fail_writes, (), queued, callbacks)
+        self._fail_writes(*self._take_unsent())
         if error is not None:
             self._tick(self._emit_error)
         if self._server is not None:
-            self._server._connection_destroyed(self)
+            self._server._connection_destroyed(self)  # type: ignore[arg-type, unused-ignore]
         (self._later if had_connection else self._tick)(self._emit_close)
         return self
 
@@ -381,8 +322,7 @@ class Transport(Writable):
         """Close watchers, timers and descriptor, in this order."""
         close_watcher(self._read_watcher)
         close_watcher(self._write_watcher)
-        close_watcher(self._linger_timer)
-        self._read_watcher = self._write_watcher = self._linger_timer = None
+        self._read_watcher = self._write_watcher = None
         self._reading = Reading.OVER
         if self._idle_timer is not None:
             idle_timers(self._loop).cancel(self._idle_timer)
@@ -396,10 +336,10 @@ class Transport(Writable):
 
     def _drop_incoming(self) -> None:
         """After destroy() no 'data' comes; what a paused stream has buffered stays readable."""
-        if self._incoming and not self._blocking_style:
-            if self._flow is not Flow.FLOWING and self._decoder is None:
+        if self._incoming:
+            if self._flow is not Flow.FLOWING:
                 for chunk in self._incoming:
-                    self._append(bytes(chunk))
+                    self._push_quietly(bytes(chunk))
             self._incoming.clear()
             self._incoming_size = 0
 
@@ -408,28 +348,49 @@ class Transport(Writable):
         callbacks: list[Callable[..., object]],
     ) -> None:
         """Answer the callbacks of what was not sent, in order."""
-        error = self._errored
+        answer, error = self._tick, self._errored
         if in_flight:
+            # Node learns of these from the kernel, in its closing phase.
+            answer = self._later
             cancelled = errors.system_error(errno.ECANCELED, 'write')
             error = error or cancelled
             for request in in_flight:
                 if request.callback is not None:
-                    self._call_guarded(request.callback, cancelled)
+                    answer(self._call_guarded, request.callback, cancelled)
         for request in queued:
             if request.callback is not None:
-                self._call_guarded(request.callback, error or errors.stream_destroyed('write'))
+                answer(
+                    self._call_guarded, request.callback, error or errors.stream_destroyed('write'))
         for callback in callbacks:
-            self._call_guarded(callback, error or errors.stream_destroyed('end'))
+            answer(self._call_guarded, callback, error or errors.stream_destroyed('end'))
 
     def _emit_close(self) -> None:
         self._stage = Stage.CLOSED
-        self._emit_guarded('close', self._errored is not None)
-        lifecycle.publish(
-            lifecycle.ConnectionClosed, self._server, self, self._bytes_read, self._bytes_sent,
-            self._loop.now() - self.opened_at, self._errored,
-        )
+        try:
+            self._emit_guarded('close', self._errored is not None)
+        finally:
+            lifecycle.publish(
+                lifecycle.ConnectionClosed, self._server, self, self._bytes_read, self._bytes_sent,
+                self._loop.now() - self.opened_at, self._errored,
+            )
 
     # --- idle time --------------------------------------------------------------------------------
+
+    def _set_idle_timer(self, seconds: float) -> None:
+        """Have :meth:`_idle_expired` called after *seconds* without activity; 0 for never."""
+        timers = idle_timers(self._loop)
+        if self._idle_timer is not None:
+            timers.cancel(self._idle_timer)
+            self._idle_timer = None
+        if seconds:
+            self._idle_timer = IdleTimer(self, seconds, self._loop.now())
+            timers.arm(self._idle_timer)
+        if self._sock is not None:
+            # So a socket without a timer pays nothing for it.
+            self._send = self._send_and_touch if seconds else self._sock.send
+
+    def _idle_expired(self, timer: IdleTimer) -> None:
+        raise NotImplementedError
 
     def _touch(self) -> None:
         """Note an activity: a new idle period begins."""
@@ -438,3 +399,25 @@ class Transport(Writable):
             timer.last_active = self._loop.now()
             if not timer.armed:
                 idle_timers(self._loop).arm(timer)
+
+    def _send_and_touch(self, data: Any) -> int:
+        self._touch()
+        sent: int = self._sock.send(data)
+        return sent
+
+
+class _ReadFailure:
+    """Work for a runner: a socket's reading has failed, after what it had received before."""
+
+    __slots__ = ('_context', '_socket')
+
+    def __init__(self, socket: Transport) -> None:
+        self._context = socket._context
+        self._socket = socket
+
+    def _deliver(self) -> None:
+        socket = self._socket
+        if socket._incoming and socket._delivery is Delivery.QUEUED:
+            socket._loop.enqueue(self)  # what it received has not had its turn
+        else:
+            socket.destroy(socket._read_error)

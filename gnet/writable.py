@@ -6,24 +6,24 @@ No I/O and no gevent here: :class:`Writable` sends and waits through hooks. The 
   flight* until it does, and later writes queue behind it, to be sent together.
 - ``write()`` returns False when what is queued reaches the high-water mark; `'drain'` follows once,
   when the queue is completely empty. Nothing forces a caller to obey.
-- Callbacks run on a tick, in the order of the writes; `'drain'` comes before the callback of the
-  write that emptied the queue, all callbacks before `'finish'`.
+- Callbacks run on a tick each, in the order of the writes; `'drain'` comes before the callback of
+  the write that emptied the queue, all callbacks before `'finish'`. One that blocks holds up none
+  of the others.
 - `'finish'` says: ended, everything in the kernel, FIN sent.
 """
 
 from __future__ import annotations
 
-from array import array
 from collections import deque
 from collections.abc import Callable
-from enum import Enum
 from typing import Any, Optional, Union
 
 from . import errors
 from .encodings import canonical, encode
-from .readable import HIGH_WATER_MARK, Readable, Stage
+from .readable import HIGH_WATER_MARK, Readable, as_bytes
+from .states import GONE, ReadState, Stage, WriteState
 
-__all__ = ['Writable', 'WriteState']
+__all__ = ['Writable', 'WriteRequest']
 
 #: How many queued chunks one system call may gather. Linux allows 1024 (IOV_MAX); beyond a few
 #: hundred the cost per chunk no longer falls.
@@ -33,18 +33,10 @@ Callback = Optional[Callable[[Optional[BaseException]], object]]
 Bytes = Union[bytes, memoryview]
 
 
-class WriteState(Enum):
-    """How far the writing half has come."""
-
-    OPEN = 'writes are taken'
-    ENDING = 'end() was called; the queue is being sent'
-    SHUT = 'everything was sent, and the FIN'
-    FINISHED = "'finish' was emitted"
-
-
 _OPEN = WriteState.OPEN
 _CONNECTED = Stage.OPEN
-_GONE = (Stage.DESTROYED, Stage.CLOSED)
+#: Before the connection is there, writes are queued, but only once it is being made.
+_TAKING_WRITES = (Stage.OPEN, Stage.CONNECTING)
 
 
 class WriteRequest:
@@ -53,7 +45,7 @@ class WriteRequest:
     __slots__ = ('callback', 'data', 'units')
 
     def __init__(self, data: Bytes, units: int, callback: Callback) -> None:
-        #: What is still to be sent.
+        #: What is still to be sent; empty when all was, or the request was given up.
         self.data = data
         #: What the whole chunk counts in ``writable_length``: characters of a str, else bytes.
         self.units = units
@@ -90,7 +82,7 @@ class Writable(Readable):
         self._corked = 0
         self._needs_drain = False
         self._pending_callbacks = 0
-        self._end_callbacks: list[Callback] | None = None
+        self._end_callbacks: list[Callable[..., object]] | None = None
         self._default_encoding = 'utf8'
 
     # --- hooks ------------------------------------------------------------------------------------
@@ -117,10 +109,6 @@ class Writable(Readable):
 
     def _call_guarded(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Call a user's callback from a runner: what it raises must go where failures go."""
-        raise NotImplementedError
-
-    def destroy(self, error: BaseException | None = None) -> Any:
-        """Close at once."""
         raise NotImplementedError
 
     # --- writing ----------------------------------------------------------------------------------
@@ -153,9 +141,12 @@ class Writable(Readable):
             data, units = self._encode(chunk, encoding)
         if callback is not None and not callable(callback):
             callback = None
-        if self._write_state is not _OPEN or self._stage in _GONE:
-            return self._refuse(callback)
-        if self._in_flight is not None or self._corked or self._stage is not _CONNECTED:
+        if (
+            self._stage is not _CONNECTED or self._write_state is not _OPEN
+            or self._in_flight is not None or self._corked
+        ):
+            if self._write_state is not _OPEN or self._stage not in _TAKING_WRITES:
+                return self._refuse(callback)
             self._enqueue(WriteRequest(data, units, callback))
         else:
             try:
@@ -169,7 +160,7 @@ class Writable(Readable):
             if sent == len(data):
                 if callback is not None:
                     self._pending_callbacks += 1
-                    self._tick(self._written, (callback,))
+                    self._tick(self._written, callback)
                 return True
             request = WriteRequest(memoryview(data)[sent:], units, callback)
             self._in_flight = [request]
@@ -190,31 +181,30 @@ class Writable(Readable):
         self._queued_bytes += len(request.data)
         self._pending_callbacks += 1
 
+    def set_default_encoding(self, encoding: str) -> Any:
+        """Set the encoding of ``str`` chunks that come without one; returns the stream."""
+        self._default_encoding = canonical(encoding)
+        return self
+
     def _encode(self, chunk: Any, encoding: Any) -> tuple[bytes, int]:
         """Return *chunk* as bytes, and what it counts in ``writable_length``."""
         if chunk is None:
             raise errors.null_chunk()
+        is_text = isinstance(chunk, str)
         name = self._default_encoding
-        if encoding is not None:
+        # Node takes what is false in JavaScript for none, and 'buffer' for bytes.
+        if encoding and (is_text or encoding != 'buffer'):
             name = canonical(encoding)
-        if isinstance(chunk, str):
+        if is_text:
             return encode(chunk, name), len(chunk)
-        if isinstance(chunk, bytes):
-            return chunk, len(chunk)
-        if isinstance(chunk, (bytearray, memoryview, array)):
-            # A copy: the caller may change or resize its object while the rest is queued.
-            data = bytes(chunk)
-            return data, len(data)
-        raise errors.invalid_arg_type(
-            'chunk', 'of type string or an instance of Buffer, TypedArray, or DataView', chunk,
-        )
+        data = as_bytes(chunk)
+        return data, len(data)
 
     def _refuse(self, callback: Callback) -> bool:
         error = self._refusal()
         if callback is not None:
             self._tick(self._call_guarded, callback, error)
-        if not self.destroyed:
-            self.destroy(error)
+        self.destroy(error)
         return False
 
     def _write_failed(self, error: OSError, callback: Callback) -> None:
@@ -223,71 +213,86 @@ class Writable(Readable):
             self._tick(self._call_guarded, callback, failure)
         self.destroy(failure)
 
-    def _written(self, callbacks: tuple[Callback, ...]) -> None:
-        """Say that requests are in the kernel; runs in a tick."""
-        if (
-            self._needs_drain and not self._queued_units and not self.destroyed
-            and self._write_state is WriteState.OPEN
-        ):
+    def _written(self, callback: Callable[..., object]) -> None:
+        """Say that a request is in the kernel; runs in a tick."""
+        self._pending_callbacks -= 1
+        try:
+            self._call_guarded(callback, None)
+        finally:
+            if self._write_state is WriteState.SHUT and not self._pending_callbacks:
+                self._tick(self._finish)
+
+    def _drained(self) -> None:
+        if self._needs_drain and not self._queued_units and self._can_write():
             self._needs_drain = False
             self._emit_guarded('drain')
-        for callback in callbacks:
-            self._pending_callbacks -= 1
-            if callback is not None:
-                self._call_guarded(callback, None)
-        if self._write_state is WriteState.SHUT and not self._pending_callbacks:
-            self._tick(self._finish)
+
+    def _can_write(self) -> bool:
+        return self._write_state is _OPEN and self._stage not in GONE
 
     # --- sending the queue ------------------------------------------------------------------------
 
     def _continue_sending(self) -> None:
         """Send what the kernel takes now: runs in the hub when it said so, or in any caller."""
         done: list[Callback] = []
+        failure: OSError | None = None
         try:
             while self._in_flight or self._next_batch():
-                batch = self._in_flight
-                assert batch is not None
-                try:
-                    if len(batch) == 1:
-                        sent = self._send(batch[0].data)
-                    else:
-                        sent = self._send_gathered([request.data for request in batch])
-                except BlockingIOError:
-                    sent = 0
-                self._bytes_sent += sent
-                self._queued_bytes -= sent
-                while batch and sent >= len(batch[0].data):
-                    request = batch.pop(0)
-                    sent -= len(request.data)
-                    self._queued_units -= request.units
-                    done.append(request.callback)
-                if batch:
-                    batch[0].data = memoryview(batch[0].data)[sent:]
+                if not self._send_batch(done):
                     self._watch_writable(True)
                     break
             else:
                 self._in_flight = None
                 self._watch_writable(False)
-                if self._write_state is WriteState.ENDING:
-                    self._shut()
         except OSError as error:
-            self._sending_failed(error, done)
-            return
-        if done:
-            self._tick(self._written, tuple(done))
+            failure = error
+        if self._needs_drain and not self._queued_units:
+            self._tick(self._drained)
+        for callback in done:
+            if callback is None:
+                self._pending_callbacks -= 1
+            else:
+                self._tick(self._written, callback)
+        if failure is not None:
+            self._sending_failed(failure)
+        elif self._in_flight is None and not self._queue and (
+            self._write_state is WriteState.ENDING
+        ):
+            self._shut()
+
+    def _send_batch(self, done: list[Callback]) -> bool:
+        """Offer what is in flight to the kernel once; return whether it took all of it."""
+        batch = self._in_flight
+        assert batch is not None
+        try:
+            if len(batch) == 1:
+                sent = self._send(batch[0].data)
+            else:
+                sent = self._send_gathered([request.data for request in batch])
+        except BlockingIOError:
+            sent = 0
+        self._bytes_sent += sent
+        self._queued_bytes -= sent
+        while batch and sent >= len(batch[0].data):
+            request = batch.pop(0)
+            sent -= len(request.data)
+            request.data = b''
+            self._queued_units -= request.units
+            done.append(request.callback)
+        if batch:
+            batch[0].data = memoryview(batch[0].data)[sent:]
+        return not batch
 
     def _next_batch(self) -> bool:
         """Move what is queued, as far as one system call goes, into flight."""
         queue = self._queue
-        if not queue or (self._corked and self._write_state is WriteState.OPEN):
+        if not queue or (self._corked and self._write_state is _OPEN):
             return False
         self._in_flight = [queue.popleft() for _ in range(min(len(queue), MAX_GATHERED))]
         return True
 
-    def _sending_failed(self, error: OSError, done: list[Callback]) -> None:
+    def _sending_failed(self, error: OSError) -> None:
         """The connection broke under what was in flight: its callbacks come before `'error'`."""
-        if done:
-            self._tick(self._written, tuple(done))
         failure = errors.system_error(error.errno or 0, 'write')
         batch, self._in_flight = self._in_flight, None
         for request in batch or ():
@@ -296,7 +301,9 @@ class Writable(Readable):
                 self._tick(self._call_guarded, request.callback, failure)
         self.destroy(failure)
 
-    def _take_unsent(self) -> tuple[list[WriteRequest], list[WriteRequest], list[Callback]]:
+    def _take_unsent(self) -> tuple[
+        list[WriteRequest], list[WriteRequest], list[Callable[..., object]],
+    ]:
         """Give up what was not sent: requests in flight, queued ones, callbacks of ``end()``."""
         in_flight = self._in_flight or []
         queued = list(self._queue or ())
@@ -337,50 +344,52 @@ class Writable(Readable):
             encoding, callback = None, encoding
         if not callable(callback):
             callback = None
-        refused = None
-        if chunk is not None:
-            state = self._write_state
-            if state is not WriteState.OPEN or self.destroyed:
-                self._encode(chunk, encoding)
-                refused = self._refusal()
+        if chunk is not None and not self._can_write():
+            self._encode(chunk, encoding)
+            refusal = self._refusal()
+            self.destroy(refusal)
+            if callback is not None:
+                # After 'error', if there is one.
+                self._tick(self._call_guarded, callback, refusal)
+            return self
+        changes = self._write_state is _OPEN and self._errored is None
+        if callback is not None:
+            if self._stage in GONE or self._write_state is WriteState.FINISHED:
+                self._tick(self._call_guarded, callback, self._end_refusal())
             else:
+                self._add_end_callback(callback)
+        if chunk is not None:
+            try:
                 self.write(chunk, encoding)
-        if refused is None and self._write_state is WriteState.OPEN and self._errored is None:
+            except errors.CodedTypeError:
+                if callback is not None:
+                    self._end_callbacks.pop()  # type: ignore[union-attr]  # it was added above
+                raise
+        if changes and self._write_state is _OPEN:
             self._write_state = WriteState.ENDING
             self._corked = 0
-            if callback is not None and not self.destroyed:
-                self._add_end_callback(callback)
-                callback = None
-            self._flush()
-            if not self._queued_units and self._in_flight is None:
+            if self._in_flight is None and not self._queue:
                 self._shut()
-        elif refused is not None and not self.destroyed:
-            self.destroy(refused)
-        if callback is not None:
-            self._answer_late_end(callback, refused)
+            else:
+                self._flush()
         return self
 
-    def _answer_late_end(self, callback: Callback, refused: BaseException | None) -> None:
-        """Answer the callback of an ``end()`` that changed nothing."""
-        assert callback is not None
-        error = refused
-        if error is None and self._write_state is WriteState.FINISHED:
-            error = errors.state_error('ERR_STREAM_ALREADY_FINISHED')
-        elif error is None and self.destroyed:
-            error = errors.stream_destroyed('end')
-        if error is None:
-            self._add_end_callback(callback)
-        else:
-            self._tick(self._call_guarded, callback, error)
+    def _end_refusal(self) -> BaseException:
+        """What the callback of an ``end()`` gets that comes too late."""
+        if self._write_state is WriteState.FINISHED:
+            return errors.state_error('ERR_STREAM_ALREADY_FINISHED')
+        return errors.stream_destroyed('end')
 
-    def _add_end_callback(self, callback: Callback) -> None:
+    def _add_end_callback(self, callback: Callable[..., object]) -> None:
         if self._end_callbacks is None:
             self._end_callbacks = []
         self._end_callbacks.append(callback)
 
     def _shut(self) -> None:
         """Everything is in the kernel: send the FIN. May run in the hub."""
-        if self._stage is not _CONNECTED:
+        if self._stage is Stage.NEW:
+            self._tick(self._shut_done)  # there is nobody to tell
+        if self._stage is not _CONNECTED or self._write_state is not WriteState.ENDING:
             return
         try:
             self._shut_down_writing()
@@ -391,72 +400,24 @@ class Writable(Readable):
         self._later(self._shut_done)
 
     def _shut_done(self) -> None:
-        if self.destroyed or self._write_state is not WriteState.ENDING:
+        if self._stage in GONE or self._write_state is not WriteState.ENDING:
             return
         self._write_state = WriteState.SHUT
-        self._emit_guarded('prefinish')
-        if not self._pending_callbacks:
-            self._tick(self._finish)
+        try:
+            self._emit_guarded('prefinish')
+        finally:
+            if not self._pending_callbacks:
+                self._tick(self._finish)
 
     def _finish(self) -> None:
-        if self.destroyed or self._write_state is not WriteState.SHUT:
+        if self._stage in GONE or self._write_state is not WriteState.SHUT:
             return
         self._write_state = WriteState.FINISHED
         callbacks, self._end_callbacks = self._end_callbacks, None
-        for callback in callbacks or ():
-            assert callback is not None
-            self._call_guarded(callback, None)
-        self._emit_guarded('finish')
-        if self.readable_ended:
-            self.destroy()
-
-    # --- properties -------------------------------------------------------------------------------
-
-    def set_default_encoding(self, encoding: str) -> Any:
-        """Set the encoding of ``str`` chunks that come without one; returns the stream."""
-        self._default_encoding = canonical(encoding)
-        return self
-
-    @property
-    def bytes_written(self) -> int:
-        """Bytes accepted by :meth:`write` so far, those still queued included."""
-        return self._bytes_sent + self._queued_bytes
-
-    @property
-    def writable_length(self) -> int:
-        """What is queued: a str counts its characters, other chunks their bytes, until all sent."""
-        return self._queued_units
-
-    @property
-    def writable_high_water_mark(self) -> float:
-        """The queued amount from which on :meth:`write` returns False."""
-        return self._write_mark
-
-    @property
-    def writable_need_drain(self) -> bool:
-        """Whether a write returned False and `'drain'` will follow."""
-        return (
-            self._needs_drain and not self.destroyed and self._write_state is WriteState.OPEN
-        )
-
-    @property
-    def writable_corked(self) -> int:
-        """How many :meth:`uncork` calls are missing."""
-        return self._corked
-
-    @property
-    def writable_ended(self) -> bool:
-        """Whether :meth:`end` was called."""
-        return self._write_state is not WriteState.OPEN
-
-    @property
-    def writable_finished(self) -> bool:
-        """Whether everything was sent, the FIN too; true from just before `'finish'` on."""
-        return self._write_state is WriteState.FINISHED
-
-    @property
-    def writable(self) -> bool:
-        """Whether :meth:`write` would be taken."""
-        return (
-            self._write_state is WriteState.OPEN and not self.destroyed and self._errored is None
-        )
+        try:
+            for callback in callbacks or ():
+                self._call_guarded(callback, None)
+            self._emit_guarded('finish')
+        finally:
+            if self._read_state is ReadState.END_EMITTED:
+                self.destroy()

@@ -21,11 +21,11 @@ CONNECTIONS = 10_000
 SPARE = 500
 
 #: Bytes by which the server's memory may differ between the end of two equal rounds. The second
-#: round reuses what the first one freed, but for what lies scattered (up to 3.5 MB were seen); a leak
-#: of one socket each would be 20 MB.
+#: round reuses what the first one freed, but for what lies scattered (up to 3.5 MB were seen). A
+#: leak of the sockets themselves would be 20 MB.
 TOLERANCE = 8 << 20
 
-SERVER = '''
+SERVER = """
 import gc, json, os, resource
 import gnet
 
@@ -47,9 +47,10 @@ def handler(sock):
             sock.write(chunk)
 
 server = gnet.create_server(handler)
-server.listen(0, '127.0.0.1', backlog=4096, callback=lambda: print(server.address().port, flush=True))
+server.on('listening', lambda: print(server.address().port, flush=True))
+server.listen(0, '127.0.0.1', backlog=4096)
 gnet.run()
-'''
+"""
 
 
 @pytest.fixture

@@ -1,0 +1,124 @@
+"""A connection in the hands of its 'connection' listeners, and what becomes of it afterwards.
+
+These listeners run in a greenlet of their own, the *owner*. If they used the blocking names of
+their socket it is ended when they return; if they only registered listeners, or left reading to
+events in the end, it stays open, as in Node.
+"""
+
+from __future__ import annotations
+
+import errno
+from typing import Any
+
+from gevent import getcurrent
+
+from . import errors
+from .loop import close_watcher
+from .states import GONE, Flow, ReadState, Stage, WriteState
+from .transport import Transport
+
+__all__ = ['Handled']
+
+#: When a blocking handler has returned: how long a write may make no progress, and after the last
+#: one how long the peer may keep its half open. nginx's default for this (lingering_time).
+LINGER_SECONDS = 30
+
+
+class Handled(Transport):
+    """The life of an accepted connection."""
+
+    __slots__ = ('_ends_with_owner', '_linger_timer', '_owner')
+
+    def _prepare(self, *arguments: Any) -> None:
+        super()._prepare(*arguments)
+        #: The greenlet of the 'connection' listeners, until they return or block on the socket.
+        self._owner: Any = None
+        #: Whether they did, so that the socket ends when they return.
+        self._ends_with_owner = False
+        self._linger_timer: Any = None
+
+    def _pause_at_birth(self) -> None:
+        """Read nothing before ``resume()`` or a read (``pause_on_connect``)."""
+        self._flow = Flow.PAUSED
+        self._explicitly_paused = True
+
+    def _begin(self, owner: Any) -> None:
+        """The 'connection' listeners are about to run, in the greenlet *owner*."""
+        self._owner = owner
+        self._context = owner.gr_context
+        if self._stage is Stage.OPEN and not self._explicitly_paused:
+            self._start_reading()
+
+    def _owner_returned(self) -> None:
+        """They have returned: end the connection if they used it blockingly."""
+        self._owner = None
+        if not self._ends_with_owner or self._reads_by_events():
+            if self._read_state is ReadState.FIN:
+                self._queue_delivery()
+        elif self._stage is not Stage.OPEN:
+            pass
+        elif (
+            self._read_state is not ReadState.OPEN and self._write_state is WriteState.OPEN
+            and not self._pending_callbacks
+            and not (self._events.get('finish') or self._events.get('prefinish'))
+        ):
+            self.destroy()  # both ends are done: no need for the steps of a graceful end
+        else:
+            self._end_gracefully()
+
+    def _reads_by_events(self) -> bool:
+        """Whether events were chosen to read the socket after the last blocking read."""
+        return not self._blocking_style and (
+            self._flow is Flow.FLOWING
+            or bool(self._events.get('data') or self._events.get('readable'))
+        )
+
+    def _end_gracefully(self) -> None:
+        """End, and wait for the peer to do so, but not for ever; what it still sends is dropped.
+
+        Closing at once would make the kernel reset the connection if anything is unread, and the
+        peer might lose the answer.
+        """
+        self._linger()
+        self._wake_blocked()  # another greenlet than the handler's reads: no more
+        self._blocking_style = False
+        self.end()
+        self._start_flowing()
+        if self._incoming or self._read_state is ReadState.FIN:
+            self._queue_delivery()
+
+    def _linger(self) -> None:
+        self._linger_timer = self._loop.call_after(
+            LINGER_SECONDS, self._lingered, self._bytes_sent)
+
+    def _lingered(self, sent_before: int) -> None:
+        """Stop waiting for the peer, unless it is still taking what was written."""
+        close_watcher(self._linger_timer)
+        self._linger_timer = None
+        if not self._queued_units:
+            self.destroy()
+        elif self._bytes_sent == sent_before:
+            self.destroy(errors.system_error(errno.ETIMEDOUT, 'write'))
+        else:
+            self._linger()
+
+    def _note_blocking_use(self) -> None:
+        """A blocking name was used: if by the owner, the socket ends when that returns."""
+        if self._owner is getcurrent():
+            self._owner = None
+            self._ends_with_owner = True
+
+    # --- hooks of the transport -------------------------------------------------------------------
+
+    def _holds_end(self) -> bool:
+        # A 'connection' listener that is still at work and has not said how it reads may be about
+        # to: the peer's end waits for it, as it would in the kernel.
+        return self._stage in GONE or (
+            self._owner is not None and self._flow is Flow.UNDECIDED
+            and not self._events.get('end') and not self._events.get('readable')
+        )
+
+    def _close_descriptor(self) -> None:
+        close_watcher(self._linger_timer)
+        self._linger_timer = None
+        super()._close_descriptor()

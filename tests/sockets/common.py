@@ -1,0 +1,100 @@
+"""What the tests of sockets share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+import gnet
+from gnet.loop import get_loop
+
+from ..harness.native import Peer
+
+__all__ = ['PATIENCE', 'Connection', 'code', 'shown', 'tick', 'turn', 'until']
+
+#: Seconds after which something that is waited for is given up: well under the limit of a test.
+PATIENCE = 10
+
+
+def tick(callback: Callable[..., object], *args: Any) -> None:
+    """Queue a tick, as Node's ``process.nextTick`` does."""
+    get_loop().tick(callback, *args)
+
+
+def turn() -> None:
+    """Let the loop poll once, and all ticks run that are waiting then."""
+    done = Event()
+    get_loop().later(done.set)
+    assert done.wait(PATIENCE)
+
+
+def until(condition: Callable[[], object], patience: float = PATIENCE) -> None:
+    """Take turns of the loop until *condition()* is true."""
+    with gevent.Timeout(patience, AssertionError(f'in vain: {condition}')):
+        while not condition():
+            turn()
+
+
+def code(error: Any) -> Any:
+    """Return Node's code of an error, or its class."""
+    return error if error is None else getattr(error, 'code', type(error).__name__)
+
+
+def shown(value: Any) -> str:
+    """Return an argument of an event in a short form."""
+    if isinstance(value, BaseException):
+        return f'{code(value)}: {value}'
+    if isinstance(value, gnet.Socket):
+        return 'socket'
+    if isinstance(value, (bytes, str)) and len(value) > 40:
+        return f'{len(value)} {"bytes" if isinstance(value, bytes) else "characters"}'
+    return repr(value)
+
+
+class Connection:
+    """An accepted socket, its plain peer, and a trace of what the socket emits.
+
+    The trace has a line for each event, ``"name arguments {readyState}"``, in the order in which
+    they are emitted and whether or not anybody listens. ``note`` adds lines of the test's own.
+    """
+
+    sock: Any
+    peer: Peer
+
+    def __init__(self, sock: Any) -> None:
+        self.sock = sock
+        self.trace: list[str] = []
+        self._added = Event()
+        self._emit = sock.emit
+        sock.emit = self._traced
+        # Or the stream would call the listeners of 'data' itself.
+        sock._plain_emit = False
+
+    def _traced(self, event: Any, *args: Any) -> bool:
+        words = [str(event), *map(shown, args), '{' + self.sock.ready_state + '}']
+        self.note(' '.join(words))
+        return bool(self._emit(event, *args))
+
+    def note(self, line: str) -> None:
+        self.trace.append(line)
+        self._added.set()
+
+    def noting(self, name: str) -> Callable[..., None]:
+        """Return a callback that adds *name* and its arguments to the trace."""
+        return lambda *args: self.note(' '.join([name, *map(shown, args)]))
+
+    def wait(self, start: str, count: int = 1) -> None:
+        """Wait until *count* lines of the trace start with *start*."""
+        with gevent.Timeout(PATIENCE, AssertionError(f'no {start!r} (x{count}) in {self.trace}')):
+            while sum(line.startswith(start) for line in self.trace) < count:
+                self._added.clear()
+                self._added.wait()
+
+    def until_closed(self) -> list[str]:
+        """Wait for `'close'`, and return the trace."""
+        self.wait('close')
+        turn()
+        return self.trace
