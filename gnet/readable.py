@@ -33,7 +33,7 @@ from typing import Any, Union
 from . import errors
 from .emitter import EventEmitter
 from .encodings import StreamDecoder, canonical, encode
-from .states import GONE, Delivery, Flow, ReadState, Stage
+from .states import GONE, Delivery, Flow, Reading, ReadState, Stage
 
 __all__ = ['Readable']
 
@@ -48,6 +48,8 @@ Turn = tuple[Callable[..., object], tuple[Any, ...]]
 
 _FLOWING = Flow.FLOWING
 _RUNNING = Delivery.RUNNING
+_IDLE = Delivery.IDLE
+_ACTIVE = Reading.ACTIVE
 #: The whole stream has arrived.
 _AFTER_THE_LAST_CHUNK = (ReadState.ENDED, ReadState.END_EMITTED)
 
@@ -74,7 +76,7 @@ class Readable(EventEmitter):
     __slots__ = (
         '_blocking_style', '_buffer', '_decoder', '_delivery', '_did_read', '_errored',
         '_explicitly_paused', '_flow', '_incoming', '_incoming_size', '_length', '_read_mark',
-        '_read_state', '_readable_listened', '_readable_pending', '_readable_wanted',
+        '_read_state', '_readable_listened', '_readable_pending', '_readable_wanted', '_reading',
         '_resume_pending', '_stage', '_turns',
     )
 
@@ -85,6 +87,8 @@ class Readable(EventEmitter):
         self._read_mark = high_water_mark
         self._flow = Flow.UNDECIDED
         self._read_state = ReadState.OPEN
+        #: Set by the transport, which has the watcher.
+        self._reading = Reading.NOT_STARTED
         self._delivery = Delivery.IDLE
         #: What waits for its turn while a listener is blocked.
         self._turns: deque[Turn] | None = None
@@ -179,7 +183,11 @@ class Readable(EventEmitter):
             ):
                 self._push_end()
         finally:
-            self._turn_over()
+            if self._reading is _ACTIVE and self._turns is None and not self._incoming:
+                # Most turns: nothing else waits. _turn_over would find that, at the cost of calls.
+                self._delivery = _IDLE
+            else:
+                self._turn_over()
 
     def _in_turn(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Like :meth:`_tick`, for what emits read events: never while a listener of one blocks."""

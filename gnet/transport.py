@@ -37,13 +37,16 @@ READ_SIZE = 65536
 
 _log = logging.getLogger('gnet.socket')
 
+_IDLE = Delivery.IDLE
+_QUEUED = Delivery.QUEUED
+
 
 class Transport(Duplex):
     """A stream over a descriptor. :class:`gnet.Socket` is the public class."""
 
     __slots__ = (
         '_bytes_read', '_context', '_ended_in_turn', '_idle_timer', '_loop', '_read_error',
-        '_read_watcher', '_reader', '_reading', '_ref', '_server', '_sock', '_write_watcher',
+        '_read_watcher', '_reader', '_ref', '_server', '_sock', '_write_watcher',
         'allow_half_open', 'opened_at',
     )
 
@@ -52,7 +55,6 @@ class Transport(Duplex):
         self._context: Context | None = None
         self._sock: Any = None
         self._server: Server | None = None
-        self._reading = Reading.NOT_STARTED
         self._read_watcher: Any = None
         self._write_watcher: Any = None
         #: What reading failed with; it takes effect after what had arrived before.
@@ -206,12 +208,14 @@ class Transport(Duplex):
                 if self._reader is not None:
                     self._wake_if_waiting(self._reader)
                     return
-            if self._delivery is Delivery.IDLE and not self._blocking_style:
-                self._delivery = Delivery.QUEUED
+            if self._delivery is _IDLE and not self._blocking_style:
+                self._delivery = _QUEUED
                 self._loop.enqueue(self)
-        except BaseException:
-            # Whatever escaped would stop the watcher for good, and the reason would be lost.
+        except BaseException as error:
+            # Whatever escaped would stop the watcher for good, and the reason would be lost; with
+            # the watcher left on, it would be found again and again.
             self._loop.hub.handle_error(self, *sys.exc_info())
+            self.destroy(error)
 
     def _read_failed(self, error: OSError) -> None:
         failure = self._read_error = errors.system_error(error.errno or 0, 'read')
