@@ -24,10 +24,13 @@ from gevent.event import AsyncResult
 
 from . import errors
 from .handling import Handled
+from .readable import Chunk
 from .states import GONE, Flow, Reading, ReadState, Stage, WriteState
 from .writable import WriteRequest
 
 __all__ = ['Blocking']
+
+_ACTIVE = Reading.ACTIVE
 
 
 def _check_send_flags(flags: int) -> None:
@@ -115,17 +118,34 @@ class Blocking(Handled):
 
         Chunks are ``bytes``, or ``str`` where :meth:`set_encoding` was called.
         """
-        return self
+        switch = self._loop.hub.switch
+        while True:
+            if (
+                self._reading is _ACTIVE and self._blocking_style and not self._incoming
+                and self._reader is None and self._seconds is None and self._owner is None
+                and self._decoder is None
+            ):
+                # The hot path: what _take_bytes would do, without its calls.
+                self._reader = getcurrent()
+                try:
+                    chunk = switch()
+                finally:
+                    self._reader = None
+                if chunk is not None:
+                    yield chunk
+                    continue
+            chunk = self._next_chunk()
+            if chunk is None:
+                return
+            yield chunk
 
-    def __next__(self) -> Any:
+    def _next_chunk(self) -> Chunk | None:
         if self._decoder is not None:
             return self._next_text()
         chunk = self._take_bytes()
-        if chunk is None:
-            raise StopIteration
-        return chunk if type(chunk) is bytes else bytes(chunk)
+        return bytes(chunk) if isinstance(chunk, memoryview) else chunk
 
-    def _next_text(self) -> str:
+    def _next_text(self) -> str | None:
         decoder = self._decoder
         assert decoder is not None
         if not self._blocking_style:
@@ -140,7 +160,7 @@ class Blocking(Handled):
             if text:
                 return text
             if chunk is None:
-                raise StopIteration
+                return None
 
     def _take_bytes(self) -> bytes | memoryview | None:
         """Return the next chunk that arrived, blocking until there is one; None at the end."""

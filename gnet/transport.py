@@ -210,7 +210,10 @@ class Transport(Duplex):
                     return
             if self._delivery is _IDLE and not self._blocking_style:
                 self._delivery = _QUEUED
-                self._loop.enqueue(self)
+                loop = self._loop
+                loop._work.append(self)  # enqueue(), without the call
+                if not loop._wake_scheduled:
+                    loop._schedule_wake()
         except BaseException as error:
             # Whatever escaped would stop the watcher for good, and the reason would be lost; with
             # the watcher left on, it would be found again and again.

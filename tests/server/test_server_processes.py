@@ -176,6 +176,8 @@ def test_a_server_of_another_thread_can_not_be_taken_over(serve: Serve, native: 
             mine.listen(server)
         except TypeError as error:
             return str(error)
+        finally:
+            gevent.get_hub().destroy(destroy_loop=True)
         return 'taken'
 
     assert 'belongs to another thread' in native(take_over)

@@ -88,10 +88,14 @@ class Connection:
 
     def wait(self, start: str, count: int = 1) -> None:
         """Wait until *count* lines of the trace start with *start*."""
-        with gevent.Timeout(PATIENCE, AssertionError(f'no {start!r} (x{count}) in {self.trace}')):
-            while sum(line.startswith(start) for line in self.trace) < count:
+        with gevent.Timeout(PATIENCE, False):
+            while not self._has(start, count):
                 self._added.clear()
                 self._added.wait()
+        assert self._has(start, count), f'no {start!r} (x{count}) in {self.trace}'
+
+    def _has(self, start: str, count: int) -> bool:
+        return sum(line.startswith(start) for line in self.trace) >= count
 
     def until_closed(self) -> list[str]:
         """Wait for `'close'`, and return the trace."""

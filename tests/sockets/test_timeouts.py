@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable
 from typing import Any
@@ -111,11 +112,13 @@ def test_activity_puts_it_off(accept: Accept, activity: str) -> None:
 
 def test_a_big_write_that_makes_progress_is_an_activity(accept: Accept) -> None:
     c = accept()
+    # With its usual megabytes the kernel takes nothing for a long time, and then much.
+    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
     c.sock.set_timeout(150)
-    c.sock.write(bytes(20_000_000))
+    c.sock.write(bytes(50_000_000))
     for _ in range(8):
         gevent.sleep(0.05)
-        c.peer.recv_exactly(2_000_000)
+        c.peer.recv_exactly(500_000)
     assert c.trace == []
     c.wait('timeout')  # now it is stalled
     assert c.sock.writable_length
