@@ -153,7 +153,7 @@ def _bind_tcp(address: str, port: int, version: int, ipv6_only: bool, reuse_port
     except OSError as error:
         if sock is not None:
             sock.close()
-        raise listen_error(error.errno or errno.EINVAL, address, port) from error
+        raise listen_error(error.errno or errno.EINVAL, address, port) from None
     return sock
 
 
@@ -200,7 +200,7 @@ def bind_path(
         sock.bind(name)
     except UnicodeEncodeError as error:
         # Half of a surrogate pair: such a name can not exist.
-        raise listen_error(errno.EINVAL, path, -1) from error
+        raise listen_error(errno.EINVAL, path, -1) from None
     except OSError as error:
         if sock is not None:
             sock.close()
@@ -208,7 +208,7 @@ def bind_path(
         # EACCES.
         number = error.errno or errno.EINVAL
         number = errno.EACCES if number == errno.ENOENT else number
-        raise listen_error(number, path, -1) from error
+        raise listen_error(number, path, -1) from None
     listener = Listener(sock, f'-1:{path}:-1', path)
     mode = (0o444 if readable_all else 0) | (0o222 if writable_all else 0)
     try:
@@ -251,7 +251,7 @@ def adopt(given: Any, backlog: int) -> Listener:
         # Closed (files raise ValueError then), or no socket.
         if copy is not None:
             os.close(copy)
-        raise listen_error(errno.EINVAL, None, -1) from error
+        raise listen_error(errno.EINVAL, None, -1) from None
     try:
         _check_and_listen(sock, backlog, -1)
     except NodeOSError:
@@ -270,7 +270,7 @@ def _adopt_number(number: float, backlog: int) -> Listener:
     try:
         sock = _Socket(fileno=fd)
     except OSError as error:
-        raise listen_error(errno.EINVAL, None, None) from error
+        raise listen_error(errno.EINVAL, None, None) from None
     try:
         _check_and_listen(sock, backlog, None)
     except NodeOSError:
@@ -292,4 +292,4 @@ def _listen(sock: Any, backlog: int, address: str | None, port: int | None) -> N
     try:
         sock.listen(backlog if backlog >= 0 else _MAX_INT)
     except OSError as error:
-        raise listen_error(error.errno or errno.EINVAL, address, port) from error
+        raise listen_error(error.errno or errno.EINVAL, address, port) from None

@@ -30,6 +30,7 @@ from types import TracebackType
 from typing import NoReturn
 
 import gevent
+from gevent import monkey
 from gevent.hub import Hub
 
 from .loop import READ, Loop, close_watcher, get_loop
@@ -150,8 +151,10 @@ def _woken_by_signals(loop: Loop) -> Iterator[None]:
         if previous == -1:
             signal.set_wakeup_fd(-1)
         close_watcher(watcher)
-        os.close(readable)
-        os.close(writable)
+        # Not gevent's, which leaves watchers behind that would keep the program alive.
+        close = monkey.get_original('os', 'close')
+        close(readable)
+        close(writable)
 
 
 def _drain(readable: int) -> None:

@@ -218,7 +218,8 @@ class Transport(Duplex):
             # Whatever escaped would stop the watcher for good, and the reason would be lost; with
             # the watcher left on, it would be found again and again.
             self._loop.hub.handle_error(self, *sys.exc_info())
-            self.destroy(error)
+            if not isinstance(error, EXITS):
+                self.destroy(error)
 
     def _read_failed(self, error: OSError) -> None:
         failure = self._read_error = errors.system_error(error.errno or 0, 'read')

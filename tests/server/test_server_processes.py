@@ -224,5 +224,5 @@ def test_a_forked_child_does_not_serve_on_and_leaves_the_parents_socket_alone(
     peer.sendall(b'who?')
     assert peer.recv(10).decode() == parent
     peer.close()
-    running.send_signal(signal.SIGINT)
-    assert running.wait().status == -signal.SIGINT
+    running.send_signal(signal.SIGTERM)
+    assert running.wait().status == -signal.SIGTERM
