@@ -25,6 +25,8 @@ __all__ = ['HANDLE_KEY', 'Listener', 'adopt', 'bind_path', 'bind_port']
 _log = logging.getLogger('gnet.server')
 
 _Socket: Any = monkey.get_original('socket', 'socket')
+#: The patched os.close() puts the closing off until the loop has polled, and has it wait for that.
+_close: Callable[[int], None] = monkey.get_original('os', 'close')
 
 #: Where Node hands no address to the system: every address, IPv6 and IPv4, else IPv4 alone.
 ANY_IPV6 = '::'
@@ -250,7 +252,7 @@ def adopt(given: Any, backlog: int) -> Listener:
     except (OSError, ValueError) as error:
         # Closed (files raise ValueError then), or no socket.
         if copy is not None:
-            os.close(copy)
+            _close(copy)
         raise listen_error(errno.EINVAL, None, -1) from None
     try:
         _check_and_listen(sock, backlog, -1)

@@ -8,6 +8,7 @@ events in the end, it stays open, as in Node.
 from __future__ import annotations
 
 import errno
+from contextvars import copy_context
 from typing import Any
 
 from gevent import getcurrent
@@ -45,6 +46,9 @@ class Handled(Transport):
     def _begin(self, owner: Any) -> None:
         """The 'connection' listeners are about to run, in the greenlet *owner*."""
         self._owner = owner
+        if owner.gr_context is None:
+            # Else it would get one when it sets its first variable, which no other greenlet sees.
+            owner.gr_context = copy_context()
         self._context = owner.gr_context
         if self._stage is Stage.OPEN and not self._explicitly_paused:
             self._start_reading()

@@ -195,8 +195,12 @@ class Loop:
         self._deadline = perf_counter() + WORK_BUDGET
         while self._ticks or self._work:
             if self.is_late():
-                # Ticks, too: Node's starve its timers for ever when they post themselves.
+                # Ticks, too: Node's starve all else for ever when they post themselves.
                 self._schedule_turn()
+                while self._ticks and self._work:
+                    # What waits for the ticks comes after those that are here, not after theirs.
+                    item = self._work.popleft()
+                    self._ticks.append((item._deliver, (), item._context))
                 break
             runner = idle.pop() if idle else Runner(self)
             if runner.dead:

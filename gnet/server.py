@@ -20,6 +20,9 @@ __all__ = ['Server', 'create_server']
 
 _log = logging.getLogger('gnet.server')
 
+#: What a blocking call raises when its socket is destroyed on this side meanwhile.
+_DESTROYED_UNDER_IT = frozenset({'ERR_SOCKET_CLOSED', 'ECANCELED'})
+
 
 class Server(Closing):
     """A server for TCP and unix sockets, as Node's ``net.Server``.
@@ -172,13 +175,18 @@ class Server(Closing):
             sock.destroy()
             raise
         except BaseException as error:
-            lifecycle.publish(lifecycle.ListenerFailed, self, 'connection', error)
-            try:
-                self.capture_rejection(error, 'connection', sock)
-            except BaseException:
-                sock.destroy(error)
-                raise
+            # Who destroyed the socket under its listener, as stop() does, knows that.
+            if not (sock.destroyed and getattr(error, 'code', None) in _DESTROYED_UNDER_IT):
+                self._handler_failed(error, sock)
         sock._owner_returned()
+
+    def _handler_failed(self, error: BaseException, sock: Socket) -> None:
+        lifecycle.publish(lifecycle.ListenerFailed, self, 'connection', error)
+        try:
+            self.capture_rejection(error, 'connection', sock)
+        except BaseException:
+            sock.destroy(error)
+            raise
 
     def capture_rejection(self, error: BaseException, event: Hashable, *args: Any) -> None:
         """Route what a listener, or a greenlet that it returned, failed with. May be overridden.

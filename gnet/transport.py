@@ -215,11 +215,7 @@ class Transport(Duplex):
                 if not loop._wake_scheduled:
                     loop._schedule_wake()
         except BaseException as error:
-            # Whatever escaped would stop the watcher for good, and the reason would be lost; with
-            # the watcher left on, it would be found again and again.
-            self._loop.hub.handle_error(self, *sys.exc_info())
-            if not isinstance(error, EXITS):
-                self.destroy(error)
+            self._failed_in_hub(error)
 
     def _read_failed(self, error: OSError) -> None:
         failure = self._read_error = errors.system_error(error.errno or 0, 'read')
@@ -235,9 +231,16 @@ class Transport(Duplex):
     def _on_writable(self) -> None:
         try:
             self._continue_sending()
-        except BaseException:
-            # Whatever escaped would stop the watcher for good, and the reason would be lost.
-            self._loop.hub.handle_error(self, *sys.exc_info())
+        except BaseException as error:
+            self._failed_in_hub(error)
+
+    def _failed_in_hub(self, error: BaseException) -> None:
+        """A callback of a watcher failed, and not for what happened to the connection."""
+        # Whatever escaped would stop the watcher for good, and the reason would be lost; with the
+        # watcher left on, it would be found again and again. (But Ctrl-C is nobody's fault.)
+        self._loop.hub.handle_error(self, *sys.exc_info())
+        if not isinstance(error, EXITS):
+            self.destroy(error)
 
     def _wake_blocked(self) -> None:
         """The blocked reader shall see that something has changed. Callable anywhere."""

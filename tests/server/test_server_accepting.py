@@ -269,9 +269,10 @@ def test_an_accept_error_that_nobody_hears_ends_serve_forever(
 ) -> None:
     server = listening(serve(echo))
     fails(errno.EBADF, 1)
-    gevent.spawn(connect, server)
+    visitor = gevent.spawn(connect, server)
     with pytest.raises(OSError, match='accept EBADF'):
         server.serve_forever()
+    visitor.get(timeout=PATIENCE)
 
 
 def test_a_listener_that_was_shut_down_elsewhere_is_an_error_event(

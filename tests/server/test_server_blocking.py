@@ -9,11 +9,11 @@ from typing import Any
 
 import gevent
 import pytest
-from gevent.event import Event
 
 import gnet
 
 from ..harness.families import Family
+from ..harness.plain import PlainSocket
 from .common import PATIENCE, drain, ended, happens, listening, trace
 
 Serve = Callable[..., gnet.Server]
@@ -53,6 +53,29 @@ def test_stop_destroys_what_is_left_after_the_timeout(serve: Serve, connect: Any
     assert all(sock.destroyed for sock, _peer in pairs)
     assert server.get_connections() == 0
     assert pairs[2][1].recv_until_end() == b''
+
+
+@pytest.mark.parametrize('call', ['recv', 'sendall'])
+def test_handlers_that_are_blocked_then_are_no_failures(
+    serve: Serve, connect: Any, call: str,
+) -> None:
+    lives = gnet.EventEmitter()
+
+    def handler(sock: gnet.Socket) -> None:
+        lives.emit('begun')
+        try:
+            while True:
+                sock.recv(1) if call == 'recv' else sock.sendall(bytes(1 << 20))
+        finally:
+            lives.emit('ended')
+
+    server = listening(serve(handler))
+    with happens(lives, 'begun', times=3):
+        for _ in range(3):
+            connect(server)
+    with happens(lives, 'ended', times=3):
+        assert server.stop(0.01) == 3
+    # The test fails if the hub reports anything.
 
 
 @pytest.mark.parametrize('timeout', [None, 0, 0.01, 5])
@@ -259,7 +282,8 @@ def test_in_the_main_greenlet_serve_forever_keeps_an_unrefed_server_alive(
     address = server.address()[::2]
 
     def visit() -> None:
-        with socket.create_connection(address) as plain:
+        with PlainSocket(socket.AF_INET) as plain:
+            plain.connect(address)
             plain.recv(1)
 
     timer = gevent.get_hub().loop.timer(0.05, ref=False)
@@ -337,10 +361,9 @@ def test_what_came_before_anybody_looked_is_still_there(serve: Serve, connect: A
 
 def test_once_gives_one_connection(serve: Serve, connect: Any) -> None:
     server = listening(serve())
-    connecting = Event()
-    gevent.spawn(lambda: (connecting.wait(), connect(server)))
-    connecting.set()
+    visitor = gevent.spawn(connect, server)
     (sock,) = gnet.once(server, 'connection', timeout=PATIENCE)
     assert sock.server is server
+    visitor.get(timeout=PATIENCE)
     sock.destroy()
     ended(sock)

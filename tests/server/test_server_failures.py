@@ -7,6 +7,7 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent import monkey
 from gevent.event import Event
 
 import gnet
@@ -332,7 +333,13 @@ def test_an_error_listener_that_raises_ends_run_with_its_own_error(serve: Serve)
         gnet.run()
 
 
-@pytest.mark.parametrize('end', ['gnet.run()', 'server.serve_forever()', ''])
+@pytest.mark.parametrize('end', [
+    'gnet.run()', 'server.serve_forever()',
+    pytest.param('', marks=pytest.mark.xfail(
+        monkey.is_module_patched('threading'),
+        reason="patched, the hub runs before the interpreter's exit hooks: it is only reported",
+    )),
+], ids=['run', 'serve_forever', 'hook'])
 @pytest.mark.parametrize('host', ['', '127.0.0.1'], ids=['no host', 'host'])
 def test_a_script_whose_port_is_taken_ends_with_a_traceback_and_status_1(
     serve: Serve, run_script: Any, end: str, host: str,

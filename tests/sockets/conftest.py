@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from gevent.event import AsyncResult
+from gevent.event import AsyncResult, Event
 
 import gnet
 
@@ -60,3 +60,11 @@ def accept(
         return connection
 
     return accept
+
+
+@pytest.fixture
+def hold(accept: Callable[..., Connection]) -> Iterator[Callable[..., Connection]]:
+    """``hold(**options)`` accepts a connection whose handler waits until the test is over."""
+    over = Event()
+    yield lambda **options: accept(lambda c: over.wait(), **options)
+    over.set()

@@ -10,7 +10,7 @@ from typing import Any
 
 import gevent
 import pytest
-from gevent.event import AsyncResult, Event
+from gevent.event import AsyncResult
 
 import gnet
 
@@ -18,16 +18,6 @@ from .common import PATIENCE, Connection, code, turn, until
 
 Accept = Callable[..., Connection]
 Serve = Callable[..., gnet.Server]
-
-
-@pytest.fixture
-def hold(accept: Accept) -> Any:
-    """``hold(**options)``: accept a connection whose handler waits until the test is over."""
-    over = Event()
-    yield lambda **options: accept(lambda c: over.wait(), **options)
-    over.set()
-
-
 Hold = Callable[..., Connection]
 
 

@@ -15,7 +15,9 @@ from .common import Connection, tick, turn, until
 
 Accept = Callable[..., Connection]
 
-CLOSED_BY_BOTH = ['end {writeOnly}', 'prefinish {closed}', 'finish {closed}', 'close False {closed}']
+CLOSED_BY_BOTH = [
+    'end {writeOnly}', 'prefinish {closed}', 'finish {closed}', 'close False {closed}',
+]
 
 
 # --- the peer ends first ------------------------------------------------------------------------
@@ -444,7 +446,12 @@ def test_a_reset_met_by_a_write_while_reading_has_stopped(accept: Accept) -> Non
     turn()
     turn()
     assert c.trace == []  # nothing is read, so nothing is noticed
-    assert c.sock.write(b'x', lambda error: (failures.append(error), c.noting('cb')(error))) is False
+
+    def written(error: Any) -> None:
+        failures.append(error)
+        c.noting('cb')(error)
+
+    assert c.sock.write(b'x', written) is False
     assert c.until_closed() == [
         'cb ECONNRESET: write ECONNRESET', 'error ECONNRESET: write ECONNRESET {closed}',
         'same True', 'close True {closed}',

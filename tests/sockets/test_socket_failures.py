@@ -21,12 +21,12 @@ Accept = Callable[..., Connection]
 Reports = list[tuple[object, BaseException]]
 
 
-class Boom(Exception):
+class BoomError(Exception):
     """What the listeners of these tests raise."""
 
 
 def boom(*args: Any) -> None:
-    raise Boom
+    raise BoomError
 
 
 #: How to have a listener of each event raise, and what the peer does to bring it about.
@@ -56,7 +56,7 @@ def test_a_listener_that_raises_costs_its_connection_and_is_reported_once(
     provoke(c.peer)
     trace = c.until_closed()
     assert trace[-1] == 'close True {closed}'
-    assert [type(error) for _, error in hub_reports] == [Boom]
+    assert [type(error) for _, error in hub_reports] == [BoomError]
     assert hub_reports[0][0] is c.sock
     assert repr(hub_reports[0][0]).startswith(where)  # it says which peer
     assert not other.sock.destroyed
@@ -77,7 +77,7 @@ def test_what_a_listener_raises_goes_to_the_error_listeners(
     c = accept(setup)
     provoke(c.peer)
     c.until_closed()
-    assert [type(error) for error in seen] == [Boom]
+    assert [type(error) for error in seen] == [BoomError]
     assert hub_reports == []
 
 
@@ -108,7 +108,7 @@ def test_an_error_in_an_error_listener_is_reported_and_close_comes(
     assert accept(setup).until_closed() == [
         'error ValueError: cause {closed}', 'close True {closed}',
     ]
-    assert [type(error) for _, error in hub_reports] == [Boom]
+    assert [type(error) for _, error in hub_reports] == [BoomError]
 
 
 def test_an_error_listener_that_raises_its_error_again_is_not_reported_twice(
@@ -132,13 +132,13 @@ def test_an_error_in_a_close_listener_is_reported(accept: Accept, hub_reports: R
     c.sock.destroy()
     c.until_closed()
     assert later == []
-    assert [type(error) for _, error in hub_reports] == [Boom]
+    assert [type(error) for _, error in hub_reports] == [BoomError]
 
 
 def test_an_own_error_that_nobody_listens_to_is_reported(
     accept: Accept, hub_reports: Reports,
 ) -> None:
-    c = accept(lambda c: c.sock.destroy(Boom('own')))
+    c = accept(lambda c: c.sock.destroy(BoomError('own')))
     c.until_closed()
     assert [(context, str(error)) for context, error in hub_reports] == [(c.sock, 'own')]
 
@@ -172,11 +172,11 @@ def test_an_error_monitor_sees_errors_and_does_not_handle_them(
 
     def setup(c: Connection) -> None:
         c.sock.on(gnet.error_monitor, seen.append)
-        c.sock.destroy(Boom())
+        c.sock.destroy(BoomError())
 
     accept(setup).until_closed()
-    assert [type(error) for error in seen] == [Boom]
-    assert [type(error) for _, error in hub_reports] == [Boom]
+    assert [type(error) for error in seen] == [BoomError]
+    assert [type(error) for _, error in hub_reports] == [BoomError]
 
 
 def test_subscribers_are_told_of_listeners_that_fail(
@@ -195,7 +195,7 @@ def test_subscribers_are_told_of_listeners_that_fail(
         c.until_closed()
     finally:
         zope.event.subscribers.remove(subscriber)
-    assert published == [(c.sock, 'data', Boom)]
+    assert published == [(c.sock, 'data', BoomError)]
 
 
 def test_a_timeout_that_fires_in_a_listener_costs_the_connection_only(
@@ -261,7 +261,7 @@ def test_rejections_that_are_captured_destroy_the_socket(accept: Accept) -> None
     seen: list[Any] = []
 
     def fail() -> None:
-        raise Boom
+        raise BoomError
 
     def setup(c: Connection) -> None:
         c.sock._capture_rejections = True
@@ -274,7 +274,7 @@ def test_rejections_that_are_captured_destroy_the_socket(accept: Accept) -> None
         c = accept(setup)
         c.peer.sendall(b'x')
         c.until_closed()
-    assert [type(error) for error in seen] == [Boom]
+    assert [type(error) for error in seen] == [BoomError]
 
 
 def test_the_loop_is_in_order_after_all_that(accept: Accept) -> None:

@@ -182,7 +182,7 @@ def test_a_read_of_more_than_the_mark_raises_the_mark(stream: FakeStream) -> Non
 
 
 def test_nobody_can_ask_for_more_than_a_gibibyte(stream: FakeStream) -> None:
-    with pytest.raises(ValueError, match='It must be <= 1GiB. Received 2147483648') as caught:
+    with pytest.raises(ValueError, match='It must be <= 1GiB') as caught:
         stream.read(2**31)
     assert caught.value.code == 'ERR_OUT_OF_RANGE'  # type: ignore[attr-defined]
     assert stream.readable_high_water_mark == 65536
@@ -330,7 +330,7 @@ def test_there_is_no_end_after_destroy(stream: FakeStream) -> None:
 # --- one at a time ------------------------------------------------------------------------------
 
 
-class Overlap(AssertionError):
+class OverlapError(AssertionError):
     """Two listeners of read events ran at the same time."""
 
 
@@ -344,7 +344,7 @@ def serial(request: pytest.FixtureRequest, stream: FakeStream) -> list[str]:
     def listener(name: str) -> Any:
         def run(*args: Any) -> None:
             if running:
-                raise Overlap(f'{name} during {running[0]}')
+                raise OverlapError(f'{name} during {running[0]}')
             running.append(name)
             log.append(' '.join([name, *map(repr, args)]))
             # Other runners: whatever else waits is done meanwhile.
