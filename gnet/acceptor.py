@@ -12,7 +12,6 @@ import errno
 import logging
 import socket as _stdlib
 import struct
-import sys
 from typing import Any, Protocol
 
 from gevent.server import StreamServer
@@ -119,7 +118,7 @@ class Acceptor(StreamServer):
         """Accept what comes; called by ``start`` and after a pause."""
         if self._watcher is None:
             self._watcher = self.gnet_loop.io(self.socket.fileno(), READ)
-            self._watcher.start(self._do_read)
+            self.gnet_loop.start_io(self._watcher, self._do_read)
 
     def stop_accepting(self) -> None:
         """Leave what comes in the kernel's queue."""
@@ -144,9 +143,9 @@ class Acceptor(StreamServer):
                     _log.debug('%s: accept: %s', self, error)
                 else:
                     self.do_handle(*accepted)
-        except BaseException:
+        except BaseException as error:
             # Whatever escaped would stop the watcher for good, and the reason would be lost.
-            self.gnet_loop.hub.handle_error(self, *sys.exc_info())
+            self.gnet_loop.report(self, error)
 
     def do_read(self) -> tuple[Any, Any]:
         """Accept one connection: ``(socket, remote name)``.

@@ -200,7 +200,7 @@ def bind_path(
         if b'\0' in name and not path.startswith('\0'):
             raise OSError(errno.EINVAL, 'NUL in path')
         sock.bind(name)
-    except UnicodeEncodeError as error:
+    except UnicodeEncodeError:
         # Half of a surrogate pair: such a name can not exist.
         raise listen_error(errno.EINVAL, path, -1) from None
     except OSError as error:
@@ -249,7 +249,7 @@ def adopt(given: Any, backlog: int) -> Listener:
     try:
         copy = os.dup(given.fileno())
         sock = _Socket(fileno=copy)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError):
         # Closed (files raise ValueError then), or no socket.
         if copy is not None:
             _close(copy)
@@ -271,7 +271,7 @@ def _adopt_number(number: float, backlog: int) -> Listener:
         raise listen_error(errno.EEXIST, None, None)
     try:
         sock = _Socket(fileno=fd)
-    except OSError as error:
+    except OSError:
         raise listen_error(errno.EINVAL, None, None) from None
     try:
         _check_and_listen(sock, backlog, None)

@@ -118,7 +118,7 @@ class Blocking(Handled):
 
         Chunks are ``bytes``, or ``str`` where :meth:`set_encoding` was called.
         """
-        switch = self._loop.hub.switch
+        switch = self._loop.block
         while True:
             if (
                 self._reading is _ACTIVE and self._blocking_style and not self._incoming
@@ -200,9 +200,9 @@ class Blocking(Handled):
         self._reader = getcurrent()
         try:
             if self._seconds is None:
-                chunk: bytes | None = self._loop.hub.switch()
+                chunk: bytes | None = self._loop.block()
             else:
-                chunk = self._within_seconds(self._loop.hub.switch)
+                chunk = self._within_seconds(self._loop.block)
         finally:
             self._reader = None
         return chunk
@@ -356,7 +356,7 @@ class Blocking(Handled):
             self._give_up(request)
             raise
         if error is not None:
-            raise self._blocked_error() if error is self._errored else error
+            raise self._blocked_error() if self._stage in GONE else error
 
     def _sending_error(self) -> BaseException:
         if self._stage is Stage.NEW or self._stage in GONE:

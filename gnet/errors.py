@@ -226,6 +226,11 @@ def socket_closed() -> NodeOSError:
     return error
 
 
+def is_socket_closed(error: BaseException) -> bool:
+    """Return whether *error* is what :func:`socket_closed` builds."""
+    return isinstance(error, NodeOSError) and error.code == 'ERR_SOCKET_CLOSED'
+
+
 def ended_by_other_party() -> NodeOSError:
     """Build the error of a write after the peer ended and gnet ended in turn (code ``EPIPE``)."""
     error = _system_error(_errno.EPIPE, 'write', 'This socket has been ended by the other party')

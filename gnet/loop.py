@@ -1,4 +1,4 @@
-"""The loop room: the one file that touches gevent's hub.
+"""The loop room: the file that deals with gevent's hub (with ``lifetime``, for its end).
 
 One :class:`Loop` belongs to each hub (so to each thread that uses gnet) and gives the rest of gnet
 what Node's event loop gives to ``net``:
@@ -114,6 +114,8 @@ class Loop:
 
     def __init__(self, hub: Any) -> None:
         self.hub = hub
+        #: Blocks the calling greenlet until somebody switches to it, and returns what it is given.
+        self.block = hub.switch
         self._loop = hub.loop
         self._ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = deque()
         self._work: deque[Deliverable] = deque()
@@ -242,6 +244,25 @@ class Loop:
         if native is not None:
             native.ref = False
         return watcher
+
+    def start_io(self, watcher: Any, callback: Callable[[], object]) -> None:
+        """Call back in the hub whenever the descriptor is ready, until *watcher* is stopped."""
+        if hasattr(watcher, '_watcher_ref'):
+            watcher.start(self._call_and_restart, watcher, callback)
+        else:
+            watcher.start(callback)
+
+    def _call_and_restart(self, watcher: Any, callback: Callable[[], object]) -> None:
+        """The callback on libuv, which stops its handle when it meets an error (a reset, say).
+
+        gevent's watcher does not notice. One read may have taken only what came before the reset:
+        without a fresh start, the reset itself would never be heard of.
+        """
+        callback()
+        native = watcher._watcher_ref
+        if watcher.active and native is not None and not native.active:
+            watcher.stop()
+            self.start_io(watcher, callback)
 
     def call_after(self, seconds: float, callback: Callable[..., object], *arguments: Any) -> Any:
         """Call back in the hub after *seconds*; the timer does not keep the program alive.

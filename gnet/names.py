@@ -54,7 +54,7 @@ def camel(name: str) -> str:
 
 
 def snake(name: str) -> str:
-    """Return the ``snake_case`` spelling of a Node *name*; a snake_case name is returned as it is."""
+    """Return the ``snake_case`` spelling of a Node *name*; such a name itself is unchanged."""
     known = _EXCEPTIONS_REVERSED.get(name)
     if known is not None:
         return known

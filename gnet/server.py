@@ -143,8 +143,12 @@ class Server(Closing):
             self, self._loop, sock, remote, mark, bool(self.allow_half_open))
         self._connections += 1
         self._sockets.add(connection)
-        if self.no_delay or self.keep_alive:
-            self._set_options(connection)
+        try:
+            if self.no_delay or self.keep_alive:
+                self._set_options(connection)
+        except BaseException:
+            connection.destroy()  # a property was set to what is none: counted, it must end
+            raise
         if self.pause_on_connect:
             connection._pause_at_birth()
         return connection

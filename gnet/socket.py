@@ -276,6 +276,11 @@ class Socket(SocketLike):
                 (self._loop.hold if ref else self._loop.release)()
         return self
 
+    @property
+    def _handle(self) -> Any:
+        """The socket of the system while there is a connection, else None."""
+        return self._sock
+
     # --- piping -----------------------------------------------------------------------------------
 
     def pipe(self, destination: Any, options: Any = None, *, end: bool = True) -> Any:

@@ -146,8 +146,8 @@ class SocketLike(Blocking):
 
     @property
     def family(self) -> int:
-        """The address family of the descriptor, an ``AF_…`` number."""
-        return _stdlib.AddressFamily(self._os_socket().family)
+        """The address family, an ``AF_…`` number; also after the socket is closed."""
+        return _stdlib.AddressFamily(self._family)
 
     @property
     def type(self) -> int:
@@ -156,5 +156,5 @@ class SocketLike(Blocking):
 
     @property
     def proto(self) -> int:
-        """The protocol number, 0 unless the descriptor was made with one."""
-        return int(self._os_socket().proto)
+        """The protocol number, 0 unless the descriptor was made with one; also after closing."""
+        return self._proto

@@ -12,7 +12,6 @@ from __future__ import annotations
 import _socket
 import errno
 import logging
-import sys
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
@@ -45,8 +44,8 @@ class Transport(Duplex):
     """A stream over a descriptor. :class:`gnet.Socket` is the public class."""
 
     __slots__ = (
-        '_bytes_read', '_context', '_ended_in_turn', '_idle_timer', '_loop', '_read_error',
-        '_read_watcher', '_reader', '_ref', '_server', '_sock', '_write_watcher',
+        '_bytes_read', '_context', '_ended_in_turn', '_family', '_idle_timer', '_loop', '_proto',
+        '_read_error', '_read_watcher', '_reader', '_ref', '_server', '_sock', '_write_watcher',
         'allow_half_open', 'opened_at',
     )
 
@@ -60,6 +59,7 @@ class Transport(Duplex):
         #: What reading failed with; it takes effect after what had arrived before.
         self._read_error: BaseException | None = None
         self._bytes_read = 0
+        self._family, self._proto = _socket.AF_INET, 0  # of a socket.socket() without arguments
         self._ref = True
         self._idle_timer: IdleTimer | None = None
         self._ended_in_turn = False
@@ -74,6 +74,7 @@ class Transport(Duplex):
         """Take over a connected, non-blocking ``_socket.socket``."""
         self._sock = sock
         self._send = sock.send
+        self._family, self._proto = sock.family, sock.proto
         self._stage = Stage.OPEN
         self.opened_at = self._loop.now()
         if self._ref:
@@ -109,7 +110,7 @@ class Transport(Duplex):
         if watcher is None:
             watcher = self._write_watcher = self._loop.io(self._sock.fileno(), WRITE)
         if not watcher.active:
-            watcher.start(self._on_writable)
+            self._loop.start_io(watcher, self._on_writable)
 
     def _want_data(self) -> None:
         reading = self._reading
@@ -165,7 +166,7 @@ class Transport(Duplex):
         watcher = self._read_watcher
         if watcher is None:
             watcher = self._read_watcher = self._loop.io(self._sock.fileno(), READ)
-        watcher.start(self._on_readable)
+        self._loop.start_io(watcher, self._on_readable)
         self._reading = Reading.ACTIVE
 
     def _stop_reading(self, reading: Reading) -> None:
@@ -238,7 +239,7 @@ class Transport(Duplex):
         """A callback of a watcher failed, and not for what happened to the connection."""
         # Whatever escaped would stop the watcher for good, and the reason would be lost; with the
         # watcher left on, it would be found again and again. (But Ctrl-C is nobody's fault.)
-        self._loop.hub.handle_error(self, *sys.exc_info())
+        self._loop.report(self, error)
         if not isinstance(error, EXITS):
             self.destroy(error)
 
@@ -281,7 +282,9 @@ class Transport(Duplex):
         """A listener of this accepted connection raised: it costs the connection."""
         if self._stage not in GONE:
             self.destroy(error)
-        elif error is not self._errored:
+        elif error is not self._errored and not errors.is_socket_closed(error):
+            # (Closed on this side, by a timeout or by stop(): a blocked listener was told, and
+            # did what such a listener should. That is no failure.)
             self._loop.report(self, error)
 
     def _emit_error(self) -> None:

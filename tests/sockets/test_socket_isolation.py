@@ -379,7 +379,7 @@ def test_what_a_listener_sets_is_seen_by_the_next_one_of_the_socket_only(
     first = accept(lambda c: c.sock.on('data', setter))
     second = accept(lambda c: c.sock.on('data', setter))
     for peer, data in ((first, b'1'), (second, b'2'), (first, b'block'), (second, b'3')):
-        peer.peer.sendall(data)
         count = len(seen) + 1
+        peer.peer.sendall(data)
         until(lambda count=count: len(seen) == count)  # type: ignore[misc]
     assert seen == ['unset', 'unset', '1', '2']
