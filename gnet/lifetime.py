@@ -5,7 +5,8 @@ ended (Python's own rule for non-daemon threads). ``gnet.run()`` says so explici
 script should use; a hook at the interpreter's exit covers scripts that do not. The hook is armed by
 the first ``listen`` or ``connect``, never by importing gnet, and it steps aside
 
-- after an uncaught exception, so that a failed script fails;
+- after an uncaught exception, and after a failure of something that the program itself started, so
+  that a failed script fails: the status is 1;
 - when ``gnet.run()`` was left by an exception (a Ctrl-C that the script caught, say) or by its
   timeout: the script has decided, and ends;
 - in a forked child, which inherited the parent's watchers but not its duties;
@@ -225,6 +226,10 @@ def _serve_on() -> None:
         or failed or interactive
     ):
         return
+    if get_loop().failed:
+        # While the main greenlet was busy elsewhere. That may have been after the last line: a
+        # patched program lets the hub have a turn before it comes here.
+        _exit_now(1)
     try:
         run()
     except KeyboardInterrupt:

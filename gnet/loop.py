@@ -136,6 +136,8 @@ class Loop:
         self.idle_timers: Any = None
         #: True while the main greenlet waits in ``gnet.run()``: failures end that call.
         self.running = False
+        #: Whether one was reported instead.
+        self.failed = False
 
     # --- ticks, work, greenlets ------------------------------------------------------------------
 
@@ -317,12 +319,14 @@ class Loop:
     def fail(self, context: object, error: BaseException) -> None:
         """End ``gnet.run()`` with *error*: a failure of what the program itself started.
 
-        Where the main greenlet is not in ``run()``, the failure is reported instead.
+        Where the main greenlet is not in ``run()``, the failure is reported instead, and the exit
+        hook does not serve on.
         """
         if self.running:
             self.running = False
             self.hub.handle_system_error(type(error), error, error.__traceback__)
         else:
+            self.failed = True
             self.report(context, error)
 
 

@@ -459,21 +459,34 @@ def test_an_interactive_session_is_not_held(start_script: Run) -> None:
 
 def test_a_server_of_another_thread_does_not_hold_the_program(run_script: Run) -> None:
     status, out, err = run_script(script("""
-        import threading
+        from gevent import monkey
 
         def serve():
             server = gnet.create_server().listen(0, '127.0.0.1')
             gnet.run(timeout=0.05)
-            server.close()
             print('served', flush=True)
+            done.append(server)
 
-        from gevent import monkey
-        thread = monkey.get_original('threading', 'Thread')(target=serve)
-        thread.start()
-        thread.join()
+        done = []
+        monkey.get_original('_thread', 'start_new_thread')(serve, ())
+        while not done:
+            gevent.sleep(0.01)
     """))
     assert (status, err) == (0, '')
     assert 'served' in out
+
+
+def test_a_failure_that_was_reported_before_the_last_line_counts_too(run_script: Run) -> None:
+    status, _, err = run_script(script("""
+        def fail():
+            raise ValueError('the reason')
+
+        listening().on('listening', fail)
+        gevent.sleep(0.05)
+        print('the last line')
+    """))
+    assert status == 1
+    assert err.count('ValueError: the reason') == 1
 
 
 def test_a_failure_while_serving_on_has_a_traceback_and_status_1(

@@ -147,7 +147,7 @@ def closed_file() -> Any:
 
 
 @pytest.mark.parametrize('make', [closed_socket, connected_socket, datagram_socket, regular_file,
-                                  closed_file, gnet.Socket],
+                                  closed_file],
                          ids=lambda make: make.__name__)
 def test_what_can_not_listen_is_an_error_event_and_stays_the_callers(
     serve: Serve, make: Callable[[], Any],
