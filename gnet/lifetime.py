@@ -141,8 +141,9 @@ def _woken_by_signals(loop: Loop) -> Iterator[None]:
     readable, writable = os.pipe()
     os.set_blocking(readable, False)
     os.set_blocking(writable, False)
+    watched = [readable]
     watcher = loop.io(readable, READ)
-    watcher.start(_drain, readable)
+    watcher.start(_drain, watched)
     previous = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
     if previous != -1:  # somebody in this program has a use for it
         signal.set_wakeup_fd(previous)
@@ -152,17 +153,20 @@ def _woken_by_signals(loop: Loop) -> Iterator[None]:
         if previous == -1:
             signal.set_wakeup_fd(-1)
         close_watcher(watcher)
+        watched.clear()
         # Not gevent's, which leaves watchers behind that would keep the program alive.
         close = monkey.get_original('os', 'close')
         close(readable)
         close(writable)
 
 
-def _drain(readable: int) -> None:
+def _drain(watched: list[int]) -> None:
     """Read away the bytes that Python wrote, one for each signal."""
-    # Libev may call for a descriptor that was closed with bytes in it and at once opened again.
-    with suppress(BlockingIOError):
-        os.read(readable, 4096)
+    # gevent looks for signals right before it calls back: then *watched* may just have been closed.
+    for readable in watched:
+        # Libev may call for a descriptor that was closed with bytes in it and at once opened again.
+        with suppress(BlockingIOError):
+            os.read(readable, 4096)
 
 
 def set_stay_alive(enabled: bool) -> None:

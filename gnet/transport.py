@@ -175,13 +175,18 @@ class Transport(Duplex):
             self._read_watcher.stop()
 
     def _on_readable(self) -> None:
+        sock = self._sock
+        if sock is None:
+            # gevent looks for signals right before it calls back: a Ctrl-C that it found there has
+            # made the program close this socket.
+            return
         try:
             buffered = self._incoming_size + self._length
             if buffered and buffered >= self._read_mark:
                 self._stop_reading(Reading.FULL)
                 return
             try:
-                chunk = self._sock.recv(READ_SIZE)
+                chunk = sock.recv(READ_SIZE)
             except BlockingIOError:
                 return
             except OSError as error:

@@ -348,6 +348,20 @@ def test_t7_ctrl_c_in_a_callback_of_the_hub_loses_no_socket(
     assert peer.recv_exactly(1) == b'y'
 
 
+def test_t7_callbacks_that_come_after_the_closing_do_nothing(serve: Any, connect: Any) -> None:
+    """gevent looks for signals right before it calls back: Ctrl-C may close everything there."""
+    sockets: list[Any] = []
+    server = serve(lambda sock: sockets.append(sock.resume()))
+    connect(server)
+    until(lambda: sockets)
+    sockets[0].write(bytes(20_000_000))
+    sockets[0].end()
+    sockets[0].destroy()
+    gevent.get_hub().loop.run_callback(sockets[0]._on_readable)
+    gevent.get_hub().loop.run_callback(sockets[0]._on_writable)
+    gnet.once(sockets[0], 'close', timeout=PATIENCE)
+
+
 # --- T8: nothing in the hub may block -----------------------------------------------------------
 
 

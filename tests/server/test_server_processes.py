@@ -188,7 +188,7 @@ def test_a_server_of_another_thread_can_not_be_taken_over(serve: Serve, native: 
 
 FORKING = """
 import os, sys
-import gevent, gevent.os, gnet
+import gevent, gevent.monkey, gevent.os, gnet
 
 def handler(sock):
     for chunk in sock:
@@ -200,7 +200,8 @@ reader, writer = os.pipe()
 if not {fork}():
     {child}
 else:
-    os.close(writer)  # the child has the other one, until its end
+    # The child has the other one, until its end. Patched, os.close() would wait for some event.
+    gevent.monkey.get_original('os', 'close')(writer)
     server.on('listening', lambda: print(os.getpid(), flush=True))
     gevent.spawn(lambda: print('ended', gevent.os.tp_read(reader, 1), flush=True))
     gnet.run()
