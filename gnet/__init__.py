@@ -14,12 +14,15 @@
 Each file of the package holds one idea, and imports only from those below it:
 
 - ``cli``: running scripts;
-- ``server``: `Server`; on ``acceptor`` (gevent's StreamServer) and ``binding`` (listening sockets);
-- ``socket``: `Socket`; on ``blocking``, ``transport``, ``writable``, ``readable``, ``pipes``;
+- ``server``: `Server`; on ``closing`` (and ``workers``), ``listening``, ``acceptor`` (gevent's
+  StreamServer) and ``binding`` (listening sockets);
+- ``socket``: `Socket`; on ``socketlike``, ``blocking``, ``handling``, ``transport``, ``duplex``,
+  ``writable``, ``readable`` and their ``states``; ``pipes``;
 - ``lifetime``, ``idle``, ``loop``: how long a program lives, timers, and the hub;
 - ``lifecycle``: what is published through zope.event;
 - ``options``, ``validators``, ``blocklist``, ``addresses``, ``endpoint``, ``encodings``: values;
-- ``events``: `EventEmitter`; ``errors``, ``inspection``, ``names``: texts and spellings.
+- ``events``: Node's module of that name, on ``emitter`` and ``event_waiting``;
+- ``errors``, ``inspection``, ``names``: texts and spellings.
 
 Every name is also found under Node's spelling (``gnet.createServer``, ``sock.setTimeout``).
 """

@@ -225,6 +225,8 @@ class Blocking(Handled):
             # What was brought into the stream in Node's style is read first; but nothing is read
             # that was left when the socket was closed on this side.
             if self._stage is Stage.OPEN or self._read_error is not None:
+                if self._length and self._read_state is ReadState.ENDED:
+                    self._read_state = ReadState.FIN  # it comes after them again
                 while self._buffer and self._decoder is None:
                     chunk = self._buffer.pop()
                     assert isinstance(chunk, bytes)

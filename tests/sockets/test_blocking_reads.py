@@ -344,6 +344,20 @@ def test_a_read_that_begins_before_the_delivery_gets_all_in_order(hold: Hold) ->
     assert c.sock.recv(100) == b'ghi'
 
 
+def test_the_end_is_not_lost_between_the_styles(hold: Hold) -> None:
+    c = hold()
+    c.sock.pause()
+    c.peer.sendall(b'abc')
+    c.peer.end()
+    c.wait('readable', 2)
+    assert c.sock.recv(1) == b'a'
+    c.sock.resume()
+    assert c.until_closed()[3:] == [
+        'resume {open}', "data b'bc' {open}", 'readable {open}', 'end {writeOnly}',
+        'prefinish {closed}', 'finish {closed}', 'close False {closed}',
+    ]
+
+
 def test_a_data_listener_may_read_on_in_blocking_style(accept: Accept) -> None:
     done: AsyncResult[list[bytes]] = AsyncResult()
 
