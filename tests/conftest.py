@@ -8,6 +8,7 @@ Around each test: a hard time limit (``harness/watchdog.py``), leaked descriptor
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +17,10 @@ from typing import Any
 # The exit hook must not keep pytest alive when a test leaves a server behind. Set before gnet is
 # imported, which reads it then.
 os.environ['GNET_STAY_ALIVE'] = '0'
+
+# Whoever started the suite in the background may have had Ctrl-C ignored, which processes inherit.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import gevent
 import pytest

@@ -352,8 +352,9 @@ def test_the_end_is_not_lost_between_the_styles(hold: Hold) -> None:
     c.wait('readable', 2)
     assert c.sock.recv(1) == b'a'
     c.sock.resume()
-    assert c.until_closed()[3:] == [
-        'resume {open}', "data b'bc' {open}", 'readable {open}', 'end {writeOnly}',
+    # (How often 'readable' comes in between is nothing that Node could tell.)
+    assert [line for line in c.until_closed()[3:] if line != 'readable {open}'] == [
+        'resume {open}', "data b'bc' {open}", 'end {writeOnly}',
         'prefinish {closed}', 'finish {closed}', 'close False {closed}',
     ]
 
