@@ -27,8 +27,8 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
-from types import TracebackType
-from typing import NoReturn
+from types import FrameType, TracebackType
+from typing import Any, NoReturn
 
 import gevent
 from gevent import monkey
@@ -113,7 +113,7 @@ def serving(loop: Loop) -> Iterator[None]:
     hub.NOT_ERROR = (*not_errors, KeyboardInterrupt)  # the hub would print a traceback of its own
     loop.running = True
     try:
-        with _woken_by_signals(loop):
+        with _woken_by_signals(loop), _interrupted_in_main(loop):
             yield
     except BaseException as reason:
         _Hook.duty = _Duty.DONE
@@ -123,6 +123,32 @@ def serving(loop: Loop) -> Iterator[None]:
     finally:
         loop.running = False
         hub.NOT_ERROR = not_errors
+
+
+@contextmanager
+def _interrupted_in_main(loop: Loop) -> Iterator[None]:
+    """Have Ctrl-C raised in the main greenlet if it comes while the hub runs.
+
+    Python calls the handler in whatever frame it is. In one of gevent's own, on the way to a
+    callback, the exception may be printed and lost (measured on libuv, in about 1 of 100 starts).
+    """
+    if not loop.is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield  # the program has a handler of its own, or wants none
+        return
+
+    main: Any = gevent.getcurrent()
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        if gevent.getcurrent() is not loop.hub:
+            raise KeyboardInterrupt  # such as in a listener that never blocks
+        loop.from_hub(main.throw, KeyboardInterrupt)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager
