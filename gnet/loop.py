@@ -117,6 +117,10 @@ class Loop:
         #: Blocks the calling greenlet until somebody switches to it, and returns what it is given.
         self.block = hub.switch
         self._loop = hub.loop
+        if 'libuv' in type(hub.loop).__module__:
+            # The hub asks for this list whenever nothing is left to wait for, as at the end of
+            # run(). gevent's libuv loop makes it from handles that may have been freed: a crash.
+            hub.loop.debug = list
         self._ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = deque()
         self._work: deque[Deliverable] = deque()
         self._starts: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
