@@ -104,6 +104,10 @@ class Runner(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run ti
                     return
             if len(loop._idle) >= MAX_IDLE_RUNNERS:
                 return
+            # A parked runner must not keep alive what it did last.
+            callback = arguments = item = context = None  # type: ignore[assignment]
+            if last_context is not None:
+                self.gr_context = last_context = None
             self.state = RunnerState.PARKED
             loop._idle.append(self)
             hub.switch()

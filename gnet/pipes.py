@@ -88,6 +88,7 @@ class Pipe:
         pipes.remove(self)
         for emitter, event, listener in self._listening:
             emitter.off(event, listener)
+        self._listening.clear()  # the listeners refer to this pipe
         if not pipes:
             self.source.pause()
         if self._is_emitter():

@@ -287,7 +287,11 @@ class Transport(Duplex):
         """A listener of this accepted connection raised: it costs the connection."""
         if self._stage not in GONE:
             self.destroy(error)
-        elif error is not self._errored and not errors.is_socket_closed(error):
+        elif error is self._errored:
+            # A blocked listener let through what the connection had failed with. The traceback has
+            # the frames that have the socket that has the error: a cycle for each reset.
+            error.__traceback__ = None
+        elif not errors.is_socket_closed(error):
             # (Closed on this side, by a timeout or by stop(): a blocked listener was told, and
             # did what such a listener should. That is no failure.)
             self._loop.report(self, error)

@@ -468,6 +468,7 @@ def test_a_server_of_another_thread_does_not_hold_the_program(run_script: Run) -
             done.append(server)
 
         done = []
+        gevent.get_hub().loop  # two threads that make hubs at once break gevent itself
         monkey.get_original('_thread', 'start_new_thread')(serve, ())
         while not done:
             gevent.sleep(0.01)
