@@ -161,7 +161,7 @@ def test_a_timeout_that_hits_an_idle_runner_does_no_harm(
 ) -> None:
     settled(loop)
     for runner in list(loop._idle):
-        gevent.get_hub().loop.run_callback(runner.throw, gevent.Timeout(0))
+        gevent.get_hub().loop.run_callback(runner.throw, gevent.Timeout())
     gevent.sleep(0)
     settled(loop)
     settled(loop)
