@@ -18,6 +18,8 @@ Each file of the package holds one idea, and imports only from those below it:
   StreamServer) and ``binding`` (listening sockets);
 - ``socket``: `Socket`; on ``socketlike``, ``blocking``, ``handling``, ``transport``, ``duplex``,
   ``writable``, ``readable`` and their ``states``; ``pipes``;
+- ``connectable``, ``connecting``, ``connect_options``, ``adopting``, ``onread``: where a socket's
+  connection comes from, and where what it receives may go;
 - ``lifetime``, ``idle``, ``loop``: how long a program lives, timers, and the hub;
 - ``lifecycle``: what is published through zope.event;
 - ``options``, ``validators``, ``blocklist``, ``addresses``, ``endpoint``, ``encodings``: values;
@@ -35,16 +37,30 @@ from . import errors, events, lifecycle
 from ._version import __version__
 from .addresses import SocketAddress, is_ip, is_ipv4, is_ipv6
 from .blocklist import BlockList
+from .connect_options import (
+    get_default_auto_select_family,
+    get_default_auto_select_family_attempt_timeout,
+    set_default_auto_select_family,
+    set_default_auto_select_family_attempt_timeout,
+)
 from .endpoint import Address
-from .errors import AbortError, CodedError, CodedRuntimeError, CodedTypeError, CodedValueError
+from .errors import (
+    AbortError,
+    CodedError,
+    CodedRuntimeError,
+    CodedTypeError,
+    CodedValueError,
+    ConnectFailure,
+)
 from .events import EventEmitter, MaxListenersExceededWarning, error_monitor, on, once
 from .lifetime import run, set_stay_alive
 from .names import module_attribute
 from .server import Server, create_server
-from .socket import Socket
+from .socket import Socket, connect
 
-#: Node has two names for the class.
+#: Node has two names for the class, and for the function.
 Stream = Socket
+create_connection = connect
 
 __all__ = [
     'AbortError',
@@ -54,6 +70,7 @@ __all__ = [
     'CodedRuntimeError',
     'CodedTypeError',
     'CodedValueError',
+    'ConnectFailure',
     'EventEmitter',
     'MaxListenersExceededWarning',
     'Server',
@@ -61,10 +78,14 @@ __all__ = [
     'SocketAddress',
     'Stream',
     '__version__',
+    'connect',
+    'create_connection',
     'create_server',
     'error_monitor',
     'errors',
     'events',
+    'get_default_auto_select_family',
+    'get_default_auto_select_family_attempt_timeout',
     'is_ip',
     'is_ipv4',
     'is_ipv6',
@@ -72,6 +93,8 @@ __all__ = [
     'on',
     'once',
     'run',
+    'set_default_auto_select_family',
+    'set_default_auto_select_family_attempt_timeout',
     'set_stay_alive',
 ]
 

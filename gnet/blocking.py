@@ -32,6 +32,11 @@ __all__ = ['Blocking']
 
 _ACTIVE = Reading.ACTIVE
 
+#: The stages in which a blocking read may wait: for the connection, or for data.
+_READABLE = (Stage.OPEN, Stage.CONNECTING, Stage.FAILED)
+_WRITABLE = (Stage.OPEN, Stage.CONNECTING)
+_UNCONNECTED = (Stage.NEW, Stage.CONNECTING, Stage.FAILED)
+
 
 def _check_send_flags(flags: int) -> None:
     if flags & ~getattr(_socket, 'MSG_NOSIGNAL', 0):
@@ -177,11 +182,11 @@ class Blocking(Handled):
                 self._end_seen()
                 return None
             if (
-                self._stage is not Stage.OPEN or self._read_error is not None
+                self._stage not in _READABLE or self._read_error is not None
                 or self._linger_timer is not None
             ):
                 raise self._blocked_error()
-            if self._reading is not Reading.ACTIVE:
+            if self._stage is Stage.OPEN and self._reading is not Reading.ACTIVE:
                 self._start_reading()
             if self._reader is not None:
                 raise errors.state_error('ERR_CONCURRENT_READ')
@@ -192,10 +197,11 @@ class Blocking(Handled):
     def _wait_for_bytes(self) -> bytes | None:
         """Block until the hub hands a chunk over, or (None) has something else to say."""
         if self._seconds == 0:
-            # Nobody may ever let the hub have a turn: look into the kernel now.
-            self._on_readable()
-            if self._incoming or self._reading is not Reading.ACTIVE:
-                return None
+            if self._stage is Stage.OPEN:
+                # Nobody may ever let the hub have a turn: look into the kernel now.
+                self._on_readable()
+                if self._incoming or self._reading is not Reading.ACTIVE:
+                    return None
             raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
         self._reader = getcurrent()
         try:
@@ -252,11 +258,17 @@ class Blocking(Handled):
         """What a blocking call of a broken or closed socket raises."""
         if self._read_error is not None:
             self.destroy(self._read_error)
-        if self._stage is Stage.NEW:
+        if self._stage in _UNCONNECTED:
             return errors.system_error(errno.ENOTCONN, 'read')
-        if isinstance(self._errored, BaseException):
+        error = self._errored
+        if isinstance(error, errors.ConnectFailure):
+            # Code for sockets looks for an OSError: the first, as Node's code does.
+            first = error.errors[0].with_traceback(None)
+            first.__cause__ = error.with_traceback(None)
+            return first
+        if isinstance(error, BaseException):
             # It may be raised any number of times: its traceback must not grow with each.
-            return self._errored.with_traceback(None)
+            return error.with_traceback(None)
         return errors.socket_closed()
 
     def _within_seconds(self, wait: Callable[[], Any]) -> Any:
@@ -338,7 +350,7 @@ class Blocking(Handled):
 
     def _send_in_turn(self, data: memoryview) -> None:
         """Queue *data* behind what is queued, and block until it is in the kernel."""
-        if self._stage not in (Stage.OPEN, Stage.CONNECTING) or (
+        if self._stage not in _WRITABLE or (
             self._write_state is not WriteState.OPEN
         ):
             raise self._sending_error()
@@ -361,7 +373,7 @@ class Blocking(Handled):
             raise self._blocked_error() if self._stage in GONE else error
 
     def _sending_error(self) -> BaseException:
-        if self._stage is Stage.NEW or self._stage in GONE:
+        if self._write_state is WriteState.OPEN or self._stage in GONE:
             return self._blocked_error()
         return errors.system_error(errno.EPIPE, 'write')
 

@@ -18,6 +18,8 @@ from __future__ import annotations
 import errno as _errno
 import os
 import socket
+import sys
+from collections.abc import Sequence
 from typing import Any
 
 from .inspection import inspect, received
@@ -28,6 +30,7 @@ __all__ = [
     'CodedRuntimeError',
     'CodedTypeError',
     'CodedValueError',
+    'ConnectFailure',
     'LookupFailure',
     'NodeOSError',
 ]
@@ -114,6 +117,44 @@ class LookupFailure(socket.gaierror):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.errno, self.code, self.hostname)
+
+
+if sys.version_info >= (3, 11):
+    _Group = ExceptionGroup[Exception]  # noqa: F821  # ruff goes by the oldest Python
+else:
+    class _Group(Exception):  # noqa: N818  # named after what it stands for
+        """What there is of ``ExceptionGroup`` before Python 3.11."""
+
+        def __init__(self, message: str, exceptions: Sequence[Exception]) -> None:
+            super().__init__(message, exceptions)
+            self.exceptions = tuple(exceptions)
+
+        def __str__(self) -> str:
+            return str(self.args[0])
+
+
+class ConnectFailure(_Group):
+    """Several addresses of a host were tried, and none could be connected to.
+
+    Node's ``AggregateError``. Where Python has exception groups (3.11) it is one; the text names
+    every address (Node's is empty). A blocking call raises the first of the failures instead,
+    which is an ``OSError``, with this one as its cause.
+
+    Attributes:
+        errors: what each attempt failed with, in order.
+        code: that of the first.
+    """
+
+    @property
+    def errors(self) -> list[Exception]:
+        return list(self.exceptions)
+
+    @property
+    def code(self) -> str | None:
+        return getattr(self.exceptions[0], 'code', None)
+
+    def derive(self, excs: Sequence[Exception]) -> ConnectFailure:  # type: ignore[override, unused-ignore]
+        return ConnectFailure(self.args[0], excs)
 
 
 # --- system errors ------------------------------------------------------------------------------
@@ -231,6 +272,11 @@ def is_socket_closed(error: BaseException) -> bool:
     return isinstance(error, NodeOSError) and error.code == 'ERR_SOCKET_CLOSED'
 
 
+def all_attempts_failed(failures: Sequence[Exception]) -> ConnectFailure:
+    """Build the one error of several attempts to connect."""
+    return ConnectFailure('; '.join(str(failure) for failure in failures), failures)
+
+
 def ended_by_other_party() -> NodeOSError:
     """Build the error of a write after the peer ended and gnet ended in turn (code ``EPIPE``)."""
     error = _system_error(_errno.EPIPE, 'write', 'This socket has been ended by the other party')
@@ -292,6 +338,39 @@ def bad_port(name: str, actual: object) -> CodedValueError:
         'ERR_SOCKET_BAD_PORT',
         f'{name} should be >= 0 and < 65536. Received {received(actual)}.',
     )
+
+
+def missing_args(*names: str) -> CodedTypeError:
+    """Build ``ERR_MISSING_ARGS``: one of *names* must be given."""
+    listed = ' or '.join(f'"{name}"' for name in names)
+    return CodedTypeError('ERR_MISSING_ARGS', f'The {listed} argument must be specified')
+
+
+def invalid_ip_address(address: object) -> CodedTypeError:
+    """Build ``ERR_INVALID_IP_ADDRESS``."""
+    return CodedTypeError('ERR_INVALID_IP_ADDRESS', f'Invalid IP address: {_plain(address)}')
+
+
+def invalid_address_family(family: object, host: str, port: int) -> CodedValueError:
+    """Build ``ERR_INVALID_ADDRESS_FAMILY``: a look-up gave something that is neither 4 nor 6."""
+    error = CodedValueError(
+        'ERR_INVALID_ADDRESS_FAMILY', f'Invalid address family: {_plain(family)} {host}:{port}')
+    error.host, error.port = host, port  # type: ignore[attr-defined]  # fields of this one error
+    return error
+
+
+def ip_blocked(address: str) -> CodedRuntimeError:
+    """Build ``ERR_IP_BLOCKED``: a block list forbids to connect there."""
+    return CodedRuntimeError('ERR_IP_BLOCKED', f'IP({address}) is blocked by net.BlockList')
+
+
+def invalid_fd_type(kind: str) -> CodedTypeError:
+    """Build ``ERR_INVALID_FD_TYPE``; *kind* is Node's word for what the descriptor is."""
+    return CodedTypeError('ERR_INVALID_FD_TYPE', f'Unsupported fd type: {kind}')
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else inspect(value)
 
 
 def invalid_address() -> CodedRuntimeError:

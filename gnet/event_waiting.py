@@ -20,7 +20,7 @@ from .inspection import UNDEFINED
 from .names import snake_options
 from .validators import is_number, validate_function, validate_integer, validate_signal
 
-__all__ = ['AbortLink', 'EventIterator', 'add_abort_listener', 'on', 'once']
+__all__ = ['AbortLink', 'EventIterator', 'abort_error', 'add_abort_listener', 'on', 'once']
 
 #: Node's largest safe integer, the upper bound (and so "no limit") of both watermarks.
 _MAX_SAFE_INTEGER = 2**53 - 1
@@ -80,7 +80,8 @@ def add_abort_listener(signal: Any, listener: Any = UNDEFINED) -> AbortLink:
     return AbortLink(signal, listener)
 
 
-def _abort_error(signal: Any) -> AbortError:
+def abort_error(signal: Any) -> AbortError:
+    """Build the error of what was given up because *signal* is set."""
     error = AbortError()
     # Node gives the signal's reason as the cause; a failed AsyncResult or greenlet has one.
     error.__cause__ = getattr(signal, 'exception', None)
@@ -107,7 +108,7 @@ def _read_options(options: Any, keywords: Mapping[str, Any], known: set[str]) ->
         validate_signal('options.signal', signal)
         ready = getattr(signal, 'ready', None)
         if ready is not None and ready():
-            raise _abort_error(signal)
+            raise abort_error(signal)
     return merged
 
 
@@ -189,7 +190,7 @@ def once(
             raise result
         return result
     if settled.is_set():
-        raise _abort_error(signal)
+        raise abort_error(signal)
     raise TimeoutError(f'No {event!r} event within {timeout} seconds')
 
 
@@ -321,7 +322,7 @@ class EventIterator(Iterator[list[Any]]):
 
     def _abort(self, signal: Any) -> None:
         if not self._finished:
-            self._stop(_abort_error(signal))
+            self._stop(abort_error(signal))
 
     def _finish(self, *args: Any) -> None:
         self._stop()

@@ -25,10 +25,20 @@ __all__ = ['Handled']
 LINGER_SECONDS = 30
 
 
-class Handled(Transport):
-    """The life of an accepted connection."""
+class _Program:
+    """The owner of a socket that the program itself opened, until it uses a blocking name."""
 
-    __slots__ = ('_ends_with_owner', '_linger_timer', '_owner')
+    __slots__ = ()
+
+
+#: There is one for all.
+_PROGRAM = _Program()
+
+
+class Handled(Transport):
+    """The life of a connection beside its events."""
+
+    __slots__ = ('_ends_with_owner', '_linger_timer', '_owner', '_used_blocking')
 
     def _prepare(self, *arguments: Any) -> None:
         super()._prepare(*arguments)
@@ -36,7 +46,13 @@ class Handled(Transport):
         self._owner: Any = None
         #: Whether they did, so that the socket ends when they return.
         self._ends_with_owner = False
+        #: Whether the program used a blocking name of a socket that it opened.
+        self._used_blocking = False
         self._linger_timer: Any = None
+
+    def _belongs_to_program(self) -> None:
+        """There is no 'connection' listener: the program opened this socket."""
+        self._owner = _PROGRAM
 
     def _pause_at_birth(self) -> None:
         """Read nothing before ``resume()`` or a read (``pause_on_connect``)."""
@@ -108,7 +124,11 @@ class Handled(Transport):
 
     def _note_blocking_use(self) -> None:
         """A blocking name was used: if by the owner, the socket ends when that returns."""
-        if self._owner is getcurrent():
+        owner = self._owner
+        if owner is _PROGRAM:
+            self._owner = None
+            self._used_blocking = True
+        elif owner is not None and owner is getcurrent():
             self._owner = None
             self._ends_with_owner = True
 
@@ -116,11 +136,16 @@ class Handled(Transport):
 
     def _holds_end(self) -> bool:
         # A 'connection' listener that is still at work and has not said how it reads may be about
-        # to: the peer's end waits for it, as it would in the kernel.
+        # to, and so may a program that has begun with sendall(): the peer's end waits for it, as it
+        # would in the kernel.
         return self._stage in GONE or (
-            self._owner is not None and self._flow is Flow.UNDECIDED
+            (self._used_blocking or self._owner not in (None, _PROGRAM))
+            and self._flow is Flow.UNDECIDED
             and not self._events.get('end') and not self._events.get('readable')
         )
+
+    def _tells_by_raising(self) -> bool:
+        return self._used_blocking
 
     def _close_descriptor(self) -> None:
         close_watcher(self._linger_timer)

@@ -32,7 +32,7 @@ class Watched(Protocol):
 class IdleTimer:
     """One socket's idle period. The socket itself sets ``last_active``, from ``loop.now()``."""
 
-    __slots__ = ('armed', 'last_active', 'owner', 'seconds')
+    __slots__ = ('armed', 'in_flight', 'last_active', 'owner', 'seconds')
 
     def __init__(self, owner: Watched, seconds: float, now: float) -> None:
         #: None once cancelled.
@@ -41,6 +41,8 @@ class IdleTimer:
         self.last_active = now
         #: Whether it waits for its time. Not so after it fired, until the next activity.
         self.armed = False
+        #: Bytes of a write that the kernel had not taken when the period was last over.
+        self.in_flight = 0
 
 
 class IdleTimers:

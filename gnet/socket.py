@@ -3,7 +3,8 @@
 The class is a chain, one idea a file: :mod:`gnet.readable` and :mod:`gnet.writable` (the stream's
 states and events), :mod:`gnet.transport` (the descriptor under it), :mod:`gnet.handling` (the
 greenlet that got it from its server), :mod:`gnet.blocking` and :mod:`gnet.socketlike` (the names of
-:class:`socket.socket`), and here Node's methods and properties.
+:class:`socket.socket`), :mod:`gnet.connectable` (how it gets its connection), and here Node's
+methods and properties.
 """
 
 from __future__ import annotations
@@ -16,20 +17,30 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from . import errors, options
+from . import errors
+from .adopting import adopt_descriptor, adopt_socket, remember
+from .connectable import Connectable
 from .endpoint import Address, address_of
 from .idle import IdleTimer
 from .loop import Loop, get_loop
 from .names import snake_options
+from .options import normalize_arguments
 from .pipes import Pipe
-from .socketlike import SocketLike
-from .states import Stage
-from .validators import to_int32, to_number, truthy, validate_function, validate_msecs
+from .socket_options import SocketOptions, socket_options, type_of_service
+from .states import ReadState, Stage, WriteState
+from .validators import (
+    is_number,
+    to_int32,
+    to_number,
+    truthy,
+    validate_function,
+    validate_msecs,
+)
 
 if TYPE_CHECKING:
     from .server import Server
 
-__all__ = ['Socket', 'TimeoutOverflowWarning']
+__all__ = ['Socket', 'TimeoutOverflowWarning', 'connect']
 
 
 class TimeoutOverflowWarning(RuntimeWarning):
@@ -40,7 +51,6 @@ class TimeoutOverflowWarning(RuntimeWarning):
 _LONGEST_TIMEOUT = 2**31 - 1
 
 _TCP_FAMILIES = (_socket.AF_INET, _socket.AF_INET6)
-_NO_KEEP_ALIVE = (-1, 0, 0)
 
 #: By whether the socket is readable, and writable.
 _READY_STATES = {
@@ -49,10 +59,11 @@ _READY_STATES = {
 }
 
 
-class Socket(SocketLike):
+class Socket(Connectable):
     """One end of a TCP or unix-socket connection.
 
-    A server hands it to its `'connection'` listeners. Event style::
+    A server hands it to its `'connection'` listeners; :func:`gnet.connect` makes one that connects.
+    Event style::
 
         sock.on('data', lambda chunk: sock.write(chunk))
 
@@ -68,6 +79,16 @@ class Socket(SocketLike):
     ====================  ==============================  ==========================================
     event                 arguments                       when
     ====================  ==============================  ==========================================
+    ``'lookup'``          ``(err, address, family,        for each address of the host's name, or
+                          host)``                         with the error
+    ``'connectionAtt…     ``(address, port, family)``     before each connect(2); a unix path has
+    empt'``                                               neither port nor family
+    ``'connectionAtt…     ``(address, port, family,       an attempt failed
+    emptFailed'``         err)``
+    ``'connectionAtt…     ``(address, port, family)``     an attempt had its time; the next begins
+    emptTimeout'``
+    ``'connect'``         ``()``                          connected, where the program had asked
+    ``'ready'``           ``()``                          right after `'connect'`
     ``'data'``            ``(chunk)``                     ``bytes``, or ``str`` with an encoding
     ``'readable'``        ``()``                          ``read()`` may return something
     ``'end'``             ``()``                          the peer ended, and all was consumed
@@ -83,26 +104,101 @@ class Socket(SocketLike):
     ====================  ==============================  ==========================================
     """
 
-    __slots__ = ('_keep_alive', '_no_delay', '_pipes', '_remote', '_timeout')
+    __slots__ = (
+        '_keep_alive', '_no_delay', '_pipes', '_remote', '_timeout', '_type_of_service',
+    )
 
-    def __init__(self, given: Mapping[str, Any] | None = None, **keywords: Any) -> None:
-        """Make a socket without a connection.
+    def __init__(self, given: Any = None, **keywords: Any) -> None:
+        """Make a socket; it has no connection yet, unless *fd* is given.
 
         Args:
-            given: options as a mapping, in either spelling; the same can be given as keywords.
+            given: options as a mapping, in either spelling; the same can be given as keywords. A
+                number is ``fd``; anything else is ignored, as in Node.
             allow_half_open: keep the writing half open when the peer has ended; False by default.
             high_water_mark: bytes buffered in each direction before reading stops, or ``write()``
-                returns False; 65536 by default.
+                returns False; 65536 by default. ``readable_high_water_mark`` and
+                ``writable_high_water_mark`` set one side.
+            no_delay: switch Nagle's algorithm off, once connected (False).
+            keep_alive: have the kernel probe the idle connection (False).
+            keep_alive_initial_delay: milliseconds before its first probe (0: the system's default).
+            type_of_service: as of :meth:`set_type_of_service`.
+            encoding: as of :meth:`set_encoding`.
+            default_encoding: as of :meth:`set_default_encoding`.
+            signal: a :class:`gevent.event.Event`, or what else has ``rawlink``: set means
+                ``destroy()`` with an ``AbortError``. One that is set already lets nothing connect.
+            block_list: a :class:`gnet.BlockList` of addresses that must not be connected to.
+            onread: a mapping of ``buffer``, something writable or a function that returns such,
+                and ``callback(size, buffer)``: what arrives is read into the buffer, which is used
+                again when the callback has returned (a function is called each time), and
+                `'data'` is not emitted. When it returns False, nothing is read before
+                :meth:`resume`.
+            fd: the number of a connected descriptor (TCP, unix socket or pipe), which belongs to
+                the socket from now on.
+            readable: False to never read.
+            writable: False to never write.
 
         Raises:
-            CodedTypeError: for an option of the wrong type or value.
+            CodedTypeError, CodedValueError: for an option of the wrong type or value;
+                ``ERR_INVALID_FD_TYPE`` for a descriptor that is no stream.
+            OSError: ``EEXIST`` when another socket has adopted *fd*.
         """
-        chosen = snake_options(given, keywords)
+        if not isinstance(given, Mapping):
+            given = {'fd': given} if is_number(given) else {}
+        chosen = socket_options(snake_options(given, keywords))
+        adopted = None if chosen.fd is None else adopt_descriptor(chosen.fd)
+        self._make(chosen)
+        if adopted is not None:
+            self._adopt(adopted)
+            remember(adopted.fileno(), self)
+        if chosen.signal is not None:
+            self._destroy_on(chosen.signal)
+
+    def _make(self, chosen: SocketOptions) -> None:
         super().__init__(
-            options.high_water_mark(chosen, 'readable'),
-            writable_high_water_mark=options.high_water_mark(chosen, 'writable'),
+            chosen.read_mark, writable_high_water_mark=chosen.write_mark,
+            **({} if chosen.capture_rejections is None else
+               {'capture_rejections': chosen.capture_rejections}),
         )
-        self._prepare(get_loop(), bool(chosen.get('allow_half_open', False)))
+        self._prepare(get_loop(), chosen.allow_half_open)
+        self._belongs_to_program()
+        self._default_encoding = chosen.default_encoding
+        self.block_list = chosen.block_list
+        self._no_delay = chosen.no_delay
+        if chosen.keep_alive:
+            self.set_keep_alive(True, chosen.keep_alive_seconds * 1000)
+        self._type_of_service = chosen.type_of_service
+        if chosen.encoding is not None:
+            self.set_encoding(chosen.encoding)
+        if not chosen.readable:
+            self._read_state = ReadState.END_EMITTED
+        if not chosen.writable:
+            self._write_state = WriteState.FINISHED
+        if chosen.onread is not None:
+            self._read_into(chosen.onread)
+
+    @classmethod
+    def from_socket(cls, sock: Any, **options: Any) -> Any:
+        """Adopt a connected socket of the standard library or gevent; return it as a gnet one.
+
+        Args:
+            sock: it has no descriptor any more when this returns.
+            options: as of the constructor, but for *fd*.
+
+        Its timeout becomes that of :meth:`settimeout`. The counterpart is :meth:`to_socket`.
+
+        Raises:
+            CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for what is no socket, or one of :mod:`ssl`;
+                ``ERR_INVALID_FD_TYPE`` when it is no stream.
+            OSError: it is closed (``EBADF``), or not connected (``ENOTCONN``).
+            ValueError: objects of its ``makefile()`` are open.
+        """
+        self = cls(**{**snake_options(options), 'fd': None})
+        seconds = sock.gettimeout() if hasattr(sock, 'gettimeout') else None
+        adopted = adopt_socket(sock)
+        self._adopt(adopted)
+        self._apply_options()
+        self._seconds = seconds
+        return self
 
     @classmethod
     def _accepted(
@@ -111,7 +207,7 @@ class Socket(SocketLike):
     ) -> Socket:
         """Make the socket of a connection that *server* accepted; *sock* is non-blocking."""
         self = cls.__new__(cls)
-        SocketLike.__init__(self, high_water_mark)
+        Connectable.__init__(self, high_water_mark)
         self._prepare(loop, allow_half_open)
         self._server = server
         self._remote = remote
@@ -123,7 +219,9 @@ class Socket(SocketLike):
         self._remote: Any = None
         self._timeout: float | None = None
         self._no_delay = False
-        self._keep_alive = _NO_KEEP_ALIVE
+        #: Seconds, seconds and a count, or None: as set_keep_alive() was called last.
+        self._keep_alive: tuple[int, int, int] | None = None
+        self._type_of_service = None
         self._pipes: list[Pipe] | None = None
 
     def __repr__(self) -> str:
@@ -149,6 +247,7 @@ class Socket(SocketLike):
         if self._sock is None:
             if self._stage is Stage.NEW:
                 self.destroy(errors.state_error('ERR_SOCKET_CLOSED'))
+            self._reset_wanted = self._stage is Stage.CONNECTING  # then it waits for the connection
             return self
         if self._sock.family not in _TCP_FAMILIES:
             raise errors.CodedTypeError(
@@ -195,7 +294,12 @@ class Socket(SocketLike):
         return self
 
     def _idle_expired(self, timer: IdleTimer) -> None:
-        self._tick(self._emit_timeout, timer)
+        if self._in_flight is not None and timer.in_flight != self._queued_bytes:
+            # As in Node: a write that has moved since the last time is no idleness.
+            timer.in_flight = self._queued_bytes
+            self._touch()
+        else:
+            self._tick(self._emit_timeout, timer)
 
     def _emit_timeout(self, timer: IdleTimer) -> None:
         if self._idle_timer is timer and not timer.armed:
@@ -237,19 +341,64 @@ class Socket(SocketLike):
         """
         if isinstance(enable, Mapping):
             return self.set_keep_alive(**{'enable': False, **snake_options(enable)})
-        wanted = (_whole_seconds(initial_delay), _whole_seconds(interval), to_int32(count))
-        if not truthy(enable):
-            wanted = _NO_KEEP_ALIVE
+        wanted = None
+        if truthy(enable):
+            wanted = (_whole_seconds(initial_delay), _whole_seconds(interval), to_int32(count))
         if self._keep_alive != wanted:
-            delay, pause, probes = wanted
-            self._set_option(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, truthy(enable))
-            if delay > 0:
-                for name, value in (
-                    ('TCP_KEEPIDLE', delay), ('TCP_KEEPINTVL', pause), ('TCP_KEEPCNT', probes),
-                ):
-                    self._set_option(_socket.IPPROTO_TCP, getattr(_stdlib, name), value)
-        self._keep_alive = wanted
+            self._keep_alive = wanted
+            self._apply_keep_alive()
         return self
+
+    def _apply_keep_alive(self) -> None:
+        enabled = self._keep_alive is not None
+        delay, pause, probes = self._keep_alive or (0, 0, 0)
+        self._set_option(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, enabled)
+        if delay > 0:
+            for name, value in (
+                ('TCP_KEEPIDLE', delay), ('TCP_KEEPINTVL', pause), ('TCP_KEEPCNT', probes),
+            ):
+                self._set_option(_socket.IPPROTO_TCP, getattr(_stdlib, name), value)
+
+    def set_type_of_service(self, tos: int) -> Any:
+        """Set the field of that name (DSCP and ECN) of the packets to send; returns the socket.
+
+        Args:
+            tos: 0 to 255. Before there is a connection it is remembered.
+
+        Raises:
+            CodedTypeError, CodedValueError: ``ERR_INVALID_ARG_TYPE``, ``ERR_OUT_OF_RANGE``.
+        """
+        if isinstance(tos, float) and tos != tos:
+            raise errors.invalid_arg_type('tos', 'of type number', tos)
+        self._type_of_service = type_of_service('tos', tos)
+        self._apply_type_of_service()
+        return self
+
+    def get_type_of_service(self) -> int:
+        """Return what the system has; before there is a connection, what was set, or 0."""
+        where = self._type_of_service_option()
+        if where is None:
+            return self._type_of_service or 0
+        return int(self._sock.getsockopt(*where))
+
+    def _type_of_service_option(self) -> tuple[int, int] | None:
+        if self._sock is None or self._sock.family not in _TCP_FAMILIES:
+            return None
+        if self._sock.family == _socket.AF_INET:
+            return _socket.IPPROTO_IP, _socket.IP_TOS
+        return _socket.IPPROTO_IPV6, _stdlib.IPV6_TCLASS
+
+    def _apply_type_of_service(self) -> None:
+        where = self._type_of_service_option()
+        if where is not None and self._type_of_service is not None:
+            self._set_option(*where, self._type_of_service)
+
+    def _apply_options(self) -> None:
+        if self._no_delay:
+            self._set_option(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, True)
+        if self._keep_alive is not None:
+            self._apply_keep_alive()
+        self._apply_type_of_service()
 
     def _set_option(self, level: int, option: int, value: int) -> None:
         """Set an option of a TCP socket; without a connection, or another kind, do nothing."""
@@ -361,8 +510,9 @@ class Socket(SocketLike):
 
     @property
     def buffer_size(self) -> int | None:
-        """The older name of :attr:`writable_length`; None without a connection."""
-        return self._queued_units if self._sock is not None else None
+        """The older name of :attr:`writable_length`; None where no connection is, or is made."""
+        connected = self._sock is not None or self._connecting is not None
+        return self._queued_units if connected else None
 
     @property
     def server(self) -> Server | None:
@@ -382,7 +532,7 @@ class Socket(SocketLike):
     @property
     def pending(self) -> bool:
         """Whether there is no connection (yet, or any more)."""
-        return self._stage is not Stage.OPEN
+        return self._stage not in (Stage.OPEN, Stage.FAILED)
 
     @property
     def ready_state(self) -> str:
@@ -395,3 +545,34 @@ class Socket(SocketLike):
 def _whole_seconds(msecs: Any) -> int:
     """Return *msecs*, milliseconds, as Node gives them to the system: what is no number is 0."""
     return to_int32(to_number(msecs) / 1000)
+
+
+def connect(*args: Any, **keywords: Any) -> Socket:
+    """Make a :class:`Socket` and connect it; returns it at once.
+
+    The arguments are those of :meth:`Socket.connect` (but for its blocking form) and the options
+    of the constructor, and further:
+
+    Args:
+        timeout: milliseconds, as of :meth:`Socket.set_timeout`: `'timeout'` is emitted when the
+            socket was idle for so long, also while it connects. Nothing is closed by that.
+
+    Event style::
+
+        sock = gnet.connect(7000, '127.0.0.1', lambda: sock.write('hello'))
+        sock.on('data', print)
+
+    and blocking style, in which each call waits for the connection, and raises its failure::
+
+        with gnet.connect(7000, '127.0.0.1') as sock:
+            sock.sendall(b'hello')
+            print(sock.recv(100))
+    """
+    given, callback = normalize_arguments(args, keywords)
+    if args and isinstance(args[0], (list, tuple)):
+        raise errors.missing_args('options', 'port', 'path')
+    sock = Socket(given)
+    if truthy(given.get('timeout')):
+        sock.set_timeout(given['timeout'])
+    sock.connect(given) if callback is None else sock.connect(given, callback)
+    return sock

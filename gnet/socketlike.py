@@ -14,6 +14,10 @@ from .states import GONE, Flow, Stage, WriteState
 
 __all__ = ['SocketLike']
 
+#: Bytes read from a file at once by sendfile(): as much as the kernel buffers of a socket take in
+#: a few steps, and little enough that reading it from a disk holds up the hub for a moment only.
+FILE_BLOCK = 1 << 18
+
 
 class SocketLike(Blocking):
     """What lets a ``gnet.Socket`` be handed to code that expects a ``socket.socket``."""
@@ -73,9 +77,48 @@ class SocketLike(Blocking):
         if sock is None:
             return -1
         self._flow = Flow.PAUSED
+        self._close_watchers()
         fd: int = sock.detach()
-        self.destroy()  # closes the watchers; there is no descriptor left to close
+        self.destroy()  # there is no descriptor left to close
         return fd
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """Send a file, opened in binary mode, from *offset* on; return how many bytes that was.
+
+        Args:
+            file: anything with ``read``; and ``seek``, unless the offset is 0.
+            offset: where to begin.
+            count: bytes to send; None for all up to its end.
+
+        The file's position is behind what was sent, also when this raises, as for
+        :meth:`socket.socket.sendfile`.
+
+        Raises:
+            ValueError: for a text file, a count that is no positive integer, or with a timeout of
+                0.
+            OSError: as :meth:`sendall`.
+        """
+        if 'b' not in getattr(file, 'mode', 'b'):
+            raise ValueError('file should be opened in binary mode')
+        if count is not None and (not isinstance(count, int) or count <= 0):
+            raise ValueError(f'count must be a positive integer (got {count!r})')
+        if self._seconds == 0:
+            raise ValueError('non-blocking sockets are not supported')
+        if offset:
+            file.seek(offset)
+        sent = 0
+        try:
+            while count is None or sent < count:
+                size = FILE_BLOCK if count is None else min(FILE_BLOCK, count - sent)
+                block = file.read(size)
+                if not block:
+                    break
+                self.sendall(block)
+                sent += len(block)
+        finally:
+            if hasattr(file, 'seek'):
+                file.seek(offset + sent)
+        return sent
 
     def __enter__(self) -> Any:
         return self

@@ -12,6 +12,7 @@ class Stage(Enum):
 
     NEW = 'no connection yet'
     CONNECTING = 'a connection is being made'
+    FAILED = "connecting has failed; 'error' is about to come"
     OPEN = 'connected'
     DESTROYED = "closed; 'close' is still to come"
     CLOSED = "'close' was emitted"

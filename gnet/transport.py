@@ -27,6 +27,7 @@ from .validators import truthy
 from .writable import WriteRequest
 
 if TYPE_CHECKING:
+    from .connecting import Connecting
     from .server import Server
 
 __all__ = ['Transport']
@@ -44,9 +45,9 @@ class Transport(Duplex):
     """A stream over a descriptor. :class:`gnet.Socket` is the public class."""
 
     __slots__ = (
-        '_bytes_read', '_context', '_ended_in_turn', '_family', '_idle_timer', '_loop', '_proto',
-        '_read_error', '_read_watcher', '_reader', '_ref', '_server', '_sock', '_write_watcher',
-        'allow_half_open', 'opened_at',
+        '_bytes_read', '_connecting', '_context', '_ended_in_turn', '_family', '_idle_timer',
+        '_loop', '_proto', '_read_error', '_read_watcher', '_reader', '_ref', '_server', '_sock',
+        '_write_watcher', 'allow_half_open', 'opened_at',
     )
 
     def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
@@ -54,6 +55,8 @@ class Transport(Duplex):
         self._context: Context | None = None
         self._sock: Any = None
         self._server: Server | None = None
+        #: The ``connect()`` that is going on.
+        self._connecting: Connecting | None = None
         self._read_watcher: Any = None
         self._write_watcher: Any = None
         #: What reading failed with; it takes effect after what had arrived before.
@@ -73,7 +76,7 @@ class Transport(Duplex):
     def _open(self, sock: Any) -> None:
         """Take over a connected, non-blocking ``_socket.socket``."""
         self._sock = sock
-        self._send = sock.send
+        self._send = sock.send if self._idle_timer is None else self._send_and_touch
         self._family, self._proto = sock.family, sock.proto
         self._stage = Stage.OPEN
         self.opened_at = self._loop.now()
@@ -139,6 +142,10 @@ class Transport(Duplex):
     def _is_late(self) -> bool:
         return self._loop.is_late()
 
+    def _tells_by_raising(self) -> bool:
+        """Whether blocking calls are how the program hears of this socket's failures."""
+        raise NotImplementedError
+
     def _end_consumed(self) -> None:
         if self._write_state is WriteState.FINISHED:
             self.destroy()
@@ -152,9 +159,9 @@ class Transport(Duplex):
             self.end()
 
     def _refusal(self) -> BaseException:
-        if self._stage is Stage.NEW:
-            return errors.state_error('ERR_SOCKET_CLOSED')
         if self._write_state is WriteState.OPEN:
+            if self._stage is Stage.NEW:
+                return errors.state_error('ERR_SOCKET_CLOSED')
             return errors.stream_destroyed('write')
         if self._ended_in_turn:
             return errors.ended_by_other_party()
@@ -163,10 +170,13 @@ class Transport(Duplex):
     # --- in the hub -------------------------------------------------------------------------------
 
     def _start_reading(self) -> None:
+        self._start_watching(self._on_readable)
+
+    def _start_watching(self, on_readable: Callable[[], None]) -> None:
         watcher = self._read_watcher
         if watcher is None:
             watcher = self._read_watcher = self._loop.io(self._sock.fileno(), READ)
-        self._loop.start_io(watcher, self._on_readable)
+        self._loop.start_io(watcher, on_readable)
         self._reading = Reading.ACTIVE
 
     def _stop_reading(self, reading: Reading) -> None:
@@ -296,8 +306,7 @@ class Transport(Duplex):
             # did what such a listener should. That is no failure.)
             self._loop.report(self, error)
 
-    def _emit_error(self) -> None:
-        error = self._errored
+    def _emit_error(self, error: Any) -> None:
         if self._events.get('error'):
             self._emit_guarded('error', error)
             return
@@ -306,7 +315,8 @@ class Transport(Duplex):
         if not isinstance(error, BaseException):
             error = errors.unhandled_error(error)
         if self._server is None:
-            self._loop.fail(self, error)
+            if not self._tells_by_raising():
+                self._loop.fail(self, error)
         elif isinstance(error, errors.NodeOSError) and error.syscall in ('read', 'write'):
             # The peer's doing, any number of times: no traceback for each.
             _log.info('%s: %s', self, error)
@@ -327,25 +337,29 @@ class Transport(Duplex):
         """
         if self._stage in GONE:
             return self
+        was_connecting = self._connecting is not None
         had_connection = self._sock is not None
         self._stage = Stage.DESTROYED
         error = self._errored = error if truthy(error) else None
         self._close_descriptor()
         self._drop_incoming()
         self._wake_blocked()
-        self._fail_writes(*self._take_unsent())
+        unsent = self._take_unsent()
+        if not was_connecting:
+            self._fail_writes(*unsent)
         if error is not None:
-            self._tick(self._emit_error)
+            self._tick(self._emit_error, error)
         if self._server is not None:
             self._server._connection_destroyed(self)  # type: ignore[arg-type, unused-ignore]
-        (self._later if had_connection else self._tick)(self._emit_close)
+        closing = self._later if had_connection or was_connecting else self._tick
+        closing(self._emit_close, error is not None)
+        if was_connecting:
+            self._fail_unconnected(*unsent)
         return self
 
     def _close_descriptor(self) -> None:
         """Close watchers, timers and descriptor, in this order."""
-        close_watcher(self._read_watcher)
-        close_watcher(self._write_watcher)
-        self._read_watcher = self._write_watcher = None
+        self._close_watchers()
         self._reading = Reading.OVER
         if self._idle_timer is not None:
             idle_timers(self._loop).cancel(self._idle_timer)
@@ -356,6 +370,11 @@ class Transport(Duplex):
             sock.close()
             if self._ref:
                 self._loop.release()
+
+    def _close_watchers(self) -> None:
+        close_watcher(self._read_watcher)
+        close_watcher(self._write_watcher)
+        self._read_watcher = self._write_watcher = None
 
     def _drop_incoming(self) -> None:
         """After destroy() no 'data' comes; what a paused stream has buffered stays readable."""
@@ -387,15 +406,37 @@ class Transport(Duplex):
         for callback in callbacks:
             answer(self._call_guarded, callback, error or errors.stream_destroyed('end'))
 
-    def _emit_close(self) -> None:
+    def _fail_unconnected(
+        self, _in_flight: list[WriteRequest], queued: list[WriteRequest],
+        callbacks: list[Callable[..., object]],
+    ) -> None:
+        """Answer the callbacks of what waited for a connection that was not made: after `'close'`.
+
+        As in Node, the first write learns of that, and whatever comes after it of the reason.
+        """
+        first = errors.state_error('ERR_SOCKET_CLOSED_BEFORE_CONNECTION')
+        if not queued:
+            self._fail_writes([], [], callbacks)
+        for request in queued:
+            if request.callback is not None:
+                error = first if request is queued[0] else self._errored or first
+                self._later(self._call_guarded, request.callback, error)
+        for callback in callbacks if queued else ():
+            self._later(self._call_guarded, callback, self._errored or first)
+
+    def _emit_close(self, had_error: bool) -> None:
         self._stage = Stage.CLOSED
+        # Taken now: a listener may connect again.
+        told = (
+            self._server, self, self._bytes_read, self._bytes_sent,
+            self._loop.now() - self.opened_at, self._errored,
+        )
+        was_open = bool(self.opened_at)
         try:
-            self._emit_guarded('close', self._errored is not None)
+            self._emit_guarded('close', had_error)
         finally:
-            lifecycle.publish(
-                lifecycle.ConnectionClosed, self._server, self, self._bytes_read, self._bytes_sent,
-                self._loop.now() - self.opened_at, self._errored,
-            )
+            if was_open:
+                lifecycle.publish(lifecycle.ConnectionClosed, *told)
 
     # --- idle time --------------------------------------------------------------------------------
 

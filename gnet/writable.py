@@ -36,7 +36,11 @@ Bytes = Union[bytes, memoryview]
 _OPEN = WriteState.OPEN
 _CONNECTED = Stage.OPEN
 #: Before the connection is there, writes are queued, but only once it is being made.
-_TAKING_WRITES = (Stage.OPEN, Stage.CONNECTING)
+_TAKING_WRITES = (Stage.OPEN, Stage.CONNECTING, Stage.FAILED)
+
+
+def _nothing(_error: BaseException | None) -> None:
+    """The callback of a write that has none."""
 
 
 class WriteRequest:
@@ -50,6 +54,10 @@ class WriteRequest:
         #: What the whole chunk counts in ``writable_length``: characters of a str, else bytes.
         self.units = units
         self.callback = callback
+
+
+#: Requests in flight, queued ones, callbacks of ``end()``.
+Unsent = tuple[list[WriteRequest], list[WriteRequest], list[Callable[..., object]]]
 
 
 class Writable(Readable):
@@ -103,6 +111,10 @@ class Writable(Readable):
         """Send the FIN. Raises OSError."""
         raise NotImplementedError
 
+    def _send_when_connected(self) -> None:
+        """Have :meth:`_send_first` called when the connection is there, once."""
+        raise NotImplementedError
+
     def _refusal(self) -> BaseException:
         """The error of a write that the present state does not allow."""
         raise NotImplementedError
@@ -148,6 +160,8 @@ class Writable(Readable):
             if self._write_state is not _OPEN or self._stage not in _TAKING_WRITES:
                 return self._refuse(callback)
             self._enqueue(WriteRequest(data, units, callback))
+            if self._stage is Stage.CONNECTING:
+                self._flush()
         else:
             try:
                 sent = self._send(data)
@@ -301,9 +315,7 @@ class Writable(Readable):
                 self._tick(self._call_guarded, request.callback, failure)
         self.destroy(failure)
 
-    def _take_unsent(self) -> tuple[
-        list[WriteRequest], list[WriteRequest], list[Callable[..., object]],
-    ]:
+    def _take_unsent(self) -> Unsent:
         """Give up what was not sent: requests in flight, queued ones, callbacks of ``end()``."""
         in_flight = self._in_flight or []
         queued = list(self._queue or ())
@@ -326,8 +338,37 @@ class Writable(Readable):
                 self._flush()
 
     def _flush(self) -> None:
-        if self._queue and self._in_flight is None and self._stage is _CONNECTED:
+        if not self._queue or self._in_flight is not None or (
+            self._corked and self._write_state is _OPEN
+        ):
+            return
+        if self._stage is _CONNECTED:
             self._continue_sending()
+        elif self._stage is Stage.CONNECTING:
+            self._send_when_connected()
+
+    def _send_first(self) -> None:
+        """The connection is there: send what was queued before, in a listener of `'connect'`.
+
+        As in Node, the first callback is called right here (all others on a tick each), after
+        `'drain'` if that is due.
+        """
+        if not self._queue or self._in_flight is not None or self._stage is not _CONNECTED:
+            return
+        first = self._queue[0]
+        callback, first.callback = first.callback, None
+        self._pending_callbacks += 1  # its own, until it was called
+        self._continue_sending()
+        if self._stage in GONE:
+            if callback is not None:
+                self._call_guarded(callback, self._errored)  # before 'error', which is on a tick
+            return
+        if first.data:
+            first.callback = callback
+            self._pending_callbacks -= 1
+            return
+        self._drained()
+        self._written(callback or _nothing)
 
     # --- ending -----------------------------------------------------------------------------------
 

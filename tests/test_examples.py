@@ -208,7 +208,10 @@ def test_the_unix_socket_is_removed_on_ctrl_c_and_replaced_after_a_crash(
     crashed.running.process.wait()
     assert Path(crashed.address).is_socket()
     example = start('unix_socket', crashed.address)
-    connect(example.address).close()
+    client = connect(example.address)
+    client.sendall(b'x')
+    assert client.recv_exactly(1) == b'X'
+    client.close()
     example.interrupt()
     assert not Path(example.address).exists()
 

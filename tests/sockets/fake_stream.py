@@ -91,6 +91,9 @@ class FakeStream(Duplex):
     def _later(self, callback: Callable[..., object], *arguments: Any) -> None:
         self.laters.append((callback, arguments))
 
+    def _send_when_connected(self) -> None:
+        self.once('connect', self._send_first)
+
     def _emit_guarded(self, event: Any, *arguments: Any) -> None:
         self.emit(event, *arguments)
 

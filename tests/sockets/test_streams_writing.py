@@ -290,11 +290,19 @@ def test_a_stream_without_a_connection_finishes_and_stays(stream: FakeStream) ->
 
 def test_what_is_written_while_connecting_is_queued(stream: FakeStream) -> None:
     stream._stage = Stage.CONNECTING
-    assert stream.write(b'a') is True
-    assert stream.write(bytes(70_000)) is False
-    stream.end()
+    stream.on('drain', stream.noting('drain'))
+    assert stream.write(b'a', stream.noting('first')) is True
+    assert stream.write(bytes(70_000), stream.noting('second')) is False
+    stream.end(stream.noting('ended'))
     assert stream.kernel == []
     assert stream.bytes_written == 70_001
+    stream._stage = Stage.OPEN
+    stream.emit('connect')
+    stream.trace.append('ready')
+    assert stream.kernel == [b'a' + bytes(70_000)]
+    stream.run_later()
+    assert stream.trace == [
+        'connect', 'first None', 'ready', 'second None', 'prefinish', 'ended None', 'finish']
 
 
 # --- failures -----------------------------------------------------------------------------------

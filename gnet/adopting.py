@@ -1,0 +1,173 @@
+"""Descriptors that were opened elsewhere, as a socket takes them over; and giving one back."""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import os
+import stat
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from . import errors
+
+if TYPE_CHECKING:
+    from .transport import Transport
+
+__all__ = ['adopt_descriptor', 'adopt_socket', 'remember', 'with_unread']
+
+_STREAM_FAMILIES = (_socket.AF_INET, _socket.AF_INET6, _socket.AF_UNIX)
+
+#: The sockets that were made with ``fd``, by its number.
+_adopted: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+
+
+class Pipe:
+    """A pipe (or FIFO) with as much of a socket's interface as a transport uses."""
+
+    family = _socket.AF_UNIX
+    type = _socket.SOCK_STREAM
+    proto = 0
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+        os.set_blocking(fd, False)
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def recv(self, size: int) -> bytes:
+        return os.read(self._fd, size)
+
+    def recv_into(self, buffer: Any) -> int:
+        return os.readv(self._fd, [buffer])
+
+    def send(self, data: Any) -> int:
+        return os.write(self._fd, data)
+
+    def sendmsg(self, chunks: list[Any]) -> int:
+        return os.writev(self._fd, chunks)
+
+    def shutdown(self, how: int) -> None:
+        """A pipe has one direction: closing it is its end."""
+
+    def getsockname(self) -> str:
+        return ''
+
+    getpeername = getsockname
+
+    def detach(self) -> int:
+        fd, self._fd = self._fd, -1
+        return fd
+
+    def close(self) -> None:
+        if self._fd >= 0:
+            os.close(self.detach())
+
+
+def adopt_descriptor(fd: int) -> Any:
+    """Return what a transport needs for the connected descriptor *fd*, which belongs to it then.
+
+    Raises:
+        CodedTypeError: ``ERR_INVALID_FD_TYPE`` for what is no stream.
+        OSError: ``EEXIST`` when another socket of gnet has adopted it.
+    """
+    owner = _adopted.get(fd)
+    if owner is not None and owner.fileno() == fd:
+        raise errors.system_error(errno.EEXIST, 'open')
+    try:
+        mode = os.fstat(fd).st_mode
+    except OSError:
+        raise errors.invalid_fd_type('UNKNOWN') from None
+    if stat.S_ISFIFO(mode):
+        return Pipe(fd)
+    if not stat.S_ISSOCK(mode):
+        # Node's words.
+        kind = 'TTY' if os.isatty(fd) else 'FILE' if stat.S_ISREG(mode) else 'UNKNOWN'
+        raise errors.invalid_fd_type(kind)
+    sock = _socket.socket(fileno=fd)
+    if sock.family not in _STREAM_FAMILIES or sock.type != _socket.SOCK_STREAM:
+        kind = 'UDP' if sock.type == _socket.SOCK_DGRAM else 'UNKNOWN'
+        sock.detach()
+        raise errors.invalid_fd_type(kind)
+    sock.setblocking(False)
+    return sock
+
+
+def remember(fd: int, owner: Transport) -> None:
+    """Note that *owner* has adopted *fd*."""
+    _adopted[fd] = owner
+
+
+def adopt_socket(sock: Any) -> Any:
+    """Take the descriptor out of a connected socket of the standard library or gevent.
+
+    Nothing is changed when this raises.
+
+    Raises:
+        CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for what is no such socket; one of :mod:`ssl` is
+            none, because its encryption would be lost.
+        CodedTypeError: ``ERR_INVALID_FD_TYPE`` when it is no stream.
+        OSError: it is closed, or not connected (``ENOTCONN``).
+        ValueError: objects of its ``makefile()`` are open.
+    """
+    if not all(hasattr(sock, name) for name in ('detach', 'fileno', 'getpeername')) or (
+        hasattr(sock, 'do_handshake')
+    ):
+        raise errors.invalid_arg_type('sock', 'an instance of socket.socket', sock)
+    sock.getpeername()
+    if getattr(sock, '_io_refs', 0):
+        raise ValueError('objects of makefile() are open: close them first')
+    if sock.type != _socket.SOCK_STREAM or sock.family not in _STREAM_FAMILIES:
+        raise errors.invalid_fd_type('UDP' if sock.type == _socket.SOCK_DGRAM else 'UNKNOWN')
+    adopted = _socket.socket(sock.family, sock.type, sock.proto, fileno=sock.detach())
+    adopted.setblocking(False)
+    return adopted
+
+
+class _Unread:
+    """Mixed into a class of sockets: what another reader had taken from the kernel comes first."""
+
+    unread: bytes = b''
+
+    def _take(self, size: int, flags: int) -> bytes:
+        taken = self.unread[:size]
+        if not flags & _socket.MSG_PEEK:
+            self.unread = self.unread[size:]
+        return taken
+
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        if self.unread and bufsize > 0:
+            return self._take(bufsize, flags)
+        data: bytes = super().recv(bufsize, flags)  # type: ignore[misc]  # of the socket's class
+        return data
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        target = memoryview(buffer).cast('B')
+        if self.unread and len(target):
+            taken = self._take(nbytes or len(target), flags)[:len(target)]
+            target[:len(taken)] = taken
+            return len(taken)
+        size: int = super().recv_into(buffer, nbytes, flags)  # type: ignore[misc]  # as above
+        return size
+
+    def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Any]:
+        return self.recv(bufsize, flags), None
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+        return self.recv_into(buffer, nbytes, flags), None
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> Any:
+        if self.unread and bufsize > 0:
+            return self._take(bufsize, flags), [], 0, None
+        return super().recvmsg(bufsize, ancbufsize, flags)  # type: ignore[misc]  # as above
+
+
+def with_unread(cls: type[Any], unread: bytes, family: int, proto: int, fd: int) -> Any:
+    """Make a socket of class *cls* on *fd*; if there are *unread* bytes, it reads them first."""
+    if unread:
+        cls = type(cls.__name__, (_Unread, cls), {'__module__': cls.__module__})
+    made = cls(family, _socket.SOCK_STREAM, proto, fileno=fd)
+    if unread:
+        made.unread = unread
+    return made
