@@ -39,7 +39,8 @@ setup(
     package_data={'gnet': ['py.typed']},
     zip_safe=False,  # type checkers look for py.typed in a directory
     python_requires='>= 3.9',
-    install_requires=['gevent >= 24.2.1', 'zope.event', 'zope.interface'],
+    # gevent itself requires zope.interface, which gnet.lifecycle uses.
+    install_requires=['gevent >= 24.2.1', 'zope.event'],
     extras_require={
         'test': TEST,
         'lint': LINT,

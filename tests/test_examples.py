@@ -174,8 +174,9 @@ def test_an_example_whose_port_is_taken_fails_and_says_so(name: str, run_script:
         taken.bind(('127.0.0.1', 0))
         taken.listen()
         port = taken.getsockname()[1]
-        # The second argument is the admin port; the others have none or do not get to use it.
-        ended = run_script(EXAMPLES / f'{name}.py', str(port), '0')
+        # The second argument is the admin port, or what the proxy is in front of.
+        second = '127.0.0.1:1' if name == 'proxy' else '0'
+        ended = run_script(EXAMPLES / f'{name}.py', str(port), second)
     assert ended.status == 1
     assert ended.stderr.splitlines()[-1].endswith(
         f': listen EADDRINUSE: address already in use 127.0.0.1:{port}')
@@ -418,7 +419,7 @@ def test_the_proxy_ends_a_connection_whose_upstream_is_not_there(start: Any, con
     assert client.recv_until_end() == b''
     late = connect(proxy.address)
     assert late.recv_until_end() == b''
-    assert proxy.running.wait_for('^127.0.0.1: .*refused')
+    assert proxy.running.wait_for('^127.0.0.1: connect ECONNREFUSED 127.0.0.1:')
 
 
 def test_the_proxy_closes_upstream_when_the_client_vanishes(
