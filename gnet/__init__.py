@@ -23,7 +23,8 @@ Each file of the package holds one idea, and imports only from those below it:
 - ``lifetime``, ``idle``, ``loop``: how long a program lives, timers, and the hub;
 - ``lifecycle``: what is published through zope.event;
 - ``options``, ``validators``, ``blocklist``, ``addresses``, ``endpoint``, ``encodings``: values;
-- ``events``: Node's module of that name, on ``emitter`` and ``event_waiting``;
+- ``events``: Node's module of that name, on ``emitter``, ``emitter_settings``, ``event_names`` and
+  ``event_waiting``;
 - ``errors``, ``inspection``, ``names``: texts and spellings.
 
 Every name is also found under Node's spelling (``gnet.createServer``, ``sock.setTimeout``).

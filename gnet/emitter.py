@@ -1,4 +1,4 @@
-"""The :class:`EventEmitter`, and what holds for all of them.
+"""The :class:`EventEmitter`.
 
 Rules without a source named are Node 24's, measured. A listener may block its greenlet; what that
 changes: ``emit`` returns when the last listener has returned, and while one of them blocks, other
@@ -8,183 +8,25 @@ Listeners of ``'newListener'`` and ``'removeListener'`` must not block: adding a
 
 from __future__ import annotations
 
-import sys
-import warnings
 from collections.abc import Callable, Hashable, Mapping
-from decimal import Decimal
-from numbers import Number
-from typing import TYPE_CHECKING, Any, Final, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from gevent import Greenlet, GreenletExit, getcurrent
 
-from .errors import invalid_arg_type, out_of_range, unhandled_error
-from .inspection import UNDEFINED, Undefined, inspect
+from .emitter_settings import MaxListenersExceededWarning, checked_limit, settings, warn_of_leak
+from .errors import invalid_arg_type, unhandled_error
+from .event_names import error_monitor, is_array_index, name_of
+from .inspection import UNDEFINED, Undefined
 from .names import NodeNames, snake_options
-from .validators import truthy, validate_boolean, validate_function, validate_number
+from .validators import truthy, validate_boolean, validate_function
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = [
-    'EventEmitter',
-    'Listener',
-    'MaxListenersExceededWarning',
-    'check_emitter',
-    'checked_limit',
-    'error_monitor',
-    'exception_of',
-    'get_capture_rejections',
-    'get_default_max_listeners',
-    'name_of',
-    'set_capture_rejections',
-    'set_default_max_listeners',
-]
+__all__ = ['EventEmitter', 'Listener', 'check_emitter', 'exception_of']
 
 Listener = Callable[..., Any]
 F = TypeVar('F', bound=Listener)
-
-#: JavaScript lists the property names below this number first, in ascending order.
-_MAX_ARRAY_INDEX = 2**32 - 2
-
-
-# --- names of events ----------------------------------------------------------------------------
-
-
-class _ErrorMonitor:
-    """The type of :data:`error_monitor`."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return 'Symbol(events.errorMonitor)'
-
-    def __reduce__(self) -> str:
-        return 'error_monitor'
-
-
-#: The event whose listeners see every ``'error'`` first and do not count as handling it.
-error_monitor: Final = _ErrorMonitor()
-
-
-def name_of(event: Hashable) -> Hashable:
-    """Return the key of *event*: what JavaScript turns into a string becomes that string.
-
-    Numbers, bools and None do (``on(5)`` is ``on('5')``); any other object is a name of its own.
-    """
-    if type(event) is str:
-        return event
-    if isinstance(event, str):
-        # An Enum member that is a str hashes unlike the string it equals.
-        return str.__str__(event)
-    if event is None or event is UNDEFINED or isinstance(event, bool):
-        return inspect(event)
-    if isinstance(event, int):
-        return int.__repr__(event)
-    if isinstance(event, float):
-        return _float_name(event)
-    # So that no key is ever equal to a number, and emit may look a number up unconverted.
-    return str(event) if isinstance(event, Number) else event
-
-
-def _float_name(value: float) -> str:
-    if value != value or value in (float('inf'), float('-inf')):
-        return inspect(value)
-    if value == 0:
-        return '0'
-    # Python and JavaScript agree on the digits and differ in when they write an exponent.
-    digits = Decimal(float.__repr__(value)).normalize()
-    return format(digits, 'f' if 1e-6 <= abs(value) < 1e21 else 'e')
-
-
-def _is_array_index(name: str) -> bool:
-    if not (name.isascii() and name.isdecimal() and len(name) <= len(str(_MAX_ARRAY_INDEX))):
-        return False
-    return int(name) <= _MAX_ARRAY_INDEX and (name == '0' or name[0] != '0')
-
-
-# --- settings of the module ---------------------------------------------------------------------
-
-
-class Settings:
-    __slots__ = ('capture_rejections', 'max_listeners')
-
-    def __init__(self) -> None:
-        self.capture_rejections = False
-        self.max_listeners: float = 10
-
-
-settings = Settings()
-
-
-def get_default_max_listeners() -> float:
-    """Return the limit of every emitter without one of its own (10 unless it was set)."""
-    return settings.max_listeners
-
-
-def set_default_max_listeners(n: float) -> None:
-    """Set that limit, for existing emitters too. 0 and infinity mean unlimited.
-
-    Raises:
-        CodedTypeError: *n* is not a number (``ERR_INVALID_ARG_TYPE``).
-        CodedValueError: *n* is negative or NaN (``ERR_OUT_OF_RANGE``).
-    """
-    settings.max_listeners = checked_limit('defaultMaxListeners', n)
-
-
-def get_capture_rejections() -> bool:
-    """Return whether emitters made from now on capture rejections (False unless it was set)."""
-    return settings.capture_rejections
-
-
-def set_capture_rejections(value: bool) -> None:
-    """Set whether emitters made from now on capture rejections, whatever their own option says.
-
-    Raises:
-        CodedTypeError: *value* is not a bool (``ERR_INVALID_ARG_TYPE``).
-    """
-    settings.capture_rejections = validate_boolean('EventEmitter.captureRejections', value)
-
-
-def checked_limit(name: str, n: Any) -> float:
-    number = validate_number(name, n)
-    if not number >= 0:  # NaN is not
-        raise out_of_range(name, '>= 0', n)
-    return number
-
-
-class MaxListenersExceededWarning(RuntimeWarning):
-    """More listeners of one event than the emitter's limit: probably a leak.
-
-    A ``RuntimeWarning``, because Python shows those by default and a ``ResourceWarning`` not.
-
-    Attributes:
-        emitter: the emitter.
-        type: the event, as it was given to the method that added the listener.
-        count: how many listeners it has now.
-    """
-
-    def __init__(self, emitter: EventEmitter, event: Hashable, count: int) -> None:
-        super().__init__(
-            f'Possible EventEmitter memory leak detected. {count} {name_of(event)} listeners added'
-            f' to [{emitter.__class__.__name__}]. MaxListeners is '
-            f'{inspect(emitter.get_max_listeners())}. Use emitter.setMaxListeners() to increase '
-            'limit',
-        )
-        self.emitter = emitter
-        self.type = event
-        self.count = count
-
-
-def _warn(message: MaxListenersExceededWarning) -> None:
-    """Issue *message* for the line outside gnet that added the listener."""
-    package = __name__.partition('.')[0]
-    frame = sys._getframe()
-    level = 1
-    while frame.f_back and frame.f_globals.get('__name__', '').partition('.')[0] == package:
-        frame = frame.f_back
-        level += 1
-    warnings.warn(message, stacklevel=level)
-
 
 # --- the emitter --------------------------------------------------------------------------------
 
@@ -480,7 +322,7 @@ class EventEmitter(NodeNames):
                 self.__warned = set()
             if name not in self.__warned:
                 self.__warned.add(name)
-                _warn(MaxListenersExceededWarning(self, event, count))
+                warn_of_leak(MaxListenersExceededWarning(self, event, count))
 
     # --- removing ---
 
@@ -591,8 +433,8 @@ class EventEmitter(NodeNames):
         That is: array indexes ascending, then strings, then other objects, as they were added.
         """
         names = [name for name in self._events if isinstance(name, str)]
-        indexes = sorted(filter(_is_array_index, names), key=int)
-        strings = [name for name in names if not _is_array_index(name)]
+        indexes = sorted(filter(is_array_index, names), key=int)
+        strings = [name for name in names if not is_array_index(name)]
         others = [name for name in self._events if not isinstance(name, str)]
         return [*indexes, *strings, *others]
 

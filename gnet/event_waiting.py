@@ -14,8 +14,10 @@ from typing import Any, Union
 from gevent import Greenlet
 from gevent.event import Event
 
-from .emitter import EventEmitter, Listener, check_emitter, checked_limit, exception_of, name_of
+from .emitter import EventEmitter, Listener, check_emitter, exception_of
+from .emitter_settings import checked_limit
 from .errors import AbortError, invalid_arg_type
+from .event_names import name_of
 from .inspection import UNDEFINED
 from .names import snake_options
 from .validators import is_number, validate_function, validate_integer, validate_signal

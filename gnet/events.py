@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any
 
-from .emitter import (
-    EventEmitter,
-    Listener,
+from .emitter import EventEmitter, Listener, check_emitter
+from .emitter_settings import (
     MaxListenersExceededWarning,
-    check_emitter,
     checked_limit,
-    error_monitor,
     get_capture_rejections,
     get_default_max_listeners,
     set_capture_rejections,
     set_default_max_listeners,
     settings,
 )
+from .event_names import error_monitor
 from .event_waiting import EventIterator, add_abort_listener, on, once
 from .inspection import UNDEFINED
 from .names import module_attribute

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import errors, lifecycle
 from .duplex import Duplex
-from .emitter import error_monitor
+from .event_names import error_monitor
 from .idle import IdleTimer, idle_timers
 from .loop import EXITS, READ, WRITE, Loop, close_watcher
 from .states import GONE, Delivery, Flow, Reading, ReadState, Stage, WriteState
