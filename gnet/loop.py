@@ -285,12 +285,9 @@ class Loop:
         timer.start(callback, *arguments, update=True)
         return timer
 
-    def now(self) -> float:
-        """Return seconds of a clock that nobody sets and no blocking call leaves behind.
-
-        The loop's own time is neither: libev's is that of the wall clock, and both are cached.
-        """
-        return monotonic()
+    #: Returns seconds of a clock that nobody sets and no blocking call leaves behind. The loop's
+    #: own time is neither: libev's is that of the wall clock, and both are cached.
+    now = staticmethod(monotonic)
 
     def update_now(self) -> None:
         """Make the loop's own time exact: needed before gevent counts from it."""

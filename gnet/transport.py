@@ -202,8 +202,11 @@ class Transport(Duplex):
             except OSError as error:
                 self._read_failed(error)
                 return
-            if self._idle_timer is not None:
-                self._touch()
+            timer = self._idle_timer
+            if timer is not None:  # _touch(), without the call
+                timer.last_active = self._loop.now()
+                if not timer.armed:
+                    idle_timers(self._loop).arm(timer)
             if chunk:
                 size = len(chunk)
                 self._bytes_read += size
@@ -465,7 +468,11 @@ class Transport(Duplex):
                 idle_timers(self._loop).arm(timer)
 
     def _send_and_touch(self, data: Any) -> int:
-        self._touch()
+        timer = self._idle_timer
+        if timer is not None:
+            timer.last_active = self._loop.now()
+            if not timer.armed:
+                idle_timers(self._loop).arm(timer)
         sent: int = self._sock.send(data)
         return sent
 
