@@ -16,7 +16,11 @@ def version():
 
 # The suite runs on all three event loops of gevent: two of them need cffi, which is what
 # gevent[recommended] brings. setuptools builds the wheel that the suite looks into.
-TEST = ['gevent[recommended]', 'pytest >= 8.0', 'pytest-timeout >= 2.3', 'setuptools >= 70.1']
+# The last line is legacy code, which tests/legacy runs on gnet's sockets.
+TEST = [
+    'gevent[recommended]', 'pytest >= 8.0', 'pytest-timeout >= 2.3', 'setuptools >= 70.1',
+    'paramiko >= 3.4', 'pg8000 >= 1.30', 'redis >= 5.0',
+]
 
 # Linters and type checkers learn new complaints with each minor version, so that is pinned: a clone
 # of today must still pass tomorrow. Python 3.9 has no such mypy; its types are checked elsewhere.

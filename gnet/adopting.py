@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _socket
 import errno
+import fcntl
 import os
 import stat
 import weakref
@@ -31,6 +32,8 @@ class Pipe:
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
+        access = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE
+        self.is_readable, self.is_writable = access != os.O_WRONLY, access != os.O_RDONLY
         os.set_blocking(fd, False)
 
     def fileno(self) -> int:
@@ -43,9 +46,11 @@ class Pipe:
         return os.readv(self._fd, [buffer])
 
     def send(self, data: Any) -> int:
-        return os.write(self._fd, data)
+        return self.sendmsg([data])
 
     def sendmsg(self, chunks: list[Any]) -> int:
+        if not self.is_writable:
+            raise OSError(errno.EPIPE, os.strerror(errno.EPIPE))  # as Node has it
         return os.writev(self._fd, chunks)
 
     def shutdown(self, how: int) -> None:
@@ -106,13 +111,13 @@ def adopt_socket(sock: Any) -> Any:
 
     Raises:
         CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for what is no such socket; one of :mod:`ssl` is
-            none, because its encryption would be lost.
+            none, because its encryption would be lost; nor is one of gnet, which has read ahead.
         CodedTypeError: ``ERR_INVALID_FD_TYPE`` when it is no stream.
         OSError: it is closed, or not connected (``ENOTCONN``).
         ValueError: objects of its ``makefile()`` are open.
     """
     if not all(hasattr(sock, name) for name in ('detach', 'fileno', 'getpeername')) or (
-        hasattr(sock, 'do_handshake')
+        hasattr(sock, 'do_handshake') or hasattr(sock, 'to_socket')
     ):
         raise errors.invalid_arg_type('sock', 'an instance of socket.socket', sock)
     sock.getpeername()

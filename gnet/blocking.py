@@ -16,6 +16,7 @@ import errno
 import socket as _stdlib
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from operator import index
 from typing import Any
 
@@ -46,12 +47,14 @@ def _check_send_flags(flags: int) -> None:
 class Blocking(Handled):
     """Reading and writing that waits."""
 
-    __slots__ = ('_seconds',)
+    __slots__ = ('_seconds', '_senders')
 
     def _prepare(self, *arguments: Any) -> None:
         super()._prepare(*arguments)
         #: What settimeout() was given: None waits for ever, 0.0 never.
         self._seconds: float | None = None
+        #: Greenlets that are blocked in a write.
+        self._senders = 0
 
     # --- how long to wait -------------------------------------------------------------------------
 
@@ -178,7 +181,7 @@ class Blocking(Handled):
                 if self._reading is Reading.FULL:
                     self._want_data()
                 return chunk
-            if self._read_state is not ReadState.OPEN:
+            if self._read_state is not ReadState.OPEN and not self._has_lost_data():
                 self._end_seen()
                 return None
             if (
@@ -194,6 +197,10 @@ class Blocking(Handled):
             if handed_over is not None:
                 return handed_over
 
+    def _has_lost_data(self) -> bool:
+        """Whether the socket was closed before all that came before the peer's end was read."""
+        return self._stage in GONE and (self._read_state is ReadState.FIN or self._length > 0)
+
     def _wait_for_bytes(self) -> bytes | None:
         """Block until the hub hands a chunk over, or (None) has something else to say."""
         if self._seconds == 0:
@@ -203,6 +210,11 @@ class Blocking(Handled):
                 if self._incoming or self._reading is not Reading.ACTIVE:
                     return None
             raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
+        if self._queue:
+            # In a listener of 'connect': what was written before may be what is answered.
+            self._flush()
+            if self._stage in GONE:
+                return None
         self._reader = getcurrent()
         try:
             if self._seconds is None:
@@ -293,7 +305,7 @@ class Blocking(Handled):
             _check_send_flags(flags)
         if (
             self._stage is not Stage.OPEN or self._write_state is not WriteState.OPEN
-            or self._in_flight is not None or self._corked
+            or self._in_flight is not None or self._queue or self._corked
         ):
             self._send_in_turn(memoryview(data).cast('B'))
             return
@@ -322,21 +334,26 @@ class Blocking(Handled):
         if self._seconds == 0:
             _check_send_flags(flags)
             return self._send_at_once(data)
-        before = self._bytes_sent + self._queued_bytes
+        self._note_blocking_use()
+        _check_send_flags(flags)
+        view, sent = memoryview(data).cast('B'), 0
+        if self._stage is Stage.OPEN:
+            with suppress(BlockingIOError):
+                sent = self._send_at_once(view)
+                if sent == len(view):
+                    return sent
         try:
-            self.sendall(data, flags)
+            return len(view) - self._send_in_turn(view[sent:], partly=True)
         except _stdlib.timeout:
-            sent = self._bytes_sent + self._queued_bytes - before
             if not sent:
                 raise
             return sent
-        return memoryview(data).nbytes
 
     def _send_at_once(self, data: Any) -> int:
         self._note_blocking_use()
         if self._stage is not Stage.OPEN or self._write_state is not WriteState.OPEN:
             raise self._sending_error()
-        if self._in_flight is not None or self._corked:
+        if self._in_flight is not None or self._queue or self._corked:
             raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
         try:
             sent = self._send(data)
@@ -348,8 +365,11 @@ class Blocking(Handled):
         self._bytes_sent += sent
         return sent
 
-    def _send_in_turn(self, data: memoryview) -> None:
-        """Queue *data* behind what is queued, and block until it is in the kernel."""
+    def _send_in_turn(self, data: memoryview, *, partly: bool = False) -> int:
+        """Queue *data* behind what is queued, and block until it is in the kernel.
+
+        With *partly*, being late is no failure if a part of it is. Returns how much is not.
+        """
         if self._stage not in _WRITABLE or (
             self._write_state is not WriteState.OPEN
         ):
@@ -361,21 +381,34 @@ class Blocking(Handled):
         self._enqueue(request)
         # What it waits for would never happen while cork() holds it back.
         self._corked = 0
+        self._senders += 1
         try:
             self._flush()
             error = self._within_seconds(done.get)
         except BaseException as reason:
-            if isinstance(reason, _stdlib.timeout) and not request.data:
-                return  # it was sent in the last moment, and only the news was late
+            unsent = len(request.data)
+            is_late = isinstance(reason, _stdlib.timeout) and self._stage not in GONE
+            if is_late and not unsent and not self._is_queued(request):
+                return 0  # it was sent in the last moment, and only the news was late
             self._give_up(request)
+            if is_late and partly and unsent < len(data):
+                return unsent
             raise
+        finally:
+            self._senders -= 1
         if error is not None:
             raise self._blocked_error() if self._stage in GONE else error
+        return 0
 
     def _sending_error(self) -> BaseException:
         if self._write_state is WriteState.OPEN or self._stage in GONE:
             return self._blocked_error()
         return errors.system_error(errno.EPIPE, 'write')
+
+    def _is_queued(self, request: WriteRequest) -> bool:
+        # Not by what is left of its data: there may have been none (connect() waits that way).
+        queued = (*(self._in_flight or ()), *(self._queue or ()))
+        return any(one is request for one in queued)
 
     def _give_up(self, request: WriteRequest) -> None:
         """Take back what of *request* is not sent: nobody waits for it any more."""

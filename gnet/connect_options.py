@@ -14,6 +14,7 @@ from . import errors
 from .addresses import is_ip
 from .inspection import UNDEFINED
 from .validators import (
+    to_int32,
     truthy,
     validate_boolean,
     validate_function,
@@ -90,7 +91,7 @@ class ConnectRequest(NamedTuple):
         local_address: an IP address to bind first, else None.
         local_port: a port to bind first, else 0. As in Node, whether it is one shows at bind(2).
         family: 4 or 6 for addresses of that kind only, else 0.
-        hints: ``AI_…`` flags of the name look-up.
+        hints: ``AI_…`` flags of the name look-up; for *lookup*, whatever was given.
         lookup: called instead of the resolver, or None.
         auto_select_family: try several addresses of the host.
         attempt_timeout: milliseconds after which the next one is tried as well.
@@ -102,7 +103,7 @@ class ConnectRequest(NamedTuple):
     local_address: str | None = None
     local_port: float = 0
     family: int = 0
-    hints: int = 0
+    hints: Any = 0
     lookup: Callable[..., object] | None = None
     auto_select_family: bool = True
     attempt_timeout: int = 250
@@ -130,6 +131,13 @@ def connect_request(options: Mapping[str, Any]) -> ConnectRequest:
 
 
 def _tcp_request(options: Mapping[str, Any], port: Any) -> ConnectRequest:
+    host = options.get('host')
+    host = host if truthy(host) else 'localhost'
+    if not isinstance(host, str):
+        raise errors.invalid_arg_type('options.host', 'of type string', host)
+    if '\0' in host:
+        raise errors.invalid_arg_value(
+            'options.host', host, 'must be a string without null bytes')
     local_address = options.get('local_address')
     if truthy(local_address) and not is_ip(local_address):
         raise errors.invalid_ip_address(local_address)
@@ -141,13 +149,6 @@ def _tcp_request(options: Mapping[str, Any], port: Any) -> ConnectRequest:
         if not isinstance(port, (int, float, str)) or isinstance(port, bool):
             raise errors.invalid_arg_type('options.port', 'one of type number or string', port)
         number = validate_port('Port', port)
-    host = options.get('host')
-    host = host if truthy(host) else 'localhost'
-    if not isinstance(host, str):
-        raise errors.invalid_arg_type('options.host', 'of type string', host)
-    if '\0' in host:
-        raise errors.invalid_arg_value(
-            'options.host', host, 'must be a string without null bytes')
     auto = options.get('auto_select_family')
     auto = _defaults.auto_select_family if auto is None else validate_boolean(
         'options.autoSelectFamily', auto)
@@ -173,14 +174,14 @@ def _with_lookup(request: ConnectRequest, options: Mapping[str, Any]) -> Connect
         known = _FAMILIES.get(family)
     if lookup is None:
         if hints is not None:
-            validate_number('options.hints', hints)
-            if int(hints) & ~_HINTS:
+            hints = to_int32(validate_number('options.hints', hints))
+            if hints & ~_HINTS:
                 raise errors.invalid_arg_value('hints', hints)
         if known is None:
             raise errors.invalid_arg_value('options.family', family, 'must be one of: 0, 4, 6')
-    if not hints:
+    if not truthy(hints):
         hints = socket.AI_ADDRCONFIG if not known else 0
-    return request._replace(lookup=lookup, hints=int(hints), family=known or 0)
+    return request._replace(lookup=lookup, hints=hints, family=known or 0)
 
 
 def _attempt_timeout(name: str, value: Any) -> int:

@@ -11,7 +11,7 @@ from contextvars import copy_context
 from typing import TYPE_CHECKING, Any
 
 import gevent.socket
-from gevent.event import Event
+from gevent.event import AsyncResult, Event
 
 from . import errors, lifecycle, lifetime
 from .addresses import is_ip
@@ -23,7 +23,7 @@ from .onread import BufferReader
 from .options import normalize_arguments
 from .socket_options import OnRead
 from .socketlike import SocketLike
-from .states import Delivery, Reading, ReadState, Stage, WriteState
+from .states import GONE, Delivery, Reading, ReadState, Stage, WriteState
 
 if TYPE_CHECKING:
     from .blocklist import BlockList
@@ -35,7 +35,7 @@ class Connectable(SocketLike):
     """What makes connections. :class:`gnet.Socket` is the public class."""
 
     __slots__ = (
-        '_onread', '_request', '_reset_wanted', '_signal',
+        '_onread', '_request', '_reset_wanted', '_sides', '_signal',
         'auto_select_family_attempted_addresses', 'block_list',
     )
 
@@ -46,6 +46,8 @@ class Connectable(SocketLike):
         self._request: ConnectRequest | None = None
         self._onread: BufferReader | None = None
         self._signal: Any = None
+        #: Whether it may be read, and written, when it is connected.
+        self._sides = (True, True)
         #: ``'address:port'`` of each address tried, where a host had several; else None.
         self.auto_select_family_attempted_addresses: list[str] | None = None
         #: Addresses that must not be connected to; None for none.
@@ -97,7 +99,8 @@ class Connectable(SocketLike):
         request = connect_request(options)
         if callback is not None:
             self.once('connect', callback)
-        if self._signal is not None and self._signal.ready():
+        aborted = self._signal is not None and self._signal.ready()
+        if aborted and self._stage is not Stage.CLOSED:
             self.destroy(abort_error(self._signal))
         elif self._stage is Stage.DESTROYED:
             self._request = request
@@ -128,10 +131,13 @@ class Connectable(SocketLike):
         options = {'host': address[0], 'port': address[1]}
         if self._stage is Stage.OPEN:
             raise _connect_error(errno.EISCONN, connect_request(options))
+        if self._stage is Stage.CONNECTING:
+            raise _connect_error(errno.EALREADY, connect_request(options))
         self._note_blocking_use()
         if self._stage is Stage.DESTROYED:
             closed = Event()
-            self.once('close', lambda had_error: closed.set())
+            # The first: one that raises keeps those after it from being called.
+            self.prepend_once_listener('close', lambda had_error: closed.set())
             closed.wait()
         self.connect(options)
         if self._seconds == 0:
@@ -143,11 +149,17 @@ class Connectable(SocketLike):
             raise
 
     def connect_ex(self, address: Any) -> int:
-        """Like ``connect(address)``, but return the error number, 0 for success."""
+        """Like ``connect(address)``, but return the error number, 0 for success.
+
+        As in the standard library, that is ``EAGAIN`` after the time of :meth:`settimeout`, and a
+        name that cannot be looked up raises :class:`socket.gaierror`.
+        """
         try:
             self.connect(address)
+        except gevent.socket.timeout:
+            return errno.EAGAIN
         except OSError as error:
-            if error.errno is None:
+            if error.errno is None or isinstance(error, gevent.socket.gaierror):
                 raise
             return error.errno
         return 0
@@ -155,6 +167,10 @@ class Connectable(SocketLike):
     def _connect(self, request: ConnectRequest) -> None:
         if self._stage is Stage.CLOSED:
             self._start_anew()
+            if self._signal is not None:
+                self._destroy_on(self._signal)
+                if self.destroyed:
+                    return
         self._stage = Stage.CONNECTING
         self._context = copy_context()
         lifetime.arm()
@@ -181,12 +197,29 @@ class Connectable(SocketLike):
         self._corked = self._pending_callbacks = 0
         self._needs_drain = self._ended_in_turn = self._close_wanted = self._reset_wanted = False
         self._remote = None
+        self._stage = Stage.NEW
+        if self._server is not None:
+            # It counted the connection that was; the one to come is the program's.
+            self._server = None
+            self._belongs_to_program()
         self.opened_at = 0.0
         self.auto_select_family_attempted_addresses = None
         if self._delivery is not Delivery.RUNNING:
             self._delivery = Delivery.IDLE
         if self._decoder is not None:
             self.set_encoding(self._decoder.encoding)
+        if self._onread is not None:
+            self._onread.stopped = False
+        self._close_sides()
+
+    def _close_sides(self) -> None:
+        """Close the halves that the program does not want."""
+        readable, writable = self._sides
+        if not readable:
+            self._read_state = ReadState.END_EMITTED
+            self._reading = Reading.OVER
+        if not writable:
+            self._write_state = WriteState.FINISHED
 
     def _attempt_has_failed(self) -> None:
         """The one attempt has failed; between `'connectionAttemptFailed'` and `'error'`."""
@@ -209,7 +242,9 @@ class Connectable(SocketLike):
             self._in_flight is None and not self._queue
         ):
             self._end_late()
-        self._emit_guarded('ready')
+        if self._sock is sock or self._stage is Stage.DESTROYED:
+            # (Not if a listener has blocked for longer than the connection was there.)
+            self._emit_guarded('ready')
         if self._reset_wanted:
             self.reset_and_destroy()
         elif self._stage is Stage.OPEN and not self._explicitly_paused:
@@ -313,8 +348,13 @@ class Connectable(SocketLike):
         except OSError:
             self._remote = None  # the peer has reset the connection already
         self._open(sock)
-        if self._read_state is ReadState.OPEN:
+        if self._read_state is not ReadState.OPEN:
+            pass
+        elif getattr(sock, 'is_readable', True):
             self._start_reading()
+        else:
+            # The writing end of a pipe, without readable=False. Nothing would ever tell of its end.
+            self.destroy(errors.system_error(errno.ENOTCONN, 'read'))
 
     def to_socket(self, cls: type[Any] = gevent.socket.socket) -> Any:
         """Give the connection away as a socket of class *cls*, and destroy this one; blocks.
@@ -332,14 +372,17 @@ class Connectable(SocketLike):
         Raises:
             OSError: the socket is closed, or its connection has failed.
             CodedRuntimeError: as :meth:`recv`.
+            ValueError: objects of :meth:`makefile` are open, which may have read ahead.
         """
+        if self._io_refs:
+            raise ValueError('objects of makefile() are open: close them first')
         self._begin_blocking()
         if self._reader is not None:
             raise errors.state_error('ERR_CONCURRENT_READ')
         if self._decoder is not None and self._buffer:
             raise errors.state_error('ERR_TEXT_IS_BUFFERED')
         if self._stage is Stage.CONNECTING or self._queued_units:
-            self.sendall(b'')
+            self._wait_until_sent()
         if self._sock is None or self._read_error is not None:
             raise self._blocked_error()
         unread = b''.join(self._incoming or ())
@@ -351,6 +394,16 @@ class Connectable(SocketLike):
         self.destroy()
         made.settimeout(self._seconds)
         return made
+
+    def _wait_until_sent(self) -> None:
+        if self._write_state is WriteState.OPEN:
+            self.sendall(b'')
+            return
+        ended: AsyncResult[BaseException | None] = AsyncResult()
+        self.end(ended.set)  # it was called already; this is told of the outcome
+        error = self._within_seconds(ended.get)
+        if error is not None:
+            raise self._blocked_error() if self._stage in GONE else error
 
 
 def _connect_error(

@@ -21,7 +21,7 @@ from __future__ import annotations
 import _socket
 import errno
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import gevent.socket
@@ -123,6 +123,11 @@ class Connecting:
         else:
             self._look_up()
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it leads to a unix socket."""
+        return self._request.path is not None
+
     def local(self) -> str | None:
         """Return where the newest attempt comes from, as Node's texts have it; None for none."""
         return self._attempts[-1].local() if self._attempts else None
@@ -177,8 +182,12 @@ class Connecting:
         request = self._request
         family = _FAMILIES.get(request.family, 0)
         try:
+            # Before the resolver's thread does it, whose failures gevent reports.
+            request.host.encode('idna')
             found = gevent.socket.getaddrinfo(
                 request.host, None, family, _socket.SOCK_STREAM, 0, request.hints)
+            if not found:
+                raise gevent.socket.gaierror(gevent.socket.EAI_NONAME, 'no address')
         except (gevent.socket.gaierror, UnicodeError) as error:
             arguments: tuple[Any, ...] = (errors.lookup_error(error, request.host), None)
         else:
@@ -243,7 +252,7 @@ class Connecting:
         """Return what is wrong with an answer of the look-up, or None."""
         if not isinstance(address, str) or not is_ip(address):
             return errors.invalid_ip_address(address)
-        if family not in _FAMILIES:
+        if family not in (4, 6):
             return errors.invalid_address_family(family, self._request.host, self._request.port)
         return None
 
@@ -262,7 +271,8 @@ class Connecting:
         except OSError as error:
             # Too long for the system, a NUL, or no descriptors: found before it was asked.
             known = error.errno or errno.EINVAL
-            self._fail(errors.connect_error(known, 'connect', path, None, 'undefined:undefined'))
+            local = 'undefined:undefined' if known == errno.EINVAL else None
+            self._fail(errors.connect_error(known, 'connect', path, None, local))
             return
         self._began(attempt, number)
 
@@ -272,7 +282,7 @@ class Connecting:
         try:
             attempt = self._prepare(candidate)
         except OSError as error:
-            self._fail(error)
+            self._fail(_without_frames(error))
             return
         self._emit('connectionAttempt', candidate.address, self._request.port, candidate.family)
         if self._over:
@@ -333,12 +343,13 @@ class Connecting:
         return None
 
     def _began(self, attempt: Attempt, number: int) -> None:
-        """connect(2) returned *number*: wait for the outcome, or take note of it on a tick."""
+        """connect(2) returned *number*: wait for the outcome, or take note of it in a moment."""
         if number in _IN_PROGRESS:
             attempt.watcher = self._socket._loop.io(attempt.sock.fileno(), WRITE)
             attempt.watcher.start(self._settled_in_hub, attempt)
         else:
-            self._socket._tick(self._settled, attempt, number)
+            # A unix socket has it at once. As in Node, the ticks of who called come before it.
+            self._socket._later(self._settled, attempt, number)
 
     def _settled_in_hub(self, attempt: Attempt) -> None:
         attempt.stop_watching()
@@ -406,7 +417,7 @@ class Connecting:
             try:
                 attempt = self._prepare(candidate)
             except OSError as error:
-                self._failures.append(error)
+                self._failures.append(_without_frames(error))
                 continue
             self._emit('connectionAttempt', *where)
             if self._over:
@@ -418,6 +429,8 @@ class Connecting:
             if number in (0, errno.ECONNREFUSED, *_IN_PROGRESS):
                 self._began(attempt, number)
                 if self._waiting:
+                    # A listener that blocked may have let another failure come before this.
+                    close_watcher(self._timer)
                     self._timer = self._socket._loop.call_after(
                         self._request.attempt_timeout / 1000, self._time_is_over, attempt)
             else:
@@ -462,18 +475,30 @@ def _name_of(address: str, port: int, family: int) -> Any:
         address, port, family, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)[0][4]
 
 
+def _without_frames(error: OSError) -> OSError:
+    """Forget where *error* was raised: the frames have the socket that will have the error."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
 def _as_port(given: float) -> Any:
     """Return a local port as Node's texts have it: without a fraction of zero."""
     return int(given) if float(given).is_integer() else given
 
 
 def _pairs(found: Any) -> list[tuple[Any, Any]]:
-    """Read the list that a look-up function answered with: mappings, or pairs."""
-    pairs: list[tuple[Any, Any]] = []
-    for entry in found or ():
-        if isinstance(entry, dict):
-            pairs.append((entry.get('address'), entry.get('family')))
-        else:
-            address, family = entry
-            pairs.append((address, family))
-    return pairs
+    """Read the list that a look-up function answered with: mappings, or pairs.
+
+    What is neither becomes an address that is none, whose error names it.
+    """
+    if isinstance(found, Iterable) and not isinstance(found, (str, Mapping)):
+        return [_pair(entry) for entry in found]
+    return [(found, None)] if truthy(found) else []
+
+
+def _pair(entry: Any) -> tuple[Any, Any]:
+    if isinstance(entry, Mapping):
+        return entry.get('address'), entry.get('family')
+    if isinstance(entry, (list, tuple)) and len(entry) == 2:
+        return entry[0], entry[1]
+    return entry, None

@@ -369,6 +369,11 @@ def invalid_fd_type(kind: str) -> CodedTypeError:
     return CodedTypeError('ERR_INVALID_FD_TYPE', f'Unsupported fd type: {kind}')
 
 
+def invalid_handle_type() -> CodedTypeError:
+    """Build ``ERR_INVALID_HANDLE_TYPE``: a unix socket was asked to do what only TCP can."""
+    return CodedTypeError('ERR_INVALID_HANDLE_TYPE', 'This handle type cannot be sent')
+
+
 def _plain(value: object) -> str:
     return value if isinstance(value, str) else inspect(value)
 

@@ -71,6 +71,8 @@ class Handled(Transport):
 
     def _owner_returned(self) -> None:
         """They have returned: end the connection if they used it blockingly."""
+        if self._server is None:
+            return  # they have connected it again: it is the program's now
         self._owner = None
         if not self._ends_with_owner or self._reads_by_events():
             if self._read_state is ReadState.FIN:

@@ -73,6 +73,7 @@ class BufferReader:
         sock = self._socket
         answer: Any = None
         if sock._stage in GONE:
+            self._filled = 0  # or nothing would be read if it is connected again
             return
         try:
             answer = self._callback(self._filled, self._buffer)

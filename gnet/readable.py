@@ -282,7 +282,9 @@ class Readable(EventEmitter):
             try:
                 self._emit_guarded('end')
             finally:
-                self._end_consumed()
+                if self._read_state is ReadState.END_EMITTED:
+                    # (Not if the listener has blocked until the stream was connected again.)
+                    self._end_consumed()
 
     # --- consumption ------------------------------------------------------------------------------
 

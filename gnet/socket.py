@@ -148,8 +148,9 @@ class Socket(Connectable):
         adopted = None if chosen.fd is None else adopt_descriptor(chosen.fd)
         self._make(chosen)
         if adopted is not None:
-            self._adopt(adopted)
             remember(adopted.fileno(), self)
+            self._adopt(adopted)
+            self._apply_options()
         if chosen.signal is not None:
             self._destroy_on(chosen.signal)
 
@@ -169,10 +170,8 @@ class Socket(Connectable):
         self._type_of_service = chosen.type_of_service
         if chosen.encoding is not None:
             self.set_encoding(chosen.encoding)
-        if not chosen.readable:
-            self._read_state = ReadState.END_EMITTED
-        if not chosen.writable:
-            self._write_state = WriteState.FINISHED
+        self._sides = (chosen.readable, chosen.writable)
+        self._close_sides()
         if chosen.onread is not None:
             self._read_into(chosen.onread)
 
@@ -187,17 +186,22 @@ class Socket(Connectable):
         Its timeout becomes that of :meth:`settimeout`. The counterpart is :meth:`to_socket`.
 
         Raises:
-            CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for what is no socket, or one of :mod:`ssl`;
-                ``ERR_INVALID_FD_TYPE`` when it is no stream.
+            CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for what is no socket, or one of :mod:`ssl` or
+                gnet; ``ERR_INVALID_FD_TYPE`` when it is no stream.
             OSError: it is closed (``EBADF``), or not connected (``ENOTCONN``).
             ValueError: objects of its ``makefile()`` are open.
         """
-        self = cls(**{**snake_options(options), 'fd': None})
+        given = snake_options(options)
+        # As in the constructor: a signal that is set already closes what was adopted.
+        signal = socket_options(given).signal
+        self = cls(**{**given, 'fd': None, 'signal': None})
         seconds = sock.gettimeout() if hasattr(sock, 'gettimeout') else None
         adopted = adopt_socket(sock)
         self._adopt(adopted)
         self._apply_options()
         self._seconds = seconds
+        if signal is not None:
+            self._destroy_on(signal)
         return self
 
     @classmethod
@@ -247,11 +251,12 @@ class Socket(Connectable):
         if self._sock is None:
             if self._stage is Stage.NEW:
                 self.destroy(errors.state_error('ERR_SOCKET_CLOSED'))
+            if self._connecting is not None and self._connecting.is_local:
+                raise errors.invalid_handle_type()
             self._reset_wanted = self._stage is Stage.CONNECTING  # then it waits for the connection
             return self
         if self._sock.family not in _TCP_FAMILIES:
-            raise errors.CodedTypeError(
-                'ERR_INVALID_HANDLE_TYPE', 'This handle type cannot be sent')
+            raise errors.invalid_handle_type()
         # With a linger time of zero, close(2) resets.
         self._sock.setsockopt(
             _socket.SOL_SOCKET, _socket.SO_LINGER, struct.pack('ii', 1, 0))
@@ -572,7 +577,11 @@ def connect(*args: Any, **keywords: Any) -> Socket:
     if args and isinstance(args[0], (list, tuple)):
         raise errors.missing_args('options', 'port', 'path')
     sock = Socket(given)
-    if truthy(given.get('timeout')):
-        sock.set_timeout(given['timeout'])
-    sock.connect(given) if callback is None else sock.connect(given, callback)
+    try:
+        if truthy(given.get('timeout')):
+            sock.set_timeout(given['timeout'])
+        sock.connect(given) if callback is None else sock.connect(given, callback)
+    except BaseException:
+        sock.destroy()  # nobody has it: its timer and its link to a signal shall not stay
+        raise
     return sock

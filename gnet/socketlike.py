@@ -36,18 +36,26 @@ class SocketLike(Blocking):
         """Close the connection; does nothing if it is closed.
 
         Waits, without blocking, for the objects of :meth:`makefile` to be closed, and for what
-        ``write()`` has queued to be sent, as long as the peer takes it.
+        ``write()`` has queued to be sent, as long as the peer takes it. Greenlets that are blocked
+        on the socket wake at once with ``ERR_SOCKET_CLOSED``; if one is blocked in a write, what is
+        queued is given up with it.
         """
         self._note_blocking_use()
         self._close_wanted = True
         if self._io_refs <= 0:
             self._close_now()
 
+    @property
+    def _closed(self) -> bool:
+        """Whether :meth:`close` was called; the standard library has it, and paramiko asks."""
+        return self._close_wanted or self._stage in GONE
+
     def _close_now(self) -> None:
-        if not self._queued_units or self._stage is not Stage.OPEN:
+        if not self._queued_units or self._senders or self._stage is not Stage.OPEN:
             self.destroy()
         elif self._linger_timer is None:
             self._linger()
+            self._wake_blocked()
             self.destroy_soon()
 
     def destroy_soon(self) -> None:
@@ -87,7 +95,8 @@ class SocketLike(Blocking):
 
         Args:
             file: anything with ``read``; and ``seek``, unless the offset is 0.
-            offset: where to begin.
+            offset: where to begin, whatever the file's position is; a file that cannot seek is
+                read on.
             count: bytes to send; None for all up to its end.
 
         The file's position is behind what was sent, also when this raises, as for
@@ -96,6 +105,7 @@ class SocketLike(Blocking):
         Raises:
             ValueError: for a text file, a count that is no positive integer, or with a timeout of
                 0.
+            TimeoutError: nothing could be sent for the time of :meth:`settimeout`.
             OSError: as :meth:`sendall`.
         """
         if 'b' not in getattr(file, 'mode', 'b'):
@@ -104,7 +114,8 @@ class SocketLike(Blocking):
             raise ValueError(f'count must be a positive integer (got {count!r})')
         if self._seconds == 0:
             raise ValueError('non-blocking sockets are not supported')
-        if offset:
+        can_seek = file.seekable() if hasattr(file, 'seekable') else hasattr(file, 'seek')
+        if offset or can_seek:
             file.seek(offset)
         sent = 0
         try:
@@ -113,10 +124,14 @@ class SocketLike(Blocking):
                 block = file.read(size)
                 if not block:
                     break
-                self.sendall(block)
-                sent += len(block)
+                rest = memoryview(block)
+                while rest:
+                    # Not sendall(), which cannot tell how much it had sent when it fails.
+                    done = self.send(rest)
+                    sent += done
+                    rest = rest[done:]
         finally:
-            if hasattr(file, 'seek'):
+            if can_seek:
                 file.seek(offset + sent)
         return sent
 

@@ -111,6 +111,9 @@ class Transport(Duplex):
                 watcher.stop()
             return
         if watcher is None:
+            if self._read_watcher is None:
+                # libuv calls back in the order in which watchers were made: see _start_watching.
+                self._read_watcher = self._loop.io(self._sock.fileno(), READ)
             watcher = self._write_watcher = self._loop.io(self._sock.fileno(), WRITE)
         if not watcher.active:
             self._loop.start_io(watcher, self._on_writable)
@@ -178,6 +181,12 @@ class Transport(Duplex):
             watcher = self._read_watcher = self._loop.io(self._sock.fileno(), READ)
         self._loop.start_io(watcher, on_readable)
         self._reading = Reading.ACTIVE
+        writer = self._write_watcher
+        if writer is not None and writer.active:
+            # libev calls back in the order of starting. As in Node, reading comes first: a reset
+            # that a write meets costs what had arrived before.
+            writer.stop()
+            self._loop.start_io(writer, self._on_writable)
 
     def _stop_reading(self, reading: Reading) -> None:
         self._reading = reading
@@ -252,6 +261,15 @@ class Transport(Duplex):
             self._continue_sending()
         except BaseException as error:
             self._failed_in_hub(error)
+
+    def _sending_failed(self, error: OSError) -> None:
+        if self._incoming and self._delivery is Delivery.QUEUED:
+            # An answer that came before the connection broke: it has its turn first.
+            self._stop_reading(Reading.OVER)
+            self._watch_writable(False)
+            self._loop.enqueue(_WriteFailure(self, error))
+        else:
+            super()._sending_failed(error)
 
     def _failed_in_hub(self, error: BaseException) -> None:
         """A callback of a watcher failed, and not for what happened to the connection."""
@@ -492,3 +510,18 @@ class _ReadFailure:
             socket._loop.enqueue(self)  # what it received has not had its turn
         else:
             socket.destroy(socket._read_error)
+
+
+class _WriteFailure:
+    """Work for a runner: a socket's writing has failed, after what it had received before."""
+
+    __slots__ = ('_context', '_error', '_socket')
+
+    def __init__(self, socket: Transport, error: OSError) -> None:
+        self._context = socket._context
+        self._socket = socket
+        self._error = error
+
+    def _deliver(self) -> None:
+        if self._socket._stage is Stage.OPEN:
+            self._socket._sending_failed(self._error)

@@ -155,7 +155,7 @@ class Writable(Readable):
             callback = None
         if (
             self._stage is not _CONNECTED or self._write_state is not _OPEN
-            or self._in_flight is not None or self._corked
+            or self._in_flight is not None or self._queue or self._corked
         ):
             if self._write_state is not _OPEN or self._stage not in _TAKING_WRITES:
                 return self._refuse(callback)
@@ -458,7 +458,12 @@ class Writable(Readable):
         try:
             for callback in callbacks or ():
                 self._call_guarded(callback, None)
-            self._emit_guarded('finish')
+            if self._is_finished():
+                self._emit_guarded('finish')
         finally:
-            if self._read_state is ReadState.END_EMITTED:
+            if self._is_finished() and self._read_state is ReadState.END_EMITTED:
                 self.destroy()
+
+    def _is_finished(self) -> bool:
+        # Not so if a callback has blocked until the stream was closed, or even connected again.
+        return self._write_state is WriteState.FINISHED and self._stage is not Stage.CLOSED

@@ -6,14 +6,20 @@ from collections.abc import Callable
 from typing import Any
 
 import gevent
+import pytest
 from gevent.event import Event
 
 import gnet
 from gnet.loop import get_loop
+from gnet.names import camel
 
+from ..harness.families import address_of
 from ..harness.native import Peer
 
-__all__ = ['PATIENCE', 'Connection', 'code', 'shown', 'tick', 'turn', 'until']
+__all__ = [
+    'PATIENCE', 'Connection', 'both_spellings', 'code', 'refused', 'shown', 'target_of', 'tick',
+    'turn', 'until',
+]
 
 #: Seconds after which something that is waited for is given up: well under the limit of a test.
 PATIENCE = 10
@@ -54,6 +60,29 @@ def shown(value: Any) -> str:
     return repr(value)
 
 
+def target_of(listening: Any) -> dict[str, Any]:
+    """Return the options of ``connect`` for a plain listening socket, or a server."""
+    address = address_of(
+        listening if hasattr(listening, 'address') else listening.getsockname())
+    return (
+        {'host': address[0], 'port': address[1]} if isinstance(address, tuple)
+        else {'path': address}
+    )
+
+
+def both_spellings(options: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return *options*, which are in snake_case, and the same in Node's spelling."""
+    return [options, {camel(name): value for name, value in options.items()}]
+
+
+def refused(call: Callable[..., object], *args: Any, **keywords: Any) -> tuple[type, str, str]:
+    """Return the kind, the code and the text of the error that the call raises."""
+    with pytest.raises((TypeError, ValueError)) as caught:
+        call(*args, **keywords)
+    error: Any = caught.value
+    return (TypeError if isinstance(error, TypeError) else ValueError), error.code, str(error)
+
+
 class Connection:
     """An accepted socket, its plain peer, and a trace of what the socket emits.
 
@@ -63,6 +92,9 @@ class Connection:
 
     sock: Any
     peer: Peer
+    #: Of a client: what it was told to connect to, and the plain socket that listens there.
+    target: dict[str, Any]
+    listener: Any
 
     def __init__(self, sock: Any) -> None:
         self.sock = sock

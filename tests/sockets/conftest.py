@@ -10,8 +10,11 @@ from gevent.event import AsyncResult, Event
 
 import gnet
 
-from ..harness.native import Peer
-from .common import PATIENCE, Connection
+from ..harness.families import Family
+from ..harness.native import Native, Peer
+from ..harness.plain import PlainSocket
+from .common import PATIENCE, Connection, target_of
+from .hosts import Hosts
 
 
 @pytest.fixture
@@ -68,3 +71,112 @@ def hold(accept: Callable[..., Connection]) -> Iterator[Callable[..., Connection
     over = Event()
     yield lambda **options: accept(lambda c: over.wait(), **options)
     over.set()
+
+
+@pytest.fixture
+def plain_listener() -> Iterator[Callable[..., PlainSocket]]:
+    """``plain_listener(family)`` returns a listening plain socket, of IPv4 by default."""
+    listeners: list[PlainSocket] = []
+
+    def plain_listener(family: Family | None = None) -> PlainSocket:
+        listener = (family or Family('ipv4', host='127.0.0.1')).listener()
+        listener.settimeout(PATIENCE)
+        listeners.append(listener)
+        return listener
+
+    yield plain_listener
+    for listener in listeners:
+        listener.close()
+
+
+@pytest.fixture
+def dial(
+    native: Native, plain_listener: Callable[..., PlainSocket],
+) -> Iterator[Callable[..., Connection]]:
+    """``dial(setup, **options)`` connects a gnet client to a plain listening socket.
+
+    It returns the client's :class:`Connection`, whose peer is the plain socket that was accepted,
+    and whose ``target`` are the arguments of its ``connect``. *setup* is called with it right
+    after ``connect()``; the options are the socket's.
+    """
+    made: list[Connection] = []
+
+    def dial(
+        setup: Callable[[Connection], object] | None = None, *, family: Family | None = None,
+        **options: Any,
+    ) -> Connection:
+        listener = plain_listener(family)
+        c = Connection(gnet.Socket(options))
+        made.append(c)
+        c.target = target_of(listener)
+        c.sock.connect(c.target)
+        if setup is not None:
+            setup(c)
+        plain, _ = native(listener.accept)
+        c.peer = Peer(native, plain)
+        c.listener = listener
+        return c
+
+    yield dial
+    for c in made:
+        c.sock.remove_all_listeners()
+        c.sock.on('error', lambda error: None)
+        c.sock.destroy()
+        if hasattr(c, 'peer'):
+            c.peer.close()
+
+
+@pytest.fixture
+def hosts() -> Iterator[Callable[[dict[str, str]], Hosts]]:
+    """``hosts({address: kind, …})`` makes addresses that behave as wanted: see :class:`Hosts`."""
+    made: list[Hosts] = []
+
+    def hosts(kinds: dict[str, str]) -> Hosts:
+        made.append(Hosts(kinds))
+        return made[-1]
+
+    yield hosts
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def attempt() -> Iterator[Callable[..., Connection]]:
+    """``attempt(setup, *args, sock={}, **options)``: a new socket that connects, and its trace.
+
+    *sock* are options of the constructor, the rest goes to ``connect``. *setup* is called with the
+    :class:`Connection` before that. Failures are listened to.
+    """
+    made: list[gnet.Socket] = []
+
+    def attempt(
+        setup: Callable[[Connection], object] | None = None, *args: Any, sock: Any = None,
+        **options: Any,
+    ) -> Connection:
+        c = Connection(gnet.Socket(sock))
+        made.append(c.sock)
+        c.sock.on('error', lambda error: None)
+        if setup is not None:
+            setup(c)
+        c.sock.connect(*args, **options)
+        return c
+
+    yield attempt
+    for sock in made:
+        sock.destroy()
+
+
+@pytest.fixture
+def silent() -> Iterator[Any]:
+    """The address of a listener whose queue is full: the kernel does not answer any more."""
+    with PlainSocket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        listener.listen(0)
+        name = listener.getsockname()
+        fillers = [PlainSocket() for _ in range(3)]
+        for each in fillers:
+            each.setblocking(False)
+            each.connect_ex(name)
+        yield name
+        for each in fillers:
+            each.close()

@@ -15,7 +15,7 @@ from gnet.idle import IdleTimer, IdleTimers, idle_timers
 from gnet.loop import get_loop
 from gnet.socket import TimeoutOverflowWarning
 
-from .common import Connection, turn, until
+from .common import PATIENCE, Connection, turn, until
 
 Accept = Callable[..., Connection]
 
@@ -253,3 +253,105 @@ def test_a_timer_that_fired_can_be_armed_again(timers: IdleTimers) -> None:
 
 def test_there_is_one_set_of_timers_for_each_loop() -> None:
     assert idle_timers(get_loop()) is idle_timers(get_loop())
+
+
+# --- clients ------------------------------------------------------------------------------------
+
+
+def test_it_fires_while_connecting(dial: Accept) -> None:
+    full = dial()
+    full.listener.listen(0)
+    waiting: list[Connection] = []
+    try:
+        # The kernel holds a connection or two that nobody has accepted; then it answers no more.
+        with gevent.Timeout(PATIENCE):
+            while True:
+                c = Connection(gnet.Socket())
+                waiting.append(c)
+                c.sock.set_timeout(40, c.noting('callback'))
+                begin = time.monotonic()
+                c.sock.connect(full.target)
+                c.wait('timeout')
+                if c.sock.connecting:
+                    break
+        assert time.monotonic() - begin >= 0.039
+        assert c.trace[1:] == ['timeout {opening}', 'callback']
+        assert (c.sock.timeout, c.sock.ready_state) == (40, 'opening')
+    finally:
+        for c in waiting:
+            c.sock.destroy()
+
+
+def test_the_option_timeout_is_that_of_gnet_connect_only(dial: Accept) -> None:
+    listening = dial()
+    timed = gnet.connect({**listening.target, 'timeout': 20})
+    assert timed.timeout == 20
+    gnet.once(timed, 'timeout', timeout=PATIENCE)
+    assert timed.ready_state == 'open'
+    timed.destroy()
+    c = Connection(gnet.Socket({'timeout': 20}))
+    assert c.sock.timeout is None
+    c.sock.connect({**listening.target, 'timeout': 20})
+    assert c.sock.timeout is None
+    c.sock.destroy()
+
+
+def test_connect_and_success_are_activities(dial: Accept) -> None:
+    listening = dial()
+    c = Connection(gnet.Socket())
+    c.sock.set_timeout(60_000)
+    timer = c.sock._idle_timer
+    moments = [timer.last_active]
+    for step in (lambda: c.sock.connect(listening.target), lambda: c.wait('ready')):
+        until(lambda: get_loop().now() > moments[-1])
+        step()
+        moments.append(timer.last_active)
+    assert moments[0] < moments[1] < moments[2]
+    c.sock.destroy()
+
+
+def test_it_fires_once_on_a_client_until_something_arrives(dial: Accept) -> None:
+    c = dial(lambda c: c.sock.set_timeout(30))
+    c.wait('timeout')
+    gevent.sleep(0.09)  # three more periods, in which nothing may happen
+    assert sum(line.startswith('timeout') for line in c.trace) == 1
+    c.peer.sendall(b'x')  # nobody reads it: an activity all the same
+    c.wait('timeout', 2)
+    assert c.sock.ready_state == 'open'
+
+
+def test_a_stalled_write_fires_on_the_second_period(dial: Accept) -> None:
+    c = dial(lambda c: c.sock.set_timeout(150))
+    c.wait('ready')
+    begin = time.monotonic()
+    c.sock.write(bytes(50_000_000))
+    c.wait('timeout')
+    # Some of it went out at first, so that the first period does not count.
+    assert 0.29 <= time.monotonic() - begin < 2
+    assert c.sock.writable_length == 50_000_000
+
+
+def test_a_write_of_a_client_that_makes_progress_rearms_it(dial: Accept) -> None:
+    c = dial()
+    c.wait('ready')
+    # With its usual megabytes the kernel takes nothing for a long time, and then much.
+    c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
+    c.sock.set_timeout(150)
+    c.sock.write(bytes(50_000_000))
+    for _ in range(8):
+        gevent.sleep(0.05)
+        c.peer.recv_exactly(500_000)
+    assert not any(line.startswith('timeout') for line in c.trace)
+    c.wait('timeout')  # now it is stalled
+
+
+def test_destroy_cancels_it_and_a_reconnected_client_has_none(dial: Accept) -> None:
+    c = dial(lambda c: c.sock.set_timeout(20))
+    c.sock.destroy()
+    c.until_closed()
+    c.sock.connect(c.target)
+    c.wait('ready')
+    clock = dial(lambda c: c.sock.set_timeout(60))
+    clock.wait('timeout')
+    assert not any(line.startswith('timeout') for line in c.trace)
+    c.sock.destroy()

@@ -1,0 +1,146 @@
+"""Whoever is blocked on a socket that is closed on this side wakes at once, with one error."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import pytest
+
+import gnet
+
+from .common import PATIENCE, Connection, turn, until
+
+Hold = Callable[..., Connection]
+
+#: More than the kernel buffers on both sides of a connection over loopback.
+MUCH = 20_000_000
+
+ENDS = pytest.mark.parametrize(
+    'close', [lambda sock: sock.close(), lambda sock: sock.destroy()], ids=['close', 'destroy'])
+LIMITS = pytest.mark.parametrize('seconds', [None, PATIENCE])
+
+
+def blocked(call: Callable[..., object], *args: Any) -> Any:
+    """Call it in a greenlet, which must be told that the socket is closed."""
+    def run() -> None:
+        with pytest.raises(OSError, match='Socket is closed') as caught:
+            call(*args)
+        error: Any = caught.value
+        assert (error.errno, error.code) == (errno.EBADF, 'ERR_SOCKET_CLOSED')
+
+    return gevent.spawn(run)
+
+
+@ENDS
+@LIMITS
+def test_a_reader_wakes(hold: Hold, close: Any, seconds: Any) -> None:
+    c = hold()
+    c.sock.settimeout(seconds)
+    reading = blocked(c.sock.recv, 10)
+    until(lambda: c.sock._reader)
+    close(c.sock)
+    reading.get(timeout=PATIENCE)
+    assert c.peer.recv() == b''
+
+
+@ENDS
+@pytest.mark.parametrize('read', [
+    lambda sock: sock.recv_into(bytearray(10)), lambda sock: list(sock),
+], ids=['recv_into', 'for'])
+def test_a_reader_of_any_kind_wakes(hold: Hold, close: Any, read: Any) -> None:
+    c = hold()
+    reading = blocked(read, c.sock)
+    until(lambda: c.sock._reader)
+    close(c.sock)
+    reading.get(timeout=PATIENCE)
+
+
+def test_a_reader_of_a_file_wakes_by_destroy_and_not_by_close(hold: Hold) -> None:
+    c = hold()
+    with c.sock.makefile('rb') as file:
+        reading = blocked(file.readline)
+        until(lambda: c.sock._reader)
+        c.sock.close()  # as in the standard library, it waits for the file
+        turn()
+        assert not reading.ready()
+        c.sock.destroy()
+        reading.get(timeout=PATIENCE)
+
+
+@ENDS
+@LIMITS
+def test_a_writer_wakes(hold: Hold, close: Any, seconds: Any) -> None:
+    c = hold()
+    c.sock.settimeout(seconds)
+    sending = [blocked(c.sock.sendall, bytes(MUCH)), blocked(c.sock.sendall, b'next')]
+    until(lambda: c.sock._senders == 2)
+    close(c.sock)
+    for each in sending:
+        each.get(timeout=PATIENCE)
+    assert len(c.peer.recv_until_end()) < MUCH
+    c.until_closed()
+
+
+@ENDS
+def test_a_reader_and_a_writer_wake(hold: Hold, close: Any) -> None:
+    c = hold()
+    greenlets = [blocked(c.sock.sendall, bytes(MUCH)), blocked(c.sock.recv, 10)]
+    until(lambda: c.sock._senders and c.sock._reader)
+    close(c.sock)
+    for each in greenlets:
+        each.get(timeout=PATIENCE)
+
+
+def test_a_reader_wakes_while_close_still_sends_what_is_queued(hold: Hold) -> None:
+    c = hold()
+    c.sock.write(bytes(MUCH))
+    reading = blocked(c.sock.recv, 10)
+    until(lambda: c.sock._reader)
+    c.sock.close()
+    reading.get(timeout=PATIENCE)
+    assert not c.sock.destroyed
+    assert c.peer.recv_until_end() == bytes(MUCH)
+    c.until_closed()
+
+
+@ENDS
+@LIMITS
+@pytest.mark.parametrize('call', [
+    lambda sock, name: sock.connect(name),
+    lambda sock, name: sock.connect(name[1], name[0]).sendall(b'x'),
+    lambda sock, name: sock.connect(name[1], name[0]).recv(1),
+    lambda sock, name: sock.connect(name[1], name[0]).to_socket(),
+], ids=['connect', 'sendall', 'recv', 'to_socket'])
+def test_whoever_waits_for_a_connection_wakes(
+    silent: Any, close: Any, seconds: Any, call: Any,
+) -> None:
+    sock = gnet.Socket()
+    sock.settimeout(seconds)
+    waiting = blocked(call, sock, silent)
+    until(lambda: sock.connecting and (sock._senders or sock._reader))
+    close(sock)
+    waiting.get(timeout=PATIENCE)
+    assert sock.destroyed
+
+
+@ENDS
+def test_connect_ex_returns_the_number(silent: Any, close: Any) -> None:
+    sock = gnet.Socket()
+    waiting = gevent.spawn(sock.connect_ex, silent)
+    until(lambda: sock._senders)
+    close(sock)
+    assert waiting.get(timeout=PATIENCE) == errno.EBADF
+
+
+@ENDS
+def test_all_later_calls_say_the_same(hold: Hold, close: Any) -> None:
+    c = hold()
+    close(c.sock)
+    for call, *args in (
+        (c.sock.recv, 1), (c.sock.recv_into, bytearray(1)), (c.sock.sendall, b'x'),
+        (c.sock.send, b'x'), (c.sock.to_socket,), (list, c.sock),
+    ):
+        blocked(call, *args).get(timeout=PATIENCE)
