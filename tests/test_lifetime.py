@@ -390,7 +390,7 @@ def test_sigterm_ends_a_program_as_any_other(start_script: Run, talk: Run) -> No
 
 
 @pytest.mark.skipif(
-    (3, 12) <= sys.version_info < (3, 12, 2), reason='these two Pythons start no thread at the end')
+    (3, 12) <= sys.version_info < (3, 12, 3), reason='these Pythons start no thread at the end')
 def test_threads_names_and_executors_work_while_a_script_serves_on(
     start_script: Run, talk: Run,
 ) -> None:
