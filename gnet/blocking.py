@@ -257,7 +257,9 @@ class Blocking(Handled):
             raise errors.state_error('ERR_READING_IN_BLOCKING_STYLE')
         if self._blocking_style:
             self._blocking_style = False
-            if self._incoming or self._read_state is ReadState.FIN:
+            if self._stage in GONE:
+                self._drop_incoming()  # left for read(), but no 'data' comes any more
+            elif self._incoming or self._read_state is ReadState.FIN:
                 self._queue_delivery()
 
     def _end_seen(self) -> None:

@@ -276,6 +276,8 @@ class Connectable(SocketLike):
         if connecting is not None:
             connecting.cancel()
             self._loop.release()
+            if self._queue:
+                self.off('connect', self._send_first)
         if self._signal is not None:
             self._signal.unlink(self._aborted)
         super()._close_descriptor()
@@ -376,13 +378,10 @@ class Connectable(SocketLike):
         """
         if self._io_refs:
             raise ValueError('objects of makefile() are open: close them first')
-        self._begin_blocking()
-        if self._reader is not None:
-            raise errors.state_error('ERR_CONCURRENT_READ')
-        if self._decoder is not None and self._buffer:
-            raise errors.state_error('ERR_TEXT_IS_BUFFERED')
-        if self._stage is Stage.CONNECTING or self._queued_units:
+        self._begin_giving_away()
+        while self._stage is Stage.CONNECTING or self._queued_units:
             self._wait_until_sent()
+            self._begin_giving_away()  # others may have read and written meanwhile
         if self._sock is None or self._read_error is not None:
             raise self._blocked_error()
         unread = b''.join(self._incoming or ())
@@ -394,6 +393,13 @@ class Connectable(SocketLike):
         self.destroy()
         made.settimeout(self._seconds)
         return made
+
+    def _begin_giving_away(self) -> None:
+        self._begin_blocking()
+        if self._reader is not None:
+            raise errors.state_error('ERR_CONCURRENT_READ')
+        if self._decoder is not None and self._buffer:
+            raise errors.state_error('ERR_TEXT_IS_BUFFERED')
 
     def _wait_until_sent(self) -> None:
         if self._write_state is WriteState.OPEN:

@@ -153,6 +153,7 @@ class Connecting:
             request.auto_select_family and not request.family and request.local_address is None
         )
         if request.lookup is None:
+            self._socket._loop.start_resolver()
             self._resolving = Greenlet.spawn(self._resolve, wants_all)
             return
         options: dict[str, Any] = {'hints': request.hints}
@@ -189,7 +190,11 @@ class Connecting:
             if not found:
                 raise gevent.socket.gaierror(gevent.socket.EAI_NONAME, 'no address')
         except (gevent.socket.gaierror, UnicodeError) as error:
-            arguments: tuple[Any, ...] = (errors.lookup_error(error, request.host), None)
+            failure = errors.lookup_error(_without_frames(error), request.host)
+            arguments: tuple[Any, ...] = (failure, None)
+        except Exception as error:
+            # No thread can be started, say. Whoever waits for the connection shall know.
+            arguments = (_without_frames(error), None)
         else:
             pairs = [(str(entry[4][0]), _VERSIONS[entry[0]]) for entry in found]
             arguments = (None, pairs) if wants_all else (None, *pairs[0])
@@ -475,7 +480,7 @@ def _name_of(address: str, port: int, family: int) -> Any:
         address, port, family, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)[0][4]
 
 
-def _without_frames(error: OSError) -> OSError:
+def _without_frames(error: Any) -> Any:
     """Forget where *error* was raised: the frames have the socket that will have the error."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

@@ -12,7 +12,6 @@ and so tells a look-up that comes back too late that nobody waits for it any mor
 from __future__ import annotations
 
 import errno
-import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -32,10 +31,6 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = ['Listening']
-
-#: These can start no thread in an exit hook (gh-113964), where a script that ends with its listen()
-#: has the name looked up: the resolver's thread is then started by the call.
-_NO_THREADS_AT_EXIT = (3, 12, 0) <= sys.version_info[:3] < (3, 12, 3)
 
 
 class Listening(EventEmitter):
@@ -186,9 +181,7 @@ class Listening(EventEmitter):
         if is_ip(host):
             self._loop.tick(self._listen_resolved, self._listening_id, request, [host])
         else:
-            if _NO_THREADS_AT_EXIT:
-                pool = self._loop.hub.threadpool
-                pool.size = max(pool.size, 1)
+            self._loop.start_resolver()
             Greenlet.spawn(self._look_up, self._listening_id, request, host)
 
     def _look_up(self, listening_id: int, request: ListenRequest, host: str) -> None:

@@ -27,7 +27,7 @@ from .names import snake_options
 from .options import normalize_arguments
 from .pipes import Pipe
 from .socket_options import SocketOptions, socket_options, type_of_service
-from .states import ReadState, Stage, WriteState
+from .states import Stage
 from .validators import (
     is_number,
     to_int32,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import struct
 import tempfile
 import traceback
 from collections import Counter
@@ -19,11 +18,12 @@ import gnet
 
 from ..harness.plain import PlainSocket
 from .common import PATIENCE, turn
-from .random_calls import CALLS, DeliberateError, is_documented, next_data
-from .random_ends import Life, Record, RecordedSocket, explains
+from .random_calls import CALLS, DeliberateError, is_documented
+from .random_ends import Life, RecordedSocket, explains
+from .random_plain import PlainEnd
 from .random_plans import Call, Plan
 
-__all__ = ['Bench', 'Run']
+__all__ = ['Bench', 'bench']
 
 #: Seconds for the calls of a plan. Most are over before; some are blocked until the sockets are
 #: destroyed.
@@ -35,72 +35,11 @@ _TIME_TO_END = 0.1
 #: Bytes of all writes of a plan: pipes that make a ring would go on for ever.
 _BUDGET = 4_000_000
 
-
 #: A pipe whose source is read in blocking style as well fails when it goes on.
 _OF_PIPES = ('ERR_READING_IN_BLOCKING_STYLE', 'ERR_READING_IN_EVENT_STYLE')
 
 #: Listeners within listeners. (A listener of 'data' may unshift for ever.)
 _DEPTH = 5
-
-
-class PlainEnd:
-    """A socket that is not gnet's, as one end."""
-
-    def __init__(self, run: Run, name: str, sock: Any) -> None:
-        self.run, self.name, self.sock = run, name, sock
-        self.position = 0
-        self.lives = [Life()]
-        self.life = self.lives[0]
-        #: The greenlet that reads to the end, if that is all it does.
-        self.reader: Any = None
-
-    def connected(self) -> None:
-        self.life.was_connected = True
-        if self.sock.family != socket.AF_UNIX:
-            self.life.local_port = self.sock.getsockname()[1]
-            # The peer may have reset it already.
-            with suppress(OSError):
-                self.life.remote_port = self.sock.getpeername()[1]
-
-    def perform(self, name: str, *args: Any) -> None:
-        try:
-            getattr(self, name)(*args)
-        except OSError:
-            # The kernel tells of a reset once; what is read afterwards looks like an end.
-            self.life.was_cut = True
-
-    def sendall(self, size: int) -> None:
-        record = Record(next_data(self, size))
-        record.given_up = True
-        self.life.written.append(record)
-        self.sock.sendall(record.data)
-        record.given_up, record.acknowledged = False, True
-
-    def recv(self, size: int) -> None:
-        data = self.sock.recv(size)
-        self.life.received.append(data)
-        if not data:
-            self.life.saw_end = True
-
-    def read_to_end(self) -> None:
-        while not self.life.saw_end:
-            self.recv(65536)
-
-    def shutdown(self) -> None:
-        self.sock.shutdown(socket.SHUT_WR)
-
-    def close(self) -> None:
-        self.sock.close()
-
-    def reset(self) -> None:
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
-        self.sock.close()
-
-    def sleep(self) -> None:
-        gevent.sleep(0.002)
-
-    def turn(self) -> None:
-        turn()
 
 
 class Run:

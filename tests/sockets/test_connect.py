@@ -16,8 +16,9 @@ import pytest
 import gnet
 
 from ..harness.families import Family
+from ..harness.native import Peer
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, turn, until
+from .common import PATIENCE, Connection, tick, turn, until
 from .hosts import Hosts
 
 Attempt = Callable[..., Connection]
@@ -84,7 +85,7 @@ def test_what_a_listener_of_connect_registers_hears_ready(serve: Serve, attempt:
         c.sock.on('connect', lambda: tick_and_ready(c))
 
     def tick_and_ready(c: Connection) -> None:
-        c.sock._loop.tick(c.note, 'tick')
+        tick(c.note, 'tick')
         c.sock.on('ready', c.noting('heard'))
 
     c = attempt(setup, serve().address().port, HERE)
@@ -195,6 +196,42 @@ def test_a_zone_that_does_not_exist(attempt: Attempt) -> None:
     c = attempt(None, 80, 'fe80::1%nope')
     assert failure_of(c).code == 'EINVAL'
     assert c.until_closed()[-1] == 'close True {closed}'
+
+
+def test_a_peer_that_resets_before_connect_was_emitted(
+    attempt: Attempt, plain_listener: Callable[..., PlainSocket],
+) -> None:
+    listener = plain_listener()
+    port = listener.getsockname()[1]
+
+    def reset() -> None:
+        Peer(None, listener.accept()[0]).reset()  # type: ignore[arg-type]  # it is not to wait
+
+    # A tick comes after connect(2), and before the loop looks at the descriptor.
+    c = attempt(
+        lambda c: c.sock.on('connectionAttempt', lambda *args: tick(reset)), port, HERE)
+    text = f'ECONNRESET: connect ECONNRESET {HERE}:{port}'
+    assert c.until_closed()[1:] == [
+        f"connectionAttemptFailed '{HERE}' {port} 4 {text} {{open}}",
+        f'error {text} {{closed}}', 'close True {closed}',
+    ]
+
+
+def test_a_unix_socket_whose_queue_is_full(attempt: Attempt, directory: Path) -> None:
+    path = str(directory / 's')
+    plain = [PlainSocket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(4)]
+    plain[0].bind(path)
+    plain[0].listen(0)
+    for one in plain[1:]:
+        one.setblocking(False)
+        one.connect_ex(path)
+    c = attempt(None, path)
+    assert [line.split()[0] for line in c.until_closed()] == [
+        'connectionAttempt', 'connectionAttemptFailed', 'error', 'close']
+    assert (str(c.sock.errored), c.sock.errored.errno) == (
+        f'connect EAGAIN {path}', errno.EAGAIN)
+    for one in plain:
+        one.close()
 
 
 def test_descriptors_may_be_exhausted(serve: Serve, attempt: Attempt, directory: Path) -> None:
@@ -319,133 +356,6 @@ def test_a_socket_that_was_paused_before_reads_nothing(serve: Serve, attempt: At
     c.sock.resume()
     c.until_closed()
     assert "data b'greeting' {open}" in c.trace
-
-
-# --- unusual sequences --------------------------------------------------------------------------
-
-
-def test_connect_twice_is_an_error_with_nodes_text(serve: Serve, attempt: Attempt) -> None:
-    port = serve().address().port
-    c = attempt(None, port, HERE)
-    c.sock.connect(port, HERE)
-    error = failure_of(c)
-    assert (error.code, error.errno, error.syscall) == ('EALREADY', errno.EALREADY, 'connect')
-    assert str(error).startswith(f'connect EALREADY {HERE}:{port} - Local ({HERE}:')
-    assert [line.split()[0] for line in c.until_closed()] == [
-        'connectionAttempt', 'connectionAttempt', 'error', 'close']
-
-
-def test_connect_on_an_open_socket_is_an_error(
-    serve: Serve, attempt: Attempt, family: Family,
-) -> None:
-    server = serve(target=family.listen_options)
-    c = attempt(None, **target(family, server))
-    c.wait('ready')
-    c.sock.connect(target(family, server))
-    error = failure_of(c)
-    where = family.path or f'{family.host}:{server.address().port}'
-    assert (str(error), error.errno) == (f'connect EISCONN {where}', errno.EISCONN)
-    assert c.until_closed()[-2:] == [f'error EISCONN: {error} {{closed}}', 'close True {closed}']
-
-
-def test_a_socket_connects_again_and_again_from_its_close(serve: Serve) -> None:
-    times = 20
-    server = serve(lambda sock: sock.on('data', sock.end))
-    port = server.address().port
-    sock = gnet.Socket(encoding='utf8')
-    closes: list[tuple[Any, ...]] = []
-    seen: list[str] = []
-    sock.on('connect', lambda: sock.write('hello'))
-    sock.on('data', seen.append)
-    sock.on('end', lambda: seen.append('end'))
-
-    def closed(had_error: bool) -> None:
-        closes.append((had_error, sock.bytes_read, sock.bytes_written, sock.destroyed))
-        if len(closes) < times:
-            sock.connect(port, HERE)
-            assert (sock.bytes_read, sock.bytes_written, sock.destroyed, sock.connecting) == (
-                0, 0, False, True)
-
-    sock.on('close', closed)
-    sock.connect(port, HERE)
-    until(lambda: len(closes) == times)
-    assert closes == [(False, 5, 5, True)] * times
-    assert seen == ['hello', 'end'] * times
-    assert [sock.listener_count(event) for event in ('connect', 'data', 'close')] == [1, 1, 1]
-    assert server.get_connections() == 0
-
-
-def test_a_socket_whose_connection_failed_connects_again(
-    serve: Serve, hosts: MakeHosts, attempt: Attempt,
-) -> None:
-    bad, good = hosts({HERE: 'refuses'}).port, serve().address().port
-
-    def setup(c: Connection) -> None:
-        c.sock.once('close', lambda had_error: c.sock.connect(good, HERE))
-
-    c = attempt(setup, bad, HERE)
-    c.wait('ready')
-    assert [line.split()[0] for line in c.trace] == [
-        'connectionAttempt', 'connectionAttemptFailed', 'error', 'close', 'connectionAttempt',
-        'connect', 'ready']
-    assert c.sock.errored is None
-
-
-@pytest.mark.parametrize('when', ['connecting', 'open'])
-def test_connect_right_after_destroy_waits_for_close(
-    serve: Serve, attempt: Attempt, when: str,
-) -> None:
-    port = serve().address().port
-    c = attempt(None, port, HERE)
-    if when == 'open':
-        c.wait('ready')
-    before = len(c.trace)
-    assert c.sock.destroy().connect(port, HERE, c.noting('called')) is c.sock
-    assert (c.sock.destroyed, c.sock.connecting) == (True, False)
-    c.wait('ready', 2 if when == 'open' else 1)
-    assert c.trace[before:] == [
-        'close False {closed}', f"connectionAttempt '{HERE}' {port} 4 {{opening}}",
-        'connect {open}', 'called', 'ready {open}',
-    ]
-
-
-def test_destroy_takes_back_a_connect_that_waits_for_close(serve: Serve, attempt: Attempt) -> None:
-    port = serve().address().port
-    c = attempt(None, port, HERE)
-    c.sock.destroy()
-    c.sock.connect(port, HERE)
-    c.sock.destroy()
-    c.until_closed()
-    turn()
-    assert c.trace == ['close False {closed}']
-
-
-DESTROYED_IN: dict[str, list[str]] = {
-    'connectionAttempt': ['connectionAttempt', 'close False {closed}'],
-    'connectionAttemptFailed': [
-        'connectionAttempt', 'connectionAttemptFailed', 'close False {closed}'],
-    'connect': ['connectionAttempt', 'connect', 'ready', 'close False {closed}'],
-    'ready': ['connectionAttempt', 'connect', 'ready', 'close False {closed}'],
-}
-
-
-@pytest.mark.parametrize('event', DESTROYED_IN)
-def test_destroy_in_a_listener(hosts: MakeHosts, attempt: Attempt, event: str) -> None:
-    port = hosts({HERE: 'refuses' if 'Failed' in event else 'good'}).port
-    c = attempt(lambda c: c.sock.on(event, lambda *args: c.sock.destroy()), port, HERE)
-    trace = c.until_closed()
-    assert [line if line.startswith('close') else line.split()[0] for line in trace] == (
-        DESTROYED_IN[event])
-
-
-def test_destroy_in_the_attempt_at_a_path(attempt: Attempt, serve: Serve, directory: Path) -> None:
-    path = str(directory / 's')
-    connected: list[Any] = []
-    serve(connected.append, target={'path': path})
-    c = attempt(lambda c: c.sock.on('connectionAttempt', lambda *args: c.sock.destroy()), path)
-    assert [line.split()[0] for line in c.until_closed()] == ['connectionAttempt', 'close']
-    turn()
-    assert connected == []
 
 
 # --- blocking callers ---------------------------------------------------------------------------

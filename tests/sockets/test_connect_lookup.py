@@ -291,3 +291,30 @@ def test_destroy_while_the_resolver_works(attempt: Attempt) -> None:
 def test_a_blocking_call_raises_what_the_look_up_failed_with() -> None:
     with gevent.Timeout(PATIENCE), pytest.raises(socket.gaierror, match=r'name\.invalid'):
         gnet.Socket().connect(('name.invalid', 7))
+
+
+def test_a_resolver_that_breaks_fails_the_connection(
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(*args: Any) -> None:
+        raise RuntimeError('no thread can be started')
+
+    monkeypatch.setattr(gevent.socket, 'getaddrinfo', broken)
+    c = attempt(None, 7, NAME)
+    text = 'RuntimeError: no thread can be started'
+    assert c.until_closed() == [
+        f"lookup {text} None None '{NAME}' {{opening}}", f'error {text} {{closed}}',
+        'close True {closed}',
+    ]
+
+
+def test_a_script_may_end_with_a_connect_to_a_name(
+    hosts: MakeHosts, run_script: Callable[..., Any],
+) -> None:
+    port = hosts({HERE: 'refuses'}).port
+    status, out, err = run_script(f"""
+        import gnet
+        sock = gnet.connect({port}, 'localhost', family=4)
+        sock.on('error', lambda error: print(error.code))
+    """, env={'GNET_STAY_ALIVE': '1'})
+    assert (status, out, err) == (0, 'ECONNREFUSED\n', '')

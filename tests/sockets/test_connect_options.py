@@ -31,10 +31,10 @@ NAME = 'x.test'
 
 @pytest.fixture
 def reserved() -> Iterator[int]:
-    """A port of 127.0.0.1 that nobody else gets, but which may be bound with SO_REUSEADDR."""
+    """A port that nobody else gets, but which may be bound with SO_REUSEADDR."""
     with PlainSocket(socket.AF_INET, socket.SOCK_STREAM) as plain:
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        plain.bind((HERE, 0))
+        plain.bind(('0.0.0.0', 0))
         yield plain.getsockname()[1]
 
 

@@ -289,7 +289,8 @@ def test_send_counts_what_was_sent_before_its_time_was_over(serve: Serve) -> Non
 
 
 def test_send_raises_what_its_socket_was_destroyed_with_also_when_that_is_a_timeout() -> None:
-    sock = gnet.Socket()
+    connection = Connection(gnet.Socket())
+    sock = connection.sock
     sock.on('error', lambda error: None)
     sock.settimeout(0.01)
     sock.connect(port=1, host='some.name', lookup=lambda name, options, back: None)
@@ -299,4 +300,69 @@ def test_send_raises_what_its_socket_was_destroyed_with_also_when_that_is_a_time
     for _ in range(2):
         with pytest.raises(socket.timeout):
             sock.send(b'twelve bytes')
-    gnet.once(sock, 'close', timeout=PATIENCE)
+    connection.wait('close')
+
+
+def test_no_data_comes_after_close_when_blocking_reads_give_way_to_events(
+    accept: Callable[..., Connection],
+) -> None:
+    connection = accept(lambda c: c.sock.pause())
+    sock, peer = connection.sock, connection.peer
+    sock.on('error', lambda error: None)
+    peer.sendall(b'left')
+    until(lambda: sock.readable_length == 4)
+    peer.reset()
+    connection.wait('close')
+    assert sock.recv(1) == b'l'
+    sock.on('data', lambda chunk: None)
+    sock.resume()
+    turn()
+    turn()
+    assert not any(line.startswith('data') for line in connection.trace)
+    assert sock.read() == b'eft'
+
+
+def test_to_socket_gives_away_what_came_and_was_looked_at_while_it_waited(serve: Serve) -> None:
+    size = 50_000_000  # more than the kernel buffers
+    counted: AsyncResult[int] = AsyncResult()
+    go_on = Event()
+
+    def handler(peer: Any) -> None:
+        peer.sendall(b'answer')
+        go_on.wait()
+        counted.set(sum(map(len, peer)))
+
+    server = serve(handler)
+    sock = connected(server).sock
+    gnet.once(sock, 'connect', timeout=PATIENCE)
+    sock.write(bytes(size))
+    giving = gevent.spawn(sock.to_socket)
+    until(lambda: sock.readable_length == 6)
+    assert sock.read() == b'answer'
+    sock.unshift(b'answer')
+    go_on.set()
+    with giving.get(timeout=PATIENCE) as made:
+        made.settimeout(PATIENCE)
+        assert made.recv(100) == b'answer'
+    assert counted.get(timeout=PATIENCE) == size
+
+
+def test_to_socket_sends_what_is_written_while_it_waits(serve: Serve) -> None:
+    size = 50_000_000
+    counted: AsyncResult[int] = AsyncResult()
+    go_on = Event()
+
+    def handler(peer: Any) -> None:
+        go_on.wait()
+        counted.set(sum(map(len, peer)))
+
+    server = serve(handler)
+    sock = connected(server).sock
+    gnet.once(sock, 'connect', timeout=PATIENCE)
+    sock.write(bytes(size))
+    giving = gevent.spawn(sock.to_socket)
+    gevent.sleep(0)  # let it begin
+    sock.write(bytes(size))
+    go_on.set()
+    giving.get(timeout=PATIENCE).close()
+    assert counted.get(timeout=PATIENCE) == 2 * size

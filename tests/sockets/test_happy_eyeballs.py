@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import pickle
+import socket
 import sys
 from collections.abc import Callable
 from time import monotonic
@@ -22,6 +23,7 @@ from gnet.connecting import Candidate, interleave
 
 from ..harness.families import has_ipv6
 from ..harness.leaks import CAN_LIST_DESCRIPTORS
+from ..harness.plain import PlainSocket
 from .common import PATIENCE, Connection, turn, until
 from .hosts import Hosts, answers
 
@@ -179,6 +181,20 @@ def test_blocking_callers_get_the_first_failure_and_all_as_its_cause(
     assert str(caught.value) == f'connect ECONNREFUSED {A}:{port}'
     assert isinstance(caught.value.__cause__, gnet.ConnectFailure)
     assert caught.value.__cause__.errors[0] is caught.value
+
+
+def test_a_local_port_is_for_all_attempts(hosts: MakeHosts, attempt: Attempt) -> None:
+    made = hosts({A: 'slow', B: 'refuses', C: 'good'})
+    with PlainSocket(socket.AF_INET, socket.SOCK_STREAM) as reserved:
+        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        reserved.bind(('0.0.0.0', 0))
+        port = reserved.getsockname()[1]
+        c = attempt(
+            None, made.port, NAME, lookup=answers(A, B, C), local_port=port,
+            auto_select_family_attempt_timeout=10)
+        c.wait('ready')
+        assert (c.sock.local_port, c.sock.remote_address) == (port, C)
+        c.sock.destroy()
 
 
 # --- slow attempts ------------------------------------------------------------------------------

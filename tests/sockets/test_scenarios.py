@@ -650,10 +650,8 @@ def test_a_big_write_is_flushed_before_the_end_in_turn(ends: Ends) -> None:
     pair.near.wait('end')
     pair.far.sock.resume()
     near, far = both(pair)
+    # No 'drain': that the end in turn has been called suppresses it.
     assert near == [
-        'resume {open}', 'readable {open}', 'end {writeOnly}', 'drain {closed}', 'written None',
-        'prefinish {closed}', 'finish {closed}', 'close False {closed}',
-    ] or near == [
         'resume {open}', 'readable {open}', 'end {writeOnly}', 'written None',
         'prefinish {closed}', 'finish {closed}', 'close False {closed}',
     ]
