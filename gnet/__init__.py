@@ -16,9 +16,9 @@ Each file of the package holds one idea, and imports only from those below it:
 - ``cli``: running scripts;
 - ``server``: `Server`; on ``closing`` (and ``workers``), ``listening``, ``acceptor`` (gevent's
   StreamServer) and ``binding`` (listening sockets);
-- ``socket``: `Socket`; on ``socketlike``, ``blocking``, ``handling``, ``transport``, ``duplex``,
-  ``writable``, ``readable`` and their ``states``; ``pipes``;
-- ``connectable``, ``connecting``, ``connect_options``, ``adopting``, ``onread``: where a socket's
+- ``socket``: `Socket`; on ``tuning``, ``connectable``, ``socketlike``, ``blocking``, ``handling``,
+  ``transport``, ``duplex``, ``writable``, ``readable``, ``arrival``, their ``states``; ``pipes``;
+- ``connecting``, ``candidates``, ``connect_options``, ``adopting``, ``onread``: where a socket's
   connection comes from, and where what it receives may go;
 - ``lifetime``, ``idle``, ``loop``: how long a program lives, timers, and the hub;
 - ``lifecycle``: what is published through zope.event;

@@ -24,8 +24,8 @@ from gevent import Timeout, getcurrent
 from gevent.event import AsyncResult
 
 from . import errors
+from .arrival import Chunk
 from .handling import Handled
-from .readable import Chunk
 from .states import GONE, Flow, Reading, ReadState, Stage, WriteState
 from .writable import WriteRequest
 

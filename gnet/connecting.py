@@ -21,14 +21,14 @@ from __future__ import annotations
 import _socket
 import errno
 import os
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import gevent.socket
 from gevent import Greenlet, getcurrent
 
 from . import errors
 from .addresses import is_ip
+from .candidates import FAMILIES, VERSIONS, Candidate, interleave, pairs_of, system_name
 from .connect_options import ConnectRequest
 from .loop import WRITE, close_watcher
 from .validators import truthy
@@ -36,21 +36,11 @@ from .validators import truthy
 if TYPE_CHECKING:
     from .connectable import Connectable
 
-__all__ = ['Connecting', 'interleave']
-
-_FAMILIES = {4: _socket.AF_INET, 6: _socket.AF_INET6}
-_VERSIONS = {family: version for version, family in _FAMILIES.items()}
+__all__ = ['Connecting']
 
 #: What connect(2) of a non-blocking socket says when it has begun. (EAGAIN is not among them: on a
 #: unix socket it means that the listener's queue is full, and nothing would ever tell more.)
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EINTR)
-
-
-class Candidate(NamedTuple):
-    """An address to try."""
-
-    address: str
-    family: int
 
 
 class Attempt:
@@ -79,22 +69,6 @@ class Attempt:
         """Give the attempt up."""
         self.stop_watching()
         self.sock.close()
-
-
-def interleave(candidates: Iterable[Candidate]) -> list[Candidate]:
-    """Alternate between the families, beginning with that of the first; drop duplicates.
-
-    RFC 8305, section 4; the resolver's order is kept within each family.
-    """
-    found = list(dict.fromkeys(candidates))
-    first = [one for one in found if one.family == found[0].family]
-    other = [one for one in found if one.family != found[0].family]
-    mixed = []
-    while first or other:
-        for queue in (first, other):
-            if queue:
-                mixed.append(queue.pop(0))
-    return mixed
 
 
 class Connecting:
@@ -181,7 +155,7 @@ class Connecting:
     def _resolve(self, wants_all: bool) -> None:
         """Ask the resolver; runs in a greenlet of its own, the resolver in another thread."""
         request = self._request
-        family = _FAMILIES.get(request.family, 0)
+        family = FAMILIES.get(request.family, 0)
         try:
             # Before the resolver's thread does it, whose failures gevent reports.
             request.host.encode('idna')
@@ -196,7 +170,7 @@ class Connecting:
             # No thread can be started, say. Whoever waits for the connection shall know.
             arguments = (_without_frames(error), None)
         else:
-            pairs = [(str(entry[4][0]), _VERSIONS[entry[0]]) for entry in found]
+            pairs = [(str(entry[4][0]), VERSIONS[entry[0]]) for entry in found]
             arguments = (None, pairs) if wants_all else (None, *pairs[0])
         self._resolving = None
         self._socket._tick(self._found_all if wants_all else self._found_one, *arguments)
@@ -224,7 +198,7 @@ class Connecting:
         if self._over:
             return
         host = self._request.host
-        pairs = [] if truthy(error) else _pairs(found)
+        pairs = [] if truthy(error) else pairs_of(found)
         if not pairs:
             # Node has no answer to an empty list: it throws in its own code and hangs.
             not_found = gevent.socket.gaierror(gevent.socket.EAI_NONAME, 'no addresses')
@@ -309,7 +283,7 @@ class Connecting:
     def _prepare(self, candidate: Candidate) -> Attempt:
         """Make the descriptor for an attempt, and bind it where that was asked for."""
         request = self._request
-        family = _FAMILIES[candidate.family]
+        family = FAMILIES[candidate.family]
         try:
             attempt = self._new_attempt(candidate, family)
         except OSError as error:
@@ -320,7 +294,7 @@ class Connecting:
             address = request.local_address or any_address
             try:
                 attempt.sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
-                attempt.sock.bind(_name_of(address, int(request.local_port), family))
+                attempt.sock.bind(system_name(address, int(request.local_port), family))
             except (OSError, OverflowError) as error:
                 # An address of the other family, or what is no port: EINVAL in Node, too.
                 known = isinstance(error, OSError) and not isinstance(error, _socket.gaierror)
@@ -335,8 +309,8 @@ class Connecting:
     def _connect(self, attempt: Attempt, candidate: Candidate) -> int:
         """Call connect(2) and return its error number."""
         try:
-            name = _name_of(
-                candidate.address, self._request.port, _FAMILIES[candidate.family])
+            name = system_name(
+                candidate.address, self._request.port, FAMILIES[candidate.family])
             return int(attempt.sock.connect_ex(name))
         except _socket.gaierror:
             return errno.EINVAL  # a zone that does not exist, or not of this family
@@ -469,17 +443,6 @@ class Connecting:
         self._socket._emit_guarded(event, *arguments)
 
 
-def _name_of(address: str, port: int, family: int) -> Any:
-    """The form in which the system takes this address; a zone becomes its number.
-
-    Raises gaierror when it is not of this family, OverflowError for what is no port.
-    """
-    if not 0 <= port <= 65535:
-        raise OverflowError(port)
-    return _socket.getaddrinfo(
-        address, port, family, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)[0][4]
-
-
 def _without_frames(error: Any) -> Any:
     """Forget where *error* was raised: the frames have the socket that will have the error."""
     error.__cause__ = error.__context__ = None
@@ -489,21 +452,3 @@ def _without_frames(error: Any) -> Any:
 def _as_port(given: float) -> Any:
     """Return a local port as Node's texts have it: without a fraction of zero."""
     return int(given) if float(given).is_integer() else given
-
-
-def _pairs(found: Any) -> list[tuple[Any, Any]]:
-    """Read the list that a look-up function answered with: mappings, or pairs.
-
-    What is neither becomes an address that is none, whose error names it.
-    """
-    if isinstance(found, Iterable) and not isinstance(found, (str, Mapping)):
-        return [_pair(entry) for entry in found]
-    return [(found, None)] if truthy(found) else []
-
-
-def _pair(entry: Any) -> tuple[Any, Any]:
-    if isinstance(entry, Mapping):
-        return entry.get('address'), entry.get('family')
-    if isinstance(entry, (list, tuple)) and len(entry) == 2:
-        return entry[0], entry[1]
-    return entry, None

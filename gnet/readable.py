@@ -2,12 +2,7 @@
 
 No I/O and no gevent here: :class:`Readable` is told what arrived (``_incoming``, ``_read_state``)
 and asks for more through hooks, so that tests can drive it alone. The rules are Node's (its
-``stream`` documentation and measurements), with two additions:
-
-- Bytes wait in ``_incoming`` until a runner brings them into the stream (``_deliver``). Blocking
-  readers take them from there without any event.
-- Read events are serial. While a listener of one is blocked, what would cause the next one waits
-  for its turn (``_delivery``, ``_in_turn``).
+``stream`` documentation and measurements); :mod:`gnet.arrival` has what comes before them.
 
 Modes (:class:`Flow`), Node's ``readableFlowing``:
 
@@ -27,31 +22,19 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
-from typing import Any, Union
+from typing import Any
 
 from . import errors
-from .emitter import EventEmitter
+from .arrival import Arrival, Chunk
 from .encodings import StreamDecoder, canonical, encode
-from .states import GONE, Delivery, Flow, Reading, ReadState, Stage
+from .states import GONE, Flow, ReadState, Stage
 
-__all__ = ['Readable']
-
-#: Bytes buffered before reading stops; Node's default since v22.
-HIGH_WATER_MARK = 65536
+__all__ = ['Readable', 'as_bytes']
 
 #: Node refuses to buffer more than this for one ``read(size)``: 1 GiB.
 _MAX_READ_SIZE = 1 << 30
 
-Chunk = Union[bytes, str]
-Turn = tuple[Callable[..., object], tuple[Any, ...]]
-
 _FLOWING = Flow.FLOWING
-_RUNNING = Delivery.RUNNING
-_IDLE = Delivery.IDLE
-_ACTIVE = Reading.ACTIVE
-#: The whole stream has arrived.
-_AFTER_THE_LAST_CHUNK = (ReadState.ENDED, ReadState.END_EMITTED)
 
 
 def as_bytes(chunk: Any) -> bytes:
@@ -70,221 +53,10 @@ def as_bytes(chunk: Any) -> bytes:
         ) from None
 
 
-class Readable(EventEmitter):
+class Readable(Arrival):
     """The reading half. See the module's text; :class:`gnet.Socket` is the one user."""
 
-    __slots__ = (
-        '_blocking_style', '_buffer', '_decoder', '_delivery', '_did_read', '_errored',
-        '_explicitly_paused', '_flow', '_incoming', '_incoming_size', '_length', '_read_mark',
-        '_read_state', '_readable_listened', '_readable_pending', '_readable_wanted', '_reading',
-        '_resume_pending', '_stage', '_turns',
-    )
-
-    def __init__(self, high_water_mark: float = HIGH_WATER_MARK, **options: Any) -> None:
-        super().__init__(**options)
-        self._stage = Stage.NEW
-        self._errored: Any = None
-        self._read_mark = high_water_mark
-        self._flow = Flow.UNDECIDED
-        self._read_state = ReadState.OPEN
-        #: Set by the transport, which has the watcher.
-        self._reading = Reading.NOT_STARTED
-        self._delivery = Delivery.IDLE
-        #: What waits for its turn while a listener is blocked.
-        self._turns: deque[Turn] | None = None
-        #: Whether the last read was a blocking one: then bytes stay where such reads find them.
-        self._blocking_style = False
-        #: Arrived and not yet seen by the stream; memoryviews are rests of a partly read chunk.
-        self._incoming: deque[bytes | memoryview] | None = None
-        self._incoming_size = 0
-        #: In the stream and not yet consumed; ``_length`` counts characters once decoded.
-        self._buffer: deque[Chunk] | None = None
-        self._length = 0
-        self._decoder: StreamDecoder | None = None
-        self._did_read = False
-        self._explicitly_paused = False
-        self._readable_wanted = True
-        self._readable_pending = False
-        self._readable_listened = False
-        self._resume_pending = False
-
-    # --- hooks ------------------------------------------------------------------------------------
-
-    def _tick(self, callback: Callable[..., object], *arguments: Any) -> None:
-        """Run *callback* when the current piece of work ends."""
-        raise NotImplementedError
-
-    def _emit_guarded(self, event: Any, *arguments: Any) -> None:
-        """Emit from a runner: what a listener raises must go where such failures go."""
-        raise NotImplementedError
-
-    def _want_data(self) -> None:
-        """Read from the source if that is not going on and there is room."""
-        raise NotImplementedError
-
-    def _holds_end(self) -> bool:
-        """Whether the peer's end must not take effect yet."""
-        raise NotImplementedError
-
-    def _delivered(self) -> None:
-        """Do what follows the turn of a read event, also one whose greenlet was ended in it."""
-        raise NotImplementedError
-
-    def _is_late(self) -> bool:
-        """Whether timers and other streams should have their turn before the next chunk."""
-        raise NotImplementedError
-
-    def _use_events(self) -> None:
-        """Events take what arrives from now on; raises if a greenlet is blocked in a read."""
-        raise NotImplementedError
-
-    def _listener_failed(self, event: str, error: BaseException) -> None:
-        """Route what a listener of *event* raised; raises it again if it ends the program."""
-        raise NotImplementedError
-
-    def destroy(self, error: Any = None) -> Any:
-        """Close at once."""
-        raise NotImplementedError
-
-    def _end_consumed(self) -> None:
-        """Do what follows `'end'`: called right after it was emitted."""
-        raise NotImplementedError
-
-    # --- arrival ----------------------------------------------------------------------------------
-
-    def _deliver(self) -> None:
-        """Bring what arrived into the stream, chunk by chunk. Called in a runner."""
-        if self._delivery is _RUNNING:
-            return  # the turn that is being taken ends with a look at what has arrived
-        self._delivery = _RUNNING
-        try:
-            while self._incoming and not self._blocking_style:
-                chunk = self._incoming.popleft()
-                self._incoming_size -= len(chunk)
-                listeners = self._events.get('data')
-                if (
-                    listeners and self._flow is _FLOWING and not self._length
-                    and self._decoder is None and self._plain_emit and type(chunk) is bytes
-                ):
-                    # The hot path: what _push would do, without its calls.
-                    self._did_read = True
-                    try:
-                        for listener in listeners:
-                            listener(chunk)
-                    except BaseException as error:
-                        self._listener_failed('data', error)
-                else:
-                    self._push(bytes(chunk))
-                if self._incoming and self._is_late():
-                    break
-            if (
-                self._read_state is ReadState.FIN and not self._incoming
-                and not self._blocking_style and not self._holds_end()
-            ):
-                self._push_end()
-        finally:
-            if self._reading is _ACTIVE and self._turns is None and not self._incoming:
-                # Most turns: nothing else waits. _turn_over would find that, at the cost of calls.
-                self._delivery = _IDLE
-            else:
-                self._turn_over()
-
-    def _in_turn(self, callback: Callable[..., object], *arguments: Any) -> None:
-        """Like :meth:`_tick`, for what emits read events: never while a listener of one blocks."""
-        self._tick(self._take_turn, callback, arguments)
-
-    def _take_turn(self, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
-        if self._delivery is _RUNNING:
-            if self._turns is None:
-                self._turns = deque()
-            self._turns.append((callback, arguments))
-            return
-        self._delivery = _RUNNING
-        try:
-            callback(*arguments)
-        finally:
-            self._turn_over()
-
-    def _turn_over(self) -> None:
-        self._delivery = Delivery.IDLE
-        turns, self._turns = self._turns, None
-        for callback, arguments in turns or ():
-            self._tick(self._take_turn, callback, arguments)
-        self._delivered()
-
-    def _push(self, data: bytes) -> None:
-        chunk: Chunk = data if self._decoder is None else self._decoder.decode(data)
-        if not chunk:
-            return
-        if self._flow is _FLOWING and not self._length and self.listener_count('data'):
-            self._did_read = True
-            self._emit_guarded('data', chunk)
-            return
-        self._append(chunk)
-        if self._readable_wanted:
-            self._schedule_readable()
-
-    def _push_quietly(self, data: bytes) -> None:
-        """Bring *data* into the stream without any event."""
-        chunk = data if self._decoder is None else self._decoder.decode(data)
-        if chunk:
-            self._append(chunk)
-
-    def _append(self, chunk: Chunk) -> None:
-        if self._buffer is None:
-            self._buffer = deque()
-        self._buffer.append(chunk)
-        self._length += len(chunk)
-
-    def _push_end(self) -> None:
-        """The peer's end has its turn: everything before it is in the stream."""
-        self._read_state = ReadState.ENDED
-        if self._decoder is not None:
-            rest = self._decoder.flush()
-            if rest:
-                self._append(rest)
-        self._readable_wanted = False
-        self._emit_readable()
-        if not self._length:
-            self._in_turn(self._emit_end)
-
-    def _schedule_readable(self) -> None:
-        self._readable_wanted = False
-        if not self._readable_pending:
-            self._readable_pending = True
-            self._in_turn(self._emit_readable)
-
-    def _emit_readable(self) -> None:
-        ended = self._has_ended()
-        if self._stage not in GONE and self._errored is None and (self._length or ended):
-            self._emit_guarded('readable')
-            self._readable_pending = False
-        self._readable_wanted = (
-            self._flow is not _FLOWING and not ended and self._length <= self._read_mark
-        )
-        self._pour()
-
-    def _pour(self) -> None:
-        """Emit what is buffered for as long as the mode is flowing."""
-        while (
-            self._flow is _FLOWING and self._stage not in GONE and self._take() is not None
-        ):
-            if self._length and self._is_late():
-                self._in_turn(self._pour)
-                return
-
-    def _emit_end(self) -> None:
-        if (
-            self._read_state is ReadState.ENDED and not self._length and not self._incoming
-            and self._stage not in GONE
-        ):
-            self._read_state = ReadState.END_EMITTED
-            try:
-                self._emit_guarded('end')
-            finally:
-                if self._read_state is ReadState.END_EMITTED:
-                    # (Not if the listener has blocked until the stream was connected again.)
-                    self._end_consumed()
+    __slots__ = ()
 
     # --- consumption ------------------------------------------------------------------------------
 
@@ -351,9 +123,6 @@ class Readable(EventEmitter):
             self._did_read = True
             self._emit_guarded('data', chunk)
         return chunk
-
-    def _has_ended(self) -> bool:
-        return self._read_state in _AFTER_THE_LAST_CHUNK
 
     def _is_full(self) -> bool:
         return self._length >= self._read_mark if self._read_mark else self._length > 0
@@ -440,6 +209,15 @@ class Readable(EventEmitter):
             if self._readable_wanted:
                 self._schedule_readable()
         return True
+
+    def _pour(self) -> None:
+        """Emit what is buffered for as long as the mode is flowing."""
+        while (
+            self._flow is _FLOWING and self._stage not in GONE and self._take() is not None
+        ):
+            if self._length and self._is_late():
+                self._in_turn(self._pour)
+                return
 
     # --- modes ------------------------------------------------------------------------------------
 

@@ -1,56 +1,36 @@
 """``gnet.Socket``: one connection, with Node's events and methods and Python's blocking ones.
 
-The class is a chain, one idea a file: :mod:`gnet.readable` and :mod:`gnet.writable` (the stream's
-states and events), :mod:`gnet.transport` (the descriptor under it), :mod:`gnet.handling` (the
-greenlet that got it from its server), :mod:`gnet.blocking` and :mod:`gnet.socketlike` (the names of
-:class:`socket.socket`), :mod:`gnet.connectable` (how it gets its connection), and here Node's
-methods and properties.
+The class is a chain, one idea a file: :mod:`gnet.arrival`, :mod:`gnet.readable`,
+:mod:`gnet.writable` and :mod:`gnet.duplex` (the stream's states and events), :mod:`gnet.transport`
+(the descriptor under it), :mod:`gnet.handling` (the greenlet that got it from its server),
+:mod:`gnet.blocking` and :mod:`gnet.socketlike` (the names of :class:`socket.socket`),
+:mod:`gnet.connectable` (how it gets its connection), :mod:`gnet.tuning` (what can be set of it), and
+here the rest of Node's methods and properties.
 """
 
 from __future__ import annotations
 
 import _socket
-import socket as _stdlib
 import struct
-import warnings
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from . import errors
 from .adopting import adopt_descriptor, adopt_socket, remember
-from .connectable import Connectable
 from .endpoint import Address, address_of
-from .idle import IdleTimer
 from .loop import Loop, get_loop
 from .names import snake_options
 from .options import normalize_arguments
 from .pipes import Pipe
-from .socket_options import SocketOptions, socket_options, type_of_service
+from .socket_options import SocketOptions, socket_options
 from .states import Stage
-from .validators import (
-    is_number,
-    to_int32,
-    to_number,
-    truthy,
-    validate_function,
-    validate_msecs,
-)
+from .tuning import TCP_FAMILIES, TimeoutOverflowWarning, Tuned
+from .validators import is_number, truthy
 
 if TYPE_CHECKING:
     from .server import Server
 
 __all__ = ['Socket', 'TimeoutOverflowWarning', 'connect']
-
-
-class TimeoutOverflowWarning(RuntimeWarning):
-    """A timeout is longer than Node's timers can count; it was cut to their longest, 25 days."""
-
-
-#: Node's timers count milliseconds in 32 bits with a sign.
-_LONGEST_TIMEOUT = 2**31 - 1
-
-_TCP_FAMILIES = (_socket.AF_INET, _socket.AF_INET6)
 
 #: By whether the socket is readable, and writable.
 _READY_STATES = {
@@ -59,7 +39,7 @@ _READY_STATES = {
 }
 
 
-class Socket(Connectable):
+class Socket(Tuned):
     """One end of a TCP or unix-socket connection.
 
     A server hands it to its `'connection'` listeners; :func:`gnet.connect` makes one that connects.
@@ -104,9 +84,7 @@ class Socket(Connectable):
     ====================  ==============================  ==========================================
     """
 
-    __slots__ = (
-        '_keep_alive', '_no_delay', '_pipes', '_remote', '_timeout', '_type_of_service',
-    )
+    __slots__ = ('_pipes', '_remote')
 
     def __init__(self, given: Any = None, **keywords: Any) -> None:
         """Make a socket; it has no connection yet, unless *fd* is given.
@@ -211,7 +189,7 @@ class Socket(Connectable):
     ) -> Socket:
         """Make the socket of a connection that *server* accepted; *sock* is non-blocking."""
         self = cls.__new__(cls)
-        Connectable.__init__(self, high_water_mark)
+        Tuned.__init__(self, high_water_mark)
         self._prepare(loop, allow_half_open)
         self._server = server
         self._remote = remote
@@ -221,11 +199,6 @@ class Socket(Connectable):
     def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
         super()._prepare(loop, allow_half_open)
         self._remote: Any = None
-        self._timeout: float | None = None
-        self._no_delay = False
-        #: Seconds, seconds and a count, or None: as set_keep_alive() was called last.
-        self._keep_alive: tuple[int, int, int] | None = None
-        self._type_of_service = None
         self._pipes: list[Pipe] | None = None
 
     def __repr__(self) -> str:
@@ -255,163 +228,12 @@ class Socket(Connectable):
                 raise errors.invalid_handle_type()
             self._reset_wanted = self._stage is Stage.CONNECTING  # then it waits for the connection
             return self
-        if self._sock.family not in _TCP_FAMILIES:
+        if self._sock.family not in TCP_FAMILIES:
             raise errors.invalid_handle_type()
         # With a linger time of zero, close(2) resets.
         self._sock.setsockopt(
             _socket.SOL_SOCKET, _socket.SO_LINGER, struct.pack('ii', 1, 0))
         return self.destroy()
-
-    # --- idle time --------------------------------------------------------------------------------
-
-    def set_timeout(self, msecs: float, callback: Callable[[], object] | None = None) -> Any:
-        """Emit `'timeout'` once the socket has been idle for *msecs* milliseconds.
-
-        Nothing is closed: that is up to the listener. It is emitted once per idle period; reading,
-        and writing that makes progress, start a new one. The timer does not keep the program alive.
-
-        Args:
-            msecs: milliseconds; 0 switches it off. More than 2147483647 (25 days) is cut to that,
-                with a :class:`TimeoutOverflowWarning`.
-            callback: registered with ``once('timeout')``; with 0, removed.
-
-        Returns:
-            The socket.
-
-        Raises:
-            CodedTypeError, CodedValueError: ``ERR_INVALID_ARG_TYPE`` or ``ERR_OUT_OF_RANGE``.
-        """
-        if self.destroyed:
-            return self
-        validate_msecs(msecs)
-        if callback is not None:
-            validate_function('callback', callback)
-        self._timeout = msecs
-        if msecs > _LONGEST_TIMEOUT:
-            warnings.warn(
-                f'{msecs} does not fit into a 32-bit signed integer. Timer duration was truncated '
-                f'to {_LONGEST_TIMEOUT}.', TimeoutOverflowWarning, stacklevel=2,
-            )
-        # Less than a millisecond counts as one, as for all of Node's timers.
-        self._set_idle_timer(min(max(msecs, 1), _LONGEST_TIMEOUT) / 1000 if msecs else 0)
-        if callback is not None:
-            (self.once if msecs else self.off)('timeout', callback)
-        return self
-
-    def _idle_expired(self, timer: IdleTimer) -> None:
-        if self._in_flight is not None and timer.in_flight != self._queued_bytes:
-            # As in Node: a write that has moved since the last time is no idleness.
-            timer.in_flight = self._queued_bytes
-            self._touch()
-        else:
-            self._tick(self._emit_timeout, timer)
-
-    def _emit_timeout(self, timer: IdleTimer) -> None:
-        if self._idle_timer is timer and not timer.armed:
-            self._emit_guarded('timeout')
-
-    @property
-    def timeout(self) -> float | None:
-        """The last value given to :meth:`set_timeout`, in milliseconds; None if there was none."""
-        return self._timeout
-
-    # --- options of the connection ----------------------------------------------------------------
-
-    def set_no_delay(self, enable: bool = True) -> Any:
-        """Switch Nagle's algorithm off (TCP_NODELAY) or on; returns the socket.
-
-        Does nothing on unix sockets and closed ones; a value that is already set costs no call.
-        """
-        enable = truthy(enable)
-        if self._no_delay is not enable:
-            self._set_option(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, enable)
-        self._no_delay = enable
-        return self
-
-    def set_keep_alive(
-        self, enable: Any = False, initial_delay: float = 0, interval: float = 1000,
-        count: float = 10,
-    ) -> Any:
-        """Have the kernel probe an idle connection (SO_KEEPALIVE); returns the socket.
-
-        Args:
-            enable: whether; or a mapping with these four names.
-            initial_delay: milliseconds of idleness before the first probe. Whole seconds count;
-                below one second, this and the next two are left as the system has them.
-            interval: milliseconds between probes.
-            count: unanswered probes after which the connection is dropped.
-
-        Numbers that the system does not like are ignored, as in Node. It does nothing on unix
-        sockets and closed ones.
-        """
-        if isinstance(enable, Mapping):
-            return self.set_keep_alive(**{'enable': False, **snake_options(enable)})
-        wanted = None
-        if truthy(enable):
-            wanted = (_whole_seconds(initial_delay), _whole_seconds(interval), to_int32(count))
-        if self._keep_alive != wanted:
-            self._keep_alive = wanted
-            self._apply_keep_alive()
-        return self
-
-    def _apply_keep_alive(self) -> None:
-        enabled = self._keep_alive is not None
-        delay, pause, probes = self._keep_alive or (0, 0, 0)
-        self._set_option(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, enabled)
-        if delay > 0:
-            for name, value in (
-                ('TCP_KEEPIDLE', delay), ('TCP_KEEPINTVL', pause), ('TCP_KEEPCNT', probes),
-            ):
-                self._set_option(_socket.IPPROTO_TCP, getattr(_stdlib, name), value)
-
-    def set_type_of_service(self, tos: int) -> Any:
-        """Set the field of that name (DSCP and ECN) of the packets to send; returns the socket.
-
-        Args:
-            tos: 0 to 255. Before there is a connection it is remembered.
-
-        Raises:
-            CodedTypeError, CodedValueError: ``ERR_INVALID_ARG_TYPE``, ``ERR_OUT_OF_RANGE``.
-        """
-        if isinstance(tos, float) and tos != tos:
-            raise errors.invalid_arg_type('tos', 'of type number', tos)
-        self._type_of_service = type_of_service('tos', tos)
-        self._apply_type_of_service()
-        return self
-
-    def get_type_of_service(self) -> int:
-        """Return what the system has; before there is a connection, what was set, or 0."""
-        where = self._type_of_service_option()
-        if where is None:
-            return self._type_of_service or 0
-        return int(self._sock.getsockopt(*where))
-
-    def _type_of_service_option(self) -> tuple[int, int] | None:
-        if self._sock is None or self._sock.family not in _TCP_FAMILIES:
-            return None
-        if self._sock.family == _socket.AF_INET:
-            return _socket.IPPROTO_IP, _socket.IP_TOS
-        return _socket.IPPROTO_IPV6, _stdlib.IPV6_TCLASS
-
-    def _apply_type_of_service(self) -> None:
-        where = self._type_of_service_option()
-        if where is not None and self._type_of_service is not None:
-            self._set_option(*where, self._type_of_service)
-
-    def _apply_options(self) -> None:
-        if self._no_delay:
-            self._set_option(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, True)
-        if self._keep_alive is not None:
-            self._apply_keep_alive()
-        self._apply_type_of_service()
-
-    def _set_option(self, level: int, option: int, value: int) -> None:
-        """Set an option of a TCP socket; without a connection, or another kind, do nothing."""
-        if self._sock is not None and self._sock.family in _TCP_FAMILIES:
-            # Refused is a number out of the system's range, or (not on Linux) a connection that the
-            # peer has reset, of which reading tells.
-            with suppress(OSError):
-                self._sock.setsockopt(level, option, value)
 
     # --- life of the program ----------------------------------------------------------------------
 
@@ -545,11 +367,6 @@ class Socket(Connectable):
         if self.connecting:
             return 'opening'
         return _READY_STATES[self.readable, self.writable]
-
-
-def _whole_seconds(msecs: Any) -> int:
-    """Return *msecs*, milliseconds, as Node gives them to the system: what is no number is 0."""
-    return to_int32(to_number(msecs) / 1000)
 
 
 def connect(*args: Any, **keywords: Any) -> Socket:

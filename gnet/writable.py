@@ -19,8 +19,9 @@ from collections.abc import Callable
 from typing import Any, Optional, Union
 
 from . import errors
+from .arrival import HIGH_WATER_MARK
 from .encodings import canonical, encode
-from .readable import HIGH_WATER_MARK, Readable, as_bytes
+from .readable import Readable, as_bytes
 from .states import GONE, ReadState, Stage, WriteState
 
 __all__ = ['Writable', 'WriteRequest']
