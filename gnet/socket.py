@@ -4,8 +4,8 @@ The class is a chain, one idea a file: :mod:`gnet.arrival`, :mod:`gnet.readable`
 :mod:`gnet.writable` and :mod:`gnet.duplex` (the stream's states and events), :mod:`gnet.transport`
 (the descriptor under it), :mod:`gnet.handling` (the greenlet that got it from its server),
 :mod:`gnet.blocking` and :mod:`gnet.socketlike` (the names of :class:`socket.socket`),
-:mod:`gnet.connectable` (how it gets its connection), :mod:`gnet.tuning` (what can be set of it), and
-here the rest of Node's methods and properties.
+:mod:`gnet.connectable` (how it gets its connection), :mod:`gnet.tuning` (what can be set of it);
+and here the rest of Node's methods and properties.
 """
 
 from __future__ import annotations
