@@ -113,6 +113,8 @@ class Blocking(Handled):
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Like :meth:`recv`, into *buffer* (*nbytes* of it, all by default); return the count."""
         target = memoryview(buffer).cast('B')
+        if target.readonly:
+            raise TypeError('recv_into() needs a buffer that can be written to')
         if nbytes < 0:
             raise ValueError('negative buffersize in recv_into')
         if nbytes > len(target):
@@ -414,10 +416,14 @@ class Blocking(Handled):
 
     def _give_up(self, request: WriteRequest) -> None:
         """Take back what of *request* is not sent: nobody waits for it any more."""
-        if self._stage not in GONE:
-            self._queued_bytes -= len(request.data)
         request.callback = None
-        request.data = b''
+        if self._stage in GONE:
+            return
+        self._queued_bytes -= len(request.data)
+        self._queued_units -= request.units
+        request.data, request.units = b'', 0
+        if self._in_flight is not None:
+            self._continue_sending()  # past this one, to what comes after it
 
     def shutdown(self, how: int) -> None:
         """Close the reading (``SHUT_RD``), the writing (``SHUT_WR``) or both (``SHUT_RDWR``) half.

@@ -65,6 +65,9 @@ class Connectable(SocketLike):
             connect(options)            a mapping, in either spelling; or the same as keywords
             connect((host, port))       as socket.socket: blocks until connected, returns None
 
+        (As ``connect(path)`` is Node's, the form that blocks for a unix socket is
+        ``connect_ex(path)``; or use any blocking name next, each of which waits.)
+
         What is written before is sent when the connection is made, and what blocks on the socket
         waits for it. A socket may be connected again when it is closed: listeners, encoding and
         options stay, what it had received does not.
@@ -94,7 +97,7 @@ class Connectable(SocketLike):
         `'connectionAttemptTimeout'`; and on failure `'error'` and `'close'`.
         """
         if len(args) == 1 and isinstance(args[0], tuple) and not keywords:
-            return self._connect_and_wait(args[0])
+            return self._connect_and_wait(_socket_address(args[0]))
         options, callback = normalize_arguments(args, keywords)
         request = connect_request(options)
         if callback is not None:
@@ -124,11 +127,8 @@ class Connectable(SocketLike):
         if self._connecting is not None:
             self.destroy(_connect_error(errno.EALREADY, request, self._connecting.local()))
 
-    def _connect_and_wait(self, address: tuple[Any, ...]) -> None:
+    def _connect_and_wait(self, options: dict[str, Any]) -> None:
         """Connect as ``socket.socket.connect`` does: block, and raise what goes wrong."""
-        if len(address) < 2:
-            raise errors.missing_args('options', 'port', 'path')
-        options = {'host': address[0], 'port': address[1]}
         if self._stage is Stage.OPEN:
             raise _connect_error(errno.EISCONN, connect_request(options))
         if self._stage is Stage.CONNECTING:
@@ -149,13 +149,14 @@ class Connectable(SocketLike):
             raise
 
     def connect_ex(self, address: Any) -> int:
-        """Like ``connect(address)``, but return the error number, 0 for success.
+        """Connect to ``(host, port)`` or a path, and block; return the error number, 0 for success.
 
         As in the standard library, that is ``EAGAIN`` after the time of :meth:`settimeout`, and a
         name that cannot be looked up raises :class:`socket.gaierror`.
         """
+        options = _socket_address(address)
         try:
-            self.connect(address)
+            self._connect_and_wait(options)
         except gevent.socket.timeout:
             return errno.EAGAIN
         except OSError as error:
@@ -171,9 +172,9 @@ class Connectable(SocketLike):
                 self._destroy_on(self._signal)
                 if self.destroyed:
                     return
+        lifetime.arm()
         self._stage = Stage.CONNECTING
         self._context = copy_context()
-        lifetime.arm()
         # Whatever ref() says: a connection that is being made keeps the program alive.
         self._loop.hold()
         self._touch()
@@ -410,6 +411,17 @@ class Connectable(SocketLike):
         error = self._within_seconds(ended.get)
         if error is not None:
             raise self._blocked_error() if self._stage in GONE else error
+
+
+def _socket_address(address: Any) -> dict[str, Any]:
+    """Return as options what ``socket.socket`` takes as an address."""
+    if isinstance(address, tuple):
+        if len(address) < 2:
+            raise errors.missing_args('options', 'port', 'path')
+        return {'host': address[0], 'port': address[1]}
+    if isinstance(address, (str, bytes)):
+        return {'path': address}
+    raise TypeError(f'an address is a tuple or a path, not {type(address).__name__}')
 
 
 def _connect_error(

@@ -19,6 +19,7 @@ event of the socket                when
 from __future__ import annotations
 
 import _socket
+import encodings.idna  # noqa: F401  # needed for each name, and unreadable without descriptors
 import errno
 import os
 from typing import TYPE_CHECKING, Any
@@ -241,15 +242,16 @@ class Connecting:
         self._emit('connectionAttempt', path, None, None)
         if self._over:
             return
-        name = os.fsencode(path)
         try:
+            name = os.fsencode(path)
             attempt = self._new_attempt(None, _socket.AF_UNIX)
             if b'\0' in name[1:] and not name.startswith(b'\0'):
                 raise OSError(errno.EINVAL, 'a NUL in the path')
             number = attempt.sock.connect_ex(name)
-        except OSError as error:
-            # Too long for the system, a NUL, or no descriptors: found before it was asked.
-            known = error.errno or errno.EINVAL
+        except (OSError, UnicodeEncodeError) as error:
+            # Too long for the system, a NUL, no name of a file, or no descriptors: found before it
+            # was asked.
+            known = getattr(error, 'errno', None) or errno.EINVAL
             local = 'undefined:undefined' if known == errno.EINVAL else None
             self._fail(errors.connect_error(known, 'connect', path, None, local))
             return

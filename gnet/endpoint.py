@@ -9,6 +9,9 @@ from .names import NodeNames
 
 __all__ = ['Address', 'Ends', 'address_of', 'ends_of']
 
+#: How addresses of fe80::/10 begin (RFC 4291, section 2.5.6).
+_LINK_LOCAL = ('fe8', 'fe9', 'fea', 'feb')
+
 _FAMILIES: dict[int, str] = {socket.AF_INET: 'IPv4', socket.AF_INET6: 'IPv6'}
 
 
@@ -46,12 +49,23 @@ class Ends(_Ends, NodeNames):
 def address_of(family: int, name: Any) -> Address | None:
     """Turn *name*, a socket name in Python's form, into an :class:`Address`; None for unix sockets.
 
-    The zone of an IPv6 address (``%eth0``) is left out, as in Node.
+    A link-local IPv6 address has its zone (``fe80::1%eth0``), without which it leads nowhere; as in
+    Node, others have none.
     """
     kind = _FAMILIES.get(family)
     if kind is None or not isinstance(name, tuple):
         return None
-    return Address(name[0].partition('%')[0], kind, name[1])
+    address = name[0].partition('%')[0]
+    if len(name) == 4 and name[3] and address.startswith(_LINK_LOCAL):
+        address += f'%{_zone(name[3])}'
+    return Address(address, kind, name[1])
+
+
+def _zone(number: int) -> str:
+    try:
+        return socket.if_indextoname(number)
+    except OSError:
+        return str(number)  # the interface is gone
 
 
 def ends_of(sock: Any, remote: Any) -> Ends | None:

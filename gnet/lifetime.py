@@ -20,6 +20,7 @@ nothing is left, and then exits with *n*. ``python -m gnet script.py`` can tell,
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import signal
 import sys
@@ -45,6 +46,8 @@ __all__ = [
     'set_stay_alive',
     'stays_alive',
 ]
+
+_log = logging.getLogger('gnet')
 
 
 class _Duty(Enum):
@@ -222,13 +225,18 @@ def _register() -> None:
     if _Hook.registered or not _Hook.enabled:
         return
     _Hook.registered = True
-    # The hook of threading runs earlier than atexit's: threads, executors and name look-ups still
-    # work in it. Importing concurrent.futures first makes its own hook run after ours (LIFO).
-    import concurrent.futures.thread  # noqa: F401
-
     register: Callable[[Callable[[], None]], object]
     register = getattr(threading, '_register_atexit', atexit.register)
-    register(_serve_on)
+    try:
+        # The hook of threading runs earlier than atexit's: threads, executors and name look-ups
+        # still work in it. Importing concurrent.futures first makes its own hook run after ours
+        # (LIFO).
+        import concurrent.futures.thread  # noqa: F401
+
+        register(_serve_on)
+    except RuntimeError:
+        # The program is ending: this is some other exit function, and nothing serves on after it.
+        _log.debug('gnet is first used while the program ends', exc_info=True)
 
 
 def expect_interrupts() -> None:

@@ -76,13 +76,17 @@ class SocketLike(Blocking):
             self._close_now()
 
     def detach(self) -> int:
-        """Give the descriptor away without closing it, and return its number; -1 if closed.
+        """Give the descriptor away without closing it, and return its number.
+
+        -1 if there is no connection; one that is being made is given up.
 
         The socket is destroyed. What was already read from the kernel stays here: ``read()``
         returns it.
         """
         sock = self._sock
         if sock is None:
+            if self._connecting is not None:
+                self.destroy()
             return -1
         self._flow = Flow.PAUSED
         self._close_watchers()
