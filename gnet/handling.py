@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 from contextvars import copy_context
+from enum import Enum
 from typing import Any
 
 from gevent import getcurrent
@@ -25,29 +26,28 @@ __all__ = ['Handled']
 LINGER_SECONDS = 30
 
 
-class _Program:
-    """The owner of a socket that the program itself opened, until it uses a blocking name."""
+class BlockingUser(Enum):
+    """Who has used a blocking name of a socket."""
 
-    __slots__ = ()
+    NOBODY = "nobody, or another greenlet than that of its 'connection' listeners"
+    HANDLER = "a 'connection' listener: the socket ends when that returns"
+    PROGRAM = 'the program, which opened the socket: blocking calls tell it of failures'
 
 
-#: There is one for all.
-_PROGRAM = _Program()
+#: The owner of a socket that the program itself opened, until it uses a blocking name.
+_PROGRAM = BlockingUser.PROGRAM
 
 
 class Handled(Transport):
     """The life of a connection beside its events."""
 
-    __slots__ = ('_ends_with_owner', '_linger_timer', '_owner', '_used_blocking')
+    __slots__ = ('_blocking_user', '_linger_timer', '_owner')
 
     def _prepare(self, *arguments: Any) -> None:
         super()._prepare(*arguments)
         #: The greenlet of the 'connection' listeners, until they return or block on the socket.
         self._owner: Any = None
-        #: Whether they did, so that the socket ends when they return.
-        self._ends_with_owner = False
-        #: Whether the program used a blocking name of a socket that it opened.
-        self._used_blocking = False
+        self._blocking_user = BlockingUser.NOBODY
         self._linger_timer: Any = None
 
     def _belongs_to_program(self) -> None:
@@ -74,7 +74,7 @@ class Handled(Transport):
         if self._server is None:
             return  # they have connected it again: it is the program's now
         self._owner = None
-        if not self._ends_with_owner or self._reads_by_events():
+        if self._blocking_user is not BlockingUser.HANDLER or self._reads_by_events():
             if self._read_state is ReadState.FIN:
                 self._queue_delivery()
         elif self._stage is not Stage.OPEN:
@@ -129,10 +129,10 @@ class Handled(Transport):
         owner = self._owner
         if owner is _PROGRAM:
             self._owner = None
-            self._used_blocking = True
+            self._blocking_user = BlockingUser.PROGRAM
         elif owner is not None and owner is getcurrent():
             self._owner = None
-            self._ends_with_owner = True
+            self._blocking_user = BlockingUser.HANDLER
 
     # --- hooks of the transport -------------------------------------------------------------------
 
@@ -141,13 +141,13 @@ class Handled(Transport):
         # to, and so may a program that has begun with sendall(): the peer's end waits for it, as it
         # would in the kernel.
         return self._stage in GONE or (
-            (self._used_blocking or self._owner not in (None, _PROGRAM))
+            (self._tells_by_raising() or self._owner not in (None, _PROGRAM))
             and self._flow is Flow.UNDECIDED
             and not self._events.get('end') and not self._events.get('readable')
         )
 
     def _tells_by_raising(self) -> bool:
-        return self._used_blocking
+        return self._blocking_user is BlockingUser.PROGRAM
 
     def _close_descriptor(self) -> None:
         close_watcher(self._linger_timer)
