@@ -51,52 +51,38 @@ def serve() -> Any:
 # --- T1: libuv ignores ref=False of io watchers -------------------------------------------------
 
 
+REFS = """
+    import sys, gevent, gnet, socket
+    what, calls, seconds = sys.argv[1:]
+    sockets = []
+    server = gnet.create_server(lambda sock: sockets.append(sock.on('data', print)))
+    server.listen(0, '127.0.0.1')
+    gnet.once(server, 'listening')
+    if what == 'socket':
+        client = socket.socket()
+        client.setblocking(False)
+        client.connect_ex(('127.0.0.1', server.address().port))
+        while not sockets:
+            gevent.sleep(0.001)
+        server.close()
+    for name in calls.split():
+        getattr(sockets[0] if what == 'socket' else server, name)()
+    print(gnet.run(timeout=float(seconds)))
+"""
+
+
 @pytest.mark.parametrize('what', ['server', 'socket'])
 def test_t1_unref_works_on_every_loop(run_script: Run, what: str) -> None:
-    status, out, err = run_script("""
-        import sys, gevent, gnet, socket
-        what = sys.argv[1]
-        sockets = []
-        server = gnet.create_server(lambda sock: sockets.append(sock.on('data', print)))
-        server.listen(0, '127.0.0.1')
-        gnet.once(server, 'listening')
-        if what == 'socket':
-            client = socket.socket()
-            client.setblocking(False)
-            client.connect_ex(('127.0.0.1', server.address().port))
-            while not sockets:
-                gevent.sleep(0.001)
-            server.close()
-            sockets[0].unref()
-        else:
-            server.unref()
-        print(gnet.run(timeout=15))
-    """, what)
-    assert (status, out, err) == (0, 'True\n', '')
+    assert run_script(REFS, what, 'unref', '15') == (0, 'True\n', '')
 
 
-@pytest.mark.parametrize('what', ['server', 'socket'])
-def test_t1_what_is_referenced_holds_the_program(run_script: Run, what: str) -> None:
-    status, out, err = run_script("""
-        import sys, gevent, gnet, socket
-        what = sys.argv[1]
-        sockets = []
-        server = gnet.create_server(lambda sock: sockets.append(sock.on('data', print)))
-        server.listen(0, '127.0.0.1')
-        gnet.once(server, 'listening')
-        if what == 'socket':
-            client = socket.socket()
-            client.setblocking(False)
-            client.connect_ex(('127.0.0.1', server.address().port))
-            while not sockets:
-                gevent.sleep(0.001)
-            server.close()
-            sockets[0].unref().ref().unref().ref()
-        else:
-            server.unref().ref()
-        print(gnet.run(timeout=0.3))
-    """, what)
-    assert (status, out, err) == (0, 'False\n', '')
+@pytest.mark.parametrize(('what', 'calls'), [
+    ('server', 'unref ref'), ('socket', 'unref ref unref ref'),
+])
+def test_t1_what_is_referenced_holds_the_program(
+    run_script: Run, what: str, calls: str,
+) -> None:
+    assert run_script(REFS, what, calls, '0.3') == (0, 'False\n', '')
 
 
 # --- T2: a descriptor closed while its watcher is fresh aborts the process ----------------------

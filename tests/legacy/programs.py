@@ -16,7 +16,7 @@ import pytest
 
 from ..harness.scripts import Running
 
-__all__ = ['PATIENCE', 'Daemon', 'find_program', 'import_package']
+__all__ = ['PATIENCE', 'Daemon', 'find_program', 'import_package', 'itself', 'to_socket']
 
 #: Seconds after which something that is waited for is given up: well under the limit of a test.
 PATIENCE = 10
@@ -97,3 +97,14 @@ class Daemon:
                 process.wait()
         finally:
             self._running.close()
+
+
+# --- in which form legacy code gets a socket ------------------------------------------------------
+
+
+def itself(sock: Any) -> Any:
+    return sock
+
+
+def to_socket(sock: Any) -> Any:
+    return sock.to_socket()

@@ -11,7 +11,7 @@ import pytest
 
 import gnet
 
-from .programs import PATIENCE
+from .programs import PATIENCE, itself, to_socket
 
 #: Bytes of a big body: many times what is buffered on the way.
 MUCH = 20_000_000
@@ -63,14 +63,6 @@ SERVER = """
     print('port', server.server_port, flush=True)
     server.serve_forever()
 """
-
-
-def itself(sock: Any) -> Any:
-    return sock
-
-
-def to_socket(sock: Any) -> Any:
-    return sock.to_socket()
 
 
 @pytest.fixture(params=[itself, to_socket])

@@ -15,7 +15,7 @@ from gevent import subprocess
 
 import gnet
 
-from .programs import PATIENCE, Daemon, find_program, import_package
+from .programs import PATIENCE, Daemon, find_program, import_package, itself, to_socket
 
 
 def as_somebody(command: list[str]) -> list[str]:
@@ -47,14 +47,6 @@ def server(directory: Path) -> Iterator[str]:
     )
     yield str(directory / '.s.PGSQL.5432')
     daemon.stop()
-
-
-def itself(sock: Any) -> Any:
-    return sock
-
-
-def to_socket(sock: Any) -> Any:
-    return sock.to_socket()
 
 
 @pytest.fixture(params=[itself, to_socket])

@@ -12,7 +12,7 @@ import pytest
 
 import gnet
 
-from .programs import PATIENCE, Daemon, find_program, import_package
+from .programs import PATIENCE, Daemon, find_program, import_package, itself, to_socket
 
 
 @pytest.fixture(scope='module')
@@ -27,14 +27,6 @@ def server(directory: Path) -> Iterator[str]:
     )
     yield path
     daemon.stop()
-
-
-def itself(sock: Any) -> Any:
-    return sock
-
-
-def to_socket(sock: Any) -> Any:
-    return sock.to_socket()
 
 
 @pytest.fixture(params=[itself, to_socket])

@@ -9,20 +9,12 @@ from typing import Any
 import pytest
 from gevent import monkey, subprocess
 
-from .programs import PATIENCE, find_program, import_package
+from .programs import PATIENCE, find_program, import_package, itself, to_socket
 
 #: More than the window of a channel.
 MUCH = 5_000_000
 
 PATCHED = monkey.is_module_patched('threading')
-
-
-def itself(sock: Any) -> Any:
-    return sock
-
-
-def to_socket(sock: Any) -> Any:
-    return sock.to_socket()
 
 
 def to_native_socket(sock: Any) -> Any:
