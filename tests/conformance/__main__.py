@@ -1,0 +1,140 @@
+"""The commands of the comparison with Node. Run in a checkout; see ``--help``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+
+from . import records
+from .driver import Lanes
+from .form import CHAPTERS, Scenario
+from .node import Node, NodeError
+from .outcome import Outcome, Verdict, judge, on_gnet, recorded, scenarios, side_by_side
+
+#: How often a scenario is run before it is recorded: each time must be the same.
+_TIMES = 4
+
+
+def main(words: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog='python -m tests.conformance',
+        description="gnet compared with Node's net and events, scenario by scenario.")
+    commands = parser.add_subparsers(dest='command', required=True)
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text, description=text)
+        added.set_defaults(run=globals()[f'_{name}'])
+        return added
+
+    report = command('report', 'compare gnet with the recorded traces; a line for each chapter')
+    compare = command('compare', 'run both, and print the differences side by side')
+    record = command('record', 'run Node, and write down what it does')
+    record.add_argument(
+        '--gnet', action='store_true',
+        help='write down what gnet does, for the scenarios that differ on purpose')
+    compare.add_argument('--all', action='store_true', help='print what is the same, too')
+    for added in (report, compare, record):
+        added.add_argument('pattern', nargs='?', default='', help='a part of the names')
+    for added in (compare, record):
+        added.add_argument(
+            '--node', default='node', metavar='PROGRAM', help='which Node (default: on PATH)')
+    options = parser.parse_args(words)
+    return int(options.run(options))
+
+
+def _report(options: argparse.Namespace) -> int:
+    outcomes = [_against_record(scenario) for scenario in scenarios(options.pattern)]
+    print(f'{"":55}{"agree":>8}{"on purpose":>12}{"fail":>6}')
+    for chapter in (*CHAPTERS, 'all'):
+        counts = Counter(
+            outcome.verdict for outcome in outcomes
+            if chapter in (outcome.scenario.chapter, 'all'))
+        print(
+            f'{chapter:55}{counts[Verdict.AGREES]:8}{counts[Verdict.ON_PURPOSE]:12}'
+            f'{counts[Verdict.FAILS]:6}')
+    reasons = Counter(
+        outcome.reason for outcome in outcomes if outcome.verdict is Verdict.ON_PURPOSE)
+    if reasons:
+        print('\nOn purpose, by rows of docs/differences.md:')
+        for row, count in sorted(reasons.items()):
+            print(f'{count:5}  {row}')
+    failures = [outcome for outcome in outcomes if outcome.verdict is Verdict.FAILS]
+    for outcome in failures:
+        print(f'\n{outcome}')
+    return 1 if failures else 0
+
+
+def _against_record(scenario: Scenario) -> Outcome:
+    of_node = recorded(scenario)
+    if of_node is None or of_node.digest != scenario.digest:
+        return Outcome(scenario, Verdict.FAILS, 'is not recorded as it stands: record', {}, {})
+    return judge(scenario, of_node.lanes, on_gnet(scenario))
+
+
+def _compare(options: argparse.Namespace) -> int:
+    counts: Counter[Verdict] = Counter()
+    with Node(options.node) as node:
+        print(f'Node {node.version} | gnet')
+        for scenario in scenarios(options.pattern):
+            outcome = judge(scenario, node.run(scenario), on_gnet(scenario))
+            counts[outcome.verdict] += 1
+            if outcome.verdict is Verdict.FAILS or options.all:
+                print(f'\n{outcome}')
+                if options.all and outcome.verdict is Verdict.AGREES:
+                    _print_trace(outcome)
+    print('\n' + ', '.join(f'{counts[verdict]} {verdict.value}' for verdict in Verdict))
+    return 1 if counts[Verdict.FAILS] else 0
+
+
+def _print_trace(outcome: Outcome) -> None:
+    for lane, lines in outcome.of_node.items():
+        print(f'  --- {lane}')
+        print('\n'.join(side_by_side(lines, outcome.of_gnet[lane])))
+
+
+def _record(options: argparse.Namespace) -> int:
+    unsteady = []
+    with Node(options.node) as node:
+        for group, members in records.groups(scenarios(options.pattern)).items():
+            of = 'gnet' if options.gnet else 'node'
+            _, traces = records.load(group, of)
+            if not options.pattern:
+                traces = {}
+            for scenario in members:
+                if options.gnet and scenario.on_purpose is None:
+                    traces.pop(scenario.name, None)
+                    continue
+                try:
+                    lanes = _steadily(scenario, node, options.gnet)
+                except NodeError as failure:
+                    lanes = None
+                    print(failure, file=sys.stderr)
+                if lanes is None:
+                    unsteady.append(scenario.name)
+                else:
+                    traces[scenario.name] = records.Recorded(scenario.digest, lanes)
+            records.save(group, node.version, traces, of)
+    for name in unsteady:
+        print(f'not recorded, as it is not the same each time: {name}', file=sys.stderr)
+    return 1 if unsteady else 0
+
+
+def _steadily(scenario: Scenario, node: Node, on_gnet_instead: bool) -> Lanes | None:
+    """Return the scenario's trace if it is the same each time."""
+    run = on_gnet if on_gnet_instead else node.run
+    first = run(scenario)
+    for _ in range(_TIMES - 1):
+        again = run(scenario)
+        if again != first:
+            for lane in sorted({*first, *again}):
+                if first.get(lane) != again.get(lane):
+                    print(f'{scenario.name}: {lane}', file=sys.stderr)
+                    print('\n'.join(side_by_side(first.get(lane, []), again.get(lane, []))),
+                          file=sys.stderr)
+            return None
+    return first
+
+
+if __name__ == '__main__':
+    sys.exit(main())

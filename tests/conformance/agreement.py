@@ -1,0 +1,75 @@
+"""What counts as the same trace.
+
+What Python and JavaScript spell differently everywhere is in :data:`SPELLINGS`. Any other difference
+that is meant belongs to a scenario, whose ``on_purpose`` names the row of ``docs/differences.md`` that
+gives the reason; what gnet does there is recorded, too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from .driver import Lanes
+
+__all__ = ['SPELLINGS', 'as_python', 'differing_lanes', 'rows']
+
+
+def _abbreviate(pattern: str, replacement: str) -> Callable[[str], str]:
+    compiled = re.compile(pattern)
+    return lambda line: compiled.sub(replacement, line)
+
+
+#: How lines of Node are spelt in Python, with the row of docs/differences.md (its first cell).
+SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
+    ('`undefined`, arguments left out', _abbreviate(r'\bundefined\b(?![^"]*"[^"]*$)', 'null')),
+    ('`errno` is negative', _abbreviate(r'errno: -(\d+)', r'errno: \1')),
+    ("`'unpipe'` also passes `{ hasUnpiped }`", _abbreviate(r' \{hasUnpiped: \w+\}', '')),
+)
+
+#: Things that both sides say in their own words, and what stands for them.
+_OWN_WORDS = (
+    # The number of a failed look-up is getaddrinfo's.
+    (re.compile(r'errno: -?\d+, syscall: "getaddrinfo"'), 'syscall: "getaddrinfo"'),
+    # Node's has no text; where 'close' of a socket without a connection has no argument in Node.
+    (re.compile(r'AggregateError(\[\w+\]) "(?:[^"\\]|\\.)*"'), r'AggregateError\1'),
+)
+
+_CLOSE = re.compile(r"'close'(?= |$)(?! true| false)")
+
+def as_python(line: str) -> str:
+    """Return a line of Node's trace as gnet is to have it."""
+    for _, spell in SPELLINGS:
+        line = spell(line)
+    return line
+
+
+def _same(of_node: str, of_gnet: str) -> bool:
+    of_node = as_python(of_node)
+    for pattern, replacement in _OWN_WORDS:
+        of_node, of_gnet = pattern.sub(replacement, of_node), pattern.sub(replacement, of_gnet)
+    if of_node == of_gnet:
+        return True
+    # 'close' of a socket that never had a connection passes nothing in Node.
+    return _CLOSE.search(of_node) is not None and of_gnet in (
+        _CLOSE.sub("'close' false", of_node), _CLOSE.sub("'close' true", of_node))
+
+
+def differing_lanes(of_node: Lanes, of_gnet: Lanes) -> list[str]:
+    """Return the names of the lanes that differ."""
+    differing = []
+    for lane in sorted({*of_node, *of_gnet}):
+        ours, theirs = of_gnet.get(lane, []), of_node.get(lane, [])
+        if len(ours) != len(theirs) or not all(map(_same, theirs, ours)):
+            differing.append(lane)
+    return differing
+
+
+def rows() -> set[str]:
+    """Return the first cells of the tables of docs/differences.md."""
+    document = Path(__file__).resolve().parents[2] / 'docs' / 'differences.md'
+    return {
+        line.split('|')[1].strip()
+        for line in document.read_text(encoding='utf-8').splitlines() if line.startswith('|')
+    }

@@ -1,0 +1,555 @@
+"""Runs scenarios (:mod:`.form`) on gnet and returns their traces. ``driver.js`` is its counterpart.
+
+::
+
+    python -m tests.conformance.driver --program
+
+runs a scenario of stdin as a program of its own, and prints each line of its trace at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import shutil
+import sys
+import tempfile
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import gevent
+from gevent.event import Event
+
+import gnet
+from gnet import events
+from gnet.loop import get_loop
+from gnet.names import camel, snake
+
+__all__ = ['Lanes', 'run', 'take_turns']
+
+Lanes = dict[str, list[str]]
+
+_MODULES = {'net': gnet, 'events': events}
+
+#: Loop turns after which all that one call can set off, at both ends, is over.
+_TURNS_TO_SETTLE = 25
+
+#: Seconds after which an event that is waited for is given up.
+_PATIENCE = 8
+
+_ERROR_FIELDS = (
+    'errno', 'syscall', 'address', 'port', 'hostname', 'localAddress', 'localPort', 'host', 'path',
+)
+
+
+def run(scenario: dict[str, Any]) -> Lanes:
+    """Take the scenario's steps, and return its trace."""
+    running = _Run(scenario, None)
+    with _listening_to_failures(running):
+        try:
+            running.main()
+        finally:
+            running.clean_up()
+    return running.lanes
+
+
+def run_program() -> None:
+    """Take the steps of the scenario on stdin, and serve."""
+    running = _Run(json.load(sys.stdin), lambda lane, line: os.write(
+        1, (json.dumps({'lane': lane, 'line': line}) + '\n').encode()))
+    try:
+        for step in running.scenario['steps']:
+            running.step(step)
+        gnet.run()
+    finally:
+        running.remove_directory()
+
+
+def take_turns(count: int) -> None:
+    """Let the loop poll *count* times."""
+    for _ in range(count):
+        done = Event()
+        get_loop().later(done.set)
+        done.wait()
+
+
+@contextmanager
+def _listening_to_failures(running: _Run) -> Iterator[None]:
+    hub = gevent.get_hub()
+
+    def uncaught(context: object, kind: Any, error: Any, traceback: Any) -> None:
+        running.record('process', f'uncaught {running.show(error)}', 'uncaught')
+
+    def warned(message: Any, category: Any, *place: Any) -> None:
+        running.record(
+            'process', f'warning {category.__name__} {running.show_text(str(message))}')
+
+    own = hub.print_exception
+    hub.print_exception = uncaught
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter('always')
+            warnings.showwarning = warned
+            yield
+    finally:
+        hub.print_exception = own
+
+
+class _Run:
+
+    def __init__(
+        self, scenario: dict[str, Any], write: Callable[[str, str], object] | None,
+    ) -> None:
+        self.scenario = scenario
+        self.lanes: Lanes = {}
+        self._write = write
+        self._objects: dict[str, Any] = {}
+        self._names: dict[int, str] = {}
+        self._functions: dict[str, Any] = {}
+        self._labels: dict[int, str] = {}
+        self._ports: dict[int, str] = {}
+        self._counts: Counter[str] = Counter()
+        self._waiting: list[tuple[str, int, Any]] = []
+        self._accepted = 0
+        self._recording = True
+        self._directory: str | None = None
+        self._descriptors: list[int] = []
+        #: Objects whose id() is in _names must live as long as this.
+        self._kept: list[Any] = []
+
+    # --- the trace --------------------------------------------------------------------------------
+
+    def _lane_of(self, name: str) -> str:
+        for lane, members in self.scenario['together'].items():
+            if name in members:
+                return str(lane)
+        return name
+
+    def record(self, owner: str, line: str | None, happened: str | None = None) -> None:
+        if self._recording and line is not None:
+            lane = self._lane_of(owner)
+            text = line if lane == owner else f'{owner}: {line}'
+            if self._write is not None:
+                self._write(lane, text)
+            else:
+                self.lanes.setdefault(lane, []).append(text)
+        if happened is not None:
+            self._counts[happened] += 1
+            for waiter in [*self._waiting]:
+                if self._counts[waiter[0]] >= waiter[1]:
+                    self._waiting.remove(waiter)
+                    waiter[2].set()
+
+    def _wait_for(self, what: str, times: int) -> None:
+        if self._counts[what] < times:
+            came = Event()
+            self._waiting.append((what, times, came))
+            if not came.wait(_PATIENCE):
+                self.record('process', f'waited in vain for {what}')
+                return
+        # Not inside the event: everything that belongs to it comes first.
+        take_turns(2)
+
+    # --- values -----------------------------------------------------------------------------------
+
+    def show(self, value: Any) -> str:
+        if value is None:
+            return 'null'
+        if isinstance(value, bool):
+            return 'true' if value else 'false'
+        if isinstance(value, (int, float)):
+            return self._show_number(value)
+        if isinstance(value, str):
+            return self.show_text(value)
+        if id(value) in self._names:
+            return f'<{self._names[id(value)]}>'
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            octets = bytes(value)
+            if len(octets) > 40:
+                return f'bytes({len(octets)} {_digest(octets)})'
+            return 'b' + json.dumps(octets.decode('latin-1'), ensure_ascii=False)
+        if isinstance(value, BaseException):
+            return self._show_error(value)
+        if hasattr(value, '_asdict'):
+            value = value._asdict()
+        if isinstance(value, dict):
+            fields = sorted((camel(str(key)), item) for key, item in value.items())
+            return '{' + ', '.join(f'{key}: {self.show(item)}' for key, item in fields) + '}'
+        if isinstance(value, (list, tuple)):
+            return '[' + ', '.join(map(self.show, value)) + ']'
+        if callable(value):
+            return f'<{self._labels.get(id(value), "function")}>'
+        return f'<{type(value).__name__}>'
+
+    def _show_arguments(self, args: tuple[Any, ...]) -> list[str]:
+        """Python passes None where Node passes nothing."""
+        count = len(args)
+        while count and args[count - 1] is None:
+            count -= 1
+        return [self.show(value) for value in args[:count]]
+
+    def _show_number(self, value: float) -> str:
+        if isinstance(value, float):
+            if math.isnan(value):
+                return 'NaN'
+            if math.isinf(value):
+                return 'Infinity' if value > 0 else '-Infinity'
+            if not value.is_integer():
+                return repr(value)
+        return self._ports.get(int(value), str(int(value)))
+
+    def show_text(self, value: str) -> str:
+        text = self._anonymous(value)
+        if len(text) > 400:
+            return f'text({len(text)} {_digest(text.encode())})'
+        return json.dumps(text, ensure_ascii=False)
+
+    def _anonymous(self, text: str) -> str:
+        if self._directory is not None:
+            text = text.replace(self._directory, '<tmp>')
+        return re.sub(
+            '[0-9]+', lambda digits: self._ports.get(int(digits[0]), digits[0]), text)
+
+    def _show_error(self, error: Any) -> str:
+        code = getattr(error, 'code', None)
+        fields = []
+        for name in _ERROR_FIELDS:
+            value = getattr(error, snake(name), None)
+            if value is not None and not callable(value):
+                fields.append(f'{name}: {self.show(value)}')
+        if isinstance(error, gnet.ConnectFailure):
+            fields.append(f'errors: {self.show(error.errors)}')
+        tail = f' {{{", ".join(fields)}}}' if fields else ''
+        return (
+            f'{_kind_of_error(error)}{"" if code is None else f"[{code}]"} '
+            f'{self.show_text(str(error))}{tail}'
+        )
+
+    def _learn_ports(self, name: str, thing: Any) -> None:
+        def learn(number: Any, text: str) -> None:
+            if isinstance(number, int) and number > 1023:
+                self._ports.setdefault(number, text)
+
+        if isinstance(thing, gnet.Server):
+            if thing.listening:
+                learn(getattr(thing.address(), 'port', None), f'<port of {name}>')
+        elif isinstance(thing, gnet.Socket):
+            learn(thing.local_port, '<port>')
+            learn(thing.remote_port, '<port>')
+
+    def _value(self, form: Any) -> Any:
+        if isinstance(form, list):
+            return [self._value(item) for item in form]
+        if not isinstance(form, dict):
+            return form
+        if '$' not in form:
+            return {key: self._value(item) for key, item in form.items()}
+        return getattr(self, f'_value_{form["$"]}')(form)
+
+    def _value_undefined(self, form: Any) -> None:
+        return None
+
+    def _value_number(self, form: Any) -> float:
+        return float(form['is'])
+
+    def _value_error(self, form: Any) -> Exception:
+        return Exception(form['message'])
+
+    def _value_bytes(self, form: Any) -> bytes:
+        return _pattern(form['size'])
+
+    def _value_text(self, form: Any) -> str:
+        return _pattern(form['size']).decode('latin-1')
+
+    def _value_encoded(self, form: Any) -> bytes:
+        return bytes.fromhex(form['hex'])
+
+    def _value_buffer(self, form: Any) -> bytearray:
+        return bytearray(form['size'])
+
+    def _value_fn(self, form: Any) -> Any:
+        return self._function(form, 'main')
+
+    def _value_ref(self, form: Any) -> Any:
+        return self._resolve(form['path'], ())[0]
+
+    def _value_port(self, form: Any) -> int:
+        return int(self._objects[form['of']].address().port)
+
+    def _value_tmp(self, form: Any) -> str:
+        return self._temporary(form['name'])
+
+    def _value_emitter(self, form: Any) -> Any:
+        return events.EventEmitter()
+
+    def _value_fd(self, form: Any) -> int:
+        path = '/dev/null' if form['of'] == 'null' else self._temporary(form['of'])
+        self._descriptors.append(os.open(path, os.O_RDWR | os.O_CLOEXEC))
+        return self._descriptors[-1]
+
+    def _temporary(self, name: str) -> str:
+        if self._directory is None:
+            self._directory = tempfile.mkdtemp(prefix='gn')
+        return os.path.join(self._directory, name)
+
+    def _resolve(self, dotted: str, args: tuple[Any, ...]) -> tuple[Any, str]:
+        """Return what ``'c.write'`` is, and the name of its owner."""
+        root, *members = dotted.split('.')
+        value: Any = (
+            args[int(root[1:])] if root[0] == '$' else _MODULES.get(root) or self._objects[root])
+        owner = self._names.get(id(value), 'main')
+        for member in members:
+            value = getattr(value, member)
+        return value, owner
+
+    def _function(self, form: Any, owner: str) -> Any:
+        name = form['name']
+        if name in self._functions:
+            return self._functions[name]
+        of = form.get('of', owner)
+
+        def made(*args: Any) -> Any:
+            self.record(of, f'{name}({", ".join(self._show_arguments(args))})', name)
+            for step in form.get('do', ()):
+                self.step(step, args)
+            if 'throws' in form:
+                raise self._value(form['throws'])
+            return self._value(form['returns']) if 'returns' in form else None
+
+        self._functions[name] = made
+        self._labels[id(made)] = name
+        return made
+
+    def _arguments(self, forms: Any, owner: str, args: tuple[Any, ...]) -> list[Any]:
+        self._claim(forms, owner)
+        return [
+            args[form['position']] if isinstance(form, dict) and form.get('$') == 'arg'
+            else self._value(form) for form in forms
+        ]
+
+    def _claim(self, form: Any, owner: str) -> None:
+        """Functions among the arguments of a call belong to the object that is called."""
+        if isinstance(form, dict):
+            if form.get('$') == 'fn':
+                self._function(form, owner)
+            else:
+                form = list(form.values())
+        if isinstance(form, (list, tuple)):
+            for item in form:
+                self._claim(item, owner)
+
+    # --- objects ----------------------------------------------------------------------------------
+
+    def _adopt(self, name: str, thing: Any) -> None:
+        self._objects[name] = thing
+        self._names[id(thing)] = name
+        self._kept.append(thing)
+        if not isinstance(thing, events.EventEmitter):
+            return
+        emit = thing.emit
+
+        def traced(event: Any, *args: Any) -> bool:
+            self._learn_ports(name, thing)
+            if (
+                event == 'connection' and isinstance(thing, gnet.Server)
+                and isinstance(args[0], gnet.Socket) and id(args[0]) not in self._names
+            ):
+                self._accepted += 1
+                self._adopt(f's{self._accepted}', args[0])
+            line = None
+            if event not in self.scenario['ignore']:
+                line = self._event_line(name, thing, event, args)
+            self.record(name, line, f'{name} {event}')
+            return bool(emit(event, *args))
+
+        thing.emit = traced  # type: ignore[method-assign]
+        # Or the stream would call the listeners of 'data' itself.
+        thing._plain_emit = False
+        if (
+            isinstance(thing, (gnet.Server, gnet.Socket)) and name not in self.scenario['deaf']
+        ):
+            thing.on('error', _nothing)
+        self._learn_ports(name, thing)
+
+    def _event_line(self, name: str, thing: Any, event: Any, args: tuple[Any, ...]) -> str:
+        watch = self.scenario['watch']
+        watched = watch.get(name, watch.get(_kind_of(thing), ()))
+        words = [f"'{event}'", *self._show_arguments(args)]
+        states = [self.show(getattr(thing, property_)) for property_ in watched]
+        if states:
+            words.append('{' + ' '.join(states) + '}')
+        return ' '.join(words)
+
+    # --- steps ------------------------------------------------------------------------------------
+
+    def step(self, step: list[Any], args: tuple[Any, ...] = ()) -> None:
+        getattr(self, f'_step_{step[0]}')(args, *step[1:])
+
+    def _step_let(self, args: Any, name: str, what: str, *forms: Any) -> None:
+        if what == 'signal':
+            self._adopt(name, Event())
+            return
+        made = self._attempt(name, what, lambda: self._resolve(
+            what[4:] if what.startswith('new ') else what, args,
+        )[0](*self._arguments(forms, name, args)), silent=True)
+        if made is not None:
+            self._adopt(name, made)
+
+    def _step_call(self, args: Any, dotted: str, *forms: Any) -> None:
+        method, owner = self._resolve(dotted, args)
+        member = dotted.rpartition('.')[2]
+        self._attempt(
+            owner, f'.{member}', lambda: method(*self._arguments(forms, owner, args)),
+            silent=member in self.scenario['quiet'])
+
+    def _step_get(self, args: Any, *paths: str) -> None:
+        for dotted in paths:
+            value, owner = self._resolve(dotted, args)
+            self.record(owner, f'.{dotted.partition(".")[2]} = {self.show(value)}')
+
+    def _step_set(self, args: Any, dotted: str, form: Any) -> None:
+        path, _, member = dotted.rpartition('.')
+        holder, owner = self._resolve(path, args)
+        self._attempt(
+            owner, f'.{member} =', lambda: setattr(holder, member, self._value(form)), silent=True)
+
+    def _step_callback(self, args: Any, position: int, *forms: Any) -> None:
+        args[position](*map(self._value, forms))
+
+    def _step_fill(self, args: Any, dotted: str, form: Any) -> None:
+        write, owner = self._resolve(dotted, args)
+        chunk = self._value(form)
+        count = 0
+        while write(chunk) and count < 10000:
+            count += 1
+        self.record(owner, f'.write -> {"false at last" if count < 10000 else "never false"}')
+
+    def _step_note(self, args: Any, text: str, owner: str = 'main') -> None:
+        self.record(owner, text)
+
+    def _step_tick(self, args: Any, form: Any) -> None:
+        get_loop().tick(self._value(form))
+
+    def _step_throw(self, args: Any, form: Any) -> None:
+        raise self._value(form)
+
+    def _step_exit(self, args: Any, status: int) -> None:
+        sys.exit(status)
+
+    def _step_abort(self, args: Any, name: str) -> None:
+        self._objects[name].set()
+
+    def _step_file(self, args: Any, name: str) -> None:
+        with open(self._temporary(name), 'w'):
+            pass
+
+    def _step_mkdir(self, args: Any, name: str) -> None:
+        os.mkdir(self._temporary(name))
+
+    def _step_unlink(self, args: Any, name: str) -> None:
+        os.unlink(self._temporary(name))
+
+    def _step_exists(self, args: Any, name: str) -> None:
+        there = os.path.exists(self._temporary(name))
+        self.record('main', f'{name} {"exists" if there else "does not exist"}')
+
+    def _step_mode(self, args: Any, name: str) -> None:
+        mode = os.stat(self._temporary(name)).st_mode & 0o777
+        self.record('main', f'mode of {name}: {mode:o}')
+
+    def _attempt(
+        self, owner: str, what: str, action: Callable[[], Any], silent: bool = False,
+    ) -> Any:
+        try:
+            result = action()
+        except Exception as error:
+            self.record(owner, f'{what} throws {self.show(error)}')
+            return None
+        for name, thing in [*self._objects.items()]:
+            self._learn_ports(name, thing)
+        if not silent:
+            self.record(owner, f'{what} -> {self.show(result)}')
+        return result
+
+    def main(self) -> None:
+        for verb, *rest in self.scenario['steps']:
+            if verb == 'await':
+                self._wait_for(rest[0], rest[1] if len(rest) > 1 else 1)
+            elif verb == 'turns':
+                take_turns(rest[0])
+            elif verb == 'settle':
+                take_turns(_TURNS_TO_SETTLE)
+            else:
+                try:
+                    self.step([verb, *rest])
+                except Exception as error:
+                    self.record('process', f'the script ends with {self.show(error)}')
+                    return
+        take_turns(_TURNS_TO_SETTLE)
+
+    def clean_up(self) -> None:
+        self._recording = False
+        for thing in self._objects.values():
+            if isinstance(thing, gnet.Socket):
+                thing.destroy()
+            elif isinstance(thing, gnet.Server):
+                thing.close()
+        events.set_default_max_listeners(10)
+        events.set_capture_rejections(False)
+        gnet.set_default_auto_select_family(True)
+        gnet.set_default_auto_select_family_attempt_timeout(250)
+        take_turns(_TURNS_TO_SETTLE)
+        for thing in self._kept:
+            # Which refers to itself by now.
+            if isinstance(thing, events.EventEmitter):
+                del thing.emit
+        for number in self._descriptors:
+            with suppress(OSError):
+                os.close(number)
+        self.remove_directory()
+
+    def remove_directory(self) -> None:
+        if self._directory is not None:
+            shutil.rmtree(self._directory)
+            self._directory = None
+
+
+def _kind_of(thing: object) -> str:
+    if isinstance(thing, gnet.Socket):
+        return 'sockets'
+    return 'servers' if isinstance(thing, gnet.Server) else 'others'
+
+
+def _kind_of_error(error: BaseException) -> str:
+    if isinstance(error, gnet.AbortError):
+        return 'AbortError'
+    if isinstance(error, gnet.ConnectFailure):
+        return 'AggregateError'
+    if isinstance(error, TypeError):
+        return 'TypeError'
+    if isinstance(error, ValueError):
+        return 'RangeError'
+    return 'Error'
+
+
+def _digest(octets: bytes) -> str:
+    return hashlib.sha1(octets).hexdigest()[:8]
+
+
+def _pattern(size: int) -> bytes:
+    """Return bytes that differ at each place, so that lost and doubled ones are seen."""
+    return bytes(97 + (at + (at >> 8)) % 26 for at in range(size))
+
+
+def _nothing(*args: Any) -> None:
+    pass
+
+
+if __name__ == '__main__':
+    run_program()

@@ -1,0 +1,52 @@
+"""gnet against the recorded traces of Node."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from . import records
+from .agreement import SPELLINGS, rows
+from .form import CHAPTERS, Scenario
+from .outcome import Verdict, judge, on_gnet, recorded
+from .scenarios import SCENARIOS
+
+
+@pytest.mark.parametrize('scenario', SCENARIOS, ids=lambda scenario: scenario.name)
+def test_gnet_does_what_node_does(scenario: Scenario) -> None:
+    of_node = recorded(scenario)
+    assert of_node is not None, 'record it: python -m tests.conformance record'
+    assert of_node.digest == scenario.digest, 'it has changed since it was recorded'
+    outcome = judge(scenario, of_node.lanes, on_gnet(scenario))
+    if outcome.verdict is Verdict.FAILS:
+        pytest.fail(str(outcome), pytrace=False)
+
+
+def test_each_scenario_has_a_name_of_its_own() -> None:
+    names = Counter(scenario.name for scenario in SCENARIOS)
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_nothing_is_recorded_that_is_no_scenario() -> None:
+    directory = records.DIRECTORY
+    for path in (*directory.glob('*.json'), *directory.glob('gnet/*.json')):
+        of = 'gnet' if path.parent.name == 'gnet' else 'node'
+        version, traces = records.load(path.stem, of)
+        known = {scenario.name for scenario in SCENARIOS if scenario.group == path.stem}
+        assert set(traces) <= known, path.name
+        assert version.startswith('v24.'), path.name
+
+
+def test_each_difference_that_is_meant_has_a_row_in_the_document() -> None:
+    documented = rows()
+    assert {row for row, _ in SPELLINGS} <= documented
+    assert [
+        scenario.name for scenario in SCENARIOS
+        if scenario.on_purpose is not None and scenario.on_purpose not in documented
+    ] == []
+
+
+def test_each_chapter_of_nodes_documentation_is_compared() -> None:
+    covered = {scenario.chapter for scenario in SCENARIOS}
+    assert [chapter for chapter in CHAPTERS if chapter not in covered] == []
