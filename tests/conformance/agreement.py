@@ -1,8 +1,8 @@
 """What counts as the same trace.
 
-What Python and JavaScript spell differently everywhere is in :data:`SPELLINGS`. Any other difference
-that is meant belongs to a scenario, whose ``on_purpose`` names the row of ``docs/differences.md`` that
-gives the reason; what gnet does there is recorded, too.
+What Python and JavaScript spell differently everywhere is in :data:`SPELLINGS`. Any other
+difference that is meant belongs to a scenario, whose ``on_purpose`` names the row of
+``docs/differences.md`` that gives the reason; what gnet does there is recorded, too.
 """
 
 from __future__ import annotations
