@@ -87,8 +87,9 @@ def adopt_descriptor(fd: int) -> Any:
     if stat.S_ISFIFO(mode):
         return Pipe(fd)
     if not stat.S_ISSOCK(mode):
-        # Node's words.
-        kind = 'TTY' if os.isatty(fd) else 'FILE' if stat.S_ISREG(mode) else 'UNKNOWN'
+        # Node's words; a device is a file, too.
+        is_file = stat.S_ISREG(mode) or stat.S_ISCHR(mode)
+        kind = 'TTY' if os.isatty(fd) else 'FILE' if is_file else 'UNKNOWN'
         raise errors.invalid_fd_type(kind)
     sock = _socket.socket(fileno=fd)
     if sock.family not in _STREAM_FAMILIES or sock.type != _socket.SOCK_STREAM:

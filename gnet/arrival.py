@@ -13,7 +13,7 @@ from typing import Any, Union
 
 from .emitter import EventEmitter
 from .encodings import StreamDecoder
-from .states import GONE, Delivery, Flow, Reading, ReadState, Stage
+from .states import GONE, SILENT, Delivery, Flow, Reading, ReadState, Stage
 
 __all__ = ['HIGH_WATER_MARK', 'Arrival', 'Chunk']
 
@@ -64,7 +64,7 @@ class Arrival(EventEmitter):
         self._decoder: StreamDecoder | None = None
         self._did_read = False
         self._explicitly_paused = False
-        self._readable_wanted = True
+        self._readable_wanted = False
         self._readable_pending = False
         self._readable_listened = False
         self._resume_pending = False
@@ -232,7 +232,7 @@ class Arrival(EventEmitter):
     def _emit_end(self) -> None:
         if (
             self._read_state is ReadState.ENDED and not self._length and not self._incoming
-            and self._stage not in GONE
+            and self._stage not in SILENT and self._errored is None
         ):
             self._read_state = ReadState.END_EMITTED
             try:

@@ -318,7 +318,7 @@ class Blocking(Handled):
         except BlockingIOError:
             sent = 0
         except OSError as error:
-            self._write_failed(error, None)
+            self._write_failed(error, memoryview(data).nbytes, None)
             raise self._blocked_error() from None
         self._bytes_sent += sent
         if sent != len(data):
@@ -364,7 +364,7 @@ class Blocking(Handled):
         except BlockingIOError:
             raise
         except OSError as error:
-            self._write_failed(error, None)
+            self._write_failed(error, memoryview(data).nbytes, None)
             raise self._blocked_error() from None
         self._bytes_sent += sent
         return sent
@@ -392,8 +392,8 @@ class Blocking(Handled):
         except BaseException as reason:
             unsent = len(request.data)
             is_late = isinstance(reason, _stdlib.timeout) and self._stage not in GONE
-            if is_late and not unsent and not self._is_queued(request):
-                return 0  # it was sent in the last moment, and only the news was late
+            if is_late and not unsent and (data or not self._is_queued(request)):
+                return 0  # it was sent, and only the news is late
             self._give_up(request)
             if is_late and partly and unsent < len(data):
                 return unsent
@@ -410,7 +410,7 @@ class Blocking(Handled):
         return errors.system_error(errno.EPIPE, 'write')
 
     def _is_queued(self, request: WriteRequest) -> bool:
-        # Not by what is left of its data: there may have been none (connect() waits that way).
+        # Told from this for an empty one, of whose data nothing is ever left (connect() waits so).
         queued = (*(self._in_flight or ()), *(self._queue or ()))
         return any(one is request for one in queued)
 

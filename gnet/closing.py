@@ -14,6 +14,7 @@ from gevent.event import AsyncResult, Event
 from gevent.exceptions import LoopExit
 
 from . import errors, lifecycle, lifetime
+from .emitter import OnceListener
 from .listening import Listening
 from .validators import validate_function
 from .workers import ask
@@ -102,10 +103,13 @@ class Closing(Listening):
                 ``ERR_SERVER_NOT_RUNNING`` if the server was not listening, else None.
         """
         self._listening_id += 1
-        handle, self._handle = self._handle, None
         if callable(callback):
-            error = None if handle is not None else errors.state_error('ERR_SERVER_NOT_RUNNING')
-            self.once('close', _CloseCallback(callback, error))
+            if self._handle is not None:
+                self.on('close', _CloseCallback(self, 'close', callback))
+            else:
+                error = errors.state_error('ERR_SERVER_NOT_RUNNING')
+                self.once('close', lambda: callback(error))
+        handle, self._handle = self._handle, None
         try:
             if handle is not None:
                 handle.close()
@@ -255,17 +259,13 @@ class Closing(Listening):
         socket_list.once('exit', exited)
 
 
-class _CloseCallback:
+class _CloseCallback(OnceListener):
     """The callback of ``close()`` as a listener of `'close'`, which has no argument of its own."""
 
-    __slots__ = ('_callback', '_error')
+    __slots__ = ()
 
-    def __init__(self, callback: Callable[..., object], error: BaseException | None) -> None:
-        self._callback = callback
-        self._error = error
-
-    def __call__(self) -> None:
-        self._callback(self._error)
+    def __call__(self, *_args: Any) -> Any:
+        return super().__call__(None)
 
 
 class _Serving:

@@ -91,6 +91,7 @@ class ConnectRequest(NamedTuple):
         local_address: an IP address to bind first, else None.
         local_port: a port to bind first, else 0. As in Node, whether it is one shows at bind(2).
         family: 4 or 6 for addresses of that kind only, else 0.
+        family_for_lookup: the same for *lookup*; None if it was not given, or whatever was.
         hints: ``AI_…`` flags of the name look-up; for *lookup*, whatever was given.
         lookup: called instead of the resolver, or None.
         auto_select_family: try several addresses of the host.
@@ -103,6 +104,7 @@ class ConnectRequest(NamedTuple):
     local_address: str | None = None
     local_port: float = 0
     family: int = 0
+    family_for_lookup: Any = None
     hints: Any = 0
     lookup: Callable[..., object] | None = None
     auto_select_family: bool = True
@@ -157,7 +159,7 @@ def _tcp_request(options: Mapping[str, Any], port: Any) -> ConnectRequest:
         'options.autoSelectFamilyAttemptTimeout', timeout)
     request = ConnectRequest(
         None, host, number, str(local_address) if truthy(local_address) else None,
-        local_port, 0, 0, None, auto, timeout,
+        local_port, auto_select_family=auto, attempt_timeout=timeout,
     )
     return request if is_ip(host) else _with_lookup(request, options)
 
@@ -174,14 +176,16 @@ def _with_lookup(request: ConnectRequest, options: Mapping[str, Any]) -> Connect
         known = _FAMILIES.get(family)
     if lookup is None:
         if hints is not None:
-            hints = to_int32(validate_number('options.hints', hints))
+            hints = to_int32(validate_number('options.hints', hints)) % 2**32
             if hints & ~_HINTS:
                 raise errors.invalid_arg_value('hints', hints)
         if known is None:
             raise errors.invalid_arg_value('options.family', family, 'must be one of: 0, 4, 6')
     if not truthy(hints):
         hints = socket.AI_ADDRCONFIG if not known else 0
-    return request._replace(lookup=lookup, hints=hints, family=known or 0)
+    return request._replace(
+        lookup=lookup, hints=hints, family=known or 0,
+        family_for_lookup=known or family)
 
 
 def _attempt_timeout(name: str, value: Any) -> int:

@@ -30,18 +30,20 @@ if TYPE_CHECKING:
 
 __all__ = ['Connectable']
 
+#: Destroyed, and `'close'` is still to come.
+_CLOSING = (Stage.DESTROYED, Stage.MUTE)
+
 
 class Connectable(SocketLike):
     """What makes connections. :class:`gnet.Socket` is the public class."""
 
     __slots__ = (
-        '_onread', '_request', '_reset_wanted', '_sides', '_signal',
+        '_onread', '_request', '_sides', '_signal',
         'auto_select_family_attempted_addresses', 'block_list',
     )
 
     def _prepare(self, *arguments: Any) -> None:
         super()._prepare(*arguments)
-        self._reset_wanted = False
         #: What to connect to when `'close'` of the connection before was emitted.
         self._request: ConnectRequest | None = None
         self._onread: BufferReader | None = None
@@ -105,7 +107,7 @@ class Connectable(SocketLike):
         aborted = self._signal is not None and self._signal.ready()
         if aborted and self._stage is not Stage.CLOSED:
             self.destroy(abort_error(self._signal))
-        elif self._stage is Stage.DESTROYED:
+        elif self._stage in _CLOSING:
             self._request = request
         elif self._stage in (Stage.NEW, Stage.CLOSED):
             self._connect(request)
@@ -134,7 +136,7 @@ class Connectable(SocketLike):
         if self._stage is Stage.CONNECTING:
             raise _connect_error(errno.EALREADY, connect_request(options))
         self._note_blocking_use()
-        if self._stage is Stage.DESTROYED:
+        if self._stage in _CLOSING:
             closed = Event()
             # The first: one that raises keeps those after it from being called.
             self.prepend_once_listener('close', lambda had_error: closed.set())
@@ -172,6 +174,8 @@ class Connectable(SocketLike):
                 self._destroy_on(self._signal)
                 if self.destroyed:
                     return
+        elif self._write_state is WriteState.FINISHED and self._sides[1]:
+            self._write_state = WriteState.OPEN  # it was ended before there was anything to end
         lifetime.arm()
         self._stage = Stage.CONNECTING
         self._context = copy_context()
@@ -193,10 +197,10 @@ class Connectable(SocketLike):
         self._incoming = self._buffer = self._turns = None
         self._incoming_size = self._length = 0
         self._did_read = self._readable_pending = False
-        self._readable_wanted = True
+        self._readable_wanted = False
         self._bytes_read = self._bytes_sent = self._queued_bytes = self._queued_units = 0
         self._corked = self._pending_callbacks = 0
-        self._needs_drain = self._ended_in_turn = self._close_wanted = self._reset_wanted = False
+        self._needs_drain = self._close_wanted = False
         self._remote = None
         self._stage = Stage.NEW
         if self._server is not None:
@@ -204,7 +208,6 @@ class Connectable(SocketLike):
             self._server = None
             self._belongs_to_program()
         self.opened_at = 0.0
-        self.auto_select_family_attempted_addresses = None
         if self._delivery is not Delivery.RUNNING:
             self._delivery = Delivery.IDLE
         if self._decoder is not None:
@@ -237,25 +240,26 @@ class Connectable(SocketLike):
         self._wake_blocked()
         lifecycle.publish(lifecycle.ConnectionOpened, None, self)
         self._emit_guarded('connect')
-        # Usually a listener of 'connect' has done this already.
-        self._send_first()
+        if not self._corked or self._stage in GONE:
+            # Usually a listener of 'connect' has done this already.
+            self._send_first()
         if self._stage is Stage.OPEN and self._write_state is not WriteState.OPEN and (
             self._in_flight is None and not self._queue
         ):
             self._end_late()
-        if self._sock is sock or self._stage is Stage.DESTROYED:
+        if self._sock is sock or self._stage in _CLOSING:
             # (Not if a listener has blocked for longer than the connection was there.)
             self._emit_guarded('ready')
-        if self._reset_wanted:
-            self.reset_and_destroy()
-        elif self._stage is Stage.OPEN and not self._explicitly_paused:
-            self._want_data()
+        if self._stage is Stage.OPEN and (
+            not self._explicitly_paused or self._reading is Reading.ASKED
+        ):
+            self._take(0)
 
     def _end_late(self) -> None:
         """``end()`` was called before there was a connection, and there is nothing to send."""
         if self._write_state is WriteState.ENDING:
             self._shut()
-        else:
+        elif self._sides[1]:
             self._shut_down_writing()  # even before connect(): 'finish' was emitted then
 
     def _apply_options(self) -> None:
@@ -269,13 +273,12 @@ class Connectable(SocketLike):
     # --- hooks ------------------------------------------------------------------------------------
 
     def _send_when_connected(self) -> None:
-        if self._send_first not in self.listeners('connect'):
-            self.once('connect', self._send_first)
+        self.once('connect', self._send_first)
 
     def _close_descriptor(self) -> None:
         connecting, self._connecting = self._connecting, None
         if connecting is not None:
-            connecting.cancel()
+            connecting.abandon()
             self._loop.release()
             if self._queue:
                 self.off('connect', self._send_first)
@@ -354,6 +357,7 @@ class Connectable(SocketLike):
         if self._read_state is not ReadState.OPEN:
             pass
         elif getattr(sock, 'is_readable', True):
+            self._readable_wanted = True
             self._start_reading()
         else:
             # The writing end of a pipe, without readable=False. Nothing would ever tell of its end.

@@ -47,13 +47,15 @@ _IN_PROGRESS = (errno.EINPROGRESS, errno.EINTR)
 class Attempt:
     """One connect(2) that is going on, and the descriptor it is made on."""
 
-    __slots__ = ('candidate', 'sock', 'watcher')
+    __slots__ = ('candidate', 'has_begun', 'sock', 'watcher')
 
     def __init__(self, candidate: Candidate | None, family: int) -> None:
         #: None for a unix socket.
         self.candidate = candidate
         self.sock = _socket.socket(family, _socket.SOCK_STREAM)
         self.sock.setblocking(False)
+        #: Whether connect(2) was called.
+        self.has_begun = False
         self.watcher: Any = None
 
     def local(self) -> str:
@@ -107,6 +109,16 @@ class Connecting:
         """Return where the newest attempt comes from, as Node's texts have it; None for none."""
         return self._attempts[-1].local() if self._attempts else None
 
+    def abandon(self) -> None:
+        """Give up: the socket was destroyed. Where there are several, attempts have failed then."""
+        for attempt in self._attempts:
+            if self._several and attempt.has_begun and attempt.candidate is not None:
+                self._socket._later(
+                    self._emit, 'connectionAttemptFailed', attempt.candidate.address,
+                    self._request.port, attempt.candidate.family,
+                    self._failure(attempt, errno.ECANCELED, None))
+        self.cancel()
+
     def cancel(self) -> None:
         """Give up: the socket was destroyed, or has its connection."""
         self._over = True
@@ -131,9 +143,8 @@ class Connecting:
             self._socket._loop.start_resolver()
             self._resolving = Greenlet.spawn(self._resolve, wants_all)
             return
-        options: dict[str, Any] = {'hints': request.hints}
-        if request.family:
-            options['family'] = request.family
+        options: dict[str, Any] = {
+            'family': request.family_for_lookup, 'hints': request.hints}
         if wants_all:
             options['all'] = True
         answered: list[bool] = []
@@ -325,12 +336,19 @@ class Connecting:
 
     def _began(self, attempt: Attempt, number: int) -> None:
         """connect(2) returned *number*: wait for the outcome, or take note of it in a moment."""
+        attempt.has_begun = True
         if number in _IN_PROGRESS:
             attempt.watcher = self._socket._loop.io(attempt.sock.fileno(), WRITE)
             attempt.watcher.start(self._settled_in_hub, attempt)
         else:
             # A unix socket has it at once. As in Node, the ticks of who called come before it.
-            self._socket._later(self._settled, attempt, number)
+            self._socket._later(self._settled_at_once, attempt, number)
+
+    def _settled_at_once(self, attempt: Attempt, number: int) -> None:
+        if not number and attempt in self._attempts:
+            # The listener may have been closed meanwhile.
+            number = attempt.sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        self._settled(attempt, number)
 
     def _settled_in_hub(self, attempt: Attempt) -> None:
         attempt.stop_watching()

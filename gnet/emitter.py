@@ -23,7 +23,7 @@ from .validators import truthy, validate_boolean, validate_function
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ['EventEmitter', 'Listener', 'check_emitter', 'exception_of']
+__all__ = ['EventEmitter', 'Listener', 'OnceListener', 'check_emitter', 'exception_of']
 
 Listener = Callable[..., Any]
 F = TypeVar('F', bound=Listener)
@@ -31,7 +31,7 @@ F = TypeVar('F', bound=Listener)
 # --- the emitter --------------------------------------------------------------------------------
 
 
-class _OnceListener:
+class OnceListener:
     """What an emitter holds for a listener that was added with ``once``."""
 
     __slots__ = ('_emitter', '_event', '_fired', 'listener')
@@ -53,7 +53,7 @@ class _OnceListener:
 
 
 def _original(entry: Listener) -> Listener:
-    return entry.listener if type(entry) is _OnceListener else entry
+    return entry.listener if isinstance(entry, OnceListener) else entry
 
 
 def _matches(entry: Listener, listener: Listener) -> bool:
@@ -153,10 +153,10 @@ class EventEmitter(NodeNames):
             self._plain_emit = False
 
     def _listener_added(self, event: Hashable) -> None:
-        """For subclasses: a listener of *event* was added. Called after the change."""
+        """For subclasses: a listener of *event* was added at the end. Called after the change."""
 
     def _listener_removed(self, event: Hashable) -> None:
-        """For subclasses: listeners of *event* were removed, by whatever means."""
+        """For subclasses: listeners of *event* were removed, or none was found to be."""
 
     # --- emitting ---
 
@@ -279,7 +279,7 @@ class EventEmitter(NodeNames):
         if listener is UNDEFINED:
             return _decorator(self.once, event)
         validate_function('listener', listener)
-        self.on(event, _OnceListener(self, event, listener))
+        self.on(event, OnceListener(self, event, listener))
         return self
 
     @overload
@@ -302,7 +302,7 @@ class EventEmitter(NodeNames):
         if listener is UNDEFINED:
             return _decorator(self.prepend_once_listener, event)
         validate_function('listener', listener)
-        self.prepend_listener(event, _OnceListener(self, event, listener))
+        self.prepend_listener(event, OnceListener(self, event, listener))
         return self
 
     def __add(self, event: Hashable, listener: Listener, *, at_front: bool) -> None:
@@ -315,7 +315,9 @@ class EventEmitter(NodeNames):
         self._events[name] = entries
         if name is error_monitor:
             self._plain_emit = False
-        self._listener_added(name)
+        if not at_front:
+            # In Node, a stream does not notice listeners that are put in front.
+            self._listener_added(name)
         count = len(entries)
         if count > 1 and 0 < self.get_max_listeners() < count:
             if self.__warned is None:
@@ -341,8 +343,8 @@ class EventEmitter(NodeNames):
         validate_function('listener', listener)
         name = name_of(event)
         removed = self.__take(name, listener)
+        self._listener_removed(name)
         if removed is not None:
-            self._listener_removed(name)
             self.__announce_removal(event, removed)
         return self
 
@@ -390,9 +392,9 @@ class EventEmitter(NodeNames):
                 self._listener_removed(name)
             return self
         name = name_of(event)
-        if name not in self._events:
-            return self
         try:
+            if name not in self._events:
+                return self
             if 'removeListener' in self._events:
                 for entry in reversed(self._events[name]):
                     removed = self.__take(name, entry)

@@ -57,7 +57,6 @@ class Handled(Transport):
     def _pause_at_birth(self) -> None:
         """Read nothing before ``resume()`` or a read (``pause_on_connect``)."""
         self._flow = Flow.PAUSED
-        self._explicitly_paused = True
 
     def _begin(self, owner: Any) -> None:
         """The 'connection' listeners are about to run, in the greenlet *owner*."""
@@ -66,7 +65,8 @@ class Handled(Transport):
             # Else it would get one when it sets its first variable, which no other greenlet sees.
             owner.gr_context = copy_context()
         self._context = owner.gr_context
-        if self._stage is Stage.OPEN and not self._explicitly_paused:
+        if self._stage is Stage.OPEN and self._flow is not Flow.PAUSED:
+            self._readable_wanted = True
             self._start_reading()
 
     def _owner_returned(self) -> None:

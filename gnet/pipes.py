@@ -19,13 +19,13 @@ class Pipe:
     destination's `'finish'` or `'close'` only ends the pipe. The rules are Node's (measured).
     """
 
-    __slots__ = ('_ends', '_listening', '_waits_for_drain', 'destination', 'source')
+    __slots__ = ('_ends', '_hears_drain', '_listening', '_waits_for_drain', 'destination', 'source')
 
     def __init__(self, source: Socket, destination: Any, ends: bool) -> None:
         self.source = source
         self.destination = destination
         self._ends = ends
-        self._waits_for_drain = False
+        self._waits_for_drain = self._hears_drain = False
         #: What was registered where, to be taken back by :meth:`close`.
         self._listening: list[tuple[Any, str, Any]] = []
         if source._pipes is None:
@@ -37,9 +37,10 @@ class Pipe:
             self._listen(source, 'end', self._source_ended)
         self._listen(source, 'data', self._forward)
         if self._is_emitter():
-            self._listen(destination, 'drain', self._drained)
             self._listen(destination, 'finish', self.close)
             self._listen(destination, 'close', self._destination_closed)
+            destination.prepend_listener('error', self._destination_failed)
+            self._listening.append((destination, 'error', self._destination_failed))
             destination.emit('pipe', source)
         if getattr(destination, 'writable_need_drain', False):
             self._wait()
@@ -61,14 +62,17 @@ class Pipe:
             self._wait()
 
     def _wait(self) -> None:
+        if not self._hears_drain and self._is_emitter():
+            self._hears_drain = True
+            self._listen(self.destination, 'drain', self._drained)
         self._waits_for_drain = True
         self.source.pause()
 
     def _drained(self) -> None:
-        if not self._waits_for_drain:
-            return
         self._waits_for_drain = False
-        if not any(pipe._waits_for_drain for pipe in self.source._pipes or ()):
+        if not any(pipe._waits_for_drain for pipe in self.source._pipes or ()) and (
+            self.source.listener_count('data')
+        ):
             self.source.resume()
 
     def _source_ended(self) -> None:
@@ -80,16 +84,32 @@ class Pipe:
     def _destination_closed(self, *_arguments: Any) -> None:
         self.close()
 
+    def _destination_failed(self, error: Any) -> None:
+        self.close()
+        if not self.destination.listener_count('error'):
+            # Nobody but this pipe was listening.
+            emit = getattr(self.destination, '_emit_error', None)
+            if emit is not None:
+                emit(error)
+            else:
+                self.destination.emit('error', error)
+
     def close(self) -> None:
         """End the pipe: the destination gets `'unpipe'`, a source without another is paused."""
         pipes = self.source._pipes
         if not pipes or self not in pipes:
             return
         pipes.remove(self)
+        if not pipes:
+            self.source.pause()
+        self.part()
+
+    def part(self) -> None:
+        """Do what follows when the source has it no more."""
         for emitter, event, listener in self._listening:
             emitter.off(event, listener)
         self._listening.clear()  # the listeners refer to this pipe
-        if not pipes:
-            self.source.pause()
+        if self._waits_for_drain:
+            self._drained()  # the others need not wait for this one any more
         if self._is_emitter():
             self.destination.emit('unpipe', self.source)

@@ -27,7 +27,7 @@ from typing import Any
 from . import errors
 from .arrival import Arrival, Chunk
 from .encodings import StreamDecoder, canonical, encode
-from .states import GONE, Flow, ReadState, Stage
+from .states import GONE, SILENT, Flow, Reading, ReadState
 
 __all__ = ['Readable', 'as_bytes']
 
@@ -108,7 +108,7 @@ class Readable(Arrival):
                 self._in_turn(self._emit_end)
             return None
         more_wanted = not ended and (
-            self._readable_wanted or self._length - count < self._read_mark)
+            self._readable_wanted or not self._length or self._length - count < self._read_mark)
         chunk = self._cut(count) if count else None
         if more_wanted:
             self._want_data()
@@ -119,7 +119,7 @@ class Readable(Arrival):
                 self._readable_wanted = True
             elif size != count:
                 self._in_turn(self._emit_end)
-        if chunk is not None and self._errored is None and self._stage is not Stage.CLOSED:
+        if chunk is not None and self._stage not in SILENT:
             self._did_read = True
             self._emit_guarded('data', chunk)
         return chunk
@@ -199,7 +199,11 @@ class Readable(Arrival):
                 self._incoming = deque()
             self._incoming.appendleft(chunk)
             self._incoming_size += len(chunk)
-        elif self._flow is _FLOWING and not self._length and self._events.get('data'):
+        elif (
+            self._flow is _FLOWING and not self._length and self._events.get('data')
+            and self._reading is not Reading.NOT_STARTED  # 'resume' is still to come
+        ):
+            self._did_read = True
             self._emit_guarded('data', chunk)
         else:
             if self._buffer is None:
@@ -208,13 +212,13 @@ class Readable(Arrival):
             self._length += len(chunk)
             if self._readable_wanted:
                 self._schedule_readable()
+            self._in_turn(self._take, 0)
         return True
 
     def _pour(self) -> None:
         """Emit what is buffered for as long as the mode is flowing."""
-        while (
-            self._flow is _FLOWING and self._stage not in GONE and self._take() is not None
-        ):
+        # As in Node, what was buffered is not held back by a destroy() that comes meanwhile.
+        while self._flow is _FLOWING and self._take() is not None:
             if self._length and self._is_late():
                 self._in_turn(self._pour)
                 return
@@ -306,7 +310,7 @@ class Readable(Arrival):
         Raises:
             CodedTypeError: ``ERR_UNKNOWN_ENCODING``.
         """
-        decoder = StreamDecoder(encoding or 'utf8')
+        decoder = StreamDecoder('utf8' if encoding in (None, '') else encoding)
         buffered, self._buffer, self._length = self._buffer, None, 0
         text = ''.join(
             decoder.decode(chunk) if isinstance(chunk, bytes) else chunk for chunk in buffered or ()

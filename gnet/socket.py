@@ -226,7 +226,8 @@ class Socket(Tuned):
                 self.destroy(errors.state_error('ERR_SOCKET_CLOSED'))
             if self._connecting is not None and self._connecting.is_local:
                 raise errors.invalid_handle_type()
-            self._reset_wanted = self._stage is Stage.CONNECTING  # then it waits for the connection
+            if self._stage is Stage.CONNECTING:
+                self.once('connect', self.reset_and_destroy)
             return self
         if self._sock.family not in TCP_FAMILIES:
             raise errors.invalid_handle_type()
@@ -275,11 +276,17 @@ class Socket(Tuned):
 
     def unpipe(self, destination: Any = None) -> Any:
         """Undo :meth:`pipe` for *destination*, or for all; returns the socket, now paused."""
-        for pipe in list(self._pipes or ()):
-            if destination is None or pipe.destination is destination:
-                pipe.close()
-                if destination is not None:
+        pipes = self._pipes or []
+        if destination is not None:
+            for pipe in pipes:
+                if pipe.destination is destination:
+                    pipe.close()
                     break
+        elif pipes:
+            self._pipes = None
+            self.pause()
+            for pipe in pipes:
+                pipe.part()
         return self
 
     # --- properties -------------------------------------------------------------------------------

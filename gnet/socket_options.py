@@ -91,15 +91,15 @@ def socket_options(options: Mapping[str, Any]) -> SocketOptions:
     encoding = options.get('encoding')
     default_encoding = options.get('default_encoding')
     return SocketOptions(
-        type_of_service=None if tos is UNDEFINED else type_of_service(
-            'options.typeOfService', tos),
         read_mark=high_water_mark(options, 'readable'),
-        write_mark=high_water_mark(options, 'writable'),
-        default_encoding=canonical(default_encoding) if truthy(default_encoding) else 'utf8',
+        default_encoding='utf8' if default_encoding is None else canonical(default_encoding),
         encoding=canonical(encoding) if truthy(encoding) else None,
+        write_mark=high_water_mark(options, 'writable'),
+        signal=None if signal in (None, UNDEFINED) else validate_signal('signal', signal),
         fd=None if fd in (None, UNDEFINED) else validate_integer('fd', fd, 0, _HIGHEST_FD),
         onread=_on_read(options.get('onread')),
-        signal=None if signal in (None, UNDEFINED) else validate_signal('signal', signal),
+        type_of_service=None if tos is UNDEFINED else type_of_service(
+            'options.typeOfService', tos),
         block_list=block_list(options),
         allow_half_open=truthy(options.get('allow_half_open')),
         no_delay=truthy(options.get('no_delay')),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import Enum
 
-__all__ = ['GONE', 'Delivery', 'Flow', 'ReadState', 'Reading', 'Stage', 'WriteState']
+__all__ = ['GONE', 'SILENT', 'Delivery', 'Flow', 'ReadState', 'Reading', 'Stage', 'WriteState']
 
 
 class Stage(Enum):
@@ -15,11 +15,13 @@ class Stage(Enum):
     FAILED = "connecting has failed; 'error' is about to come"
     OPEN = 'connected'
     DESTROYED = "closed; 'close' is still to come"
+    MUTE = "destroyed, a tick ago: no data is emitted any more, and 'close' is still to come"
     CLOSED = "'close' was emitted"
 
 
-#: The stages of a stream that was destroyed.
-GONE = (Stage.DESTROYED, Stage.CLOSED)
+#: The stages of a stream that was destroyed; and those from which on it emits no data.
+GONE = (Stage.DESTROYED, Stage.MUTE, Stage.CLOSED)
+SILENT = (Stage.MUTE, Stage.CLOSED)
 
 
 class Flow(Enum):
@@ -60,6 +62,7 @@ class Reading(Enum):
     """What the read watcher is doing."""
 
     NOT_STARTED = 'nothing was asked for yet (no connection, or pause_on_connect)'
+    ASKED = 'something was, before there was a connection'
     ACTIVE = 'the hub reads what arrives'
     FULL = 'stopped: as much is buffered as the high-water mark allows'
     OVER = 'the peer has ended, or the socket is closed'

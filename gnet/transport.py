@@ -45,7 +45,7 @@ class Transport(Duplex):
     """A stream over a descriptor. :class:`gnet.Socket` is the public class."""
 
     __slots__ = (
-        '_bytes_read', '_connecting', '_context', '_ended_in_turn', '_family', '_idle_timer',
+        '_bytes_read', '_connecting', '_context', '_family', '_idle_timer',
         '_loop', '_proto', '_read_error', '_read_watcher', '_reader', '_ref', '_server', '_sock',
         '_write_watcher', 'allow_half_open', 'opened_at',
     )
@@ -65,7 +65,6 @@ class Transport(Duplex):
         self._family, self._proto = _socket.AF_INET, 0  # of a socket.socket() without arguments
         self._ref = True
         self._idle_timer: IdleTimer | None = None
-        self._ended_in_turn = False
         #: The greenlet that is blocked in a read.
         self._reader: Any = None
         #: Whether the writing half stays open when the peer has ended. May be changed any time.
@@ -122,7 +121,9 @@ class Transport(Duplex):
         reading = self._reading
         if reading is Reading.ACTIVE:
             return
-        if reading is not Reading.OVER:
+        if reading is Reading.NOT_STARTED and self._stage in (Stage.NEW, Stage.CONNECTING):
+            self._reading = Reading.ASKED
+        elif reading is not Reading.OVER:
             buffered = self._length + self._incoming_size
             if (buffered < self._read_mark or not buffered) and self._stage is Stage.OPEN:
                 self._start_reading()
@@ -158,15 +159,17 @@ class Transport(Duplex):
     def _end_in_turn(self) -> None:
         """The peer has ended: end too, unless that has happened meanwhile."""
         if self._can_write():
-            self._ended_in_turn = True
             self.end()
 
-    def _refusal(self) -> BaseException:
+    def _refusal(self, ending: bool = False) -> BaseException:
         if self._write_state is WriteState.OPEN:
             if self._stage is Stage.NEW:
                 return errors.state_error('ERR_SOCKET_CLOSED')
             return errors.stream_destroyed('write')
-        if self._ended_in_turn:
+        if (
+            self._read_state is ReadState.END_EMITTED and not ending
+            and not self.allow_half_open and not self._blocking_style
+        ):
             return errors.ended_by_other_party()
         return errors.state_error('ERR_STREAM_WRITE_AFTER_END')
 
@@ -327,7 +330,12 @@ class Transport(Duplex):
             # did what such a listener should. That is no failure.)
             self._loop.report(self, error)
 
+    def _mute(self) -> None:
+        if self._stage is Stage.DESTROYED:
+            self._stage = Stage.MUTE
+
     def _emit_error(self, error: Any) -> None:
+        self._mute()
         if self._events.get('error'):
             self._emit_guarded('error', error)
             return
@@ -359,23 +367,32 @@ class Transport(Duplex):
         if self._stage in GONE:
             return self
         was_connecting = self._connecting is not None
+        # What is corked waits for uncork(), and not for the connection.
+        begun = self._begun
         had_connection = self._sock is not None
         self._stage = Stage.DESTROYED
-        error = self._errored = error if truthy(error) else None
+        error = error if truthy(error) else None
+        self._errored = error or self._errored
         self._close_descriptor()
         self._drop_incoming()
         self._wake_blocked()
-        unsent = self._take_unsent()
-        if not was_connecting:
-            self._fail_writes(*unsent)
+        if begun and had_connection:
+            begun = 0  # in a listener of 'connect': _send_first() follows, and answers them
+        else:
+            self._begun = 0
+            unsent = self._take_unsent()
+            if not begun:
+                self._fail_writes(*unsent)
         if error is not None:
             self._tick(self._emit_error, error)
+        elif self._length or self._read_state is ReadState.ENDED:
+            self._tick(self._mute)
         if self._server is not None:
             self._server._connection_destroyed(self)  # type: ignore[arg-type, unused-ignore]
         closing = self._later if had_connection or was_connecting else self._tick
         closing(self._emit_close, error is not None)
-        if was_connecting:
-            self._fail_unconnected(*unsent)
+        if begun:
+            self._fail_unconnected(begun, *unsent)
         return self
 
     def _close_descriptor(self) -> None:
@@ -420,6 +437,8 @@ class Transport(Duplex):
             for request in in_flight:
                 if request.callback is not None:
                     answer(self._call_guarded, request.callback, cancelled)
+        elif queued:
+            self._tick(self._forget_corked)
         for request in queued:
             if request.callback is not None:
                 answer(
@@ -427,26 +446,38 @@ class Transport(Duplex):
         for callback in callbacks:
             answer(self._call_guarded, callback, error or errors.stream_destroyed('end'))
 
+    def _forget_corked(self) -> None:
+        # As in Node, they count as written no more; what it had begun with does.
+        self._queued_bytes = 0
+
     def _fail_unconnected(
-        self, _in_flight: list[WriteRequest], queued: list[WriteRequest],
+        self, begun: int, _in_flight: list[WriteRequest], queued: list[WriteRequest],
         callbacks: list[Callable[..., object]],
     ) -> None:
         """Answer the callbacks of what waited for a connection that was not made: after `'close'`.
 
-        As in Node, the first write learns of that, and whatever comes after it of the reason.
+        As in Node, what was *begun* with learns of that, and what comes after it of the reason.
         """
         first = errors.state_error('ERR_SOCKET_CLOSED_BEFORE_CONNECTION')
-        if not queued:
-            self._fail_writes([], [], callbacks)
-        for request in queued:
+        for request in queued[:begun]:
             if request.callback is not None:
-                error = first if request is queued[0] else self._errored or first
-                self._later(self._call_guarded, request.callback, error)
-        for callback in callbacks if queued else ():
+                self._later(self._call_guarded, request.callback, first)
+        self._later(self._forget_queued, sum(len(request.data) for request in queued[:begun]))
+        for request in queued[begun:]:
+            if request.callback is not None:
+                self._later(self._call_guarded, request.callback, self._errored or first)
+        for callback in callbacks:
             self._later(self._call_guarded, callback, self._errored or first)
+
+    def _forget_queued(self, begun: int) -> None:
+        # As above; unless there is a new connection already.
+        if self._stage in GONE:
+            self._queued_bytes = begun
 
     def _emit_close(self, had_error: bool) -> None:
         self._stage = Stage.CLOSED
+        if self._begun:
+            self._fail_begun()  # a listener of 'connect' is at work still
         # Taken now: a listener may connect again.
         told = (
             self._server, self, self._bytes_read, self._bytes_sent,

@@ -15,6 +15,7 @@ from typing import Any
 from . import errors
 from .connectable import Connectable
 from .idle import IdleTimer
+from .inspection import inspect
 from .names import snake_options
 from .socket_options import type_of_service
 from .validators import to_int32, to_number, truthy, validate_function, validate_msecs
@@ -71,8 +72,9 @@ class Tuned(Connectable):
         self._timeout = msecs
         if msecs > _LONGEST_TIMEOUT:
             warnings.warn(
-                f'{msecs} does not fit into a 32-bit signed integer. Timer duration was truncated '
-                f'to {_LONGEST_TIMEOUT}.', TimeoutOverflowWarning, stacklevel=2,
+                f'{inspect(msecs)} does not fit into a 32-bit signed integer.\n'
+                f'Timer duration was truncated to {_LONGEST_TIMEOUT}.',
+                TimeoutOverflowWarning, stacklevel=2,
             )
         # Less than a millisecond counts as one, as for all of Node's timers.
         self._set_idle_timer(min(max(msecs, 1), _LONGEST_TIMEOUT) / 1000 if msecs else 0)

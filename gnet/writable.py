@@ -23,6 +23,7 @@ from .arrival import HIGH_WATER_MARK
 from .encodings import canonical, encode
 from .readable import Readable, as_bytes
 from .states import GONE, ReadState, Stage, WriteState
+from .validators import truthy
 
 __all__ = ['Writable', 'WriteRequest']
 
@@ -36,8 +37,6 @@ Bytes = Union[bytes, memoryview]
 
 _OPEN = WriteState.OPEN
 _CONNECTED = Stage.OPEN
-#: Before the connection is there, writes are queued, but only once it is being made.
-_TAKING_WRITES = (Stage.OPEN, Stage.CONNECTING, Stage.FAILED)
 
 
 def _nothing(_error: BaseException | None) -> None:
@@ -65,7 +64,7 @@ class Writable(Readable):
     """The writing half, on top of the reading one: together Node's Duplex stream."""
 
     __slots__ = (
-        '_bytes_sent', '_corked', '_default_encoding', '_end_callbacks', '_in_flight',
+        '_begun', '_bytes_sent', '_corked', '_default_encoding', '_end_callbacks', '_in_flight',
         '_needs_drain', '_pending_callbacks', '_queue', '_queued_bytes', '_queued_units', '_send',
         '_write_mark', '_write_state',
     )
@@ -85,6 +84,8 @@ class Writable(Readable):
         self._queue: deque[WriteRequest] | None = None
         #: The requests at the head that the kernel has been offered; None while it takes all.
         self._in_flight: list[WriteRequest] | None = None
+        #: How many at the head of the queue were begun with, and wait for the connection.
+        self._begun = 0
         self._queued_units = 0
         self._queued_bytes = 0
         self._bytes_sent = 0
@@ -116,8 +117,8 @@ class Writable(Readable):
         """Have :meth:`_send_first` called when the connection is there, once."""
         raise NotImplementedError
 
-    def _refusal(self) -> BaseException:
-        """The error of a write that the present state does not allow."""
+    def _refusal(self, ending: bool = False) -> BaseException:
+        """The error of a write, or of the chunk of an ``end()``, that the state does not allow."""
         raise NotImplementedError
 
     def _call_guarded(self, callback: Callable[..., object], *arguments: Any) -> None:
@@ -158,9 +159,14 @@ class Writable(Readable):
             self._stage is not _CONNECTED or self._write_state is not _OPEN
             or self._in_flight is not None or self._queue or self._corked
         ):
-            if self._write_state is not _OPEN or self._stage not in _TAKING_WRITES:
+            if self._write_state is not _OPEN or self._stage in GONE:
                 return self._refuse(callback)
+            if self._stage is Stage.NEW and not self._corked and self._errored is None:
+                self._fail_with(self._refusal(), 0, callback)
+                return False
             self._enqueue(WriteRequest(data, units, callback))
+            if self._errored is not None:
+                return False  # a write before it has failed
             if self._stage is Stage.CONNECTING:
                 self._flush()
         else:
@@ -169,7 +175,7 @@ class Writable(Readable):
             except BlockingIOError:
                 sent = 0
             except OSError as error:
-                self._write_failed(error, callback)
+                self._write_failed(error, len(data), callback)
                 return False
             self._bytes_sent += sent
             if sent == len(data):
@@ -183,7 +189,7 @@ class Writable(Readable):
             self._queued_bytes += len(data) - sent
             self._pending_callbacks += 1
             self._watch_writable(True)
-        if self._queued_units < self._write_mark:
+        if self._queued_units < self._write_mark or not self._queued_units:
             return True
         self._needs_drain = True
         return False
@@ -208,7 +214,7 @@ class Writable(Readable):
         is_text = isinstance(chunk, str)
         name = self._default_encoding
         # Node takes what is false in JavaScript for none, and 'buffer' for bytes.
-        if encoding and (is_text or encoding != 'buffer'):
+        if truthy(encoding) and (is_text or encoding != 'buffer'):
             name = canonical(encoding)
         if is_text:
             return encode(chunk, name), len(chunk)
@@ -222,10 +228,27 @@ class Writable(Readable):
         self.destroy(error)
         return False
 
-    def _write_failed(self, error: OSError, callback: Callback) -> None:
-        failure = errors.system_error(error.errno or 0, 'write')
+    def _write_failed(self, error: OSError, size: int, callback: Callback) -> None:
+        """The kernel has refused *size* bytes."""
+        self._fail_with(errors.system_error(error.errno or 0, 'write'), size, callback)
+
+    def _fail_with(self, failure: BaseException, size: int, callback: Callback) -> None:
+        """A write has failed at once: the stream is destroyed, but on a tick."""
+        self._errored = failure
+        self._queued_bytes += size  # they count as written
+        self._in_flight = []  # writes to come queue behind it
         if callback is not None:
             self._tick(self._call_guarded, callback, failure)
+        self._tick(self._fail_next, failure)
+
+    def _fail_next(self, failure: BaseException) -> None:
+        """Answer what was written since, and in those callbacks; then destroy. Runs in a tick."""
+        while self._queue and self._stage not in GONE:
+            request = self._queue.popleft()
+            self._queued_units -= request.units
+            self._pending_callbacks -= 1
+            if request.callback is not None:
+                self._call_guarded(request.callback, failure)
         self.destroy(failure)
 
     def _written(self, callback: Callable[..., object]) -> None:
@@ -288,15 +311,19 @@ class Writable(Readable):
             sent = 0
         self._bytes_sent += sent
         self._queued_bytes -= sent
-        while batch and sent >= len(batch[0].data):
-            request = batch.pop(0)
-            sent -= len(request.data)
+        for request in batch:
+            size = len(request.data)
+            if sent < size:
+                request.data = memoryview(request.data)[sent:]
+                return False
+            sent -= size
             request.data = b''
+        # As in Node, what goes out together is done together, with the last of it.
+        for request in batch:
             self._queued_units -= request.units
             done.append(request.callback)
-        if batch:
-            batch[0].data = memoryview(batch[0].data)[sent:]
-        return not batch
+        batch.clear()
+        return True
 
     def _next_batch(self) -> bool:
         """Move what is queued, as far as one system call goes, into flight."""
@@ -345,31 +372,62 @@ class Writable(Readable):
             return
         if self._stage is _CONNECTED:
             self._continue_sending()
-        elif self._stage is Stage.CONNECTING:
+        elif self._stage is Stage.CONNECTING and not self._begun:
+            self._begun = len(self._queue)
             self._send_when_connected()
+        elif self._stage is Stage.NEW and self._write_state is _OPEN:
+            self._fail_with(self._refusal(), 0, None)
 
     def _send_first(self) -> None:
         """The connection is there: send what was queued before, in a listener of `'connect'`.
 
-        As in Node, the first callback is called right here (all others on a tick each), after
-        `'drain'` if that is due.
+        As in Node, that is what was begun with: the first write, or what was corked and uncorked
+        then. Its callbacks are called right here (all others on a tick each), after `'drain'` if
+        that is due.
         """
-        if not self._queue or self._in_flight is not None or self._stage is not _CONNECTED:
+        if self._begun and self._stage in GONE:
+            self._fail_begun()
             return
-        first = self._queue[0]
-        callback, first.callback = first.callback, None
-        self._pending_callbacks += 1  # its own, until it was called
+        begun, self._begun = self._begun, 0
+        queue = self._queue
+        if not begun or not queue or self._in_flight is not None or self._stage is not _CONNECTED:
+            return
+        batch = [queue.popleft() for _ in range(min(begun, len(queue), MAX_GATHERED))]
+        callbacks = [request.callback for request in batch]
+        for request in batch:
+            request.callback = None
+        self._pending_callbacks += len(batch)  # their own, until they were called
+        self._in_flight = [*batch]
         self._continue_sending()
         if self._stage in GONE:
-            if callback is not None:
-                self._call_guarded(callback, self._errored)  # before 'error', which is on a tick
+            for callback in callbacks:
+                if callback is not None:
+                    # Before 'error', which is on a tick.
+                    self._call_guarded(callback, self._errored)
             return
-        if first.data:
-            first.callback = callback
-            self._pending_callbacks -= 1
+        if self._in_flight and self._in_flight[0] is batch[0]:
+            for request, callback in zip(batch, callbacks):
+                request.callback = callback
+            self._pending_callbacks -= len(batch)
             return
         self._drained()
-        self._written(callback or _nothing)
+        for callback in callbacks:
+            self._written(callback or _nothing)
+
+    def _fail_begun(self) -> None:
+        """Answer what waited for a connection that a listener of `'connect'` has destroyed."""
+        begun, self._begun = self._begun, 0
+        _, queued, callbacks = self._take_unsent()
+        self._queued_bytes = 0  # as in Node, they count as written no more
+        closed = errors.state_error('ERR_SOCKET_CLOSED')
+        for request in queued[:begun]:
+            if request.callback is not None:
+                self._call_guarded(request.callback, closed)
+        for request in queued[begun:]:
+            if request.callback is not None:
+                self._call_guarded(request.callback, self._errored or closed)
+        for callback in callbacks:
+            self._call_guarded(callback, self._errored or closed)
 
     # --- ending -----------------------------------------------------------------------------------
 
@@ -387,8 +445,9 @@ class Writable(Readable):
         if not callable(callback):
             callback = None
         if chunk is not None and not self._can_write():
+            self._corked = 0
             self._encode(chunk, encoding)
-            refusal = self._refusal()
+            refusal = self._refusal(ending=True)
             self.destroy(refusal)
             if callback is not None:
                 # After 'error', if there is one.
@@ -407,13 +466,12 @@ class Writable(Readable):
                 if callback is not None:
                     self._end_callbacks.pop()  # type: ignore[union-attr]  # it was added above
                 raise
-        if changes and self._write_state is _OPEN:
+        self._corked = 0
+        self._flush()
+        if changes and self._write_state is _OPEN and self._errored is None:
             self._write_state = WriteState.ENDING
-            self._corked = 0
             if self._in_flight is None and not self._queue:
                 self._shut()
-            else:
-                self._flush()
         return self
 
     def _end_refusal(self) -> BaseException:
@@ -430,7 +488,12 @@ class Writable(Readable):
     def _shut(self) -> None:
         """Everything is in the kernel: send the FIN. May run in the hub."""
         if self._stage is Stage.NEW:
-            self._tick(self._shut_done)  # there is nobody to tell
+            self._shut_done()  # there is nobody to tell
+        elif self._stage is _CONNECTED and self._write_state is WriteState.ENDING:
+            # As in Node: a destroy() that follows at once may still reset the connection.
+            self._later(self._shut_now)
+
+    def _shut_now(self) -> None:
         if self._stage is not _CONNECTED or self._write_state is not WriteState.ENDING:
             return
         try:
@@ -438,8 +501,7 @@ class Writable(Readable):
         except OSError as error:
             self.destroy(errors.system_error(error.errno or 0, 'shutdown'))
             return
-        # Node hears of the completed shutdown in a later phase of its loop.
-        self._later(self._shut_done)
+        self._shut_done()
 
     def _shut_done(self) -> None:
         if self._stage in GONE or self._write_state is not WriteState.ENDING:
@@ -452,7 +514,8 @@ class Writable(Readable):
                 self._tick(self._finish)
 
     def _finish(self) -> None:
-        if self._stage in GONE or self._write_state is not WriteState.SHUT:
+        # Also after a destroy() in a listener of 'prefinish': the FIN is sent all the same.
+        if self._stage is Stage.CLOSED or self._write_state is not WriteState.SHUT:
             return
         self._write_state = WriteState.FINISHED
         callbacks, self._end_callbacks = self._end_callbacks, None

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import sys
 from collections import Counter
 
 from . import records
+from .agreement import differing_lanes
 from .driver import Lanes
 from .form import CHAPTERS, Scenario
+from .fuzz import is_explained, make_scenario
 from .node import Node, NodeError
 from .outcome import Outcome, Verdict, judge, on_gnet, recorded, scenarios, side_by_side
+from .shrink import shrink
 
 #: How often a scenario is run before it is recorded: each time must be the same.
 _TIMES = 4
+
+#: Seconds after which a random scenario hangs.
+_HANGS = 30
 
 
 def main(words: list[str] | None = None) -> int:
@@ -36,7 +43,10 @@ def main(words: list[str] | None = None) -> int:
     compare.add_argument('--all', action='store_true', help='print what is the same, too')
     for added in (report, compare, record):
         added.add_argument('pattern', nargs='?', default='', help='a part of the names')
-    for added in (compare, record):
+    fuzz = command('fuzz', 'run random scenarios on both, and reduce those that differ')
+    fuzz.add_argument('seeds', nargs='?', type=int, default=300, help='how many (300)')
+    fuzz.add_argument('--first', type=int, default=0, help='the first seed (0)')
+    for added in (compare, record, fuzz):
         added.add_argument(
             '--node', default='node', metavar='PROGRAM', help='which Node (default: on PATH)')
     options = parser.parse_args(words)
@@ -134,6 +144,43 @@ def _steadily(scenario: Scenario, node: Node, on_gnet_instead: bool) -> Lanes | 
                           file=sys.stderr)
             return None
     return first
+
+
+def _fuzz(options: argparse.Namespace) -> int:
+    counts: Counter[str] = Counter()
+    with Node(options.node) as node:
+        for seed in range(options.first, options.first + options.seeds):
+            faulthandler.dump_traceback_later(_HANGS, exit=True)
+            scenario = make_scenario(seed)
+            if not _differs(scenario, node):
+                counts['agree'] += 1
+            elif not _differs_steadily(scenario, node):
+                counts['are not the same each time'] += 1
+                print(f'seed {seed}: not the same each time', flush=True)
+            else:
+                counts['differ'] += 1
+                faulthandler.dump_traceback_later(20 * _HANGS, exit=True)
+                small = shrink(scenario, lambda candidate: _differs(candidate, node))
+                print(f'\nseed {seed}, reduced:')
+                for step in small.steps:
+                    print(f'    {step},')
+                print(judge(small, node.run(small), on_gnet(small)), flush=True)
+    faulthandler.cancel_dump_traceback_later()
+    print(', '.join(f'{count} {what}' for what, count in counts.items()))
+    return 1 if counts['differ'] else 0
+
+
+def _differs(scenario: Scenario, node: Node) -> bool:
+    of_node, of_gnet = node.run(scenario), on_gnet(scenario)
+    return bool(differing_lanes(of_node, of_gnet)) and not is_explained(
+        of_node, of_gnet, differing_lanes)
+
+
+def _differs_steadily(scenario: Scenario, node: Node) -> bool:
+    """Whether each side is the same each time."""
+    of_node, of_gnet = node.run(scenario), on_gnet(scenario)
+    return all(
+        node.run(scenario) == of_node and on_gnet(scenario) == of_gnet for _ in range(_TIMES))
 
 
 if __name__ == '__main__':

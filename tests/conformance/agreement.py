@@ -16,22 +16,29 @@ from .driver import Lanes
 __all__ = ['SPELLINGS', 'as_python', 'differing_lanes', 'rows']
 
 
-def _abbreviate(pattern: str, replacement: str) -> Callable[[str], str]:
+def _abbreviate(
+    pattern: str, replacement: str | Callable[[re.Match[str]], str],
+) -> Callable[[str], str]:
     compiled = re.compile(pattern)
     return lambda line: compiled.sub(replacement, line)
 
 
 #: How lines of Node are spelt in Python, with the row of docs/differences.md (its first cell).
 SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
-    ('`undefined`, arguments left out', _abbreviate(r'\bundefined\b(?![^"]*"[^"]*$)', 'null')),
+    ('`undefined`, arguments left out', _abbreviate(
+        # Not within texts, and not an event that is called so.
+        r'("(?:[^"\\]|\\.)*"|\'undefined\')|\bundefined\b',
+        lambda found: found[1] or 'null')),
     ('`errno` is negative', _abbreviate(r'errno: -(\d+)', r'errno: \1')),
-    ("`'unpipe'` also passes `{ hasUnpiped }`", _abbreviate(r' \{hasUnpiped: \w+\}', '')),
+    ("`'unpipe'` also passes `{ hasUnpiped }`", _abbreviate(r',? \{hasUnpiped: \w+\}', '')),
 )
 
 #: Things that both sides say in their own words, and what stands for them.
 _OWN_WORDS = (
     # The number of a failed look-up is getaddrinfo's.
     (re.compile(r'errno: -?\d+, syscall: "getaddrinfo"'), 'syscall: "getaddrinfo"'),
+    # It is a BrokenPipeError, which has a number.
+    (re.compile(r'(ended by the other party") \{errno: 32\}'), r'\1'),
     # Node's has no text; where 'close' of a socket without a connection has no argument in Node.
     (re.compile(r'AggregateError(\[\w+\]) "(?:[^"\\]|\\.)*"'), r'AggregateError\1'),
 )

@@ -18,6 +18,8 @@ const readline = require('node:readline');
 
 const MODULES = { net, events };
 
+const HOME = process.cwd();
+
 // Loop turns after which all that one call can set off, at both ends, is over.
 const TURNS_TO_SETTLE = 25;
 
@@ -26,6 +28,7 @@ const PATIENCE = 8000;
 
 const ERROR_FIELDS = [
   'errno', 'syscall', 'address', 'port', 'hostname', 'localAddress', 'localPort', 'host', 'path',
+  'context',
 ];
 
 class Run {
@@ -43,6 +46,7 @@ class Run {
     this.accepted = 0;
     this.recording = true;
     this.directory = null;
+    this.umask = null;
   }
 
   // --- the trace -------------------------------------------------------------------------------
@@ -137,7 +141,7 @@ class Run {
 
   showError(error) {
     const code = error.code === undefined ? '' : `[${error.code}]`;
-    const fields = ERROR_FIELDS.filter((field) => error[field] !== undefined)
+    const fields = ERROR_FIELDS.filter((field) => (error[field] ?? null) !== null)
       .map((field) => `${field}: ${this.show(error[field])}`);
     if (error.errors !== undefined) fields.push(`errors: ${this.show(error.errors)}`);
     const tail = fields.length ? ` {${fields.join(', ')}}` : '';
@@ -151,16 +155,24 @@ class Run {
       }
     };
     if (object instanceof net.Server && object.listening) {
-      const address = object.address();
+      let address = null;
+      try {
+        address = object.address();
+      } catch {
+        // Another server has taken it over, and has closed it.
+      }
       if (address !== null && typeof address === 'object') learn(address.port, `<port of ${name}>`);
-    } else if (object instanceof net.Socket) {
+    } else if (object instanceof net.Socket && !object.pending) {
+      // (Node would remember for its errors' texts that there was no local port yet.)
       learn(object.localPort, '<port>');
       learn(object.remotePort, '<port>');
+    } else if (!(object instanceof net.Socket) && object?.remotePort !== undefined) {
+      learn(object.remotePort, '<port>'); // what 'drop' passes
     }
   }
 
   value(form) {
-    if (form === null || typeof form !== 'object') return form;
+    if (form === null || typeof form !== 'object' || ArrayBuffer.isView(form)) return form;
     if (Array.isArray(form)) return form.map((item) => this.value(item));
     switch (form.$) {
       case undefined:
@@ -176,7 +188,8 @@ class Run {
       case 'fn': return this.functionOf(form);
       case 'ref': return this.resolve(form.path).value;
       case 'port': return this.object(form.of).address().port;
-      case 'tmp': return path.join(this.temporary(), form.name);
+      case 'tmp':
+        return (form.abstract ? '\0' : '') + path.join(this.temporary(), form.name);
       case 'emitter': return new events.EventEmitter();
       case 'fd': return this.descriptor(form.of);
     }
@@ -222,6 +235,7 @@ class Run {
       run.record(of, `${form.name}(${run.showArguments(args).join(', ')})`, form.name);
       for (const step of form.do ?? []) run.step(step, args);
       if (form.throws !== undefined) throw run.value(form.throws);
+      if (form.rejects !== undefined) return Promise.reject(run.value(form.rejects));
       return form.returns === undefined ? undefined : run.value(form.returns);
     };
     this.functions.set(form.name, made);
@@ -252,6 +266,7 @@ class Run {
     const emit = object.emit;
     object.emit = function (event, ...args) {
       run.learnPorts(name, object);
+      if (isServer && event === 'drop') run.learnPorts(name, args[0]);
       if (isServer && event === 'connection' && args[0] instanceof net.Socket
           && !run.names.has(args[0])) {
         run.accepted += 1;
@@ -280,6 +295,13 @@ class Run {
 
   step(step, args = []) {
     const [verb, ...rest] = step;
+    if (['call', 'get', 'set', 'fill'].includes(verb)) {
+      const [root] = rest[0].split('.');
+      if (root[0] !== '$' && !(root in MODULES) && !this.objects.has(root)) {
+        this.record('main', `there is no ${root}`);
+        return;
+      }
+    }
     switch (verb) {
       case 'let': return this.let(args, ...rest);
       case 'call': return this.call(args, ...rest);
@@ -294,8 +316,9 @@ class Run {
         const [dotted, form] = rest;
         const at = dotted.lastIndexOf('.');
         const { value: holder, owner } = this.resolve(dotted.slice(0, at), args);
-        const member = dotted.slice(at + 1);
-        this.attempt(owner, `.${member} =`, () => { holder[member] = this.value(form); }, true);
+        const name = dotted.slice(at + 1);
+        const member = name === 'captureRejection' ? events.captureRejectionSymbol : name;
+        this.attempt(owner, `.${name} =`, () => { holder[member] = this.value(form); }, true);
         return;
       }
       case 'callback': {
@@ -318,8 +341,14 @@ class Run {
       case 'exit': process.exit(rest[0]); return;
       case 'abort': this.object(rest[0]).controller.abort(); return;
       case 'file': fs.writeFileSync(path.join(this.temporary(), rest[0]), ''); return;
+      case 'enter': process.chdir(this.temporary()); return;
       case 'mkdir': fs.mkdirSync(path.join(this.temporary(), rest[0])); return;
       case 'unlink': fs.unlinkSync(path.join(this.temporary(), rest[0])); return;
+      case 'umask': {
+        const before = process.umask(rest[0]);
+        this.umask ??= before;
+        return;
+      }
       case 'exists': {
         const there = fs.existsSync(path.join(this.temporary(), rest[0]));
         return this.record('main', `${rest[0]} ${there ? 'exists' : 'does not exist'}`);
@@ -411,7 +440,9 @@ class Run {
     events.captureRejections = false;
     net.setDefaultAutoSelectFamily(true);
     net.setDefaultAutoSelectFamilyAttemptTimeout(250);
+    if (this.umask !== null) process.umask(this.umask);
     await turns(TURNS_TO_SETTLE);
+    process.chdir(HOME);
     if (this.directory !== null) fs.rmSync(this.directory, { recursive: true, force: true });
   }
 }

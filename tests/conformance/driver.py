@@ -21,13 +21,16 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import Any
 
 import gevent
-from gevent.event import Event
+from gevent.event import AsyncResult, Event
 
 import gnet
 from gnet import events
+from gnet.event_names import name_of
+from gnet.inspection import UNDEFINED
 from gnet.loop import get_loop
 from gnet.names import camel, snake
 
@@ -45,12 +48,20 @@ _PATIENCE = 8
 
 _ERROR_FIELDS = (
     'errno', 'syscall', 'address', 'port', 'hostname', 'localAddress', 'localPort', 'host', 'path',
+    'context',
 )
 
+#: Properties of Node's ``events``, which has functions for them in Python.
+_SETTINGS = ('defaultMaxListeners', 'captureRejections')
 
-def run(scenario: dict[str, Any]) -> Lanes:
-    """Take the scenario's steps, and return its trace."""
-    running = _Run(scenario, None)
+
+def run(scenario: dict[str, Any], quick: bool = False) -> Lanes:
+    """Take the scenario's steps, and return its trace.
+
+    A socket that is watched emits 'data' through ``emit``. With *quick* it may go the quick way, as
+    it does outside of tests: then lines of that event are missing.
+    """
+    running = _Run(scenario, None, quick)
     with _listening_to_failures(running):
         try:
             running.main()
@@ -105,8 +116,10 @@ class _Run:
 
     def __init__(
         self, scenario: dict[str, Any], write: Callable[[str, str], object] | None,
+        quick: bool = False,
     ) -> None:
         self.scenario = scenario
+        self._quick = quick
         self.lanes: Lanes = {}
         self._write = write
         self._objects: dict[str, Any] = {}
@@ -119,6 +132,9 @@ class _Run:
         self._accepted = 0
         self._recording = True
         self._directory: str | None = None
+        self._umask: int | None = None
+        #: The working directory to return to.
+        self._home: str | None = None
         self._descriptors: list[int] = []
         #: Objects whose id() is in _names must live as long as this.
         self._kept: list[Any] = []
@@ -176,6 +192,8 @@ class _Run:
             return 'b' + json.dumps(octets.decode('latin-1'), ensure_ascii=False)
         if isinstance(value, BaseException):
             return self._show_error(value)
+        if value is events.error_monitor:
+            return '<symbol>'
         if hasattr(value, '_asdict'):
             value = value._asdict()
         if isinstance(value, dict):
@@ -221,7 +239,7 @@ class _Run:
         fields = []
         for name in _ERROR_FIELDS:
             value = getattr(error, snake(name), None)
-            if value is not None and not callable(value):
+            if value is not None and value is not UNDEFINED and not callable(value):
                 fields.append(f'{name}: {self.show(value)}')
         if isinstance(error, gnet.ConnectFailure):
             fields.append(f'errors: {self.show(error.errors)}')
@@ -238,10 +256,14 @@ class _Run:
 
         if isinstance(thing, gnet.Server):
             if thing.listening:
-                learn(getattr(thing.address(), 'port', None), f'<port of {name}>')
+                # Or another server has taken it over, and has closed it.
+                with suppress(OSError):
+                    learn(getattr(thing.address(), 'port', None), f'<port of {name}>')
         elif isinstance(thing, gnet.Socket):
             learn(thing.local_port, '<port>')
             learn(thing.remote_port, '<port>')
+        elif hasattr(thing, 'remote_port'):
+            learn(thing.remote_port, '<port>')  # what 'drop' passes
 
     def _value(self, form: Any) -> Any:
         if isinstance(form, list):
@@ -283,7 +305,7 @@ class _Run:
         return int(self._objects[form['of']].address().port)
 
     def _value_tmp(self, form: Any) -> str:
-        return self._temporary(form['name'])
+        return ('\0' if 'abstract' in form else '') + self._temporary(form['name'])
 
     def _value_emitter(self, form: Any) -> Any:
         return events.EventEmitter()
@@ -305,7 +327,12 @@ class _Run:
             args[int(root[1:])] if root[0] == '$' else _MODULES.get(root) or self._objects[root])
         owner = self._names.get(id(value), 'main')
         for member in members:
-            value = getattr(value, member)
+            if value is events and member in _SETTINGS:
+                value = getattr(events, f'get_{snake(member)}')()
+            elif isinstance(value, list) and member.isdigit():
+                value = value[int(member)]
+            else:
+                value = getattr(value, member)
         return value, owner
 
     def _function(self, form: Any, owner: str) -> Any:
@@ -320,6 +347,10 @@ class _Run:
                 self.step(step, args)
             if 'throws' in form:
                 raise self._value(form['throws'])
+            if 'rejects' in form:
+                rejected: AsyncResult[None] = AsyncResult()
+                rejected.set_exception(self._value(form['rejects']))
+                return rejected
             return self._value(form['returns']) if 'returns' in form else None
 
         self._functions[name] = made
@@ -354,8 +385,10 @@ class _Run:
             return
         emit = thing.emit
 
-        def traced(event: Any, *args: Any) -> bool:
+        def traced(event: Any = UNDEFINED, *args: Any) -> bool:
             self._learn_ports(name, thing)
+            if event == 'drop' and isinstance(thing, gnet.Server):
+                self._learn_ports(name, args[0])
             if (
                 event == 'connection' and isinstance(thing, gnet.Server)
                 and isinstance(args[0], gnet.Socket) and id(args[0]) not in self._names
@@ -365,12 +398,13 @@ class _Run:
             line = None
             if event not in self.scenario['ignore']:
                 line = self._event_line(name, thing, event, args)
-            self.record(name, line, f'{name} {event}')
+            self.record(name, line, f'{name} {name_of(event)}')
             return bool(emit(event, *args))
 
         thing.emit = traced  # type: ignore[method-assign]
-        # Or the stream would call the listeners of 'data' itself.
-        thing._plain_emit = False
+        if not self._quick:
+            # Or the stream would call the listeners of 'data' itself.
+            thing._plain_emit = False
         if (
             isinstance(thing, (gnet.Server, gnet.Socket)) and name not in self.scenario['deaf']
         ):
@@ -380,7 +414,7 @@ class _Run:
     def _event_line(self, name: str, thing: Any, event: Any, args: tuple[Any, ...]) -> str:
         watch = self.scenario['watch']
         watched = watch.get(name, watch.get(_kind_of(thing), ()))
-        words = [f"'{event}'", *self._show_arguments(args)]
+        words = [f"'{name_of(event)}'", *self._show_arguments(args)]
         states = [self.show(getattr(thing, property_)) for property_ in watched]
         if states:
             words.append('{' + ' '.join(states) + '}')
@@ -389,6 +423,11 @@ class _Run:
     # --- steps ------------------------------------------------------------------------------------
 
     def step(self, step: list[Any], args: tuple[Any, ...] = ()) -> None:
+        if step[0] in ('call', 'get', 'set', 'fill'):
+            root = step[1].partition('.')[0]
+            if root[0] != '$' and root not in _MODULES and root not in self._objects:
+                self.record('main', f'there is no {root}')
+                return
         getattr(self, f'_step_{step[0]}')(args, *step[1:])
 
     def _step_let(self, args: Any, name: str, what: str, *forms: Any) -> None:
@@ -416,8 +455,14 @@ class _Run:
     def _step_set(self, args: Any, dotted: str, form: Any) -> None:
         path, _, member = dotted.rpartition('.')
         holder, owner = self._resolve(path, args)
+        if holder is events and member in _SETTINGS:
+            put = getattr(events, f'set_{snake(member)}')
+        else:
+            # What in Node is a member whose name is a symbol has its Python name.
+            put = partial(
+                setattr, holder, snake(member) if member == 'captureRejection' else member)
         self._attempt(
-            owner, f'.{member} =', lambda: setattr(holder, member, self._value(form)), silent=True)
+            owner, f'.{member} =', lambda: put(self._value(form)), silent=True)
 
     def _step_callback(self, args: Any, position: int, *forms: Any) -> None:
         args[position](*map(self._value, forms))
@@ -449,11 +494,20 @@ class _Run:
         with open(self._temporary(name), 'w'):
             pass
 
+    def _step_enter(self, args: Any) -> None:
+        self._home = os.getcwd()
+        os.chdir(self._temporary(''))
+
     def _step_mkdir(self, args: Any, name: str) -> None:
         os.mkdir(self._temporary(name))
 
     def _step_unlink(self, args: Any, name: str) -> None:
         os.unlink(self._temporary(name))
+
+    def _step_umask(self, args: Any, mask: int) -> None:
+        before = os.umask(mask)
+        if self._umask is None:
+            self._umask = before
 
     def _step_exists(self, args: Any, name: str) -> None:
         there = os.path.exists(self._temporary(name))
@@ -504,6 +558,8 @@ class _Run:
         events.set_capture_rejections(False)
         gnet.set_default_auto_select_family(True)
         gnet.set_default_auto_select_family_attempt_timeout(250)
+        if self._umask is not None:
+            os.umask(self._umask)
         take_turns(_TURNS_TO_SETTLE)
         for thing in self._kept:
             # Which refers to itself by now.
@@ -515,6 +571,9 @@ class _Run:
         self.remove_directory()
 
     def remove_directory(self) -> None:
+        if self._home is not None:
+            os.chdir(self._home)
+            self._home = None
         if self._directory is not None:
             shutil.rmtree(self._directory)
             self._directory = None
@@ -544,7 +603,9 @@ def _digest(octets: bytes) -> str:
 
 def _pattern(size: int) -> bytes:
     """Return bytes that differ at each place, so that lost and doubled ones are seen."""
-    return bytes(97 + (at + (at >> 8)) % 26 for at in range(size))
+    letters = bytes(97 + at % 26 for at in range(26 + 256))
+    return b''.join(
+        letters[257 * row % 26:][:256] for row in range(size // 256 + 1))[:size]
 
 
 def _nothing(*args: Any) -> None:

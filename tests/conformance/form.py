@@ -9,7 +9,8 @@ Node spells them. Each step is a list whose first item is its verb:
 ``['let', name, 'signal']``                        an ``AbortSignal``, or what stands for it
 ``['call', 'server.listen', *args]``               call, and record what is returned or raised
 ``['get', 'c.readyState', …]``                     record properties
-``['set', 'server.maxConnections', value]``        assign
+``['set', 'server.maxConnections', value]``        assign; ``'e.captureRejection'`` is the method
+                                                   for rejections, whatever its name is
 ``['fill', 'c.write', chunk]``                     write until it returns False
 ``['callback', position, *args]``                  in a function: call that argument of it
 ``['tick', fn(…)]``                                ``process.nextTick``
@@ -18,6 +19,8 @@ Node spells them. Each step is a list whose first item is its verb:
 ``['note', text, owner]``                          record a text
 ``['file' | 'mkdir' | 'unlink', name]``            in the scenario's own directory
 ``['exists' | 'mode', name]``                      record that of a file there
+``['umask', mask]``                                set it, until the end of the scenario
+``['enter']``                                      make that the working directory
 =================================================  ================================================
 
 and, only among the steps of the script itself:
@@ -48,8 +51,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = [
-    'CHAPTERS', 'UNDEFINED', 'Form', 'Scenario', 'Step', 'arg', 'data', 'descriptor', 'encoded',
-    'error', 'fn', 'number', 'port', 'ref', 'text', 'tmp',
+    'CHAPTERS', 'UNDEFINED', 'Form', 'Scenario', 'Step', 'abstract', 'arg', 'data', 'descriptor',
+    'encoded', 'error', 'fn', 'number', 'port', 'ref', 'text', 'tmp',
 ]
 
 Form = Any
@@ -157,16 +160,19 @@ class Scenario:
 
 
 def fn(
-    name: str, *do: Step, returns: Form = None, throws: Form = None, of: str | None = None,
+    name: str, *do: Step, returns: Form = None, throws: Form = None, rejects: Form = None,
+    of: str | None = None,
 ) -> Form:
     """Return a function that records its calls as *name*, and takes the steps *do*.
 
     The same name in one scenario is the same function. Its calls stand in the lane of the object to
-    whose method it was given first, or in that of *of*.
+    whose method it was given first, or in that of *of*. With *rejects* it returns a promise that is
+    rejected with that; in Python an ``AsyncResult``.
     """
     made: dict[str, Any] = {'$': 'fn', 'name': name, 'do': list(do)}
     made.update({
-        key: value for key, value in (('returns', returns), ('throws', throws), ('of', of))
+        key: value for key, value in (
+            ('returns', returns), ('throws', throws), ('rejects', rejects), ('of', of))
         if value is not None
     })
     return made
@@ -190,6 +196,11 @@ def port(server: str = 'server') -> Form:
 def tmp(name: str) -> Form:
     """Return the path of *name* in a directory of the scenario's own."""
     return {'$': 'tmp', 'name': name}
+
+
+def abstract(name: str) -> Form:
+    """Return a name for a unix socket that is no file: a NUL, and then that path."""
+    return {'$': 'tmp', 'name': name, 'abstract': True}
 
 
 def number(text: str) -> Form:

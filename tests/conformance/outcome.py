@@ -42,15 +42,15 @@ class Outcome:
         return '\n'.join(lines)
 
 
-def on_gnet(scenario: Scenario) -> Lanes:
-    """Return the trace of *scenario* on gnet."""
+def on_gnet(scenario: Scenario, quick: bool = False) -> Lanes:
+    """Return the trace of *scenario* on gnet; see ``driver.run`` for *quick*."""
     if scenario.program:
         return node.run_program_on_gnet(scenario)
     # What a driver gets is what it would read.
     return driver.run({
         'steps': scenario.steps, 'together': scenario.together, 'ignore': scenario.ignore,
         'watch': scenario.watch, 'deaf': scenario.deaf, 'quiet': scenario.quiet,
-    })
+    }, quick)
 
 
 class _Records:

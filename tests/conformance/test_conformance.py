@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 
 import pytest
 
 from . import records
 from .agreement import SPELLINGS, rows
+from .driver import Lanes
 from .form import CHAPTERS, Scenario
 from .outcome import Verdict, judge, on_gnet, recorded
 from .scenarios import SCENARIOS
@@ -21,6 +23,26 @@ def test_gnet_does_what_node_does(scenario: Scenario) -> None:
     outcome = judge(scenario, of_node.lanes, on_gnet(scenario))
     if outcome.verdict is Verdict.FAILS:
         pytest.fail(str(outcome), pytrace=False)
+
+
+def _without_data(lanes: Lanes) -> Lanes:
+    return {
+        lane: [line for line in lines if not re.match(r"(\w+: )?'data' ", line)]
+        for lane, lines in lanes.items()
+    }
+
+
+@pytest.mark.parametrize(
+    'scenario',
+    [
+        scenario for scenario in SCENARIOS
+        if "'data', {" in repr(scenario.steps) and not scenario.program
+        and not any(step[0] == 'await' and step[1].endswith(' data') for step in scenario.steps)
+    ],
+    ids=lambda scenario: scenario.name,
+)
+def test_the_quick_way_of_data_changes_nothing_else(scenario: Scenario) -> None:
+    assert _without_data(on_gnet(scenario, quick=True)) == _without_data(on_gnet(scenario))
 
 
 def test_each_scenario_has_a_name_of_its_own() -> None:

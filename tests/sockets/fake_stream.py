@@ -8,7 +8,7 @@ from typing import Any
 
 from gnet.duplex import Duplex
 from gnet.errors import state_error
-from gnet.states import GONE, Delivery, ReadState, Stage
+from gnet.states import GONE, Delivery, Reading, ReadState, Stage
 
 from .common import shown
 
@@ -28,6 +28,8 @@ class FakeStream(Duplex):
             # Or the stream would call the listeners of 'data' itself, past the trace.
             self._plain_emit = False
         self._stage = Stage.OPEN
+        # It was read from once, as every open connection that is not paused.
+        self._reading, self._readable_wanted = Reading.ACTIVE, True
         self._send = self._send_one
         self.trace: list[str] = []
         self.ticks: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()

@@ -76,7 +76,8 @@ class RecordedSocket:
         self.fail = fail
         self.lives = [Life()]
         self.expected: list[Expected] = []
-        self.last_read: Any = None
+        #: What 'data' brought during a ``read()``.
+        self.noted: list[Any] = []
         #: What settimeout() was ever given.
         self.timeouts: set[Any] = set()
         self._check_error = check_error
@@ -124,8 +125,10 @@ class RecordedSocket:
             self._check_error(f"{self.name}: 'error'", args[0])
         elif event == 'close':
             life.closed = True
-            if args != (self.sock.errored is not None,) or (
-                self.hears_errors and args[0] and not life.events['error']
+            # (A write may have failed, and set errored, just before a plain destroy().)
+            if (
+                (args[0] and self.sock.errored is None) or (not args[0] and life.events['error'])
+                or (self.hears_errors and args[0] and not life.events['error'])
             ):
                 self.fail(f"{self.name}: 'close' {args} after {life.events['error']} 'error'")
         elif event == 'connect':
@@ -134,9 +137,8 @@ class RecordedSocket:
 
     def _listener_added(self, event: Any) -> None:
         if event == 'data' and self._note_data not in self.sock.listeners('data'):
-            self.sock.prepend_listener('data', self._note_data)  # which comes here, too
-        else:
-            self._own['_listener_added'](event)
+            self.sock.prepend_listener('data', self._note_data)
+        self._own['_listener_added'](event)
 
     def forget_data_listeners(self) -> None:
         """The first listener of 'data' is of no use when it is the only one."""
@@ -146,7 +148,7 @@ class RecordedSocket:
     # --- reading ----------------------------------------------------------------------------------
 
     def _note_data(self, chunk: Any) -> None:
-        self.last_read = chunk
+        self.noted.append(chunk)
         self.note_received(chunk)
 
     def note_received(self, chunk: Any) -> None:
@@ -154,9 +156,10 @@ class RecordedSocket:
 
     def read(self, size: Any) -> Any:
         """``read()``, whose chunk is usually, but not always, also emitted."""
-        self.last_read = None
+        self.noted.clear()
         chunk = self.sock.read(size)
-        if chunk is not None and chunk is not self.last_read:
+        # (A listener may block, and others be called meanwhile.)
+        if chunk is not None and not any(chunk is one for one in self.noted):
             self.note_received(chunk)
         return chunk
 

@@ -31,6 +31,8 @@ ASKED: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({'hints': 'x'}, {'hints': 'x', 'all': True}),
     ({'auto_select_family': False}, {'hints': socket.AI_ADDRCONFIG}),
     ({'local_address': HERE}, {'hints': socket.AI_ADDRCONFIG}),
+    ({'family': 0}, {'family': 0, 'hints': socket.AI_ADDRCONFIG, 'all': True}),
+    ({'family': 5}, {'family': 5, 'hints': socket.AI_ADDRCONFIG, 'all': True}),
     ({'family': 4}, {'family': 4, 'hints': 0}),
     ({'family': 'IPv6'}, {'family': 6, 'hints': 0}),
     ({'family': 6, 'auto_select_family': False}, {'family': 6, 'hints': 0}),
@@ -47,7 +49,7 @@ def test_what_the_look_up_function_is_asked(
         'port': 1, 'host': NAME, 'lookup': lambda *args: asked.append(args), **options})
     # Called inside connect().
     [(host, given, callback)] = asked
-    assert (host, given) == (NAME, expected)
+    assert (host, given) == (NAME, {'family': None, **expected})
     assert callable(callback)
     assert (c.trace, c.sock.connecting) == ([], True)
 

@@ -109,7 +109,7 @@ def test_options_that_leave_one_candidate(
     assert c.sock.auto_select_family_attempted_addresses is None
 
 
-def test_the_list_of_attempts_starts_anew_with_each_connect(
+def test_the_list_of_attempts_stays_until_several_are_tried_again(
     hosts: MakeHosts, attempt: Attempt,
 ) -> None:
     port = hosts({A: 'refuses', B: 'good'}).port
@@ -119,7 +119,11 @@ def test_the_list_of_attempts_starts_anew_with_each_connect(
     c.sock.destroy()
     c.sock.connect(port, B)
     c.wait('ready', 2)
-    assert c.sock.auto_select_family_attempted_addresses is None
+    assert c.sock.auto_select_family_attempted_addresses == [f'{A}:{port}', f'{B}:{port}']
+    c.sock.destroy()
+    c.sock.connect(port, NAME, lookup=answers(B, A))
+    c.wait('ready', 3)
+    assert c.sock.auto_select_family_attempted_addresses == [f'{B}:{port}']
 
 
 # --- failure ------------------------------------------------------------------------------------
@@ -371,6 +375,8 @@ def test_destroy_in_a_listener_stops_the_attempts(
         lambda c: c.sock.on(event, lambda *args: c.sock.destroy()), made.port, NAME,
         lookup=answers(A, B, when='tick'), auto_select_family_attempt_timeout=10)
     middle = [] if event == 'connectionAttempt' else [f'{event} {A}']
+    if event == 'connectionAttemptTimeout':
+        middle.append(f'connectionAttemptFailed {A}')  # it was still going on
     assert brief(c.until_closed()) == [*attempted(A), *middle, 'close']
     assert c.trace[-1] == 'close False {closed}'
 
@@ -383,7 +389,12 @@ def test_destroy_while_several_are_on_their_way(hosts: MakeHosts, attempt: Attem
     connecting = c.sock._connecting
     c.sock.destroy()
     assert (connecting._attempts, connecting._waiting, connecting._timer) == ([], [], None)
-    assert c.until_closed()[-1] == 'close False {closed}'
+    port = made.port
+    assert c.until_closed()[-3:] == [
+        *(f"connectionAttemptFailed '{host}' {port} 4 ECANCELED: "
+          f'connect ECANCELED {host}:{port} {{closed}}' for host in (A, B)),
+        'close False {closed}',
+    ]
 
 
 def test_a_signal_during_the_attempts(hosts: MakeHosts, attempt: Attempt) -> None:
@@ -394,8 +405,10 @@ def test_a_signal_during_the_attempts(hosts: MakeHosts, attempt: Attempt) -> Non
         sock={'signal': signal})
     c.wait(f"connectionAttempt '{B}'")
     signal.set()
-    assert c.until_closed()[-2:] == [
-        'error ABORT_ERR: The operation was aborted {closed}', 'close True {closed}']
+    assert brief(c.until_closed()[-4:]) == [
+        'error', f'connectionAttemptFailed {A}', f'connectionAttemptFailed {B}', 'close']
+    assert c.trace[-4] == 'error ABORT_ERR: The operation was aborted {closed}'
+    assert c.trace[-1] == 'close True {closed}'
 
 
 def test_listeners_of_attempts_may_block(hosts: MakeHosts, attempt: Attempt) -> None:

@@ -391,7 +391,7 @@ def test_a_reset_while_connecting_waits_for_the_connection(serve: Serve) -> None
     assert c.sock.reset_and_destroy() is c.sock
     assert c.sock.connecting
     c.until_closed()
-    assert c.trace[1:] == ['connect {open}', 'ready {open}', 'close False {closed}']
+    assert c.trace[1:] == ['connect {open}', 'ready {closed}', 'close False {closed}']
     assert accepted.get(timeout=PATIENCE).until_closed() == RESET
 
 

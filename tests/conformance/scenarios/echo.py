@@ -34,20 +34,4 @@ SCENARIOS = [
             ['await', 'other error'],
         ],
     ),
-    Scenario(
-        'echo/program ends', 'process: exit and uncaught exceptions',
-        [
-            ['let', 'server', 'net.createServer'],
-            ['call', 'server.listen', 0, fn('listening', ['call', 'server.close'])],
-        ], program=True,
-    ),
-    Scenario(
-        'echo/program fails', 'process: exit and uncaught exceptions',
-        [
-            ['let', 'server', 'net.createServer'],
-            ['call', 'server.listen', 0, fn('listening')],
-            ['let', 'other', 'net.createServer'],
-            ['call', 'other.listen', port(), fn('listening')],
-        ], program=True, deaf=['other'],
-    ),
 ]
