@@ -133,6 +133,7 @@ class Loop:
         self._ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = deque()
         self._work: deque[Deliverable] = deque()
         self._starts: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
+        self._soon: list[Callable[[], object]] = []
         self._later: list[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = []
         self._idle: list[Runner] = []
         self._deadline = 0.0
@@ -173,6 +174,14 @@ class Loop:
     def start(self, spawn: Callable[..., object], *arguments: Any) -> None:
         """Call ``spawn(*arguments)`` from the hub, after the ticks of what was started before."""
         self._starts.append((spawn, arguments))
+        self._schedule_wake()
+
+    def soon(self, callback: Callable[[], object]) -> None:
+        """Call *callback* in the hub when all ticks and work are done, before the next poll.
+
+        It must not block or raise.
+        """
+        self._soon.append(callback)
         self._schedule_wake()
 
     def later(
@@ -234,6 +243,13 @@ class Loop:
             except BaseException:
                 self.hub.handle_error(spawn, *sys.exc_info())
             # Behind the new greenlet in gevent's queue: its ticks come before the next start.
+            self._loop.run_callback(self._wake)
+            return
+        if self._soon and not self._ticks:
+            callbacks, self._soon = self._soon, []
+            for callback in callbacks:
+                callback()
+            # For their ticks.
             self._loop.run_callback(self._wake)
             return
         self._wake_scheduled = False

@@ -90,6 +90,9 @@ class Transport(Duplex):
     def _later(self, callback: Callable[..., object], *arguments: Any) -> None:
         self._loop.later(callback, *arguments, context=self._context)
 
+    def _soon(self, callback: Callable[[], object]) -> None:
+        self._loop.soon(callback)
+
     def _send_gathered(self, chunks: list[Any]) -> int:
         self._touch()
         sent: int = self._sock.sendmsg(chunks)

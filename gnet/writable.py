@@ -97,8 +97,8 @@ class Writable(Readable):
 
     # --- hooks ------------------------------------------------------------------------------------
 
-    def _later(self, callback: Callable[..., object], *arguments: Any) -> None:
-        """Run *callback* at least one poll from now."""
+    def _soon(self, callback: Callable[[], object]) -> None:
+        """Call *callback* in the hub, when what waits for runners is done, before the next poll."""
         raise NotImplementedError
 
     def _send_gathered(self, chunks: list[Bytes]) -> int:
@@ -270,8 +270,11 @@ class Writable(Readable):
 
     # --- sending the queue ------------------------------------------------------------------------
 
-    def _continue_sending(self) -> None:
-        """Send what the kernel takes now: runs in the hub when it said so, or in any caller."""
+    def _continue_sending(self, at_once: bool = False) -> None:
+        """Send what the kernel takes now: runs in the hub when it said so, or in any caller.
+
+        With *at_once*, a failure destroys the stream on a tick.
+        """
         done: list[Callback] = []
         failure: OSError | None = None
         try:
@@ -291,7 +294,10 @@ class Writable(Readable):
                 self._pending_callbacks -= 1
             else:
                 self._tick(self._written, callback)
-        if failure is not None:
+        if failure is not None and at_once:
+            self._errored = errors.system_error(failure.errno or 0, 'write')
+            self._tick(self._sending_failed, failure)
+        elif failure is not None:
             self._sending_failed(failure)
         elif self._in_flight is None and not self._queue and (
             self._write_state is WriteState.ENDING
@@ -371,7 +377,7 @@ class Writable(Readable):
         ):
             return
         if self._stage is _CONNECTED:
-            self._continue_sending()
+            self._continue_sending(at_once=True)
         elif self._stage is Stage.CONNECTING and not self._begun:
             self._begun = len(self._queue)
             self._send_when_connected()
@@ -491,9 +497,10 @@ class Writable(Readable):
             self._shut_done()  # there is nobody to tell
         elif self._stage is _CONNECTED and self._write_state is WriteState.ENDING:
             # As in Node: a destroy() that follows at once may still reset the connection.
-            self._later(self._shut_now)
+            self._soon(self._shut_now)
 
     def _shut_now(self) -> None:
+        """Runs in the hub."""
         if self._stage is not _CONNECTED or self._write_state is not WriteState.ENDING:
             return
         try:
@@ -501,7 +508,7 @@ class Writable(Readable):
         except OSError as error:
             self.destroy(errors.system_error(error.errno or 0, 'shutdown'))
             return
-        self._shut_done()
+        self._tick(self._shut_done)
 
     def _shut_done(self) -> None:
         if self._stage in GONE or self._write_state is not WriteState.ENDING:

@@ -8,12 +8,13 @@ import sys
 from collections import Counter
 
 from . import records
-from .agreement import differing_lanes
 from .driver import Lanes
 from .form import CHAPTERS, Scenario
-from .fuzz import is_explained, make_scenario
+from .fuzz import make_scenario
+from .live import compare, fails_each_time
 from .node import Node, NodeError
-from .outcome import Outcome, Verdict, judge, on_gnet, recorded, scenarios, side_by_side
+from .outcome import Outcome, Verdict, judge, on_gnet, recorded, side_by_side
+from .scenarios import scenarios_with
 from .shrink import shrink
 
 #: How often a scenario is run before it is recorded: each time must be the same.
@@ -54,7 +55,7 @@ def main(words: list[str] | None = None) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    outcomes = [_against_record(scenario) for scenario in scenarios(options.pattern)]
+    outcomes = [_against_record(scenario) for scenario in scenarios_with(options.pattern)]
     print(f'{"":55}{"agree":>8}{"on purpose":>12}{"fail":>6}')
     for chapter in (*CHAPTERS, 'all'):
         counts = Counter(
@@ -86,7 +87,7 @@ def _compare(options: argparse.Namespace) -> int:
     counts: Counter[Verdict] = Counter()
     with Node(options.node) as node:
         print(f'Node {node.version} | gnet')
-        for scenario in scenarios(options.pattern):
+        for scenario in scenarios_with(options.pattern):
             outcome = judge(scenario, node.run(scenario), on_gnet(scenario))
             counts[outcome.verdict] += 1
             if outcome.verdict is Verdict.FAILS or options.all:
@@ -106,7 +107,7 @@ def _print_trace(outcome: Outcome) -> None:
 def _record(options: argparse.Namespace) -> int:
     unsteady = []
     with Node(options.node) as node:
-        for group, members in records.groups(scenarios(options.pattern)).items():
+        for group, members in records.groups(scenarios_with(options.pattern)).items():
             of = 'gnet' if options.gnet else 'node'
             _, traces = records.load(group, of)
             if not options.pattern:
@@ -152,35 +153,25 @@ def _fuzz(options: argparse.Namespace) -> int:
         for seed in range(options.first, options.first + options.seeds):
             faulthandler.dump_traceback_later(_HANGS, exit=True)
             scenario = make_scenario(seed)
-            if not _differs(scenario, node):
+            first = compare(scenario, node)
+            if first.verdict is not Verdict.FAILS:
                 counts['agree'] += 1
-            elif not _differs_steadily(scenario, node):
+            elif not fails_each_time(scenario, node):
                 counts['are not the same each time'] += 1
-                print(f'seed {seed}: not the same each time', flush=True)
+                print(f'\nseed {seed}, but not each time:\n{first}', flush=True)
             else:
                 counts['differ'] += 1
                 faulthandler.dump_traceback_later(20 * _HANGS, exit=True)
-                small = shrink(scenario, lambda candidate: _differs(candidate, node))
+                small = shrink(
+                    scenario,
+                    lambda candidate: compare(candidate, node).verdict is Verdict.FAILS)
                 print(f'\nseed {seed}, reduced:')
                 for step in small.steps:
                     print(f'    {step},')
-                print(judge(small, node.run(small), on_gnet(small)), flush=True)
+                print(compare(small, node), flush=True)
     faulthandler.cancel_dump_traceback_later()
     print(', '.join(f'{count} {what}' for what, count in counts.items()))
     return 1 if counts['differ'] else 0
-
-
-def _differs(scenario: Scenario, node: Node) -> bool:
-    of_node, of_gnet = node.run(scenario), on_gnet(scenario)
-    return bool(differing_lanes(of_node, of_gnet)) and not is_explained(
-        of_node, of_gnet, differing_lanes)
-
-
-def _differs_steadily(scenario: Scenario, node: Node) -> bool:
-    """Whether each side is the same each time."""
-    of_node, of_gnet = node.run(scenario), on_gnet(scenario)
-    return all(
-        node.run(scenario) == of_node and on_gnet(scenario) == of_gnet for _ in range(_TIMES))
 
 
 if __name__ == '__main__':

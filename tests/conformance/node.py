@@ -99,7 +99,9 @@ def finish_program(command: list[str], scenario: Scenario) -> Lanes:
     """Run a program, and return its trace, with its end as the last line of ``'process'``."""
     process = subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-        cwd=_HERE.parent.parent, env={**os.environ, 'PYTHONUNBUFFERED': '1'})
+        cwd=_HERE.parent.parent, env={
+            # Tests may have switched serving on at the end off; it is a part of what is compared.
+            **os.environ, 'GNET_STAY_ALIVE': '1', 'PYTHONUNBUFFERED': '1'})
     try:
         output, complaints = process.communicate(scenario.to_json(), timeout=_PATIENCE)
     except subprocess.TimeoutExpired:

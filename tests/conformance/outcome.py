@@ -11,7 +11,6 @@ from .agreement import as_python, differing_lanes
 from .driver import Lanes
 from .form import Scenario
 from .records import Recorded, load
-from .scenarios import SCENARIOS
 
 __all__ = ['Outcome', 'Verdict', 'judge', 'on_gnet', 'recorded', 'side_by_side']
 
@@ -114,8 +113,3 @@ def side_by_side(of_node: list[str], of_gnet: list[str], width: int = 70) -> lis
             else:
                 lines.append(f'  {mark} {left:{width}} {mark} {right}')
     return lines
-
-
-def scenarios(pattern: str = '') -> list[Scenario]:
-    """Return the scenarios whose names contain *pattern*."""
-    return [scenario for scenario in SCENARIOS if pattern in scenario.name]

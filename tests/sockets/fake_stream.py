@@ -90,8 +90,8 @@ class FakeStream(Duplex):
     def _tick(self, callback: Callable[..., object], *arguments: Any) -> None:
         self.ticks.append((callback, arguments))
 
-    def _later(self, callback: Callable[..., object], *arguments: Any) -> None:
-        self.laters.append((callback, arguments))
+    def _soon(self, callback: Callable[[], object]) -> None:
+        self.laters.append((callback, ()))
 
     def _send_when_connected(self) -> None:
         self.once('connect', self._send_first)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ..form import Scenario
 
-__all__ = ['SCENARIOS']
+__all__ = ['SCENARIOS', 'scenarios_with']
 
 _FILES = sorted(
     path.stem for path in Path(__file__).parent.glob('*.py') if not path.stem.startswith('_'))
@@ -17,3 +17,8 @@ SCENARIOS: list[Scenario] = [
     for name in _FILES
     for scenario in import_module(f'{__name__}.{name}').SCENARIOS
 ]
+
+
+def scenarios_with(pattern: str) -> list[Scenario]:
+    """Return the scenarios whose names contain *pattern*."""
+    return [scenario for scenario in SCENARIOS if pattern in scenario.name]

@@ -90,8 +90,6 @@ _AS_IT_READS: dict[str, tuple[list[Step], list[Step]]] = {
         [['call', 'c.on', 'error', fn('told', ['call', 'c.destroy'])]], []),
     'it resets itself when told': (
         [['call', 'c.on', 'error', fn('told', ['call', 'c.resetAndDestroy'])]], []),
-    'it writes when told': (
-        [['call', 'c.on', 'error', fn('told', ['call', 'c.write', 'x', fn('written')])]], []),
 }
 
 _BY_THE_PEER = [

@@ -1,0 +1,100 @@
+"""The random scenarios: that they are repeatable and get small, and what they say of gnet."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+
+from .fuzz import is_explained, make_scenario
+from .live import compare, fails_each_time
+from .node import Node
+from .outcome import Outcome, Verdict, judge, on_gnet
+from .shrink import shrink
+
+#: Seeds that are run where there is a Node to compare with; ``python -m tests.conformance fuzz``
+#: runs any number of them.
+_SEEDS = 300
+
+#: Seeds of one test.
+_AT_ONCE = 50
+
+
+@pytest.fixture(scope='module')
+def node() -> Iterator[Node]:
+    """A Node of the version that the recorded traces are from: ``GNET_NODE``, or on PATH."""
+    program = os.environ.get('GNET_NODE', 'node')
+    if shutil.which(program) is None:
+        pytest.skip(f'there is no {program} to compare with')
+    with Node(program) as node:
+        if not node.version.startswith('v24.'):
+            pytest.skip(f'{program} is {node.version}; GNET_NODE=… names a Node 24')
+        yield node
+
+
+def test_a_seed_is_the_same_scenario_each_time() -> None:
+    assert [make_scenario(seed).to_json() for seed in range(20)] == [
+        make_scenario(seed).to_json() for seed in range(20)]
+    assert len({make_scenario(seed).digest for seed in range(200)}) == 200
+
+
+@pytest.mark.parametrize('seed', range(40))
+def test_a_random_scenario_is_the_same_on_gnet_each_time(seed: int) -> None:
+    scenario = make_scenario(seed)
+    lanes = on_gnet(scenario)
+    assert 'waited in vain' not in repr(lanes)
+    assert on_gnet(scenario) == lanes
+
+
+def test_a_difference_is_found_and_shrunk_to_what_it_takes() -> None:
+    """A gnet whose ``isPaused`` is wrong, in front of a Node that is played by gnet itself."""
+    asks = next(
+        scenario for scenario in map(make_scenario, range(1000))
+        if ['call', 's1.isPaused'] in scenario.steps and len(scenario.steps) > 20)
+
+    def outcome(candidate: object) -> Outcome:
+        of_node = on_gnet(candidate)  # type: ignore[arg-type]
+        of_gnet = {
+            lane: [line.replace('.isPaused -> false', '.isPaused -> wrong') for line in lines]
+            for lane, lines in of_node.items()
+        }
+        return judge(candidate, of_node, of_gnet)  # type: ignore[arg-type]
+
+    assert outcome(asks).verdict is Verdict.FAILS
+    small = shrink(asks, lambda candidate: outcome(candidate).verdict is Verdict.FAILS)
+    assert outcome(small).verdict is Verdict.FAILS
+    assert [step for step in small.steps if step[0] not in ('let', 'await', 'settle')] in (
+        [['call', 'server.listen', small.steps[1][2]], ['call', 's1.isPaused']],
+        [
+            ['call', 'server.listen', small.steps[1][2]],
+            next(step for step in small.steps if step[:2] == ['call', 'c.connect']),
+            ['call', 's1.isPaused'],
+        ] if ['call', 'c.connect'] in (step[:2] for step in small.steps) else None,
+    )
+
+
+def test_only_what_is_meant_is_explained() -> None:
+    def explained(of_node: list[str], of_gnet: list[str]) -> bool:
+        return is_explained({'c': of_node}, {'c': of_gnet})
+
+    failed = 'written1(Error[EPIPE] "write EPIPE")'
+    forgotten = 'ended2(Error[ERR_STREAM_DESTROYED] "Cannot call end after a stream was destroyed")'
+    assert explained(["'close' true", failed], [failed, "'close' true", forgotten])
+    assert not explained([failed], [])
+    assert not explained(["'end'", "'close' false"], ["'close' false", "'end'"])
+    assert explained(['on_close3()'], ['on_close3(true)'])
+    assert not explained(['on_end3()'], ['on_end3(true)'])
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize('first', range(0, _SEEDS, _AT_ONCE))
+def test_random_scenarios_are_the_same_on_node(node: Node, first: int) -> None:
+    for seed in range(first, first + _AT_ONCE):
+        scenario = make_scenario(seed)
+        outcome = compare(scenario, node)
+        if outcome.verdict is Verdict.FAILS and fails_each_time(scenario, node):
+            pytest.fail(
+                f'{outcome}\n\npython -m tests.conformance fuzz 1 --first {seed} makes it smaller',
+                pytrace=False)
