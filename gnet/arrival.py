@@ -107,6 +107,10 @@ class Arrival(EventEmitter):
         """Emit what is buffered for as long as the mode is flowing."""
         raise NotImplementedError
 
+    def _take(self, size: int | None = None) -> Chunk | None:
+        """Take *size* units out of the buffer; 0 only sees to it that reading goes on."""
+        raise NotImplementedError
+
     def destroy(self, error: Any = None) -> Any:
         """Close at once."""
         raise NotImplementedError
@@ -188,6 +192,8 @@ class Arrival(EventEmitter):
         self._append(chunk)
         if self._readable_wanted:
             self._schedule_readable()
+        elif self._length < self._read_mark:
+            self._in_turn(self._take, 0)
 
     def _push_quietly(self, data: bytes) -> None:
         """Bring *data* into the stream without any event."""

@@ -121,14 +121,21 @@ def _record(options: argparse.Namespace) -> int:
                 except NodeError as failure:
                     lanes = None
                     print(failure, file=sys.stderr)
-                if lanes is None:
+                if lanes is None or _has_gone_wrong(lanes):
                     unsteady.append(scenario.name)
                 else:
                     traces[scenario.name] = records.Recorded(scenario.digest, lanes)
             records.save(group, node.version, traces, of)
     for name in unsteady:
-        print(f'not recorded, as it is not the same each time: {name}', file=sys.stderr)
+        print(f'not recorded, as it goes wrong, or not the same way each time: {name}',
+              file=sys.stderr)
     return 1 if unsteady else 0
+
+
+def _has_gone_wrong(lanes: Lanes) -> bool:
+    """Whether the scenario does not do what it says."""
+    return any(
+        line.startswith(('waited in vain', 'the script ends')) for line in lanes.get('process', ()))
 
 
 def _steadily(scenario: Scenario, node: Node, on_gnet_instead: bool) -> Lanes | None:

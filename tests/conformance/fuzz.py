@@ -53,17 +53,16 @@ _WITHOUT_READING = (
 #: What the peer notices.
 _NOTICED = ('write', 'end', 'uncork', 'destroy', 'destroySoon', 'resetAndDestroy')
 
-#: What is not called before connect(): end(), which takes effect on the connection with gnet, but
-#: not with Node; what destroys (Node takes a part of the old state along); and what makes it
-#: impossible.
-_NOT_BEFORE_CONNECT = (
-    'end', 'destroySoon', 'write', 'destroy', 'resetAndDestroy', 'close',
-)
+#: What is not called before connect(): what destroys (Node takes a part of the old state along),
+#: and what makes it impossible.
+_NOT_BEFORE_CONNECT = ('end', 'destroySoon', 'write', 'destroy', 'resetAndDestroy', 'close')
 
 #: Callbacks of what has failed.
 _FAILED = re.compile(r'(written|ended)\d+\(Error')
-#: gnet calls this one back, where Node forgets it.
-_FORGOTTEN = re.compile(r'ended\d+\(Error\[ERR_STREAM_DESTROYED\]')
+#: gnet calls this one back, where Node forgets it or, if something was to be sent, has another
+#: error.
+_FORGOTTEN = re.compile(
+    r'ended\d+\(Error\[(ERR_STREAM_DESTROYED|ERR_SOCKET_CLOSED_BEFORE_CONNECTION)\]')
 #: Node leaves the argument out if there never was a connection.
 _CLOSED = re.compile(r'(once_close\d+|on_close\d+)\((true|false)?\)')
 
@@ -132,7 +131,7 @@ class _Maker:
             steps.append(['let', 'c', 'new net.Socket', {'noDelay': True}])
             steps += [self._early_call() for _ in range(early)]
             if not early and dice.random() < 0.3:
-                steps.append(self._destroy('c', 2))
+                steps.append(dice.choice([self._destroy('c', 2), ['call', 'c.end']]))
             # One that is destroyed may only be connected again when it is closed.
             steps.append(['settle'])
             steps.append(['call', 'c.connect', target, self._function('connected', 'c')])

@@ -48,6 +48,7 @@ class Node:
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Node:
+        self._start()
         return self
 
     def __exit__(
@@ -63,15 +64,13 @@ class Node:
         """
         if scenario.program:
             return finish_program([self.program, _DRIVER, '--program'], scenario)
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [self.program, _DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
+        process = self._process or self._start()
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
-            self._process.stdin.write(scenario.to_json() + '\n')
-            self._process.stdin.flush()
-            answer = self._process.stdout.readline()
+            process.stdin.write(scenario.to_json() + '\n')
+            process.stdin.flush()
+            answer = process.stdout.readline()
         except BrokenPipeError:
             answer = ''
         if not answer:
@@ -79,6 +78,11 @@ class Node:
             raise NodeError(f'Node has died of {scenario.name}')
         lanes: Lanes = json.loads(answer)['lanes']
         return lanes
+
+    def _start(self) -> subprocess.Popen[str]:
+        self._process = subprocess.Popen(
+            [self.program, _DRIVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        return self._process
 
     def stop(self) -> None:
         """End the process."""

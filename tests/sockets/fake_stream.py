@@ -155,5 +155,6 @@ class FakeStream(Duplex):
     def destroy(self, error: Any = None) -> Any:
         self.trace.append(f'(destroy {shown(error)})')
         self._stage = Stage.DESTROYED
+        self._tick(setattr, self, '_stage', Stage.MUTE)
         self._errored = error
         return self

@@ -107,6 +107,8 @@ class RecordedSocket:
     def _connect(self, request: Any) -> None:
         if self.life.closed:
             self.lives.append(Life())
+        # An end() that came before was that of no connection: it may end again.
+        self.life.events['prefinish'] = self.life.events['finish'] = 0
         self._own['_connect'](request)
 
     def _emit(self, event: Any, *args: Any) -> bool:
