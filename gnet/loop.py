@@ -209,8 +209,11 @@ class Loop:
         """Start a loop turn: runs in the hub, after a poll."""
         self._next_turn.stop()
         self._turn_scheduled = False
-        self._ticks.extend(self._later)
-        self._later.clear()
+        later, self._later = self._later, []
+        if self._ticks or self._work:
+            # On libuv a timer may come before the callbacks that were asked for earlier.
+            self._wake()
+        self._ticks.extend(later)
         self._wake()
 
     def _wake(self) -> None:

@@ -88,6 +88,8 @@ _AS_IT_READS: dict[str, tuple[list[Step], list[Step]]] = {
         [['call', 'c.cork'], ['call', 'c.write', 'hello', fn('written')]], [['call', 'c.uncork']]),
     'it destroys itself when told': (
         [['call', 'c.on', 'error', fn('told', ['call', 'c.destroy'])]], []),
+    'it writes when told': (
+        [['call', 'c.on', 'error', fn('told', ['call', 'c.write', 'x', fn('written')])]], []),
     'it resets itself when told': (
         [['call', 'c.on', 'error', fn('told', ['call', 'c.resetAndDestroy'])]], []),
 }
