@@ -109,7 +109,7 @@ class Pipe:
         for emitter, event, listener in self._listening:
             emitter.off(event, listener)
         self._listening.clear()  # the listeners refer to this pipe
-        if self._waits_for_drain:
+        if self._waits_for_drain and getattr(self.destination, '_needs_drain', True):
             self._drained()  # the others need not wait for this one any more
         if self._is_emitter():
             self.destination.emit('unpipe', self.source)

@@ -110,8 +110,9 @@ def _record(options: argparse.Namespace) -> int:
         for group, members in records.groups(scenarios_with(options.pattern)).items():
             of = 'gnet' if options.gnet else 'node'
             _, traces = records.load(group, of)
-            if not options.pattern:
-                traces = {}
+            known = {scenario.name for scenario in members} if not options.pattern else {
+                scenario.name for scenario in scenarios_with(f'{group}/')}
+            traces = {name: trace for name, trace in traces.items() if name in known}
             for scenario in members:
                 if options.gnet and scenario.on_purpose is None:
                     traces.pop(scenario.name, None)

@@ -1,0 +1,155 @@
+"""What the random scenarios have found, in the smallest form. gnet differed, and was mended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..form import Scenario, Step, data, fn, port, text, tmp
+
+__all__ = ['SCENARIOS']
+
+_TIMES = 'net.Socket: pause, resume, read, unshift, setEncoding'
+_WRITES = 'net.Socket: write, cork, uncork'
+_ENDS = 'net.Socket: end'
+_DESTROYS = 'net.Socket: destroy, destroySoon, resetAndDestroy'
+_CONNECTS = 'net.Socket: connect'
+
+_STATE: Step = [
+    'get', *(f'{name}.{member}' for name in ('c', 's1') for member in (
+        'readyState', 'readableFlowing', 'readableLength', 'readableDidRead', 'writableEnded',
+        'writableCorked', 'destroyed')),
+]
+
+
+def _pair(
+    server: dict[str, Any] | None = None, client: dict[str, Any] | None = None,
+    unix: bool = False, early: tuple[Step, ...] = (), before: tuple[Step, ...] = (),
+) -> list[Step]:
+    """Return the steps to a connection; *before* and *early* stand around ``c.connect()``."""
+    where: dict[str, Any] = (
+        {'path': tmp('socket')} if unix else {'host': '127.0.0.1', 'port': port()})
+    return [
+        ['let', 'server', 'net.createServer', {'noDelay': True, **(server or {})}],
+        ['call', 'server.listen', {'path': tmp('socket')} if unix else {
+            'host': '127.0.0.1', 'port': 0}],
+        ['await', 'server listening'],
+        ['let', 'c', 'new net.Socket', {'noDelay': True, **(client or {})}],
+        *before,
+        ['call', 'c.connect', where],
+        *early,
+        ['settle'],
+    ]
+
+
+_FOUND: list[tuple[str, str, list[Step]]] = [
+    ('a data listener and pause() before the connection: it is read from', _TIMES, [
+        *_pair(early=(['call', 'c.once', 'data', fn('got')], ['call', 'c.pause'])),
+        ['call', 's1.end', data(1)]]),
+    ('unshift() before the connection is not announced', _TIMES, [
+        *_pair(unix=True, early=(['call', 'c.unshift', text(1)],)), _STATE]),
+    ('unshift() before the connection, twice', _TIMES, _pair(
+        before=(['call', 'c.unshift', text(1)], ['settle']),
+        early=(['call', 'c.unshift', text(1)],))),
+    ('unshift() starts the reading of a socket that is paused at birth', _TIMES, [
+        *_pair({'pauseOnConnect': True}), ['call', 's1.unshift', text(1)], ['settle'],
+        ['call', 'c.write', data(1)], ['settle']]),
+    ('a data listener and unshift() before the connection', _TIMES, _pair(
+        unix=True, early=(['call', 'c.once', 'data', fn('got')], ['call', 'c.unshift', text(1)]))),
+    ('unshift() that is emitted at once counts as read', _TIMES, [
+        *_pair(early=(['call', 'c.once', 'data', fn('got')],)), ['call', 'c.unshift', text(1)],
+        _STATE]),
+    ('removeAllListeners of readable, of which there are none, while paused', _TIMES, _pair(
+        early=(['call', 'c.pause'], ['call', 'c.removeAllListeners', 'readable']))),
+    ('removeAllListeners of readable on a socket that is paused at birth', _TIMES, [
+        *_pair({'pauseOnConnect': True}), ['call', 's1.removeAllListeners', 'readable'],
+        ['settle'], ['call', 's1.isPaused'], _STATE]),
+    ('with a high-water mark of 0 the end is seen', _TIMES, [
+        *_pair(client={'highWaterMark': 0}), ['call', 's1.end'], ['settle']]),
+    ('readable is emitted again after read() has left something', _TIMES, [
+        *_pair({'highWaterMark': 100}), ['call', 'c.write', data(1)], ['settle'],
+        ['call', 'c.write', text(1000)], ['settle'], ['call', 's1.read', 1000],
+        ['call', 'c.write', data(1)], ['settle'], ['call', 'c.write', data(1)]]),
+    ('resume() and destroy() with something buffered', _DESTROYS, [
+        *_pair(), ['call', 'c.write', data(3)], ['settle'],
+        ['call', 's1.on', 'data', fn('got')], ['call', 's1.destroy'], ['settle'], _STATE]),
+    ('destroy() and a data listener with something buffered', _DESTROYS, [
+        *_pair(), ['call', 'c.write', data(3)], ['settle'],
+        ['call', 's1.destroy'], ['call', 's1.on', 'data', fn('got')], ['settle'], _STATE]),
+    ('a write that fails between read() and the end', _WRITES, [
+        *_pair(), ['call', 's1.write', data(2)], ['call', 's1.destroySoon'],
+        ['call', 'c.write', data(1), fn('written')], ['settle'], ['call', 'c.read'],
+        ['call', 'c.write', data(1)]]),
+    ('writes after one that failed at once', _WRITES, [
+        *_pair(), ['call', 'c.destroy'], ['call', 's1.write', data(1), fn('first')],
+        ['tick', fn('tick', ['call', 's1.write', data(1), fn('in a tick')], of='s1')],
+        ['call', 's1.write', data(1), fn('second', [
+            'call', 's1.write', data(1), fn('in a callback')])]]),
+    ('pause() after a write that failed at once', _WRITES, [
+        *_pair(before=(['call', 'c.write', data(1), fn('written')], ['call', 'c.pause'],
+                       ['settle']))]),
+    ('a corked write before connect()', _WRITES, [
+        *_pair(before=(['call', 'c.cork'], ['call', 'c.write', data(1)], ['settle'])),
+        ['call', 'c.uncork']]),
+    ('cork() does not hold back what was written before the connection', _WRITES, _pair(
+        unix=True,
+        early=(['call', 'c.write', text(1), fn('written')], ['call', 'c.cork'],
+               ['call', 'c.write', text(2), fn('held back')]))),
+    ('the end of the peer undoes cork(), and what was corked fails', _WRITES, [
+        *_pair(unix=True, early=(
+            ['call', 'c.cork'], ['call', 'c.write', 'häßlich €', 'utf8', fn('written')])),
+        ['call', 's1.destroySoon'], ['settle'], _STATE]),
+    ('cork(), destroySoon() of the peer, end() with data', _ENDS, [
+        *_pair(unix=True), ['call', 'c.write', data(1), fn('written')], ['call', 's1.cork'],
+        ['call', 'c.destroySoon'], ['settle'], ['call', 's1.resume'],
+        ['call', 's1.end', data(1)]]),
+    ('a write after the end of the peer, and one’s own before it', _WRITES, [
+        *_pair(), ['call', 'c.end'], ['call', 's1.end'], ['settle'],
+        ['call', 's1.write', data(1), fn('written')]]),
+    ('end() with data after the end of the peer', _ENDS, [
+        *_pair(), ['call', 's1.end'], ['settle'], ['call', 'c.end', data(1), fn('ended')]]),
+    ('a write in the listener of the end, after one’s own', _WRITES, [
+        *_pair(), ['call', 'c.once', 'end', fn('end', ['call', 'c.write', data(1)])],
+        ['call', 'c.resume'], ['call', 's1.resume'], ['call', 'c.end', data(1)]]),
+    ('end() with data that is refused undoes cork()', _ENDS, [
+        *_pair(early=(['call', 'c.end'], ['call', 'c.cork'],
+                      ['call', 'c.end', data(1), fn('ended')])),
+        ['get', 'c.writableCorked']]),
+    ('end() with data that fails has not ended', _ENDS, [
+        *_pair({'allowHalfOpen': True}, early=(['call', 'c.destroySoon'],)),
+        ['call', 's1.write', text(1), fn('written')],
+        ['call', 's1.end', text(1), fn('ended')], _STATE]),
+    ('end() before connect() says so at once', _ENDS, _pair(
+        before=(['call', 'c.end', fn('ended')], ['settle']))),
+    ('destroySoon() and a refused write, with something unread', _DESTROYS, [
+        *_pair(), ['call', 's1.write', text(1)], ['call', 'c.destroySoon'],
+        ['call', 'c.write', '', 'utf8']]),
+    ('destroySoon() with something unread', _DESTROYS, [
+        *_pair(unix=True), ['call', 'c.destroySoon'], ['call', 's1.write', data(1)]]),
+    ('end() tells of itself when all ticks are over', _ENDS, [
+        *_pair(), ['call', 's1.end', data(1), fn('ended')],
+        ['tick', fn('tick', ['tick', fn('its tick', of='s1')], of='s1')]]),
+    ('resetAndDestroy() before the connection, and then a write', _DESTROYS, _pair(
+        early=(['call', 'c.resetAndDestroy'], ['call', 'c.write', 'é', 'latin1']))),
+    ('a failed write and a plain destroy() in one turn', _DESTROYS, [
+        *_pair(unix=True), ['call', 'c.end', fn('ended')],
+        ['call', 'c.write', data(1), fn('refused')],
+        ['call', 's1.write', 'é', 'latin1', fn('written')], ['call', 's1.destroy'],
+        ['get', 's1.errored']]),
+    ('an echo after its own end', 'net.Socket: pipe, unpipe', [
+        *_pair(), ['call', 's1.write', data(1), fn('written')], ['call', 's1.end', fn('ended')],
+        ['settle'], ['call', 's1.pipe', {'$': 'ref', 'path': 's1'}], ['call', 'c.end', data(1)]]),
+    ('an echo, twice, of what nobody is there for', 'net.Socket: pipe, unpipe', [
+        *_pair(), ['call', 's1.pipe', {'$': 'ref', 'path': 's1'}],
+        ['call', 'c.write', 'é', 'latin1', fn('written')],
+        ['call', 'c.destroy'],
+        ['call', 's1.pipe', {'$': 'ref', 'path': 's1'}]]),
+    ('a path whose server closes before the connection is told of', _CONNECTS, _pair(
+        unix=True, early=(['call', 'server.close', fn('closed')],))),
+]
+
+SCENARIOS = [
+    Scenario(
+        f'found at random/{name}', chapter, steps, watch={'sockets': [
+            'readyState', 'readableFlowing', 'readableLength']})
+    for name, chapter, steps in _FOUND
+]
