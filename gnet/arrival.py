@@ -83,6 +83,10 @@ class Arrival(EventEmitter):
         """Read from the source if that is not going on and there is room."""
         raise NotImplementedError
 
+    def _filled(self) -> None:
+        """What arrived has filled the buffer: stop reading until somebody takes from it."""
+        raise NotImplementedError
+
     def _holds_end(self) -> bool:
         """Whether the peer's end must not take effect yet."""
         raise NotImplementedError
@@ -194,6 +198,8 @@ class Arrival(EventEmitter):
             self._schedule_readable()
         elif self._length < self._read_mark:
             self._in_turn(self._take, 0)
+        if self._length >= self._read_mark:
+            self._filled()
 
     def _push_quietly(self, data: bytes) -> None:
         """Bring *data* into the stream without any event."""

@@ -180,7 +180,7 @@ class Blocking(Handled):
             if self._incoming:
                 chunk = self._incoming.popleft()
                 self._incoming_size -= len(chunk)
-                if self._reading is Reading.FULL:
+                if self._reading in (Reading.HELD, Reading.FULL):
                     self._want_data()
                 return chunk
             if self._read_state is not ReadState.OPEN and not self._has_lost_data():

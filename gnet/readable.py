@@ -192,7 +192,7 @@ class Readable(Arrival):
         if self._read_state is ReadState.END_EMITTED:
             self.destroy(errors.state_error('ERR_STREAM_UNSHIFT_AFTER_END_EVENT'))
             return False
-        if self._stage in GONE:
+        if self._stage in GONE or self._errored is not None:
             return False
         if self._blocking_style and isinstance(chunk, bytes):
             if self._incoming is None:
@@ -212,7 +212,8 @@ class Readable(Arrival):
             self._length += len(chunk)
             if self._readable_wanted:
                 self._schedule_readable()
-            self._in_turn(self._take, 0)
+            if self._length < self._read_mark:
+                self._in_turn(self._take, 0)
         return True
 
     def _pour(self) -> None:

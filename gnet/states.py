@@ -64,5 +64,6 @@ class Reading(Enum):
     NOT_STARTED = 'nothing was asked for yet (no connection, or pause_on_connect)'
     ASKED = 'something was, before there was a connection'
     ACTIVE = 'the hub reads what arrives'
-    FULL = 'stopped: as much is buffered as the high-water mark allows'
+    HELD = 'stopped: as much waits for its turn as the high-water mark allows'
+    FULL = 'stopped: as much was buffered as the high-water mark allows; a read starts it again'
     OVER = 'the peer has ended, or the socket is closed'

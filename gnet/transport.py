@@ -133,12 +133,16 @@ class Transport(Duplex):
         elif self._read_state is ReadState.FIN:
             self._queue_delivery()
 
+    def _filled(self) -> None:
+        if self._reading in (Reading.ACTIVE, Reading.HELD):
+            self._stop_reading(Reading.FULL)
+
     def _delivered(self) -> None:
         if self._incoming or (self._read_state is ReadState.FIN and not self._holds_end()):
             self._queue_delivery()  # it was late, or broken off by the end of its greenlet
         elif self._read_error is not None:
             self.destroy(self._read_error)
-        elif self._reading is Reading.FULL:
+        elif self._reading is Reading.HELD:
             self._want_data()
 
     def _queue_delivery(self) -> None:
@@ -206,9 +210,9 @@ class Transport(Duplex):
             # made the program close this socket.
             return
         try:
-            buffered = self._incoming_size + self._length
-            if buffered and buffered >= self._read_mark:
-                self._stop_reading(Reading.FULL)
+            waiting = self._incoming_size
+            if waiting and waiting + self._length >= self._read_mark:
+                self._stop_reading(Reading.HELD)
                 return
             try:
                 chunk = sock.recv(READ_SIZE)
@@ -375,7 +379,8 @@ class Transport(Duplex):
         had_connection = self._sock is not None
         self._stage = Stage.DESTROYED
         error = error if truthy(error) else None
-        self._errored = error or self._errored
+        if self._errored is None:
+            self._errored = error
         self._close_descriptor()
         self._drop_incoming()
         self._wake_blocked()

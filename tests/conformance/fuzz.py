@@ -88,6 +88,8 @@ def is_explained(of_node: Lanes, of_gnet: Lanes) -> bool:
             failed = sorted(
                 line for line in lines if _FAILED.match(line) and not _FORGOTTEN.match(line))
             early = any('ERR_SOCKET_CLOSED_BEFORE_CONNECTION' in line for line in failed)
+            if early:
+                failed = [line.partition('(')[0] for line in failed]
             left[lane] = failed + [
                 _CLOSED.sub(r'\1()', line) for line in lines
                 if not _FAILED.match(line) and not (early and line.startswith('.writableEnded'))]
@@ -101,8 +103,8 @@ class _Maker:
     def __init__(self, seed: int) -> None:
         self._seed = seed
         self._dice = random.Random(seed)
-        self._functions: list[str] = []
-        self._marks: set[int] = set()
+        #: The names of functions, and in whose lane their calls stand.
+        self._functions: list[tuple[str, str]] = []
         #: Whether the accepted socket sends back what it gets.
         self._echoes = self._dice.random() < 0.15
         self._weights = {
@@ -167,8 +169,7 @@ class _Maker:
         if self._dice.random() < 0.4:
             options['allowHalfOpen'] = True
         if self._dice.random() < 0.4:
-            options['highWaterMark'] = self._dice.choice([1, 10, 100, 16384])
-            self._marks.add(options['highWaterMark'])
+            options['highWaterMark'] = self._dice.choice([0, 1, 10, 100, 16384])
         return options
 
     def _filtered(self, end: str, depth: int, methods: tuple[str, ...]) -> Step:
@@ -189,7 +190,7 @@ class _Maker:
 
     def _function(self, purpose: str, of: str, *do: Step) -> Form:
         name = f'{purpose}{len(self._functions)}'
-        self._functions.append(name)
+        self._functions.append((name, of))
         return fn(name, *do, of=of)
 
     def _chunk(self) -> Form:
@@ -239,10 +240,7 @@ class _Maker:
         return ['call', f'{end}.read', *self._dice.choice([[], [], [0], [1], [10], [1000]])]
 
     def _unshift(self, end: str, depth: int) -> Step:
-        # (Bytes and an encoding do not go together in Node; and to it, the high-water mark is for
-        # what arrives.)
-        if any(size in self._marks for size in (1, 10)):
-            return self._read(end, depth)
+        # (Bytes and an encoding do not go together in Node.)
         return ['call', f'{end}.unshift', text(self._dice.choice([1, 2, 10]))]
 
     def _set_encoding(self, end: str, depth: int) -> Step:
@@ -282,7 +280,8 @@ class _Maker:
         return ['call', f'{end}.once', event, self._function(f'once_{event}', end, *do)]
 
     def _off(self, end: str, depth: int) -> Step:
-        names = [name for name in self._functions if name.startswith('on')]
+        names = [
+            name for name, of in self._functions if of == end and name.startswith('on')]
         if not names:
             return ['call', f'{end}.isPaused']
         name = self._dice.choice(names)
@@ -304,6 +303,8 @@ class _Maker:
         return ['call', 'server.close', *self._callback('closed', 'server', 2)]
 
     def _get_connections(self, end: str, depth: int) -> Step:
+        if depth:
+            return ['call', f'{end}.unref']  # see _close_server
         return ['call', 'server.getConnections', self._function('counted', 'server')]
 
     def _tick(self, end: str, depth: int) -> Step:

@@ -108,6 +108,9 @@ class FakeStream(Duplex):
     def _want_data(self) -> None:
         self.wanted += 1
 
+    def _filled(self) -> None:
+        self._reading = Reading.FULL
+
     def _holds_end(self) -> bool:
         return self._stage in GONE
 

@@ -63,6 +63,17 @@ _FOUND: list[tuple[str, str, list[Step]]] = [
     ('removeAllListeners of readable on a socket that is paused at birth', _TIMES, [
         *_pair({'pauseOnConnect': True}), ['call', 's1.removeAllListeners', 'readable'],
         ['settle'], ['call', 's1.isPaused'], _STATE]),
+    ('what unshift() puts back does not stop reading', _TIMES, [
+        *_pair({'highWaterMark': 10}), ['call', 's1.unshift', text(10)], ['settle'],
+        ['call', 'c.write', data(3)], ['settle'], _STATE, ['get', 's1.bytesRead']]),
+    ('reading stops at the high-water mark, whatever an encoding makes of it', _TIMES, [
+        *_pair({'highWaterMark': 10}), ['call', 'c.write', text(10)], ['settle'],
+        ['call', 's1.setEncoding', 'utf16le'], ['call', 'c.write', text(10)], ['settle'],
+        ['get', 's1.bytesRead'], ['call', 's1.read'], ['settle'], ['get', 's1.bytesRead']]),
+    ('with a high-water mark of 0 a read that finds nothing starts the next', _TIMES, [
+        *_pair({'highWaterMark': 0}), ['call', 'c.write', data(1)], ['settle'],
+        ['call', 's1.read'], ['call', 'c.write', data(1)], ['settle'], ['get', 's1.bytesRead'],
+        ['call', 's1.read'], ['settle'], ['call', 's1.read']]),
     ('with a high-water mark of 0 the end is seen', _TIMES, [
         *_pair(client={'highWaterMark': 0}), ['call', 's1.end'], ['settle']]),
     ('readable is emitted again after read() has left something', _TIMES, [
