@@ -197,9 +197,13 @@ class Arrival(EventEmitter):
         if self._readable_wanted:
             self._schedule_readable()
         elif self._length < self._read_mark:
-            self._in_turn(self._take, 0)
+            self._in_turn(self._read_more)
         if self._length >= self._read_mark:
             self._filled()
+
+    def _read_more(self) -> None:
+        if self._length < self._read_mark:
+            self._take(0)
 
     def _push_quietly(self, data: bytes) -> None:
         """Bring *data* into the stream without any event."""

@@ -212,8 +212,7 @@ class Readable(Arrival):
             self._length += len(chunk)
             if self._readable_wanted:
                 self._schedule_readable()
-            if self._length < self._read_mark:
-                self._in_turn(self._take, 0)
+            self._in_turn(self._read_more)
         return True
 
     def _pour(self) -> None:
@@ -269,7 +268,8 @@ class Readable(Arrival):
 
     def _listener_added(self, event: Any) -> None:
         if event == 'data':
-            self._readable_listened = self.listener_count('readable') > 0
+            if self.listener_count('readable'):
+                self._readable_listened = True  # one that was added after 'end'
             if self._flow is not Flow.PAUSED:
                 self.resume()
         elif event == 'readable' and not self._readable_listened:

@@ -51,7 +51,12 @@ def main(words: list[str] | None = None) -> int:
         added.add_argument(
             '--node', default='node', metavar='PROGRAM', help='which Node (default: on PATH)')
     options = parser.parse_args(words)
-    return int(options.run(options))
+    if options.command != 'fuzz' and not scenarios_with(options.pattern):
+        parser.error(f'no scenario has {options.pattern!r} in its name')
+    try:
+        return int(options.run(options))
+    except NodeError as failure:
+        parser.error(str(failure))
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -61,6 +66,8 @@ def _report(options: argparse.Namespace) -> int:
         counts = Counter(
             outcome.verdict for outcome in outcomes
             if chapter in (outcome.scenario.chapter, 'all'))
+        if not counts:
+            continue  # a pattern has none of its scenarios
         print(
             f'{chapter:55}{counts[Verdict.AGREES]:8}{counts[Verdict.ON_PURPOSE]:12}'
             f'{counts[Verdict.FAILS]:6}')
@@ -136,7 +143,8 @@ def _record(options: argparse.Namespace) -> int:
 def _has_gone_wrong(lanes: Lanes) -> bool:
     """Whether the scenario does not do what it says."""
     return any(
-        line.startswith(('waited in vain', 'the script ends')) for line in lanes.get('process', ()))
+        line.startswith(('waited in vain', 'the script ends', 'there is no '))
+        for lane in ('process', 'main') for line in lanes.get(lane, ()))
 
 
 def _steadily(scenario: Scenario, node: Node, on_gnet_instead: bool) -> Lanes | None:

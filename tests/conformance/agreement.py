@@ -39,11 +39,13 @@ _OWN_WORDS = (
     (re.compile(r'errno: -?\d+, syscall: "getaddrinfo"'), 'syscall: "getaddrinfo"'),
     # It is a BrokenPipeError, which has a number.
     (re.compile(r'(ended by the other party") \{errno: 32\}'), r'\1'),
-    # Node's has no text; where 'close' of a socket without a connection has no argument in Node.
+    # Node's has no text.
     (re.compile(r'AggregateError(\[\w+\]) "(?:[^"\\]|\\.)*"'), r'AggregateError\1'),
 )
 
+#: Of what never had a connection.
 _CLOSE = re.compile(r"'close'(?= |$)(?! true| false)")
+
 
 def as_python(line: str) -> str:
     """Return a line of Node's trace as gnet is to have it."""
@@ -52,15 +54,18 @@ def as_python(line: str) -> str:
     return line
 
 
-def _same(of_node: str, of_gnet: str) -> bool:
+def _same(of_node: str, of_gnet: str, before: list[str]) -> bool:
+    """Whether two lines mean the same; *before* are those of gnet until then."""
     of_node = as_python(of_node)
     for pattern, replacement in _OWN_WORDS:
         of_node, of_gnet = pattern.sub(replacement, of_node), pattern.sub(replacement, of_gnet)
     if of_node == of_gnet:
         return True
-    # 'close' of a socket that never had a connection passes nothing in Node.
-    return _CLOSE.search(of_node) is not None and of_gnet in (
-        _CLOSE.sub("'close' false", of_node), _CLOSE.sub("'close' true", of_node))
+    # Then 'close' passes nothing in Node; in gnet whether there was an 'error', as ever.
+    owner = of_gnet.partition("'close'")[0]
+    had_error = any(line.startswith(f"{owner}'error'") for line in before)
+    return _CLOSE.search(of_node) is not None and of_gnet == _CLOSE.sub(
+        f"'close' {'true' if had_error else 'false'}", of_node)
 
 
 def differing_lanes(of_node: Lanes, of_gnet: Lanes) -> list[str]:
@@ -68,7 +73,9 @@ def differing_lanes(of_node: Lanes, of_gnet: Lanes) -> list[str]:
     differing = []
     for lane in sorted({*of_node, *of_gnet}):
         ours, theirs = of_gnet.get(lane, []), of_node.get(lane, [])
-        if len(ours) != len(theirs) or not all(map(_same, theirs, ours)):
+        if len(ours) != len(theirs) or not all(
+            _same(*lines, ours[:at]) for at, lines in enumerate(zip(theirs, ours))
+        ):
             differing.append(lane)
     return differing
 

@@ -63,6 +63,10 @@ _FAILED = re.compile(r'(written|ended)\d+\(Error')
 #: error.
 _FORGOTTEN = re.compile(
     r'ended\d+\(Error\[(ERR_STREAM_DESTROYED|ERR_SOCKET_CLOSED_BEFORE_CONNECTION)\]')
+#: Which of the two it is depends on `errored`, which a write that is cancelled sets in Node.
+_REFUSED = re.compile(
+    r'\(Error\[(ERR_STREAM_DESTROYED|ERR_STREAM_WRITE_AFTER_END|ERR_SOCKET_CLOSED_BEFORE_CONNECTION)'
+    r'\].*')
 #: Node leaves the argument out if there never was a connection.
 _CLOSED = re.compile(r'(once_close\d+|on_close\d+)\((true|false)?\)')
 
@@ -88,8 +92,7 @@ def is_explained(of_node: Lanes, of_gnet: Lanes) -> bool:
             failed = sorted(
                 line for line in lines if _FAILED.match(line) and not _FORGOTTEN.match(line))
             early = any('ERR_SOCKET_CLOSED_BEFORE_CONNECTION' in line for line in failed)
-            if early:
-                failed = [line.partition('(')[0] for line in failed]
+            failed = [_REFUSED.sub('(refused)', line) for line in failed]
             left[lane] = failed + [
                 _CLOSED.sub(r'\1()', line) for line in lines
                 if not _FAILED.match(line) and not (early and line.startswith('.writableEnded'))]
@@ -289,9 +292,9 @@ class _Maker:
 
     def _remove_all_listeners(self, end: str, depth: int) -> Step:
         return ['call', f'{end}.removeAllListeners', self._dice.choice(
-            # (With all of 'connect', Node loses what was written before; and it does not notice
+            # (With all of 'connect' and 'end', Node loses its own; and it does not notice
             # that there are none of 'data' any more.)
-            [event for event in _EVENTS if event not in ('error', 'connect', 'data')])]
+            [event for event in _EVENTS if event not in ('error', 'connect', 'data', 'end')])]
 
     def _listener_count(self, end: str, depth: int) -> Step:
         return ['call', f'{end}.listenerCount', self._dice.choice(

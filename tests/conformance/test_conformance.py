@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from . import records
-from .agreement import SPELLINGS, rows
+from .agreement import SPELLINGS, differing_lanes, rows
 from .driver import Lanes
 from .form import CHAPTERS, Scenario
 from .outcome import Verdict, judge, on_gnet, recorded
@@ -43,6 +43,32 @@ def _without_data(lanes: Lanes) -> Lanes:
 )
 def test_the_quick_way_of_data_changes_nothing_else(scenario: Scenario) -> None:
     assert _without_data(on_gnet(scenario, quick=True)) == _without_data(on_gnet(scenario))
+
+
+@pytest.mark.parametrize(('of_node', 'of_gnet', 'same'), [
+    ('.timeout = undefined', '.timeout = null', True),
+    ('.on "undefined" undefined', '.on "undefined" null', True),
+    ('written(undefined)', 'written("undefined")', False),
+    ('Error[EPIPE] "write EPIPE" {errno: -32}', 'Error[EPIPE] "write EPIPE" {errno: 32}', True),
+    ('Error[EPIPE] "write EPIPE" {errno: -32}', 'Error[EPIPE] "write EPIPE" {errno: 104}', False),
+    ("'unpipe' <s1> {hasUnpiped: false}", "'unpipe' <s1>", True),
+    ("'close' {\"closed\"}", "'close' false {\"closed\"}", True),
+    ("'close' {\"closed\"}", "'close' true {\"closed\"}", False),
+    ("'close' false", "'close' true", False),
+    ("'close' true", "'close'", False),
+])
+def test_only_spelling_is_overlooked(of_node: str, of_gnet: str, same: bool) -> None:
+    assert differing_lanes({'c': [of_node]}, {'c': [of_gnet]}) == ([] if same else ['c'])
+
+
+def test_close_of_what_never_had_a_connection_tells_whether_there_was_an_error() -> None:
+    of_node = ["c: 'error' 3", "c: 'close'", "d: 'close'"]
+    assert not differing_lanes(
+        {'both': of_node}, {'both': ["c: 'error' 3", "c: 'close' true", "d: 'close' false"]})
+    assert differing_lanes(
+        {'both': of_node}, {'both': ["c: 'error' 3", "c: 'close' false", "d: 'close' false"]})
+    assert differing_lanes(
+        {'both': of_node}, {'both': ["c: 'error' 3", "c: 'close' true", "d: 'close' true"]})
 
 
 def test_each_scenario_has_a_name_of_its_own() -> None:

@@ -92,12 +92,23 @@ def _text(options: dict[str, Form]) -> str:
 
 
 def of_conflict(first: dict[str, Form], second: dict[str, Form]) -> Scenario:
+    wanted: Form = 0
+    before: list[Step] = []
+    after: list[Step] = []
+    if first.get('ipv6Only') is True and first.get('host') != '127.0.0.1':
+        # Of any free port for IPv6, IPv4 may be in use by another program.
+        wanted = port('guard')
+        before = [['let', 'guard', 'net.createServer'], ['call', 'guard.listen', 0, '0.0.0.0'],
+                  ['await', 'guard listening']]
+        after = [['call', 'guard.close']]
     return Scenario(
         f'listen addresses/the same port: {_text(first)}, then {_text(second)}', ERROR,
         [
+            *before,
             ['let', 'first', 'net.createServer'],
-            ['call', 'first.listen', {'port': 0, **first}],
+            ['call', 'first.listen', {'port': wanted, **first}],
             ['await', 'first listening'],
+            *after,
             ['let', 'server', 'net.createServer'],
             ['call', 'server.listen', {'port': port('first'), **second}, fn('listening')],
             ['get', 'server.listening'],

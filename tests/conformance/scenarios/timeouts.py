@@ -89,7 +89,7 @@ _KEPT = [
             *(step for at, value in enumerate((_LONG, 0, None, '5', -1)) for step in (
                 ['let', f'c{at}', 'net.connect',
                  {'port': port(), 'host': '127.0.0.1', 'timeout': value}],
-                *([['get', f'c{at}.timeout']] if not isinstance(value, (str, float)) else []))),
+                *([['get', f'c{at}.timeout']] if value in (_LONG, 0, None) else []))),
         ], quiet=QUIET, ignore=['connectionAttempt', 'connect', 'ready', 'connection']),
 ]
 
