@@ -355,7 +355,10 @@ class Blocking(Handled):
 
     def _send_at_once(self, data: Any) -> int:
         self._note_blocking_use()
-        if self._stage is not Stage.OPEN or self._write_state is not WriteState.OPEN:
+        if (
+            self._stage is not Stage.OPEN or self._write_state is not WriteState.OPEN
+            or self._errored is not None  # a write has failed, and destroy() is about to come
+        ):
             raise self._sending_error()
         if self._in_flight is not None or self._queue or self._corked:
             raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
@@ -374,8 +377,10 @@ class Blocking(Handled):
 
         With *partly*, being late is no failure if a part of it is. Returns how much is not.
         """
-        if self._stage not in _WRITABLE or (
-            self._write_state is not WriteState.OPEN
+        if (
+            self._stage not in _WRITABLE or self._write_state is not WriteState.OPEN
+            # A write has failed, and destroy() is about to come.
+            or (self._stage is Stage.OPEN and self._errored is not None)
         ):
             raise self._sending_error()
         if self._seconds == 0:
@@ -445,6 +450,8 @@ class Blocking(Handled):
             queued = bool(self._queued_units)
             done: AsyncResult[BaseException | None] = AsyncResult()
             self.end(done.set)
+            # No later than this call returns: the program may go on with what the hub never sees.
+            self._shut_now()
             error = self._within_seconds(done.get) if queued else None
             if error is not None:
                 raise error

@@ -239,7 +239,13 @@ class Connectable(SocketLike):
         self._touch()
         self._wake_blocked()
         lifecycle.publish(lifecycle.ConnectionOpened, None, self)
-        self._emit_guarded('connect')
+        try:
+            self._emit_guarded('connect')
+        finally:
+            self._begin_with(sock)  # also if the greenlet of a listener was ended
+
+    def _begin_with(self, sock: Any) -> None:
+        """Do what waits for the listeners of `'connect'`, which may have blocked."""
         if not self._corked or self._stage in GONE:
             # Usually a listener of 'connect' has done this already.
             self._send_first()
@@ -247,13 +253,15 @@ class Connectable(SocketLike):
             self._in_flight is None and not self._queue
         ):
             self._end_late()
-        if self._sock is sock or self._stage in _CLOSING:
-            # (Not if a listener has blocked for longer than the connection was there.)
-            self._emit_guarded('ready')
-        if self._stage is Stage.OPEN and (
-            not self._explicitly_paused or self._reading is Reading.ASKED
-        ):
-            self._take(0)
+        try:
+            if self._sock is sock or self._stage in _CLOSING:
+                # (Not if a listener has blocked for longer than the connection was there.)
+                self._emit_guarded('ready')
+        finally:
+            if self._stage is Stage.OPEN and (
+                not self._explicitly_paused or self._reading is Reading.ASKED
+            ):
+                self._take(0)
 
     def _end_late(self) -> None:
         """``end()`` was called before there was a connection, and there is nothing to send."""
@@ -387,6 +395,7 @@ class Connectable(SocketLike):
         while self._stage is Stage.CONNECTING or self._queued_units:
             self._wait_until_sent()
             self._begin_giving_away()  # others may have read and written meanwhile
+        self._shut_now()  # what was ended stays so
         if self._sock is None or self._read_error is not None:
             raise self._blocked_error()
         unread = b''.join(self._incoming or ())

@@ -179,7 +179,7 @@ class Loop:
     def soon(self, callback: Callable[[], object]) -> None:
         """Call *callback* in the hub when all ticks and work are done, before the next poll.
 
-        It must not block or raise.
+        It must not block.
         """
         self._soon.append(callback)
         self._schedule_wake()
@@ -221,9 +221,11 @@ class Loop:
         # While this is set no second wake is scheduled: this one sees all that is added meanwhile.
         self._wake_scheduled = True
         idle = self._idle
+        late = False
         self._deadline = perf_counter() + WORK_BUDGET
         while self._ticks or self._work:
             if self.is_late():
+                late = True
                 # Ticks, too: Node's starve all else for ever when they post themselves.
                 self._schedule_turn()
                 while self._ticks and self._work:
@@ -248,13 +250,18 @@ class Loop:
             # Behind the new greenlet in gevent's queue: its ticks come before the next start.
             self._loop.run_callback(self._wake)
             return
-        if self._soon and not self._ticks:
+        # (Ticks that cause each other must not hold up these for ever.)
+        if self._soon and (late or not self._ticks):
             callbacks, self._soon = self._soon, []
             for callback in callbacks:
-                callback()
-            # For their ticks.
-            self._loop.run_callback(self._wake)
-            return
+                try:
+                    callback()
+                except BaseException:
+                    self.hub.handle_error(callback, *sys.exc_info())
+            if not late:
+                # For their ticks.
+                self._loop.run_callback(self._wake)
+                return
         self._wake_scheduled = False
 
     # --- the hub ----------------------------------------------------------------------------------

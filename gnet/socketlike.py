@@ -89,6 +89,7 @@ class SocketLike(Blocking):
                 self.destroy()
             return -1
         self._flow = Flow.PAUSED
+        self._shut_now()  # what was ended stays so
         self._close_watchers()
         fd: int = sock.detach()
         self.destroy()  # there is no descriptor left to close

@@ -326,12 +326,12 @@ class Transport(Duplex):
 
     def _fail(self, error: BaseException) -> None:
         """A listener of this accepted connection raised: it costs the connection."""
-        if self._stage not in GONE:
-            self.destroy(error)
-        elif error is self._errored:
+        if error is self._errored:
             # A blocked listener let through what the connection had failed with. The traceback has
             # the frames that have the socket that has the error: a cycle for each reset.
             error.__traceback__ = None
+        elif self._stage not in GONE:
+            self.destroy(error)
         elif not errors.is_socket_closed(error):
             # (Closed on this side, by a timeout or by stop(): a blocked listener was told, and
             # did what such a listener should. That is no failure.)
@@ -485,7 +485,8 @@ class Transport(Duplex):
     def _emit_close(self, had_error: bool) -> None:
         self._stage = Stage.CLOSED
         if self._begun:
-            self._fail_begun()  # a listener of 'connect' is at work still
+            # A listener of 'connect' is at work still.
+            self._tick(self._call_all, self._take_begun())
         # Taken now: a listener may connect again.
         told = (
             self._server, self, self._bytes_read, self._bytes_sent,

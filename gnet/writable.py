@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Optional, Union
 
 from . import errors
@@ -243,13 +244,24 @@ class Writable(Readable):
 
     def _fail_next(self, failure: BaseException) -> None:
         """Answer what was written since, and in those callbacks; then destroy. Runs in a tick."""
-        while self._queue and self._stage not in GONE:
+        while self._queue and self._stage not in GONE and self._errored is failure:
             request = self._queue.popleft()
             self._queued_units -= request.units
             self._pending_callbacks -= 1
             if request.callback is not None:
+                # It goes on there should this one block, or be ended.
+                self._tick(self._fail_next, failure)
                 self._call_guarded(request.callback, failure)
-        self.destroy(failure)
+        if self._errored is failure:  # else it was connected again meanwhile
+            self.destroy(failure)
+
+    def _call_all(self, calls: deque[Callable[[], object]]) -> None:
+        """Make each call, here and now; one that blocks, or is ended, does not hold up others."""
+        while calls:
+            call = calls.popleft()
+            if calls:
+                self._tick(self._call_all, calls)
+            call()
 
     def _written(self, callback: Callable[..., object]) -> None:
         """Say that a request is in the kernel; runs in a tick."""
@@ -327,6 +339,7 @@ class Writable(Readable):
         # As in Node, what goes out together is done together, with the last of it.
         for request in batch:
             self._queued_units -= request.units
+            request.units = 0  # it may be given up before the news of this has come
             done.append(request.callback)
         batch.clear()
         return True
@@ -377,6 +390,7 @@ class Writable(Readable):
         ):
             return
         if self._stage is _CONNECTED:
+            self._begun = 0
             self._continue_sending(at_once=True)
         elif self._stage is Stage.CONNECTING and not self._begun:
             self._begun = len(self._queue)
@@ -392,11 +406,13 @@ class Writable(Readable):
         that is due.
         """
         if self._begun and self._stage in GONE:
-            self._fail_begun()
+            self._call_all(self._take_begun())
             return
+        if self._stage is not _CONNECTED:
+            return  # a listener of 'connect' has blocked for longer than the connection was there
         begun, self._begun = self._begun, 0
         queue = self._queue
-        if not begun or not queue or self._in_flight is not None or self._stage is not _CONNECTED:
+        if not begun or not queue or self._in_flight is not None:
             return
         batch = [queue.popleft() for _ in range(min(begun, len(queue), MAX_GATHERED))]
         callbacks = [request.callback for request in batch]
@@ -406,34 +422,33 @@ class Writable(Readable):
         self._in_flight = [*batch]
         self._continue_sending()
         if self._stage in GONE:
-            for callback in callbacks:
-                if callback is not None:
-                    # Before 'error', which is on a tick.
-                    self._call_guarded(callback, self._errored)
+            # Before 'error', which is on a tick.
+            self._call_all(deque(
+                partial(self._call_guarded, callback, self._errored)
+                for callback in callbacks if callback is not None))
             return
         if self._in_flight and self._in_flight[0] is batch[0]:
             for request, callback in zip(batch, callbacks):
                 request.callback = callback
             self._pending_callbacks -= len(batch)
             return
-        self._drained()
-        for callback in callbacks:
-            self._written(callback or _nothing)
+        self._call_all(deque([
+            self._drained, *(partial(self._written, each or _nothing) for each in callbacks)]))
 
-    def _fail_begun(self) -> None:
-        """Answer what waited for a connection that a listener of `'connect'` has destroyed."""
+    def _take_begun(self) -> deque[Callable[[], object]]:
+        """Return calls that answer what waited for a connection that `'connect'` has destroyed."""
         begun, self._begun = self._begun, 0
         _, queued, callbacks = self._take_unsent()
         self._queued_bytes = 0  # as in Node, they count as written no more
         closed = errors.state_error('ERR_SOCKET_CLOSED')
-        for request in queued[:begun]:
-            if request.callback is not None:
-                self._call_guarded(request.callback, closed)
-        for request in queued[begun:]:
-            if request.callback is not None:
-                self._call_guarded(request.callback, self._errored or closed)
-        for callback in callbacks:
-            self._call_guarded(callback, self._errored or closed)
+        answers = [
+            *((request.callback, closed) for request in queued[:begun]),
+            *((request.callback, self._errored or closed) for request in queued[begun:]),
+            *((callback, self._errored or closed) for callback in callbacks),
+        ]
+        return deque(
+            partial(self._call_guarded, callback, error)
+            for callback, error in answers if callback is not None)
 
     # --- ending -----------------------------------------------------------------------------------
 
@@ -500,8 +515,11 @@ class Writable(Readable):
             self._soon(self._shut_now)
 
     def _shut_now(self) -> None:
-        """Runs in the hub."""
-        if self._stage is not _CONNECTED or self._write_state is not WriteState.ENDING:
+        """Send the FIN now, if all else was sent. Runs in the hub, or in any caller."""
+        if (
+            self._stage is not _CONNECTED or self._write_state is not WriteState.ENDING
+            or self._in_flight is not None or self._queue
+        ):
             return
         try:
             self._shut_down_writing()

@@ -12,7 +12,7 @@ from .driver import Lanes
 from .form import CHAPTERS, Scenario
 from .fuzz import make_scenario
 from .live import compare, fails_each_time
-from .node import Node, NodeError
+from .node import PROGRAM, Node, NodeError
 from .outcome import Outcome, Verdict, judge, on_gnet, recorded, side_by_side
 from .scenarios import scenarios_with
 from .shrink import shrink
@@ -49,7 +49,8 @@ def main(words: list[str] | None = None) -> int:
     fuzz.add_argument('--first', type=int, default=0, help='the first seed (0)')
     for added in (compare, record, fuzz):
         added.add_argument(
-            '--node', default='node', metavar='PROGRAM', help='which Node (default: on PATH)')
+            '--node', default=PROGRAM, metavar='PROGRAM',
+            help='which Node (default: GNET_NODE, or the one on PATH)')
     options = parser.parse_args(words)
     if options.command != 'fuzz' and not scenarios_with(options.pattern):
         parser.error(f'no scenario has {options.pattern!r} in its name')

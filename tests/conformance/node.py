@@ -18,7 +18,10 @@ from .form import Scenario
 # The child processes are waited for by blocking calls, in a patched process as well.
 _Popen = monkey.get_original('subprocess', 'Popen')
 
-__all__ = ['Node', 'NodeError', 'finish_program', 'run_program_on_gnet']
+__all__ = ['PROGRAM', 'Node', 'NodeError', 'finish_program', 'run_program_on_gnet']
+
+#: Which Node is run unless another is named.
+PROGRAM = os.environ.get('GNET_NODE', 'node')
 
 _HERE = Path(__file__).resolve().parent
 
@@ -38,7 +41,7 @@ class Node:
     *program* is the name or path of ``node``.
     """
 
-    def __init__(self, program: str = 'node') -> None:
+    def __init__(self, program: str = PROGRAM) -> None:
         self.program = program
         try:
             self.version = subprocess.check_output(

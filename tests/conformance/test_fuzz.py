@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
 
@@ -10,7 +9,7 @@ import pytest
 
 from .fuzz import is_explained, make_scenario
 from .live import compare, fails_each_time
-from .node import Node
+from .node import PROGRAM, Node
 from .outcome import Outcome, Verdict, judge, on_gnet
 from .shrink import shrink
 
@@ -25,12 +24,11 @@ _AT_ONCE = 50
 @pytest.fixture(scope='module')
 def node() -> Iterator[Node]:
     """A Node of the version that the recorded traces are from: ``GNET_NODE``, or on PATH."""
-    program = os.environ.get('GNET_NODE', 'node')
-    if shutil.which(program) is None:
-        pytest.skip(f'there is no {program} to compare with')
-    with Node(program) as node:
+    if shutil.which(PROGRAM) is None:
+        pytest.skip(f'there is no {PROGRAM} to compare with')
+    with Node() as node:
         if not node.version.startswith('v24.'):
-            pytest.skip(f'{program} is {node.version}; GNET_NODE=… names a Node 24')
+            pytest.skip(f'{PROGRAM} is {node.version}; GNET_NODE=… names a Node 24')
         yield node
 
 

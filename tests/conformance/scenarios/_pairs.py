@@ -1,4 +1,4 @@
-"""Two ends of a connection over IPv4: the client ``c``, and what the server has accepted, ``s1``."""
+"""A connection over IPv4: the client ``c``, and what the server has accepted, ``s1``."""
 
 from __future__ import annotations
 

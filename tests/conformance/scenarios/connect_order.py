@@ -160,13 +160,10 @@ SCENARIOS = [
         on_purpose="`localAddress` and its like may be known before `'connect'`, depending on when "
         'they were first asked for'),
     Scenario(
-        'connect order/remote address that nobody asked for', 'net.Socket: properties',
+        'connect order/local address after close', 'net.Socket: properties',
         [
-            *listening_on_path(),
-            ['let', 'other', 'net.createServer'],
-            ['call', 'other.listen', 0, '127.0.0.1'],
-            ['await', 'other listening'],
-            ['let', 'c', 'net.connect', port('other'), '127.0.0.1'],
+            *listening(),
+            ['let', 'c', 'net.connect', HERE],
             ['await', 'c ready'],
             ['call', 'c.destroy'],
             ['await', 'c close'],
