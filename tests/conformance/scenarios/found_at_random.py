@@ -70,6 +70,29 @@ _FOUND: list[tuple[str, str, list[Step]]] = [
         *_pair({'highWaterMark': 10}), ['call', 'c.write', text(10)], ['settle'],
         ['call', 's1.setEncoding', 'utf16le'], ['call', 'c.write', text(10)], ['settle'],
         ['get', 's1.bytesRead'], ['call', 's1.read'], ['settle'], ['get', 's1.bytesRead']]),
+    ('a data listener right after the last readable listener has gone', _TIMES, [
+        *_pair(), ['call', 'c.write', data(1)], ['settle'],
+        ['call', 's1.on', 'readable', fn('readable')],
+        ['call', 's1.off', 'readable', fn('readable')],
+        ['call', 's1.on', 'data', fn('got')], ['call', 's1.resume'], _STATE]),
+    ('a data listener in the readable listener that is called once', _TIMES, [
+        *_pair(), ['call', 'c.write', data(1)], ['settle'],
+        ['call', 's1.once', 'readable', fn('readable', [
+            'call', 's1.on', 'data', fn('got')], ['call', 's1.resume'])],
+        ['call', 's1.on', 'data', fn('got too')], ['call', 's1.resume']]),
+    ('unshift() twice, above the high-water mark, with a readable listener', _TIMES, [
+        *_pair(client={'highWaterMark': 10}), ['call', 'c.on', 'readable', fn('readable', [
+            'call', 'c.read', 1])], ['settle'],
+        ['call', 'c.unshift', text(1)], ['call', 'c.unshift', text(10)]]),
+    ('unshift() after a write that failed at once', _TIMES, [
+        *_pair(unix=True), ['call', 'c.destroy'],
+        ['call', 's1.write', 'é', 'latin1', fn('written')],
+        ['call', 's1.unshift', text(1)], _STATE]),
+    ('destroy() with another error in the callback of a failed write', _DESTROYS, [
+        *_pair(unix=True), ['call', 'c.destroy'],
+        ['call', 's1.write', text(1), fn('first', [
+            'call', 's1.destroy', {'$': 'error', 'message': 'on purpose'}])],
+        ['call', 's1.write', data(0), fn('second')], ['settle'], ['get', 's1.errored']]),
     ('with a high-water mark of 0 a read that finds nothing starts the next', _TIMES, [
         *_pair({'highWaterMark': 0}), ['call', 'c.write', data(1)], ['settle'],
         ['call', 's1.read'], ['call', 'c.write', data(1)], ['settle'], ['get', 's1.bytesRead'],
