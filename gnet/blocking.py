@@ -27,11 +27,12 @@ from . import errors
 from .arrival import Chunk
 from .handling import Handled
 from .states import GONE, Flow, Reading, ReadState, Stage, WriteState
-from .writable import WriteRequest
+from .writable import BlockingRequest, WriteRequest
 
 __all__ = ['Blocking']
 
 _ACTIVE = Reading.ACTIVE
+_STOPPED = (Reading.HELD, Reading.FULL)
 
 #: The stages in which a blocking read may wait: for the connection, or for data.
 _READABLE = (Stage.OPEN, Stage.CONNECTING, Stage.FAILED)
@@ -180,7 +181,7 @@ class Blocking(Handled):
             if self._incoming:
                 chunk = self._incoming.popleft()
                 self._incoming_size -= len(chunk)
-                if self._reading in (Reading.HELD, Reading.FULL):
+                if self._reading is not _ACTIVE and self._reading in _STOPPED:
                     self._want_data()
                 return chunk
             if self._read_state is not ReadState.OPEN and not self._has_lost_data():
@@ -319,7 +320,11 @@ class Blocking(Handled):
             sent = 0
         except OSError as error:
             self._write_failed(error, memoryview(data).nbytes, None)
-            raise self._blocked_error() from None
+            sent = -1
+        if sent < 0:
+            # Not up there: it would have that error, whose traceback has the frames that have the
+            # socket, which has this one.
+            raise self._blocked_error()
         self._bytes_sent += sent
         if sent != len(data):
             rest = memoryview(data).cast('B')[sent:]
@@ -368,7 +373,9 @@ class Blocking(Handled):
             raise
         except OSError as error:
             self._write_failed(error, memoryview(data).nbytes, None)
-            raise self._blocked_error() from None
+            sent = -1
+        if sent < 0:
+            raise self._blocked_error()  # as in sendall()
         self._bytes_sent += sent
         return sent
 
@@ -386,7 +393,7 @@ class Blocking(Handled):
         if self._seconds == 0:
             raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
         done: AsyncResult[BaseException | None] = AsyncResult()
-        request = WriteRequest(data, len(data), done.set)
+        request = BlockingRequest(data, len(data), done.set)
         self._enqueue(request)
         # What it waits for would never happen while cork() holds it back.
         self._corked = 0

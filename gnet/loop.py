@@ -223,45 +223,45 @@ class Loop:
         idle = self._idle
         late = False
         self._deadline = perf_counter() + WORK_BUDGET
-        while self._ticks or self._work:
-            if self.is_late():
-                late = True
-                # Ticks, too: Node's starve all else for ever when they post themselves.
-                self._schedule_turn()
-                while self._ticks and self._work:
-                    # What waits for the ticks comes after those that are here, not after theirs.
-                    item = self._work.popleft()
-                    self._ticks.append((item._deliver, (), item._context))
-                break
-            runner = idle.pop() if idle else Runner(self)
-            if runner.dead:
-                continue
-            runner.state = RunnerState.RUNNING
-            runner.switch()
-            if runner.state is RunnerState.RUNNING:
-                # It came back without parking: a listener blocked, or the runner ended.
-                runner.state = RunnerState.CAPTURED
-        if self._starts:
-            spawn, arguments = self._starts.popleft()
-            try:
-                spawn(*arguments)
-            except BaseException:
-                self.hub.handle_error(spawn, *sys.exc_info())
-            # Behind the new greenlet in gevent's queue: its ticks come before the next start.
-            self._loop.run_callback(self._wake)
-            return
-        # (Ticks that cause each other must not hold up these for ever.)
-        if self._soon and (late or not self._ticks):
-            callbacks, self._soon = self._soon, []
-            for callback in callbacks:
+        while True:
+            while self._ticks or self._work:
+                if self.is_late():
+                    late = True
+                    # Ticks, too: Node's starve all else for ever when they post themselves.
+                    self._schedule_turn()
+                    while self._ticks and self._work:
+                        # What waits for the ticks comes after those here, not after theirs.
+                        item = self._work.popleft()
+                        self._ticks.append((item._deliver, (), item._context))
+                    break
+                runner = idle.pop() if idle else Runner(self)
+                if runner.dead:
+                    continue
+                runner.state = RunnerState.RUNNING
+                runner.switch()
+                if runner.state is RunnerState.RUNNING:
+                    # It came back without parking: a listener blocked, or the runner ended.
+                    runner.state = RunnerState.CAPTURED
+            if self._starts:
+                spawn, arguments = self._starts.popleft()
                 try:
-                    callback()
+                    spawn(*arguments)
                 except BaseException:
-                    self.hub.handle_error(callback, *sys.exc_info())
-            if not late:
-                # For their ticks.
+                    self.hub.handle_error(spawn, *sys.exc_info())
+                # Behind the new greenlet in gevent's queue: its ticks come before the next start.
                 self._loop.run_callback(self._wake)
                 return
+            # (Ticks that cause each other must not hold up these for ever.)
+            if self._soon and (late or not self._ticks):
+                callbacks, self._soon = self._soon, []
+                for callback in callbacks:
+                    try:
+                        callback()
+                    except BaseException:
+                        self.hub.handle_error(callback, *sys.exc_info())
+                if self._ticks and not late:
+                    continue
+            break
         self._wake_scheduled = False
 
     # --- the hub ----------------------------------------------------------------------------------

@@ -294,7 +294,8 @@ class Readable(Arrival):
         if self._resume_pending and not self._explicitly_paused:
             self._flow = _FLOWING
         elif self.listener_count('data'):
-            self.resume()
+            if not self._blocking_style:  # put in front, it has not been noticed
+                self.resume()
         elif not self._readable_listened:
             self._flow = Flow.UNDECIDED
 

@@ -227,7 +227,7 @@ class Socket(Tuned):
             if self._connecting is not None and self._connecting.is_local:
                 raise errors.invalid_handle_type()
             if self._stage is Stage.CONNECTING:
-                self.once('connect', self.reset_and_destroy)
+                self.once('connect', self._reset_when_connected)
             return self
         if self._sock.family not in TCP_FAMILIES:
             raise errors.invalid_handle_type()
@@ -235,6 +235,13 @@ class Socket(Tuned):
         self._sock.setsockopt(
             _socket.SOL_SOCKET, _socket.SO_LINGER, struct.pack('ii', 1, 0))
         return self.destroy()
+
+    def _reset_when_connected(self) -> None:
+        # As in Node, perhaps another connection than was meant, which had failed: a unix one even.
+        if self._sock is not None and self._sock.family not in TCP_FAMILIES:
+            self.destroy()
+        else:
+            self.reset_and_destroy()
 
     # --- life of the program ----------------------------------------------------------------------
 

@@ -26,7 +26,7 @@ from .readable import Readable, as_bytes
 from .states import GONE, ReadState, Stage, WriteState
 from .validators import truthy
 
-__all__ = ['Writable', 'WriteRequest']
+__all__ = ['BlockingRequest', 'Writable', 'WriteRequest']
 
 #: How many queued chunks one system call may gather. Linux allows 1024 (IOV_MAX); beyond a few
 #: hundred the cost per chunk no longer falls.
@@ -55,6 +55,12 @@ class WriteRequest:
         #: What the whole chunk counts in ``writable_length``: characters of a str, else bytes.
         self.units = units
         self.callback = callback
+
+
+class BlockingRequest(WriteRequest):
+    """One that a greenlet is blocked in."""
+
+    __slots__ = ()
 
 
 #: Requests in flight, queued ones, callbacks of ``end()``.
@@ -329,10 +335,11 @@ class Writable(Readable):
             sent = 0
         self._bytes_sent += sent
         self._queued_bytes -= sent
-        for request in batch:
+        for position, request in enumerate(batch):
             size = len(request.data)
             if sent < size:
                 request.data = memoryview(request.data)[sent:]
+                self._release_senders(position, done)
                 return False
             sent -= size
             request.data = b''
@@ -343,6 +350,17 @@ class Writable(Readable):
             done.append(request.callback)
         batch.clear()
         return True
+
+    def _release_senders(self, count: int, done: list[Callback]) -> None:
+        """Let go on whom the first *count* requests block: they wait for their own bytes alone."""
+        batch = self._in_flight
+        assert batch is not None
+        for request in batch[:count]:
+            if isinstance(request, BlockingRequest) and request.callback is not None:
+                batch.remove(request)
+                self._queued_units -= request.units
+                request.units = 0
+                done.append(request.callback)
 
     def _next_batch(self) -> bool:
         """Move what is queued, as far as one system call goes, into flight."""
@@ -427,7 +445,7 @@ class Writable(Readable):
                 partial(self._call_guarded, callback, self._errored)
                 for callback in callbacks if callback is not None))
             return
-        if self._in_flight and self._in_flight[0] is batch[0]:
+        if self._in_flight and any(request is batch[-1] for request in self._in_flight):
             for request, callback in zip(batch, callbacks):
                 request.callback = callback
             self._pending_callbacks -= len(batch)

@@ -481,6 +481,7 @@ async function serve() {
   process.on('uncaughtException', (error) => {
     current?.record('process', `uncaught ${current.show(error)}`, 'uncaught');
   });
+  process.removeAllListeners('warning'); // Node's own prints them; they are in the trace
   process.on('warning', (warning) => {
     current?.record('process', `warning ${warning.name} ${current.showText(warning.message)}`);
   });

@@ -9,6 +9,7 @@ runs a scenario of stdin as a program of its own, and prints each line of its tr
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import math
@@ -74,12 +75,12 @@ def run_program() -> None:
     """Take the steps of the scenario on stdin, and serve."""
     running = _Run(json.load(sys.stdin), lambda lane, line: os.write(
         1, (json.dumps({'lane': lane, 'line': line}) + '\n').encode()))
-    try:
-        for step in running.scenario['steps']:
-            running.step(step)
-        gnet.run()
-    finally:
-        running.remove_directory()
+    # Not earlier: where gevent has patched os.close(), that keeps the loop alive until its next
+    # poll is over, which may take until the next timer, even one that keeps no program alive.
+    atexit.register(running.remove_directory)
+    for step in running.scenario['steps']:
+        running.step(step)
+    gnet.run()
 
 
 def take_turns(count: int) -> None:

@@ -109,7 +109,8 @@ def side_by_side(of_node: list[str], of_gnet: list[str], width: int = 70) -> lis
             right = of_gnet[j1 + row] if j1 + row < j2 else ''
             mark = ' ' if kind == 'equal' else '|'
             if len(left) > width or len(right) > width:
-                lines += [f'  {mark} {left}', f'  {mark}     {right}']
+                lines += [f'  {mark} {left}'] if left else []
+                lines += [f'  {mark}     {right}'] if right else []
             else:
                 lines.append(f'  {mark} {left:{width}} {mark} {right}')
     return lines

@@ -122,7 +122,7 @@ def unshift(end: RecordedSocket, what: str, size: int) -> None:
     chunk = end.read(size)
     # Only what is certainly the last that was taken can be put back.
     if chunk is not None and received is end.life.received and len(received) == before + 1 and (
-        not end.sock.destroyed and not end.sock.readable_ended
+        not end.sock.destroyed and not end.sock.readable_ended and end.sock.errored is None
     ):
         received.pop()
         end.sock.unshift(chunk)

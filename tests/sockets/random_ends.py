@@ -76,8 +76,8 @@ class RecordedSocket:
         self.fail = fail
         self.lives = [Life()]
         self.expected: list[Expected] = []
-        #: What 'data' brought during a ``read()``.
-        self.noted: list[Any] = []
+        #: What 'data' brought during each ``read()`` that is going on.
+        self.noted: list[list[Any]] = []
         #: What settimeout() was ever given.
         self.timeouts: set[Any] = set()
         self._check_error = check_error
@@ -150,7 +150,8 @@ class RecordedSocket:
     # --- reading ----------------------------------------------------------------------------------
 
     def _note_data(self, chunk: Any) -> None:
-        self.noted.append(chunk)
+        for noted in self.noted:
+            noted.append(chunk)
         self.note_received(chunk)
 
     def note_received(self, chunk: Any) -> None:
@@ -158,10 +159,14 @@ class RecordedSocket:
 
     def read(self, size: Any) -> Any:
         """``read()``, whose chunk is usually, but not always, also emitted."""
-        self.noted.clear()
-        chunk = self.sock.read(size)
-        # (A listener may block, and others be called meanwhile.)
-        if chunk is not None and not any(chunk is one for one in self.noted):
+        # (A listener may block, and others be called meanwhile; or read.)
+        noted: list[Any] = []
+        self.noted.append(noted)
+        try:
+            chunk = self.sock.read(size)
+        finally:
+            self.noted = [one for one in self.noted if one is not noted]
+        if chunk is not None and not any(chunk is one for one in noted):
             self.note_received(chunk)
         return chunk
 

@@ -188,9 +188,10 @@ def test_a_sender_wakes_when_its_socket_is_destroyed_while_connect_is_listened_t
     told: AsyncResult[str] = AsyncResult()
 
     def send() -> None:
-        with pytest.raises(OSError) as caught:
+        try:
             sock.sendall(bytes(50_000_000))
-        told.set(code(caught.value))
+        except OSError as error:
+            told.set(code(error))
 
     gevent.spawn(send)
     until(lambda: sock.writable_length)
@@ -205,7 +206,7 @@ def test_a_connect_listener_that_outlives_its_connection_takes_nothing_from_the_
     everything: AsyncResult[bytes] = AsyncResult()
 
     def handler(sock: gnet.Socket) -> None:
-        came = b''.join(sock)
+        came = sock.recv(100)
         if came:
             everything.set(came)
 
@@ -227,8 +228,6 @@ def test_a_connect_listener_that_outlives_its_connection_takes_nothing_from_the_
     sock.connect(server.address().port, '127.0.0.1')
     sock.write(b'to the first')
     assert again.wait(PATIENCE)
-    gnet.once(sock, 'connect', timeout=PATIENCE)
-    sock.end()
     assert everything.get(timeout=PATIENCE) == b'to the second'
     sock.destroy()
 

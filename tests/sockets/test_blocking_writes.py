@@ -93,6 +93,24 @@ def test_concurrent_writers_do_not_mix_their_chunks(hold: Hold) -> None:
     assert sorted(chunks) == [bytes([letter]) * size for letter in letters]
 
 
+def test_a_writer_does_not_wait_for_what_is_sent_behind_its_own(hold: Hold) -> None:
+    connection = hold()
+    sock, peer = connection.sock, connection.peer
+    before = gevent.spawn(sock.sendall, bytes(20_000_000))
+    until(lambda: sock.writable_length)
+    short = gevent.spawn(sock.sendall, b'short')
+    until(lambda: sock._senders == 2)
+    behind = gevent.spawn(sock.sendall, bytes(50_000_000))
+    until(lambda: sock._senders == 3)
+    peer.recv_exactly(20_000_000)
+    short.get(timeout=PATIENCE)
+    assert before.ready()
+    assert not behind.ready()
+    peer.recv_exactly(50_000_005)
+    behind.get(timeout=PATIENCE)
+    assert sock.writable_length == 0
+
+
 def test_write_and_sendall_go_out_in_the_order_of_the_calls(hold: Hold) -> None:
     c = hold()
     c.sock.write(bytes(MUCH))

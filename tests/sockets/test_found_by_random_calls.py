@@ -366,3 +366,35 @@ def test_to_socket_sends_what_is_written_while_it_waits(serve: Serve) -> None:
     go_on.set()
     giving.get(timeout=PATIENCE).close()
     assert counted.get(timeout=PATIENCE) == 2 * size
+
+
+def test_a_data_listener_put_in_front_does_not_disturb_a_blocked_read(
+    accept: Callable[..., Connection],
+) -> None:
+    connection = accept()
+    sock = connection.sock
+    reader = gevent.spawn(sock.recv, 10)
+    until(lambda: sock._reader is not None)
+    sock.prepend_listener('data', lambda data: None)
+    sock.off('readable', lambda: None)
+    turn()
+    connection.peer.sendall(b'for recv')
+    assert reader.get(timeout=PATIENCE) == b'for recv'
+    sock.destroy()
+
+
+def test_a_reset_that_was_meant_for_a_failed_connection_destroys_one_to_a_path(
+    serve: Serve, tmp_path: Any,
+) -> None:
+    serve(lambda sock: sock.resume(), target={'path': str(tmp_path / 's')})
+    with PlainSocket() as nobody:
+        nobody.bind(('127.0.0.1', 0))
+        sock = gnet.Socket()
+        sock.on('error', lambda error: None)
+        closed = AsyncResult()
+        sock.once('close', closed.set)
+        sock.connect(nobody.getsockname()[1], '127.0.0.1')
+        sock.reset_and_destroy()
+        assert closed.get(timeout=PATIENCE) is True
+    sock.connect(str(tmp_path / 's'))
+    assert gnet.once(sock, 'close', timeout=PATIENCE) == [False]

@@ -11,6 +11,7 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.event import Event
 
 import gnet
 
@@ -133,6 +134,32 @@ def test_a_listener_that_raised_keeps_nothing_alive(
     assert len(hub_reports) == 1
     hub_reports.clear()
     gc.collect()  # a traceback and its frames are a cycle
+    assert sockets[0]() is None
+
+
+@pytest.mark.usefixtures('no_collector')
+@pytest.mark.parametrize('method', ['sendall', 'send'])
+def test_a_write_that_failed_at_once_in_a_handler_keeps_nothing_alive(
+    serve: Serve, connect: Any, method: str,
+) -> None:
+    """Its error has been raised through the frames that have the socket that has the error."""
+    sockets: list[Any] = []
+    was_reset = Event()
+
+    def keep(sock: Any) -> None:
+        sockets.append(weakref.ref(sock))
+        was_reset.wait()
+        for _ in range(10):
+            getattr(sock, method)(b'x')
+
+    server = serve(keep, pause_on_connect=True)
+    peer = connect(server)
+    until(lambda: sockets)
+    peer.reset()
+    was_reset.set()
+    until(lambda: not server._connections)
+    for _ in range(5):
+        turn()
     assert sockets[0]() is None
 
 

@@ -87,7 +87,7 @@ SCENARIOS = [
     *(
         scenario(
             f'connected: {name}', named(looked_up(*addresses), port()), *READY,
-            before=listening(), ignore=['connection'])
+            before=listening())
         for name, addresses in CONNECTED
     ),
     *(
@@ -107,7 +107,7 @@ SCENARIOS = [
         'one of two is blocked', named(looked_up('127.0.0.2', '127.0.0.1'), port()), *READY,
         before=[*listening(), ['let', 'rules', 'new net.BlockList'],
                 ['call', 'rules.addAddress', '127.0.0.2']],
-        made_with={'blockList': ref('rules')}, ignore=['connection']),
+        made_with={'blockList': ref('rules')}),
     scenario(
         'all are blocked', named(looked_up('127.0.0.2', '::1')), *CLOSED,
         before=[['let', 'rules', 'new net.BlockList'], ['call', 'rules.addAddress', '127.0.0.2'],
@@ -133,29 +133,29 @@ SCENARIOS = [
         scenario(
             f'destroyed right after connect{how}',
             named(looked_up('127.0.0.1', '::1'), port()), ['call', 'c.destroy', *arguments],
-            ['tick', fn('tick', of='c')], *CLOSED, before=listening(), ignore=['connection'])
+            ['tick', fn('tick', of='c')], *CLOSED, before=listening())
         for how, arguments in (('', []), (' with an error', [error('enough')]))
     ),
     scenario(
         'destroyed right after connect, one address', named(looked_up('127.0.0.1'), port()),
-        ['call', 'c.destroy'], *CLOSED, before=listening(), ignore=['connection']),
+        ['call', 'c.destroy'], *CLOSED, before=listening()),
     scenario(
         'writes wait for the one that connects', named(looked_up('::1', '127.0.0.1'), port()),
         ['call', 'c.write', 'one', fn('one')], ['call', 'c.write', 'two', fn('two')],
         ['await', 'two'], ['settle'], ['get', 's1.bytesRead'],
         before=listening(fn('accepted', ['call', '$0.resume'])),
-        ignore=['connection', 'data', 'readable']),
+        ignore=['data', 'readable']),
     scenario(
         'end is called before the one that connects', named(looked_up('::1', '127.0.0.1'), port()),
         ['call', 'c.end', 'one', fn('ended')], ['await', 'c ready'], ['settle'], GET,
         before=listening(fn('accepted', ['call', '$0.resume'])),
-        ignore=['connection', 'data', 'readable'],
+        ignore=['data', 'readable'],
         on_purpose='`end()` before the connection is forgotten when a second address is tried'),
     scenario(
         'end is called before the first one connects', named(looked_up('127.0.0.1', '::1'), port()),
         ['call', 'c.end', 'one', fn('ended')], ['await', 'c finish'], ['settle'], GET,
         before=listening(fn('accepted', ['call', '$0.resume'])),
-        ignore=['connection', 'data', 'readable']),
+        ignore=['data', 'readable']),
     scenario(
         'writes fail with all of them', named(looked_up('::1', '127.0.0.1')),
         ['call', 'c.write', 'one', fn('one')], ['call', 'c.write', 'two', fn('two')],

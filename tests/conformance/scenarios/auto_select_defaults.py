@@ -30,4 +30,11 @@ def _set(title: str, name: str, values: list[Form]) -> Scenario:
     return Scenario(f'auto-select defaults/{title}', _CHAPTER, steps)
 
 
-SCENARIOS = [_set(*row) for row in _VALUES]
+SCENARIOS = [
+    *(_set(*row) for row in _VALUES),
+    # The drivers set these after each scenario; so it is a program of its own.
+    Scenario(
+        'auto-select defaults/of a new process', _CHAPTER,
+        [['call', f'net.get{_FAMILY}'], ['call', f'net.get{_TIMEOUT}'],
+         ['get', 'events.defaultMaxListeners', 'events.captureRejections']], program=True),
+]

@@ -120,7 +120,7 @@ def connecting(
             *after,
         ],
         # How chunks arrive is the kernel's affair.
-        ignore=['data', 'readable', 'connection'], **more)
+        ignore=['data', 'readable'], **more)
 
 
 SCENARIOS = [

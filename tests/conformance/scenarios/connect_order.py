@@ -192,7 +192,6 @@ SCENARIOS = [
             ['get', 'c.readyState'],
             ['await', 'c close'],
         ],
-        ignore=['connection'],
         on_purpose='`connect()` twice to a path, at once: the second is `EISCONN`'),
     Scenario(
         'connect order/again when connected', 'net.Socket: connect',
@@ -205,7 +204,6 @@ SCENARIOS = [
             ['get', 'c.readyState'],
             ['settle'],
         ],
-        ignore=['connection'],
         on_purpose="`connect()` of a socket that is connected emits `'connect'` again, whatever it "
         'was asked for'),
     Scenario(
@@ -363,7 +361,7 @@ SCENARIOS = [
                 ['tick', fn('tick', of='c')],
                 ['settle'],
                 ['get', 'c.readyState'],
-            ], ignore=['connection'])
+            ])
         for call, chapter in (
             ('destroy', 'net.Socket: destroy, destroySoon, resetAndDestroy'),
             ('destroySoon', 'net.Socket: destroy, destroySoon, resetAndDestroy'),

@@ -47,7 +47,7 @@ def scenario(name: str, *steps: Step, on_purpose: str | None = None) -> Scenario
             *steps,
         ],
         # Whether the server has seen the connection depends on the kernel.
-        ignore=['connection', 'abort', 'readable', 'end', 'prefinish', 'resume'],
+        ignore=['readable', 'end', 'prefinish', 'resume'],
         watch={'c': STATES}, on_purpose=on_purpose)
 
 

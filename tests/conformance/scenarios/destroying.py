@@ -68,7 +68,7 @@ _AT_EVERY_STAGE = [
     Scenario(
         f'destroying/{way}, {stage}', _CHAPTER,
         [*reached, *steps, *_LOOK, *_TICKS, ['settle'], *_LOOK],
-        quiet=QUIET, watch=_WATCH, ignore=['connectionAttempt'])
+        quiet=QUIET, watch=_WATCH)
     for way, steps in _WAYS.items()
     for stage, reached in _STAGES.items()
     # There the socket waits until it is read at the other end; see below.
@@ -81,7 +81,7 @@ _AT_EVERY_STAGE += [
         f'destroying/{way}, {stage}, what is left', _CHAPTER,
         [*reached, *steps, ['get', 'c.errored', 'c.writableLength'], ['settle'],
          ['get', 'c.errored', 'c.writableLength']],
-        quiet=QUIET, ignore=['connectionAttempt'],
+        quiet=QUIET,
         on_purpose=_LEFT if 'write ' in stage or stage == 'corked, not ended' else None)
     for way, steps in _WAYS.items() if way != 'destroySoon'
     for stage, reached in _STAGES.items()
@@ -194,7 +194,7 @@ _IN_EVENTS += [
          *([['call', 'c.write', 'b', fn('second')]] if writes == 'two writes' else []),
          ['call', 'c.end', fn('ended')], ['await', 'c close'], ['settle'],
          ['get', 'c.bytesWritten']],
-        quiet=QUIET, watch=_WATCH, ignore=['connectionAttempt'])
+        quiet=QUIET, watch=_WATCH)
     for event in ('connect', 'ready')
     for writes, args in (('one write', []), ('two writes', [error('mine')]))
 ]

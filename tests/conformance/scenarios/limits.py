@@ -57,7 +57,7 @@ def scenario(
     name: str, chapter: str, *steps: Step, on_purpose: str | None = None,
 ) -> Scenario:
     return Scenario(
-        f'limits/{name}', chapter, [*steps], ignore=['data', 'readable', 'resume'],
+        f'limits/{name}', chapter, [*steps], ignore=['data', 'readable'],
         watch={'servers': ['_connections'], 'sockets': []}, on_purpose=on_purpose)
 
 

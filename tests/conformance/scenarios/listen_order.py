@@ -55,7 +55,6 @@ def scenario(
     return Scenario(
         f'listen order/{name}', chapter, [*before, SERVER, *steps],
         watch={'servers': ['listening']}, deaf=['server'] if deaf else [], on_purpose=on_purpose,
-        ignore=['abort'],
     )
 
 

@@ -52,7 +52,6 @@ _AT_EVERY_STATE = [
     Scenario(
         f'resets/own, {name}', _CHAPTER, [*steps, ['settle'], ['get', 'c.destroyed']],
         quiet=QUIET, watch={'sockets': ['readyState', 'destroyed']},
-        ignore=['connectionAttempt'],
         on_purpose=_NO_RESET if name == 'ended' else None)
     for name, steps in _STATES.items()
 ]

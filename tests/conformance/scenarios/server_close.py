@@ -58,7 +58,7 @@ def scenario(
     name: str, chapter: str, *steps: Step, on_purpose: str | None = None,
 ) -> Scenario:
     return Scenario(
-        f'server close/{name}', chapter, [*steps], ignore=['data', 'readable', 'resume'],
+        f'server close/{name}', chapter, [*steps], ignore=['data', 'readable'],
         watch={'servers': ['listening', '_connections'], 'sockets': []},
         together={'server and sockets': ['server', 's1', 's2']}, on_purpose=on_purpose)
 

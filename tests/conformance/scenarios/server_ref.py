@@ -72,7 +72,7 @@ def program(name: str, chapter: str, *steps: Step) -> Scenario:
     return Scenario(
         f'server ref/{name}', chapter, [*steps], program=True,
         watch={'servers': ['listening'], 'sockets': []},
-        ignore=['readable', 'data', 'resume', 'abort'])
+        ignore=['readable', 'data'])
 
 
 #: Ends a connection that keeps a program alive.

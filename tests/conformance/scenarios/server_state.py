@@ -33,7 +33,7 @@ def scenario(
     name: str, chapter: str, *steps: Step, on_purpose: str | None = None,
 ) -> Scenario:
     return Scenario(
-        f'server state/{name}', chapter, [*steps], ignore=['data', 'readable', 'resume'],
+        f'server state/{name}', chapter, [*steps], ignore=['data', 'readable'],
         watch={'servers': [], 'sockets': []}, on_purpose=on_purpose)
 
 

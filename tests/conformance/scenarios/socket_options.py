@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..form import UNDEFINED, Form, Scenario, Step, number, port, tmp
+from . import _families
 from ._pairs import QUIET, connection
 
 __all__ = ['SCENARIOS']
@@ -12,6 +13,7 @@ _CHAPTER = 'net.Socket: setKeepAlive, setNoDelay, setTypeOfService'
 _STATES: dict[str, list[Step]] = {
     'new': [['let', 'c', 'new net.Socket']],
     'connected': connection(),
+    'connected IPv6': _families.connection('IPv6'),
     'connecting': [*connection()[:-3], ['let', 'c', 'net.connect', port(), '127.0.0.1']],
     'on a path': [
         ['let', 'server', 'net.createServer'], ['call', 'server.listen', tmp('s')],
