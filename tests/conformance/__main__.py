@@ -7,6 +7,8 @@ import faulthandler
 import sys
 from collections import Counter
 
+import gnet
+
 from . import records
 from .driver import Lanes
 from .form import CHAPTERS, Scenario
@@ -52,6 +54,8 @@ def main(words: list[str] | None = None) -> int:
             '--node', default=PROGRAM, metavar='PROGRAM',
             help='which Node (default: GNET_NODE, or the one on PATH)')
     options = parser.parse_args(words)
+    # What scenarios leave uncaught would else become the status of this process.
+    gnet.set_stay_alive(False)
     if options.command != 'fuzz' and not scenarios_with(options.pattern):
         parser.error(f'no scenario has {options.pattern!r} in its name')
     try:
