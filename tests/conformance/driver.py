@@ -78,9 +78,14 @@ def run_program() -> None:
     # Not earlier: where gevent has patched os.close(), that keeps the loop alive until its next
     # poll is over, which may take until the next timer, even one that keeps no program alive.
     atexit.register(running.remove_directory)
-    for step in running.scenario['steps']:
-        running.step(step)
-    gnet.run()
+    try:
+        for step in running.scenario['steps']:
+            running.step(step)
+        gnet.run()
+    except BaseException:
+        # On its way out, an interpreter that is monkey-patched gives the hub another turn.
+        running.stop_recording()
+        raise
 
 
 def take_turns(count: int) -> None:
@@ -147,6 +152,10 @@ class _Run:
             if name in members:
                 return str(lane)
         return name
+
+    def stop_recording(self) -> None:
+        """What comes from now on is not the scenario's."""
+        self._recording = False
 
     def record(self, owner: str, line: str | None, happened: str | None = None) -> None:
         if self._recording and line is not None:
@@ -549,7 +558,7 @@ class _Run:
         take_turns(_TURNS_TO_SETTLE)
 
     def clean_up(self) -> None:
-        self._recording = False
+        self.stop_recording()
         for thing in self._objects.values():
             if isinstance(thing, gnet.Socket):
                 thing.destroy()
