@@ -82,8 +82,9 @@ def run_program() -> None:
         for step in running.scenario['steps']:
             running.step(step)
         gnet.run()
-    except BaseException:
-        # On its way out, an interpreter that is monkey-patched gives the hub another turn.
+    except Exception:
+        # On its way out, an interpreter that is monkey-patched gives the hub another turn. (After
+        # sys.exit() the program serves on.)
         running.stop_recording()
         raise
 
