@@ -29,7 +29,7 @@ import gevent
 from gevent.event import AsyncResult, Event
 
 import gnet
-from gnet import events
+from gnet import events, loop
 from gnet.event_names import name_of
 from gnet.inspection import UNDEFINED
 from gnet.loop import get_loop
@@ -108,15 +108,18 @@ def _listening_to_failures(running: _Run) -> Iterator[None]:
         running.record(
             'process', f'warning {category.__name__} {running.show_text(str(message))}')
 
-    own = hub.print_exception
+    own, budget = hub.print_exception, loop.WORK_BUDGET
     hub.print_exception = uncaught
+    # After so many seconds of work timers and other sockets have a turn, which Node does not give
+    # them: when that is would depend on the machine.
+    loop.WORK_BUDGET = 3600
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('always')
             warnings.showwarning = warned
             yield
     finally:
-        hub.print_exception = own
+        hub.print_exception, loop.WORK_BUDGET = own, budget
 
 
 class _Run:
