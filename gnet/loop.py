@@ -253,16 +253,19 @@ class Loop:
                 return
             # (Ticks that cause each other must not hold up these for ever.)
             if self._soon and (late or not self._ticks):
-                callbacks, self._soon = self._soon, []
-                for callback in callbacks:
-                    try:
-                        callback()
-                    except BaseException:
-                        self.hub.handle_error(callback, *sys.exc_info())
+                self._call_soon()
                 if self._ticks and not late:
                     continue
             break
         self._wake_scheduled = False
+
+    def _call_soon(self) -> None:
+        callbacks, self._soon = self._soon, []
+        for callback in callbacks:
+            try:
+                callback()
+            except BaseException:
+                self.hub.handle_error(callback, *sys.exc_info())
 
     # --- the hub ----------------------------------------------------------------------------------
 

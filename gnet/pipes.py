@@ -19,13 +19,13 @@ class Pipe:
     destination's `'finish'` or `'close'` only ends the pipe. The rules are Node's (measured).
     """
 
-    __slots__ = ('_ends', '_hears_drain', '_listening', '_waits_for_drain', 'destination', 'source')
+    __slots__ = ('_ends', '_listening', '_waits_for_drain', 'destination', 'source')
 
     def __init__(self, source: Socket, destination: Any, ends: bool) -> None:
         self.source = source
         self.destination = destination
         self._ends = ends
-        self._waits_for_drain = self._hears_drain = False
+        self._waits_for_drain = False
         #: What was registered where, to be taken back by :meth:`close`.
         self._listening: list[tuple[Any, str, Any]] = []
         if source._pipes is None:
@@ -62,8 +62,8 @@ class Pipe:
             self._wait()
 
     def _wait(self) -> None:
-        if not self._hears_drain and self._is_emitter():
-            self._hears_drain = True
+        hears_drain = any(event == 'drain' for _, event, _ in self._listening)
+        if not hears_drain and self._is_emitter():
             self._listen(self.destination, 'drain', self._drained)
         self._waits_for_drain = True
         self.source.pause()
