@@ -14,10 +14,14 @@
 Each file of the package holds one idea, and imports only from those below it:
 
 - ``cli``: running scripts;
+- ``child_process`` (and ``child_options``), ``own_process``: processes that talk to each other; on
+  ``messaging``, ``handles``, ``socket_lists``, ``ipc``: messages, what goes along with them, what
+  is counted, and the channel;
 - ``server``: `Server`; on ``closing`` (and ``workers``), ``listening``, ``acceptor`` (gevent's
   StreamServer) and ``binding`` (listening sockets);
-- ``socket``: `Socket`; on ``tuning``, ``connectable``, ``socketlike``, ``blocking``, ``handling``,
-  ``transport``, ``duplex``, ``writable``, ``readable``, ``arrival``, their ``states``; ``pipes``;
+- ``socket``: `Socket`; on ``moving``, ``tuning``, ``connectable``, ``socketlike``, ``blocking``,
+  ``handling``, ``transport``, ``duplex``, ``writable``, ``readable``, ``arrival``, their
+  ``states``; ``pipes``;
 - ``connecting``, ``candidates``, ``connect_options``, ``adopting``, ``onread``: where a socket's
   connection comes from, and where what it receives may go;
 - ``lifetime``, ``idle``, ``loop``: how long a program lives, timers, and the hub;
@@ -34,7 +38,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import errors, events, lifecycle
+from . import child_process, errors, events, lifecycle
 from ._version import __version__
 from .addresses import SocketAddress, is_ip, is_ipv4, is_ipv6
 from .blocklist import BlockList
@@ -56,6 +60,7 @@ from .errors import (
 from .events import EventEmitter, MaxListenersExceededWarning, error_monitor, on, once
 from .lifetime import run, set_stay_alive
 from .names import module_attribute
+from .own_process import process
 from .server import Server, create_server
 from .socket import Socket, connect
 
@@ -79,6 +84,7 @@ __all__ = [
     'SocketAddress',
     'Stream',
     '__version__',
+    'child_process',
     'connect',
     'create_connection',
     'create_server',
@@ -93,6 +99,7 @@ __all__ = [
     'lifecycle',
     'on',
     'once',
+    'process',
     'run',
     'set_default_auto_select_family',
     'set_default_auto_select_family_attempt_timeout',

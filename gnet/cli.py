@@ -41,6 +41,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from . import lifetime
 from ._version import __version__
+from .own_process import process
 
 __all__ = ['main']
 
@@ -76,7 +77,8 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         monkey.patch_all()
     lifetime.expect_interrupts()
-    process = os.getpid()
+    process.begin()
+    own_pid = os.getpid()
     try:
         program = (
             _find_script(options.script) if options.module is None
@@ -85,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.argv[:] = [options.script or program.path, *arguments]
         _execute(program)
         # A child that the script forked has inherited what is open, but not the duty to serve it.
-        if lifetime.stays_alive() and not sys.flags.interactive and os.getpid() == process:
+        if lifetime.stays_alive() and not sys.flags.interactive and os.getpid() == own_pid:
             lifetime.run()
     except SystemExit:
         raise

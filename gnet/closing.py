@@ -30,6 +30,9 @@ class Closing(Listening):
 
     __slots__ = ('_serving', '_sockets', '_stopping', '_using_workers', '_workers')
 
+    #: Whether this stands for a server of another process (see ``socket_lists``).
+    is_elsewhere = False
+
     def __init__(self) -> None:
         super().__init__()
         #: The connections of this process, for stop().
@@ -214,6 +217,18 @@ class Closing(Listening):
         self._sockets.discard(sock)
         self._connections -= 1
         self._emit_close_if_drained()
+
+    def _connection_departed(self, sock: Any) -> None:
+        """It is another process's now, which a tracker counts (see :meth:`_setup_worker`)."""
+        self._sockets.discard(sock)
+        self._connections -= 1
+        if self._handle is None:
+            self._close_workers()  # close() did not know of it
+
+    def _connection_returned(self, sock: Any) -> None:
+        """The other process never had it."""
+        self._sockets.add(sock)
+        self._connections += 1
 
     # --- what follows -----------------------------------------------------------------------------
 

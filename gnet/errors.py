@@ -374,6 +374,31 @@ def invalid_handle_type() -> CodedTypeError:
     return CodedTypeError('ERR_INVALID_HANDLE_TYPE', 'This handle type cannot be sent')
 
 
+def not_json(reason: str) -> CodedTypeError:
+    """Build the error of a message that cannot be sent as JSON: ``ERR_INVALID_ARG_VALUE``."""
+    return CodedTypeError(
+        'ERR_INVALID_ARG_VALUE', f"The argument 'message' cannot be sent as JSON: {reason}")
+
+
+def unknown_signal(name: object) -> CodedTypeError:
+    """Build ``ERR_UNKNOWN_SIGNAL``: no signal of this system."""
+    return CodedTypeError('ERR_UNKNOWN_SIGNAL', f'Unknown signal: {_plain(name)}')
+
+
+def ipc_required() -> CodedRuntimeError:
+    """Build ``ERR_CHILD_PROCESS_IPC_REQUIRED``: a list of stdio without the channel."""
+    return CodedRuntimeError(
+        'ERR_CHILD_PROCESS_IPC_REQUIRED',
+        "Forked processes must have an IPC channel, missing value 'ipc' in options.stdio")
+
+
+def spawn_error(number: int, file: str, arguments: Sequence[str]) -> NodeOSError:
+    """Build the error of a program that could not be started: ``spawn nosuch ENOENT``."""
+    error = _system_error(number, f'spawn {file}', f'spawn {file} {code_of(number)}')
+    error.path, error.spawnargs = file, list(arguments)  # type: ignore[attr-defined]
+    return error
+
+
 def _plain(value: object) -> str:
     return value if isinstance(value, str) else inspect(value)
 
@@ -398,6 +423,10 @@ def null_chunk() -> CodedTypeError:
 
 _STATE_TEXTS = {
     'ERR_CHILD_CLOSED_BEFORE_REPLY': 'Child closed before reply received',
+    'ERR_IPC_CHANNEL_CLOSED': 'Channel closed',
+    'ERR_IPC_DISCONNECTED': 'IPC channel is already disconnected',
+    'ERR_NOT_MAIN_THREAD':
+        'Processes can be started in the main thread only: gevent watches them there',
     'ERR_SERVER_ALREADY_LISTEN':
         'Listen method has been called more than once without closing.',
     'ERR_SERVER_NOT_RUNNING': 'Server is not running.',
@@ -417,6 +446,10 @@ _STATE_TEXTS = {
     'ERR_TEXT_IS_BUFFERED':
         'Text is left that set_encoding() made of what arrived: take it by read() or by iterating '
         'before you ask for bytes',
+    'ERR_SOCKET_IN_USE':
+        'A greenlet is blocked in a read or write of this socket, or an object of its makefile() '
+        'is open: it cannot be sent to another process',
+    'ERR_HANDLE_NOT_RECEIVED': 'Handle did not reach the receiving process correctly',
     'ERR_CONCURRENT_READ': 'Another greenlet is already blocked in a read of this socket',
 }
 

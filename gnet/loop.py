@@ -29,6 +29,7 @@ from time import monotonic, perf_counter
 from typing import Any, Protocol
 
 import gevent
+import gevent.os
 from gevent import Greenlet, GreenletExit
 
 __all__ = ['Deliverable', 'Loop', 'Runner', 'get_loop']
@@ -328,6 +329,16 @@ class Loop:
     #: Returns seconds of a clock that nobody sets and no blocking call leaves behind. The loop's
     #: own time is neither: libev's is that of the wall clock, and both are cached.
     now = staticmethod(monotonic)
+
+    @staticmethod
+    def unref_child(pid: int) -> None:
+        """Undo that ``gevent.subprocess`` keeps the program alive for the process *pid*."""
+        # The watchers are gevent's own affair; without this, unref() would have no effect.
+        watcher = gevent.os._watched_children.get(pid)  # type: ignore[attr-defined]
+        # On libuv, what holds is the async watcher within.
+        holder = getattr(watcher, '_async', watcher)
+        if hasattr(holder, 'ref'):
+            holder.ref = False
 
     def update_now(self) -> None:
         """Make the loop's own time exact: needed before gevent counts from it."""

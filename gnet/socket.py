@@ -19,6 +19,7 @@ from . import errors
 from .adopting import adopt_descriptor, adopt_socket, remember
 from .endpoint import Address, address_of
 from .loop import Loop, get_loop
+from .moving import Movable
 from .names import snake_options
 from .options import normalize_arguments
 from .pipes import Pipe
@@ -39,7 +40,7 @@ _READY_STATES = {
 }
 
 
-class Socket(Tuned):
+class Socket(Movable):
     """One end of a TCP or unix-socket connection.
 
     A server hands it to its `'connection'` listeners; :func:`gnet.connect` makes one that connects.
@@ -357,8 +358,9 @@ class Socket(Tuned):
 
     @property
     def server(self) -> Server | None:
-        """The server that accepted this connection, else None."""
-        return self._server
+        """The server that accepted this connection, in this process; else None."""
+        server = self._server
+        return None if server is None or server.is_elsewhere else server
 
     @property
     def bytes_read(self) -> int:

@@ -153,6 +153,11 @@ class Transport(Duplex):
     def _is_late(self) -> bool:
         return self._loop.is_late()
 
+    @property
+    def server(self) -> Server | None:
+        """The server that accepted this connection, in this process; else None."""
+        raise NotImplementedError
+
     def _tells_by_raising(self) -> bool:
         """Whether blocking calls are how the program hears of this socket's failures."""
         raise NotImplementedError
@@ -489,7 +494,7 @@ class Transport(Duplex):
             self._tick(self._call_all, self._take_begun())
         # Taken now: a listener may connect again.
         told = (
-            self._server, self, self._bytes_read, self._bytes_sent,
+            self.server, self, self._bytes_read, self._bytes_sent,
             self._loop.now() - self.opened_at, self._errored,
         )
         was_open = bool(self.opened_at)

@@ -1,0 +1,195 @@
+"""The arguments of ``child_process.fork``, checked before anything is started."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal as _signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import errors
+from .names import snake_options
+from .validators import (
+    is_number,
+    truthy,
+    validate_boolean,
+    validate_integer,
+    validate_msecs,
+    validate_signal,
+)
+
+__all__ = ['ChildOptions', 'child_options', 'signal_number']
+
+_STDIO_WORDS = ('inherit', 'pipe', 'ignore')
+
+#: A module's name, as of ``python -m``.
+_MODULE = re.compile(r'[^\W\d]\w*(\.[^\W\d]\w*)*')
+
+#: User and group ids are 32 bits without a sign; the last one means "leave it".
+_LAST_ID = 2**32 - 2
+
+
+@dataclass
+class ChildOptions:
+    """What to start, and how."""
+
+    #: One of both is given.
+    script: str
+    module: str | None
+    args: list[str]
+    exec_path: str
+    exec_argv: list[str]
+    cwd: str | None
+    env: dict[str, str]
+    patch: bool
+    #: For stdin, stdout and stderr: a word or what has a descriptor.
+    stdio: list[Any]
+    detached: bool
+    #: Those of ``user`` and ``group`` that were asked for.
+    identity: dict[str, int]
+    kill_signal: str | int
+    timeout: float
+    signal: Any
+
+
+def child_options(
+    script: Any, args: Any, options: Any, keywords: Mapping[str, Any],
+) -> ChildOptions:
+    """Return the checked arguments of ``fork``.
+
+    Raises:
+        CodedTypeError, CodedValueError: as ``fork``.
+    """
+    path = _path('script', script)
+    if isinstance(args, Mapping) and options is None:
+        args, options = None, args
+    if options is not None and not isinstance(options, Mapping):
+        raise errors.invalid_arg_type('options', 'of type object', options)
+    given = {
+        name: value for name, value in snake_options(options, keywords).items() if value is not None
+    }
+    if given.get('serialization', 'json') != 'json':
+        raise errors.invalid_arg_value('options.serialization', given['serialization'],
+                                       "must be one of: 'json'")
+    if 'signal' in given:
+        validate_signal('options.signal', given['signal'])
+    kill_signal = given.get('kill_signal', 'SIGTERM')
+    signal_number(kill_signal)
+    is_module = not _is_path(path, given.get('cwd'))
+    return ChildOptions(
+        script='' if is_module else _no_option(path),
+        module=path if is_module else None,
+        args=_words('args', args),
+        exec_path=_path('options.execPath', given.get('exec_path', sys.executable)),
+        exec_argv=(
+            _words('options.execArgv', given['exec_argv']) if 'exec_argv' in given
+            else _interpreter_options()
+        ),
+        cwd=_path('options.cwd', given['cwd']) if 'cwd' in given else None,
+        env=_environment(given.get('env')),
+        patch=validate_boolean('options.patch', given.get('patch', False)),
+        stdio=_stdio(given.get('stdio'), truthy(given.get('silent', False))),
+        detached=truthy(given.get('detached', False)),
+        identity={
+            name: validate_integer(f'options.{short}', given[short], 0, _LAST_ID)
+            for short, name in (('uid', 'user'), ('gid', 'group')) if short in given
+        },
+        kill_signal=kill_signal,
+        timeout=validate_msecs(given.get('timeout', 0)),
+        signal=given.get('signal'),
+    )
+
+
+def signal_number(signal: Any) -> int:
+    """Return the number of *signal*, a name or a number.
+
+    Raises:
+        CodedTypeError: ``ERR_UNKNOWN_SIGNAL``.
+    """
+    if isinstance(signal, str):
+        known = getattr(_signal, signal.upper(), None)
+        if isinstance(known, _signal.Signals):
+            return int(known)
+    elif is_number(signal) and (signal == 0 or signal in _signal.valid_signals()):
+        return int(signal)
+    raise errors.unknown_signal(signal)
+
+
+def _is_path(name: str, cwd: Any) -> bool:
+    return (
+        name.endswith('.py') or os.sep in name or not _MODULE.fullmatch(name)
+        or os.path.exists(os.path.join(cwd or '', name))
+    )
+
+
+def _no_option(path: str) -> str:
+    """Keep a script from being taken for an option."""
+    return os.path.join(os.curdir, path) if path.startswith('-') else path
+
+
+def _path(name: str, value: Any) -> str:
+    try:
+        path = os.fsdecode(value)
+    except TypeError:
+        raise errors.invalid_arg_type(name, 'of type string', value) from None
+    if not path or '\0' in path:
+        raise errors.invalid_arg_value(
+            name, path, 'must be a string without null bytes' if path else 'cannot be empty')
+    return path
+
+
+def _words(name: str, value: Any) -> list[str]:
+    if value is None:
+        return []
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise errors.invalid_arg_type(name, 'an instance of Array', value)
+    words = [os.fsdecode(each) if isinstance(each, (bytes, os.PathLike)) else str(each)
+             for each in value]
+    for index, word in enumerate(words):
+        if '\0' in word:
+            raise errors.invalid_arg_value(
+                f'{name}[{index}]', word, 'must be a string without null bytes')
+    return words
+
+
+def _environment(value: Any) -> dict[str, str]:
+    if value is None:
+        return dict(os.environ)
+    if not isinstance(value, Mapping):
+        raise errors.invalid_arg_type('options.env', 'of type object', value)
+    return {str(name): str(each) for name, each in value.items() if each is not None}
+
+
+def _interpreter_options() -> list[str]:
+    # What multiprocessing uses for the same purpose.
+    options: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    return options
+
+
+def _stdio(value: Any, silent: bool) -> list[Any]:
+    if value is None:
+        return ['pipe' if silent else 'inherit'] * 3
+    if isinstance(value, str):
+        if value not in _STDIO_WORDS:
+            raise errors.invalid_arg_value('stdio', value)
+        return [value] * 3
+    if not isinstance(value, Sequence):
+        raise errors.invalid_arg_value('stdio', value)
+    if list(value).count('ipc') != 1:
+        raise errors.ipc_required()
+    rest = [each for each in value if each != 'ipc']
+    if len(rest) > 3:
+        raise errors.invalid_arg_value('stdio', value, 'has more than stdin, stdout and stderr')
+    return [_stdio_entry(each, value) for each in [*rest, *['pipe'] * (3 - len(rest))]]
+
+
+def _stdio_entry(each: Any, value: Any) -> Any:
+    if each is None:
+        return 'pipe'
+    if each in _STDIO_WORDS or (is_number(each) and each >= 0) or hasattr(each, 'fileno'):
+        return each
+    raise errors.invalid_arg_value('stdio', value)

@@ -1,0 +1,173 @@
+"""A connection that goes to another process, or came from one: :class:`Movable`.
+
+What the socket had read goes with it, and what it had not yet sent: nothing is lost (Node loses
+what was read). The descriptor is closed here only when the other process has it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import errors
+from .adopting import Pipe
+from .states import Reading, ReadState, Stage, WriteState
+from .tuning import Tuned
+from .writable import WriteRequest
+
+if TYPE_CHECKING:
+    from .server import Server
+
+__all__ = ['Departed', 'Movable']
+
+
+@dataclass
+class Departed:
+    """What was taken out of a socket: enough to give it back."""
+
+    sock: Any
+    server: Server | None
+    remote: Any
+    unread: bytes
+    requests: list[WriteRequest]
+    end_callbacks: list[Any]
+    write_state: WriteState
+    read_state: ReadState
+    reading: Reading
+    timeout: float | None
+    counts: tuple[int, int]
+
+    @property
+    def unsent(self) -> bytes:
+        """What is still to be written."""
+        return b''.join(bytes(request.data) for request in self.requests)
+
+    @property
+    def was_ended(self) -> bool:
+        """Whether ``end()`` was called."""
+        return self.write_state is not WriteState.OPEN
+
+
+class Movable(Tuned):
+    """Leaving and arriving. :class:`gnet.Socket` is the public class."""
+
+    __slots__ = ()
+
+    def _can_depart(self) -> bool:
+        """Whether there is a connection to be sent.
+
+        Raises:
+            CodedTypeError: ``ERR_INVALID_HANDLE_TYPE`` for a pipe.
+            CodedRuntimeError: a greenlet is blocked in a read or write (``ERR_SOCKET_IN_USE``), or
+                text was made of what arrived (``ERR_TEXT_IS_BUFFERED``).
+        """
+        if self._stage is not Stage.OPEN or self._errored is not None or self._read_error:
+            return False
+        if isinstance(self._sock, Pipe):
+            raise errors.invalid_handle_type()
+        if self._reader is not None or self._senders or self._io_refs:
+            raise errors.state_error('ERR_SOCKET_IN_USE')
+        if self._decoder is not None and self._buffer:
+            raise errors.state_error('ERR_TEXT_IS_BUFFERED')
+        return True
+
+    def _depart(self) -> Departed:
+        """Take the connection out of this socket, which has none from then on."""
+        self._shut_now()  # what was ended stays so
+        self._close_watchers()
+        sock, server = self._sock, self._server
+        # No text: see _can_depart().
+        buffered: list[Any] = [*(self._buffer or ()), *(self._incoming or ())]
+        unread = b''.join(buffered)
+        read_state, write_state = self._read_state, self._write_state
+        in_flight, queued, end_callbacks = self._take_unsent()
+        departed = Departed(
+            sock, server, self._remote, unread, [*in_flight, *queued], end_callbacks, write_state,
+            read_state, self._reading, self._timeout, (self._bytes_read, self._bytes_sent))
+        self._set_idle_timer(0)
+        self._sock = None
+        del self._send
+        if self._ref:
+            self._loop.release()
+        self._start_anew()
+        if server is not None:
+            server._connection_departed(self)
+        return departed
+
+    def _departure_done(self, departed: Departed) -> None:
+        """The other process has the connection."""
+        departed.sock.close()
+        for request in departed.requests:
+            if request.callback is not None:
+                self._tick(self._call_guarded, request.callback, None)
+        for callback in departed.end_callbacks:
+            self._tick(self._call_guarded, callback, None)
+
+    def _come_back(self, departed: Departed, error: BaseException | None) -> None:
+        """The other process never had it: the connection is this socket's again.
+
+        Args:
+            departed: what :meth:`_depart` returned.
+            error: destroy the socket with it, because nobody will look after it.
+        """
+        if self._stage is not Stage.NEW:
+            departed.sock.close()  # destroyed, or connected to somewhere else, meanwhile
+            return
+        self._server = departed.server
+        self._remote = departed.remote
+        if departed.server is not None:
+            self._owner = None
+            departed.server._connection_returned(self)
+        self._open(departed.sock)
+        self._bytes_read, self._bytes_sent = departed.counts
+        if departed.timeout:
+            self.set_timeout(departed.timeout)
+        self._bring(departed.unread)
+        for request in departed.requests:
+            self._enqueue(request)
+        self._end_callbacks = departed.end_callbacks or None
+        self._write_state = departed.write_state
+        if error is not None:
+            self.destroy(error)
+            return
+        if departed.reading is Reading.OVER:
+            self._reading = Reading.OVER
+            # What was in the stream has to be brought there again.
+            ended = departed.read_state is ReadState.END_EMITTED
+            self._read_state = ReadState.END_EMITTED if ended else ReadState.FIN
+            self._queue_delivery()
+        elif departed.reading is not Reading.NOT_STARTED:
+            self._start_reading()
+        if self._queue:
+            self._continue_sending(at_once=True)
+
+    def _arrive(
+        self, sock: Any, server: Any, unread: bytes, unsent: bytes, was_ended: bool,
+    ) -> None:
+        """Take over a connection that another process had.
+
+        Args:
+            sock: the connected, non-blocking socket.
+            server: who counts it, as a server its connections; None for one that was opened by
+                ``connect()``.
+            unread: what the other process had received.
+            unsent: what it had still to send.
+            was_ended: whether it had ended its half.
+        """
+        if server is not None:
+            self._server = server
+            self._owner = None
+        self._adopt(sock)
+        self._bring(unread)
+        if unsent:
+            self.write(unsent)
+        if was_ended:
+            self.end()
+
+    def _bring(self, unread: bytes) -> None:
+        """Put *unread* in front of all that will be received."""
+        if unread:
+            self._incoming = deque([unread])
+            self._incoming_size = len(unread)
+            self._queue_delivery()
