@@ -17,8 +17,6 @@ from .validators import (
     is_number,
     truthy,
     validate_boolean,
-    validate_integer,
-    validate_msecs,
     validate_signal,
 )
 
@@ -46,6 +44,8 @@ class ChildOptions:
     cwd: str | None
     env: dict[str, str]
     patch: bool
+    #: Whether the program is no Python that has gnet.
+    direct: bool
     #: For stdin, stdout and stderr: a word or what has a descriptor.
     stdio: list[Any]
     detached: bool
@@ -64,7 +64,7 @@ def child_options(
     Raises:
         CodedTypeError, CodedValueError: as ``fork``.
     """
-    path = _path('script', script)
+    path = _path('modulePath', script)
     if isinstance(args, Mapping) and options is None:
         args, options = None, args
     if options is not None and not isinstance(options, Mapping):
@@ -79,27 +79,29 @@ def child_options(
         validate_signal('options.signal', given['signal'])
     kill_signal = given.get('kill_signal', 'SIGTERM')
     signal_number(kill_signal)
-    is_module = not _is_path(path, given.get('cwd'))
+    direct = validate_boolean('options.direct', given.get('direct', False))
+    is_module = not direct and not _is_path(path, given.get('cwd'))
     return ChildOptions(
         script='' if is_module else _no_option(path),
         module=path if is_module else None,
         args=_words('args', args),
-        exec_path=_path('options.execPath', given.get('exec_path', sys.executable)),
+        exec_path=_path('file', given.get('exec_path', sys.executable)),
         exec_argv=(
             _words('options.execArgv', given['exec_argv']) if 'exec_argv' in given
-            else _interpreter_options()
+            else [] if direct else _interpreter_options()
         ),
         cwd=_path('options.cwd', given['cwd']) if 'cwd' in given else None,
         env=_environment(given.get('env')),
         patch=validate_boolean('options.patch', given.get('patch', False)),
+        direct=direct,
         stdio=_stdio(given.get('stdio'), truthy(given.get('silent', False))),
-        detached=truthy(given.get('detached', False)),
+        detached=validate_boolean('options.detached', given.get('detached', False)),
         identity={
-            name: validate_integer(f'options.{short}', given[short], 0, _LAST_ID)
+            name: _identity(f'options.{short}', given[short])
             for short, name in (('uid', 'user'), ('gid', 'group')) if short in given
         },
         kill_signal=kill_signal,
-        timeout=validate_msecs(given.get('timeout', 0)),
+        timeout=_timeout(given.get('timeout', 0)),
         signal=given.get('signal'),
     )
 
@@ -119,6 +121,18 @@ def signal_number(signal: Any) -> int:
     raise errors.unknown_signal(signal)
 
 
+def _identity(name: str, value: Any) -> int:
+    if not is_number(value) or value % 1 or not 0 <= value <= _LAST_ID:
+        raise errors.invalid_arg_type(name, 'int32', value)  # Node's words
+    return int(value)
+
+
+def _timeout(value: Any) -> float:
+    if not is_number(value) or value % 1 or value < 0:
+        raise errors.out_of_range('timeout', 'an unsigned integer', value)
+    return float(value)
+
+
 def _is_path(name: str, cwd: Any) -> bool:
     return (
         name.endswith('.py') or os.sep in name or not _MODULE.fullmatch(name)
@@ -135,10 +149,12 @@ def _path(name: str, value: Any) -> str:
     try:
         path = os.fsdecode(value)
     except TypeError:
-        raise errors.invalid_arg_type(name, 'of type string', value) from None
+        expected = 'of type string' + ('' if name == 'file' else ' or an instance of Buffer or URL')
+        raise errors.invalid_arg_type(name, expected, value) from None
     if not path or '\0' in path:
         raise errors.invalid_arg_value(
-            name, path, 'must be a string without null bytes' if path else 'cannot be empty')
+            name, path, 'must be a string, Uint8Array, or URL without null bytes' if path
+            else 'cannot be empty')
     return path
 
 

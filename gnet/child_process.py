@@ -155,8 +155,10 @@ class ChildProcess(Messaging):
                     self._closes_needed += 1
                     pipe.once('close', self._pipe_closed)
 
-    def _spawn_failed(self, error: BaseException) -> None:
+    def _spawn_failed(self, error: errors.NodeOSError) -> None:
         self._emit_error(error)
+        self.exit_code = -(error.errno or 0)  # as in Node
+        self._one_closed()
 
     def _kill_on(self, signal: Any) -> None:
         if signal.ready():
@@ -243,8 +245,7 @@ class ChildProcess(Messaging):
         except OSError as error:
             self._emit_error(errors.system_error(error.errno or 0, 'kill'))
             return False
-        if number:
-            self.killed = True
+        self.killed = True
         return True
 
     def ref(self) -> ChildProcess:
@@ -298,13 +299,14 @@ def _command_gnet() -> list[str]:
 
 
 def fork(
-    script: Any, args: Any = None, options: Mapping[str, Any] | None = None, **keywords: Any,
+    module_or_script: Any, args: Any = None, options: Mapping[str, Any] | None = None,
+    **keywords: Any,
 ) -> ChildProcess:
-    """Start a new interpreter that runs *script* under ``python -m gnet``, joined by a channel.
+    """Start a new interpreter that runs a script under ``python -m gnet``, joined by a channel.
 
     Args:
-        script: the path of a script (``str`` or ``os.PathLike``), or the name of a module, as of
-            ``python -m``; what ends in ``.py``, has a slash, or is there is a path.
+        module_or_script: the path of a script (``str`` or ``os.PathLike``), or the name of a
+            module, as of ``python -m``; what ends in ``.py``, has a slash, or is there is a path.
         args: the script's arguments, strings.
         options: a mapping in Node's or Python's spelling; may take the place of *args*.
         keywords: the same as keywords:
@@ -314,6 +316,8 @@ def fork(
             - exec_path: the interpreter; ``sys.executable`` by default.
             - exec_argv: its options; those of this process (``-W``, ``-X`` …) by default.
             - patch: run the script monkey-patched (False).
+            - direct: run ``exec_path *exec_argv script *args`` as they are (False): another
+              program that knows the channel, such as Node.
             - silent: give the process pipes for stdin, stdout and stderr instead of those of this
               process (False).
             - stdio: for each of the three ``'inherit'``, ``'pipe'``, ``'ignore'``, a descriptor or
@@ -332,10 +336,12 @@ def fork(
         CodedTypeError, CodedValueError: for arguments that make no sense.
         CodedRuntimeError: ``ERR_NOT_MAIN_THREAD``.
     """
-    chosen = child_options(script, args, options, keywords)
-    command = [chosen.exec_path, *chosen.exec_argv, *_command_gnet()]
-    if chosen.patch:
-        command.append('--patch')
+    chosen = child_options(module_or_script, args, options, keywords)
+    command = [chosen.exec_path, *chosen.exec_argv]
+    if not chosen.direct:
+        command += _command_gnet()
+        if chosen.patch:
+            command.append('--patch')
     command += ['-m', chosen.module] if chosen.module is not None else [chosen.script]
     return ChildProcess([*command, *chosen.args], chosen)
 

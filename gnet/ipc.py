@@ -174,7 +174,10 @@ class Channel:
         if self._ref:
             self._loop.release()
         self._is_over = True
-        self._queue_delivery()
+        if self._arrived:
+            self._queue_delivery()
+        else:
+            self._loop.tick(self._deliver)  # before what is asked of the closed channel next
 
     def _drop_descriptors(self) -> None:
         while self._descriptors:
