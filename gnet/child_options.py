@@ -20,7 +20,7 @@ from .validators import (
     validate_signal,
 )
 
-__all__ = ['ChildOptions', 'child_options', 'signal_number']
+__all__ = ['ChildOptions', 'child_options', 'interpreter_options', 'signal_number']
 
 _STDIO_WORDS = ('inherit', 'pipe', 'ignore')
 
@@ -80,7 +80,9 @@ def child_options(
     kill_signal = given.get('kill_signal', 'SIGTERM')
     signal_number(kill_signal)
     direct = validate_boolean('options.direct', given.get('direct', False))
-    is_module = not direct and not _is_path(path, given.get('cwd'))
+    is_module = not direct and (
+        validate_boolean('options.module', given['module']) if 'module' in given
+        else not _is_path(path, given.get('cwd')))
     return ChildOptions(
         script='' if is_module else _no_option(path),
         module=path if is_module else None,
@@ -88,7 +90,7 @@ def child_options(
         exec_path=_path('file', given.get('exec_path', sys.executable)),
         exec_argv=(
             _words('options.execArgv', given['exec_argv']) if 'exec_argv' in given
-            else [] if direct else _interpreter_options()
+            else [] if direct else interpreter_options()
         ),
         cwd=_path('options.cwd', given['cwd']) if 'cwd' in given else None,
         env=_environment(given.get('env')),
@@ -180,7 +182,7 @@ def _environment(value: Any) -> dict[str, str]:
     return {str(name): str(each) for name, each in value.items() if each is not None}
 
 
-def _interpreter_options() -> list[str]:
+def interpreter_options() -> list[str]:
     # What multiprocessing uses for the same purpose.
     options: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     return options

@@ -14,9 +14,9 @@ status of every process that ends: wait for others with ``gevent.subprocess``, n
 
 from __future__ import annotations
 
+import _socket
 import os
 import signal as _signal
-import socket as _stdlib
 import sysconfig
 from collections.abc import Mapping, Sequence
 from contextvars import Context
@@ -105,7 +105,8 @@ class ChildProcess(Messaging):
 
         popen: Any = subprocess.Popen  # its types know of no descriptors
         words = {'pipe': subprocess.PIPE, 'ignore': subprocess.DEVNULL, 'inherit': None}
-        ours, theirs = _stdlib.socketpair()
+        # Not gevent's: the other end may be a program that expects a blocking socket.
+        ours, theirs = _socket.socketpair()
         environment = dict(options.env)
         environment['NODE_CHANNEL_FD'] = str(theirs.fileno())
         environment['NODE_CHANNEL_SERIALIZATION_MODE'] = 'json'
@@ -201,6 +202,9 @@ class ChildProcess(Messaging):
             self._loop.release()
         if self.stdin is not None:
             self.stdin.destroy()
+        for pipe in (self.stdout, self.stderr):
+            if pipe is not None and not pipe.destroyed:
+                self._let_go(pipe)
         try:
             self._guard('exit', self.emit, 'exit', self.exit_code, self.signal_code)
         finally:
@@ -216,6 +220,16 @@ class ChildProcess(Messaging):
 
     def _pipe_closed(self, _had_error: bool) -> None:
         self._one_closed()
+
+    def _let_go(self, pipe: Socket) -> None:
+        """The child has ended: see to it that its output does not keep this program alive."""
+        if pipe._blocking_style:
+            # Somebody may come back to read the rest; 'close' does not wait for that.
+            pipe.off('close', self._pipe_closed)
+            pipe.unref()
+            self._closes_needed -= 1
+        elif pipe.readable_flowing is None:
+            pipe.resume()  # as in Node: nobody is interested
 
     def _one_closed(self) -> None:
         self._closes_needed -= 1

@@ -28,7 +28,7 @@ __all__ = ['Closing']
 class Closing(Listening):
     """What counts connections, and ends with them. :class:`gnet.Server` is the public class."""
 
-    __slots__ = ('_serving', '_sockets', '_stopping', '_using_workers', '_workers')
+    __slots__ = ('_on_room', '_serving', '_sockets', '_stopping', '_using_workers', '_workers')
 
     #: Whether this stands for a server of another process (see ``socket_lists``).
     is_elsewhere = False
@@ -40,6 +40,8 @@ class Closing(Listening):
         #: Who is blocked in stop() and in serve_forever().
         self._stopping: list[Event] = []
         self._serving: list[_Serving] = []
+        #: Called when there may be room for connections again, while some are passed on.
+        self._on_room: Callable[[], None] | None = None
         self._using_workers = False
         self._workers: list[Any] = []
 
@@ -216,14 +218,25 @@ class Closing(Listening):
     def _connection_destroyed(self, sock: Any) -> None:
         self._sockets.discard(sock)
         self._connections -= 1
+        if self._on_room is not None:
+            self._on_room()
         self._emit_close_if_drained()
 
     def _connection_departed(self, sock: Any) -> None:
         """It is another process's now, which a tracker counts (see :meth:`_setup_worker`)."""
         self._sockets.discard(sock)
-        self._connections -= 1
         if self._handle is None:
-            self._close_workers()  # close() did not know of it
+            # close() did not know that it goes there. A tick: it must be on its way before that
+            # process is asked; until then it counts here.
+            self._loop.tick(self._departed_after_close)
+            return
+        self._connections -= 1
+        if self._on_room is not None:
+            self._on_room()
+
+    def _departed_after_close(self) -> None:
+        self._connections -= 1
+        self._close_workers()
 
     def _connection_returned(self, sock: Any) -> None:
         """The other process never had it."""

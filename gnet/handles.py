@@ -96,8 +96,11 @@ class _Moved(RawHandle):
         fields: dict[str, Any] = {'gnet': extra} if extra else {}
         if departed.was_ended:
             fields.setdefault('gnet', {})['ended'] = True
-        if departed.server is not None:
-            fields['key'] = key_of(departed.server)
+        server = departed.server
+        if server is not None and server.is_elsewhere:
+            fields.setdefault('gnet', {})['accepted'] = True  # by whom, is no longer known
+        elif server is not None:
+            fields['key'] = key_of(server)
         return fields
 
     def delivered(self) -> None:
@@ -110,12 +113,19 @@ class _Moved(RawHandle):
 class _MovedPlain(RawHandle):
     """A connected socket of the standard library or of gevent."""
 
+    def __init__(self, owner: Any) -> None:
+        # A duplicate: the owner may close it while the message waits.
+        super().__init__(raw_socket(owner))
+        self._owner = owner
+
     def delivered(self) -> None:
         self.sock.close()
+        self._owner.close()
 
     def returned(self, error: BaseException, is_wanted: bool) -> None:
+        self.sock.close()
         if not is_wanted:
-            self.sock.close()
+            self._owner.close()
 
 
 Outgoing = Union[RawHandle, None]
@@ -160,6 +170,8 @@ def outgoing(
         acceptor = handle._handle
         if acceptor is None or acceptor.closed:
             return None
+        if acceptor.socket.fileno() < 0:
+            raise errors.invalid_handle_type()  # the primary's, which this worker does not have
         return _Copied(acceptor.socket, 'net.Server', {})
     if isinstance(handle, Socket):
         if not handle._can_depart():
@@ -234,7 +246,7 @@ def _bring_socket(
 ) -> None:
     extra = message.get('gnet')
     extra = extra if isinstance(extra, dict) else {}
-    key = message.get('key')
+    key = '' if extra.get('accepted') is True else message.get('key')
     counted = None
     if isinstance(key, str):
         counted = received_from(key)
