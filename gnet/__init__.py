@@ -42,6 +42,7 @@ from . import child_process, errors, events, lifecycle
 from ._version import __version__
 from .addresses import SocketAddress, is_ip, is_ipv4, is_ipv6
 from .blocklist import BlockList
+from .clustering import cluster
 from .connect_options import (
     get_default_auto_select_family,
     get_default_auto_select_family_attempt_timeout,
@@ -85,6 +86,7 @@ __all__ = [
     'Stream',
     '__version__',
     'child_process',
+    'cluster',
     'connect',
     'create_connection',
     'create_server',

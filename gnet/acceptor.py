@@ -20,7 +20,7 @@ from . import errors
 from .binding import Listener, adopt
 from .loop import READ, Loop, close_watcher
 
-__all__ = ['Acceptor', 'take_over']
+__all__ = ['Acceptor', 'Handle', 'reset', 'take_over']
 
 _log = logging.getLogger('gnet.server')
 
@@ -55,6 +55,32 @@ class Accepting(Protocol):
 
     def _accept_failed(self, error: BaseException) -> None:
         """Be told of an error that is neither a peer's nor will pass. In the hub."""
+
+
+class Handle(Protocol):
+    """What a server has as ``_handle`` while it listens: an acceptor, or what stands for one."""
+
+    @property
+    def closed(self) -> bool: ...
+
+    @property
+    def started(self) -> bool: ...
+
+    @property
+    def listener(self) -> Any:
+        """Where it listens: has a ``path``, None for TCP, and a ``key``."""
+
+    @property
+    def socket(self) -> Any:
+        """Has a ``family``, and ``getsockname()``."""
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def set_ref(self, ref: bool) -> None: ...
+
+    def has_ref(self) -> bool: ...
 
 
 class Acceptor(StreamServer):
@@ -171,9 +197,7 @@ class Acceptor(StreamServer):
     def _hand_over(self, sock: Any, remote: Any) -> None:
         if self.closed:
             # No 'connection' after close(): it fares like those in the kernel's queue.
-            if self._family != _stdlib.AF_UNIX:
-                sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, _RESET)
-            sock.close()
+            reset(sock)
             return
         try:
             connection = self.server._admit(sock, remote)
@@ -209,6 +233,13 @@ class Acceptor(StreamServer):
         self._timer = None
         if self.started:
             self.start_accepting()
+
+
+def reset(sock: Any) -> None:
+    """Close a connection that nobody has served: its peer sees a reset, if it is TCP."""
+    if sock.family != _stdlib.AF_UNIX:
+        sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, _RESET)
+    sock.close()
 
 
 def take_over(loop: Loop, given: Any, backlog: int, server: Accepting) -> Acceptor:

@@ -20,7 +20,7 @@ from gevent import monkey
 
 from .errors import NodeOSError, listen_error, system_error
 
-__all__ = ['HANDLE_KEY', 'Listener', 'adopt', 'bind_path', 'bind_port']
+__all__ = ['HANDLE_KEY', 'Listener', 'adopt', 'bind_path', 'bind_port', 'receive']
 
 _log = logging.getLogger('gnet.server')
 
@@ -53,17 +53,18 @@ class Listener:
 
     def __init__(
         self, sock: Any, key: str, path: str | None = None,
-        closers: tuple[Callable[[], object], ...] = (),
+        closers: tuple[Callable[[], object], ...] = (), owns_path: bool = True,
     ) -> None:
         #: A non-blocking socket of the standard library.
         self.socket = sock
         #: Node's ``_connectionKey``.
         self.key = key
-        #: The path of a unix socket that was bound here, with a leading NUL if abstract.
+        #: The path of a unix socket, with a leading NUL if abstract.
         self.path = path
         #: Called, in order, when the listener is closed.
         self.closers = list(closers)
-        self._pid = os.getpid()
+        # The process that removes the file: who has bound it.
+        self._pid = os.getpid() if owns_path else None
         self._fd = sock.fileno()
         _owned.add(self._fd)
 
@@ -261,6 +262,11 @@ def adopt(given: Any, backlog: int) -> Listener:
         raise
     close = getattr(given, 'close', None)
     return Listener(sock, HANDLE_KEY, closers=(close,) if close is not None else ())
+
+
+def receive(sock: Any, key: str, path: str | None) -> Listener:
+    """Return the listener of another process, which has bound it, on a raw socket of this one."""
+    return Listener(_Socket(fileno=sock.detach()), key, path, owns_path=False)
 
 
 def _adopt_number(number: float, backlog: int) -> Listener:

@@ -78,6 +78,9 @@ def child_options(
     if 'signal' in given:
         validate_signal('options.signal', given['signal'])
     kill_signal = given.get('kill_signal', 'SIGTERM')
+    if not isinstance(kill_signal, str) and not is_number(kill_signal):
+        raise errors.invalid_arg_type(
+            'options.killSignal', 'one of type string or number', kill_signal)
     signal_number(kill_signal)
     direct = validate_boolean('options.direct', given.get('direct', False))
     is_module = not direct and (
@@ -197,8 +200,11 @@ def _stdio(value: Any, silent: bool) -> list[Any]:
         return [value] * 3
     if not isinstance(value, Sequence):
         raise errors.invalid_arg_value('stdio', value)
-    if list(value).count('ipc') != 1:
+    channels = list(value).count('ipc')
+    if not channels:
         raise errors.ipc_required()
+    if channels > 1:
+        raise errors.state_error('ERR_IPC_ONE_PIPE')
     rest = [each for each in value if each != 'ipc']
     if len(rest) > 3:
         raise errors.invalid_arg_value('stdio', value, 'has more than stdin, stdout and stderr')

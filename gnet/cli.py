@@ -1,4 +1,4 @@
-"""``python -m gnet [--patch] script.py [arguments]``, also installed as the command ``gnet``.
+"""``python -m gnet [--workers N] [--patch] script.py [arguments]``, also installed as ``gnet``.
 
 Runs a script, or with ``-m`` a module, as Python itself would: as ``__main__``, with its own
 ``sys.argv`` and ``sys.path[0]``, and with tracebacks that start in it. Then it serves on until
@@ -24,6 +24,21 @@ No such module                        a message, status 1
 ``--patch`` calls ``gevent.monkey.patch_all()`` before the script or anything it imports is loaded.
 gnet itself is loaded by then and works either way; it has not loaded ``ssl``, which cannot be
 patched later.
+
+``--workers N`` runs the script, unchanged, in N processes that share what they listen on, and looks
+after them: :mod:`gnet.supervisor`. ``auto`` is one for each core that this process may run on.
+``--drain-timeout SECONDS`` is how long connections may go on when their worker is to end. How such
+a program ends:
+
+====================================  ============================================================
+``SIGTERM``                           drained, status 0; so, too, when a second one cuts that short
+Ctrl-C                                the workers end as the script would, and the primary with them
+The script ends everywhere, before    status 0
+any worker has listened
+A worker fails before any has         its traceback, and its status (128 plus the number of the
+listened                              signal, if it was one)
+A worker ends later                   it is restarted; the program goes on
+====================================  ============================================================
 """
 
 from __future__ import annotations
@@ -34,7 +49,9 @@ import importlib.util
 import io
 import os
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType, TracebackType
 from typing import Any, NamedTuple, NoReturn
@@ -48,6 +65,13 @@ __all__ = ['main']
 #: Packages between a caught exception and the code that raised it: what loads and what waits.
 _MACHINERY = frozenset({'_frozen_importlib', '_frozen_importlib_external', 'gevent', 'importlib'})
 _OWN_MACHINERY = frozenset({__name__, lifetime.__name__})
+
+#: Options whose value may be the next word.
+_WITH_VALUE = ('--workers', '--drain-timeout')
+
+#: Seconds that connections have to finish. What stops services (systemd, Kubernetes) waits 90 and
+#: 30 seconds before it kills; few requests take longer.
+DRAIN_TIMEOUT = 30.0
 
 
 class _Program(NamedTuple):
@@ -80,6 +104,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     process.begin()
     own_pid = os.getpid()
     try:
+        if options.workers is not None:
+            _supervise(options, arguments)
+            return
         program = (
             _find_script(options.script) if options.module is None
             else _find_module(options.module)
@@ -102,10 +129,50 @@ def main(argv: Sequence[str] | None = None) -> None:
         lifetime.set_stay_alive(False)
 
 
+def _supervise(options: argparse.Namespace, arguments: list[str]) -> None:
+    """Run the program in worker processes.
+
+    Raises:
+        SystemExit: it has ended with another status than 0, or was not found.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    # Before anything of the program can be taken for a module of the standard library.
+    from .supervisor import Supervisor
+
+    first_directory = sys.path[0]
+    _check(options)
+    sys.path[0] = first_directory
+    settings = {
+        'exec': options.script if options.module is None else options.module,
+        'module': options.module is not None,
+        'args': arguments,
+        'patch': options.patch,
+    }
+    status = Supervisor(settings, options.workers, options.drain_timeout).run()
+    if status:
+        raise SystemExit(status)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse a program that is not there, or is no Python, as if it were run here.
+
+    A module in a package is left to the workers: looking for it runs the package.
+    """
+    if options.module is None:
+        _find_script(options.script)
+        return
+    package, _, rest = options.module.partition('.')
+    _set_first_directory(os.getcwd())
+    spec = importlib.util.find_spec(package) if package else None
+    if spec is None or not (rest or spec.submodule_search_locations):
+        _find_module(options.module)
+
+
 def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         prog='gnet',
-        usage='%(prog)s [-h] [--version] [--patch] (script.py | -m module) [arguments ...]',
+        usage='%(prog)s [-h] [--version] [--workers N] [--drain-timeout SECONDS] [--patch] '
+              '(script.py | -m module) [arguments ...]',
         description='Run a script, then serve until nothing is left that keeps it alive.',
         allow_abbrev=False,
     )
@@ -116,23 +183,57 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         '--patch', action='store_true',
         help='first make the standard library cooperative: gevent.monkey.patch_all()',
     )
+    parser.add_argument(
+        '--workers', type=_workers, metavar='N',
+        help='run it in N processes that share their servers; auto: one for each core',
+    )
+    parser.add_argument(
+        '--drain-timeout', type=_seconds, metavar='SECONDS',
+        help='how long connections may go on after SIGTERM or SIGHUP (30)',
+    )
     parser.add_argument('-m', dest='module', metavar='module', help='run a module as a script')
     parser.add_argument('script', nargs='?', metavar='script.py', help='the script to run')
     own, arguments = _split(list(words))
     options = parser.parse_args(own)
     if options.script is None and options.module is None:
         parser.error('a script or -m and a module are required')
+    if options.drain_timeout is None:
+        options.drain_timeout = DRAIN_TIMEOUT
+    elif options.workers is None:
+        parser.error('argument --drain-timeout: only with --workers')
     return options, arguments
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
     """Return the words that are for this command, and those that are for the program."""
-    for index, word in enumerate(words):
+    index = 0
+    while index < len(words):
+        word = words[index]
         if word in ('-m', '--'):
             return words[:index + 2], words[index + 2:]
         if not word.startswith('-') or word.startswith('-m'):
             return words[:index + 1], words[index + 1:]
+        index += 2 if word in _WITH_VALUE else 1
     return words, []
+
+
+def _workers(word: str) -> int:
+    """Return how many workers *word* asks for."""
+    if word == 'auto':
+        if hasattr(os, 'sched_getaffinity'):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+    if not word.isascii() or not word.isdigit() or int(word) == 0:
+        raise argparse.ArgumentTypeError(f'{word!r} is neither a positive number nor auto')
+    return int(word)
+
+
+def _seconds(word: str) -> float:
+    with suppress(ValueError):
+        seconds = float(word)
+        if 0 <= seconds <= threading.TIMEOUT_MAX:
+            return seconds
+    raise argparse.ArgumentTypeError(f'{word!r} is no number of seconds')
 
 
 def _find_script(script: str) -> _Program:

@@ -240,6 +240,16 @@ def listen_error(number: int, address: str | None, port: int | None) -> NodeOSEr
     return _system_error(number, 'listen', text, address, port or None)
 
 
+def bind_error(number: int, address: str | None, port: int) -> NodeOSError:
+    """Build what a worker gets whose primary could not listen: ``bind EADDRINUSE null:80``."""
+    text = f'bind {code_of(number)}'
+    if port > 0:
+        text += f' {"null" if address is None else address}:{port}'
+    elif address is not None:
+        text += f' {address}'
+    return _system_error(number, 'bind', text, address, port or None)
+
+
 def connect_error(
     number: int, syscall: str, address: str | None, port: int | None, local: str | None = None,
 ) -> NodeOSError:
@@ -427,6 +437,7 @@ _STATE_TEXTS = {
     'ERR_IPC_DISCONNECTED': 'IPC channel is already disconnected',
     'ERR_NOT_MAIN_THREAD':
         'Processes can be started in the main thread only: gevent watches them there',
+    'ERR_NOT_PRIMARY': 'Only the primary can do this: this process is a worker',
     'ERR_SERVER_ALREADY_LISTEN':
         'Listen method has been called more than once without closing.',
     'ERR_SERVER_NOT_RUNNING': 'Server is not running.',
@@ -449,6 +460,7 @@ _STATE_TEXTS = {
     'ERR_SOCKET_IN_USE':
         'A greenlet is blocked in a read or write of this socket, or an object of its makefile() '
         'is open: it cannot be sent to another process',
+    'ERR_IPC_ONE_PIPE': 'Child process can have only one IPC pipe',
     'ERR_HANDLE_NOT_RECEIVED': 'Handle did not reach the receiving process correctly',
     'ERR_CONCURRENT_READ': 'Another greenlet is already blocked in a read of this socket',
 }

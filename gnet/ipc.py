@@ -26,8 +26,8 @@ __all__ = ['Channel', 'encode_message']
 
 _log = logging.getLogger('gnet.ipc')
 
-#: Bytes asked of the kernel at once. A unix socket buffers 208 KiB by default on Linux.
-READ_SIZE = 1 << 18
+#: Bytes asked of the kernel at once: a buffer of more than 128 KiB would be mapped anew each time.
+READ_SIZE = 65536
 
 #: Queued bytes from which on ``send()`` returns False (Node's number).
 HIGH_WATER_MARK = 2 * 65536

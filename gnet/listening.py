@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import gevent.socket
 from gevent import Greenlet
 
-from . import errors, lifecycle, lifetime
-from .acceptor import Acceptor, take_over
+from . import errors, lifecycle, lifetime, sharing
+from .acceptor import Acceptor, Handle, take_over
 from .addresses import is_ip
 from .binding import HANDLE_KEY, Listener, adopt, bind_path, bind_port
 from .emitter import EventEmitter
@@ -44,7 +44,7 @@ class Listening(EventEmitter):
     def __init__(self) -> None:
         super().__init__()
         self._loop = get_loop()
-        self._handle: Acceptor | None = None
+        self._handle: Handle | None = None
         self._connections = 0
         self._connection_key: str | None = None
         self._pipe_name: str | None = None
@@ -126,6 +126,14 @@ class Listening(EventEmitter):
         return self
 
     def _listen(self, request: ListenRequest, address: str | None = None, version: int = 6) -> None:
+        primary = sharing.primary
+        if primary is not None and not request.exclusive and (
+            request.target is not ListenTarget.HANDLE
+        ):
+            self._pipe_name = request.path or self._pipe_name
+            self._undecided_id = self._listening_id
+            primary.listen(self, request, address, version)
+            return
         try:
             if request.target is ListenTarget.HANDLE:
                 # Their own key would be that of the server they come from.
@@ -133,6 +141,8 @@ class Listening(EventEmitter):
                     take_over(self._loop, request.handle, request.backlog, self), HANDLE_KEY)
             else:
                 listener = self._bind(request, address, version)
+                if primary is not None:
+                    primary.listens_alone(self, listener)
                 self._attach(Acceptor(self._loop, listener, self), listener.key)
         except errors.LookupFailure as error:
             self._listen_failed(error)
@@ -157,7 +167,7 @@ class Listening(EventEmitter):
             reuse_port=request.reuse_port,
         )
 
-    def _attach(self, acceptor: Acceptor, key: str) -> None:
+    def _attach(self, acceptor: Handle, key: str) -> None:
         self._handle = acceptor
         self._connection_key = key
         self._apply_ref()

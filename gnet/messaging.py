@@ -294,12 +294,14 @@ class Messaging(EventEmitter):
         if fd is None:
             channel.write(_NACK)
             return
-        channel.write(_ACK)
         inner = message.get('msg')
         if _is_internal(inner):
             sock = handles.raw_socket_of(fd)
             self._emit_internal(inner, sock)
+            # Afterwards: so that it means that the listener has dealt with it (see ``sharing``).
+            channel.write(_ACK)
         else:
+            channel.write(_ACK)
             handles.incoming(
                 message.get('type'), fd, message, self._received_list,
                 lambda handle: self._deliver_handle(inner, handle))
@@ -426,7 +428,8 @@ def _is_internal(message: Any) -> TypeGuard[dict[str, Any]]:
     if not isinstance(message, dict):
         return False
     command = message.get('cmd')
-    return isinstance(command, str) and command.startswith('NODE_')
+    # Node takes the prefix alone for the program's.
+    return isinstance(command, str) and command.startswith('NODE_') and command != 'NODE_'
 
 
 def _wrap(line: bytes, handle: RawHandle) -> bytes:

@@ -20,6 +20,8 @@ __all__ = ['NodeNames', 'camel', 'module_attribute', 'snake', 'snake_options']
 #: Names in which Node capitalises an abbreviation, so that the mechanical rule does not hold.
 _EXCEPTIONS = {
     'PRIVATE_RANGES': 'PRIVATE_RANGES',
+    'SCHED_NONE': 'SCHED_NONE',
+    'SCHED_RR': 'SCHED_RR',
     'add_cidr': 'addCIDR',
     'add_cidrs': 'addCIDRs',
     'from_json': 'fromJSON',

@@ -20,6 +20,7 @@ import logging
 import os
 import stat
 import sys
+from collections.abc import Callable
 from enum import Enum
 from typing import Any, NoReturn
 
@@ -61,13 +62,21 @@ def _inherited_channel() -> int | None:
 class Process(Messaging):
     """This process. See :class:`gnet.messaging.Messaging` for events and methods."""
 
-    __slots__ = ('_fd', '_start')
+    __slots__ = ('_fd', '_start', '_when_begun', '_when_disconnected')
 
     def __init__(self) -> None:
         # The loop is made on first use: importing gnet makes no hub.
         super().__init__(None)  # type: ignore[arg-type]
         self._fd = _inherited_channel()
         self._start = _Start.TO_BE_OPENED
+        #: Called when the channel has been opened: set by ``cluster_worker``.
+        self._when_begun: Callable[[], None] | None = None
+        #: Called before 'disconnect' is emitted; unlike a listener, it keeps nothing alive.
+        self._when_disconnected: Callable[[], None] | None = None
+
+    def _has_channel(self) -> bool:
+        """Whether the process that started this one has made a channel."""
+        return self._fd is not None
 
     def __repr__(self) -> str:
         return f'<gnet.{type(self).__name__} {os.getpid()}>'
@@ -91,6 +100,8 @@ class Process(Messaging):
             lifetime.arm()
             self._open_channel(self._fd).unref()
             self._apply_ref()
+            if self._when_begun is not None:
+                self._when_begun()
 
     def exit(self, code: int = 0) -> NoReturn:
         """End this process with the status *code*: ``sys.exit``."""
@@ -113,6 +124,11 @@ class Process(Messaging):
         """Close the channel: see :meth:`gnet.messaging.Messaging.disconnect`."""
         self._begin()
         super().disconnect()
+
+    def _emit_disconnect(self) -> None:
+        if self._when_disconnected is not None:
+            self._guard('disconnect', self._when_disconnected)
+        super()._emit_disconnect()
 
     # --- what keeps the program alive -------------------------------------------------------------
 

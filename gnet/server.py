@@ -48,8 +48,9 @@ class Server(Closing):
     """
 
     __slots__ = (
-        '_block_list', 'allow_half_open', 'drop_max_connection', 'high_water_mark', 'keep_alive',
-        'keep_alive_initial_delay', 'max_connections', 'no_delay', 'pause_on_connect',
+        '_block_list', '_drop_max_connection', '_max_connections', 'allow_half_open',
+        'high_water_mark', 'keep_alive', 'keep_alive_initial_delay', 'no_delay',
+        'pause_on_connect',
     )
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
@@ -87,12 +88,8 @@ class Server(Closing):
         #: stands for the default; Node ends the process at the next connection then.
         self.high_water_mark = chosen.high_water_mark
         self._block_list = chosen.block_list
-        #: Connections at which further ones are dropped; None for no limit. May be changed any
-        #: time; connections that exist are not closed. Compared as in JavaScript: ``False`` is 0,
-        #: ``'1'`` is 1, and NaN is no limit.
-        self.max_connections: Any = None
-        #: In a worker process: drop beyond ``max_connections`` instead of passing on.
-        self.drop_max_connection = False
+        self._max_connections: Any = None
+        self._drop_max_connection: Any = False
 
     def __repr__(self) -> str:
         where: Any = 'not listening'
@@ -102,6 +99,37 @@ class Server(Closing):
         return f'<gnet.{type(self).__name__} {where}, {self._connections} connections>'
 
     # --- state ------------------------------------------------------------------------------------
+
+    @property
+    def max_connections(self) -> Any:
+        """Connections at which further ones are dropped; None (the default) for no limit.
+
+        May be changed any time; connections that exist are not closed. Compared as in JavaScript:
+        ``False`` is 0, ``'1'`` is 1, and NaN is no limit. A worker of a cluster passes further ones
+        on to other workers instead; if all are full, they wait.
+        """
+        return self._max_connections
+
+    @max_connections.setter
+    def max_connections(self, value: Any) -> None:
+        self._max_connections = value
+        if self._on_room is not None:
+            self._on_room()
+
+    @property
+    def drop_max_connection(self) -> Any:
+        """In a worker of a cluster: drop beyond ``max_connections`` instead of passing on."""
+        return self._drop_max_connection
+
+    @drop_max_connection.setter
+    def drop_max_connection(self, value: Any) -> None:
+        self._drop_max_connection = value
+        if self._on_room is not None:
+            self._on_room()
+
+    def _is_full(self) -> bool:
+        limit = self._max_connections
+        return limit is not None and self._connections >= to_number(limit)
 
     @property
     def block_list(self) -> BlockList | None:
@@ -120,8 +148,7 @@ class Server(Closing):
     # --- connections, in the hub ------------------------------------------------------------------
 
     def _admit(self, sock: Any, remote: Any) -> Socket | None:
-        limit = self.max_connections
-        if limit is not None and self._connections >= to_number(limit):
+        if self._is_full():
             data = ends_of(sock, remote)
             sock.close()
             self._loop.tick(self._emit_drop, data, lifecycle.DropReason.MAX_CONNECTIONS)

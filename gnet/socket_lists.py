@@ -20,6 +20,7 @@ from typing import Any, Protocol
 
 from . import errors
 from .emitter import EventEmitter
+from .loop import Loop
 
 __all__ = ['ReceivedSockets', 'SentSockets']
 
@@ -28,6 +29,8 @@ Callback = Callable[..., object]
 
 class Peer(Protocol):
     """What sends messages to the other process."""
+
+    _loop: Loop
 
     @property
     def connected(self) -> bool: ...
@@ -63,6 +66,8 @@ class SentSockets(EventEmitter):
     def _ask(self, question: str, answer: str, callback: Callback) -> None:
         if self._peer.connected:
             self._asking[answer].append(callback)
+            # As in Node, who waits for an answer is alive: the channel of a child may be unref'ed.
+            self._peer._loop.hold()
             self._peer._send_internal({'cmd': question, 'key': self._key})
         else:
             callback(errors.state_error('ERR_CHILD_CLOSED_BEFORE_REPLY'), None)
@@ -72,12 +77,14 @@ class SentSockets(EventEmitter):
         waiting = self._asking.get(message['cmd'])
         if waiting:
             count = message.get('count')
+            self._peer._loop.release()
             waiting.popleft()(None, count if isinstance(count, int) else 0)
 
     def disconnected(self) -> None:
         """No answers come any more."""
         for waiting in self._asking.values():
             while waiting:
+                self._peer._loop.release()
                 waiting.popleft()(errors.state_error('ERR_CHILD_CLOSED_BEFORE_REPLY'), None)
 
 

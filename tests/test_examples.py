@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import re
 import shlex
 import shutil
@@ -105,11 +106,13 @@ HTTP_ANSWER = (
 DIALOGUES = {
     'admin_port': (b'hello\n', b'hello\n'),
     'chat': (b'ann\n', b'your name? '),
+    'cluster': (b'hello\n', b'hello\n'),
     'echo_blocking': (b'hello\n', b'hello\n'),
     'echo_events': (b'hello\n', b'hello\n'),
     'http_hello': (b'GET / HTTP/1.0\r\n\r\n', HTTP_ANSWER),
     'legacy_patched': (b'apples\n', b'apples: 6 cents (your question number 1)\n'),
     'proxy': (b'hello\n', b'hello\n'),
+    'sticky': (b'ann\n', b'your name? hello ann, this is your visit number 1\n'),
     'unix_socket': (b'hello\n', b'HELLO\n'),
 }
 
@@ -174,12 +177,15 @@ def test_an_example_whose_port_is_taken_fails_and_says_so(name: str, run_script:
         taken.bind(('127.0.0.1', 0))
         taken.listen()
         port = taken.getsockname()[1]
-        # The second argument is the admin port, or what the proxy is in front of.
-        second = '127.0.0.1:1' if name == 'proxy' else '0'
+        # The second argument is the admin port, what the proxy is in front of, how many workers.
+        second = {'proxy': '127.0.0.1:1', 'cluster': '2'}.get(name, '0')
         ended = run_script(EXAMPLES / f'{name}.py', str(port), second)
     assert ended.status == 1
-    assert ended.stderr.splitlines()[-1].endswith(
-        f': listen EADDRINUSE: address already in use 127.0.0.1:{port}')
+    # What workers are told has a text of its own, as in Node.
+    reason = (
+        f': bind EADDRINUSE 127.0.0.1:{port}' if name == 'cluster'
+        else f': listen EADDRINUSE: address already in use 127.0.0.1:{port}')
+    assert ended.stderr.splitlines()[-1].endswith(reason)
 
 
 def test_an_example_whose_port_is_no_number_fails_and_says_so(run_script: Any) -> None:
@@ -439,6 +445,32 @@ def test_the_proxy_closes_upstream_when_the_client_vanishes(
 
 
 # --- legacy_patched -------------------------------------------------------------------------------
+
+
+def test_a_name_meets_the_process_that_has_met_it_before(start: Any, connect: Any) -> None:
+    address = start('sticky').address
+    for number in (1, 2, 3):
+        for name in (b'ann', b'bob', b'cy'):
+            client = connect(address)
+            client.sendall(name + b'\nand more')
+            client.end()
+            assert client.recv_until_end() == (
+                b'your name? hello %s, this is your visit number %d\nand more' % (name, number))
+
+
+def test_a_worker_of_the_cluster_that_is_killed_is_replaced(start: Any, connect: Any) -> None:
+    example = start('cluster')
+    pids = [int(number) for number in re.findall(
+        r'is process (\d+)', ''.join(example.running._seen))]
+    assert len(pids) == 2
+    os.kill(pids[0], signal.SIGKILL)
+    example.running.wait_for(r'worker \d has ended \(SIGKILL\), and is replaced')
+    example.running.wait_for(r'worker 3 is process \d+')
+    for _ in range(4):
+        client = connect(example.address)
+        client.sendall(b'hello')
+        client.end()
+        assert client.recv_until_end() == b'hello'
 
 
 def test_what_legacy_code_keeps_per_thread_is_kept_per_connection(start: Any, connect: Any) -> None:

@@ -34,13 +34,18 @@ class Finished(NamedTuple):
 class Running:
     """A script that runs. ``process`` is the :class:`gevent.subprocess.Popen`."""
 
-    def __init__(self, command: Sequence[str], directory: Path, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, command: Sequence[str], directory: Path, env: Mapping[str, str], *,
+        merged: bool = False,
+    ) -> None:
+        """Start it. If *merged*, what it writes to stderr is among the lines of its stdout."""
         # A file, not a pipe: nobody reads it while the script runs, and it must not fill up.
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
         self._seen: list[str] = []
         self.process = subprocess.Popen(
             command, cwd=directory, env=dict(env),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._stderr,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT if merged else self._stderr,
         )
 
     def read_line(self, timeout: float = PATIENCE) -> str:
@@ -133,6 +138,7 @@ class Scripts:
         *args: str,
         launcher: Sequence[str] | None = None,
         env: Mapping[str, str | None] | None = None,
+        merged: bool = False,
     ) -> Running:
         """Start a script and return at once. It is killed when the test is over.
 
@@ -143,6 +149,7 @@ class Scripts:
             launcher: arguments of Python before the script, such as ``['-m', 'gnet']``. By default
                 the script is monkey-patched first if the suite is.
             env: changes to the environment; None as a value removes a variable.
+            merged: have what it writes to stderr among the lines of its stdout.
         """
         if launcher is None:
             launcher = ['-m', 'gevent.monkey'] if monkey.is_module_patched('socket') else []
@@ -152,7 +159,7 @@ class Scripts:
         else:
             path = script.resolve()
         command = [sys.executable, *_WARNINGS, *launcher, str(path), *args]
-        running = Running(command, self._directory, _environment(env or {}))
+        running = Running(command, self._directory, _environment(env or {}), merged=merged)
         self._running.append(running)
         return running
 

@@ -1,0 +1,55 @@
+"""One port, several processes: an echo whose workers share the connections (Node's cluster).
+
+    gnet cluster.py [port [workers]]    the default is port 7000, and two workers
+
+For a script of your own that should just use all cores there is a shorter way: gnet --workers auto.
+"""
+
+import sys
+
+import gnet
+from gnet import cluster
+
+port = sys.argv[1] if len(sys.argv) > 1 else 7000
+workers = int(sys.argv[2]) if len(sys.argv) > 2 else 2
+
+
+def primary():
+    @cluster.on('listening')
+    def ready(worker, where):
+        print(f'worker {worker.id} is process {worker.process.pid}', flush=True)
+        if len(listening) < workers:
+            listening.add(worker.id)
+            if len(listening) == workers:
+                host, port = where.address, where.port
+                print(f'listening on {host}:{port} - try: nc {host} {port}', flush=True)
+
+    @cluster.on('exit')
+    def ended(worker, code, signal):
+        if worker.id not in listening:
+            sys.exit(code or 1)  # it could not even begin, and has said why
+        print(f'worker {worker.id} has ended ({signal or code}), and is replaced', flush=True)
+        cluster.fork()
+
+    listening = set()
+    for _ in range(workers):
+        cluster.fork()
+
+
+def worker():
+    server = gnet.create_server()
+
+    @server.on('connection')
+    def echo(sock):
+        print(f'worker {cluster.worker.id} serves {sock.remote_port}', flush=True)
+        for chunk in sock:
+            sock.sendall(chunk)
+
+    server.listen(port=port, host='127.0.0.1')
+
+
+if cluster.is_primary:
+    primary()
+else:
+    worker()
+gnet.run()

@@ -1,0 +1,306 @@
+"""The primary's listeners, and how their connections come to the workers.
+
+:class:`RoundRobin` accepts, and gives each connection to the worker whose turn it is.
+:class:`SharedListener` gives the listening descriptor to the workers, who all accept on it.
+"""
+
+from __future__ import annotations
+
+import _socket
+import logging
+import os
+import socket as _stdlib
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum
+from typing import Any, Protocol
+
+from .acceptor import Acceptor, reset
+from .binding import Listener
+from .loop import Loop
+
+__all__ = ['Recipient', 'RoundRobin', 'SharedListener', 'Transfer']
+
+_log = logging.getLogger('gnet.cluster')
+
+#: Accepted connections that may wait for a worker. Further ones wait in the kernel's queue, where
+#: they cost no descriptor; the backlog bounds that.
+MAX_WAITING = 128
+
+#: Connections that are still accepted when a listener is closed, so that they are served and not
+#: reset: as many as Linux lets wait by default (``somaxconn``).
+MAX_LAST = 4096
+
+#: The address families as Node's numbers; 0 for unix sockets.
+_FAMILIES: dict[int, int] = {_stdlib.AF_INET: 4, _stdlib.AF_INET6: 6}
+
+
+class Recipient(Protocol):
+    """A worker, as far as listeners know it. Compared by identity."""
+
+    def _send_connection(self, handle_id: int, transfer: Transfer) -> None:
+        """Send a connection, and call one of the methods of *transfer* in the end."""
+
+
+class _Place(Enum):
+    """Where a worker stands with a listener."""
+
+    FREE = 'the next connection can be its'
+    BUSY = 'it has not answered yet'
+    FULL = 'it has refused one, and will say when there is room'
+    LEFT = 'it gets none any more'
+
+
+class _Seat:
+    """A worker at a listener."""
+
+    __slots__ = ('place', 'worker')
+
+    def __init__(self, worker: Recipient) -> None:
+        self.worker = worker
+        self.place = _Place.FREE
+
+
+class Transfer:
+    """A connection under way. The socket is the primary's until the worker has accepted it."""
+
+    __slots__ = ('_handle', '_seat', 'sock')
+
+    def __init__(self, handle: RoundRobin, seat: _Seat, sock: Any) -> None:
+        self._handle = handle
+        self._seat = seat
+        self.sock = sock
+
+    def accepted(self) -> None:
+        """The worker has it."""
+        self.sock.close()
+        self._handle._answered(self._seat, _Place.FREE)
+
+    def refused(self) -> None:
+        """The worker has no room, or no server any more."""
+        self._handle._answered(self._seat, _Place.FULL)
+        self._handle._give_back(self.sock)
+
+    def failed(self) -> None:
+        """The worker is gone, or its channel: its seat is taken away with it."""
+        self._handle._answered(self._seat, _Place.LEFT)
+        self._handle._give_back(self.sock)
+
+
+def _name_of(listener: Listener) -> tuple[int, Any]:
+    sock = listener.socket
+    family = _FAMILIES.get(sock.family, 0)
+    return family, list(sock.getsockname()) if family else None
+
+
+class RoundRobin:
+    """A listener whose connections are given to workers in turn.
+
+    A worker has one connection under way at a time.
+    """
+
+    def __init__(self, loop: Loop, handle_id: int, listener: Listener) -> None:
+        self.id = handle_id
+        #: ``(family, name)`` for the workers.
+        self.name = _name_of(listener)
+        self._seats: dict[Recipient, _Seat] = {}
+        self._free: deque[_Seat] = deque()
+        self._waiting: deque[Any] = deque()
+        self._acceptor = _Distributor(loop, listener, self)
+        #: Called when nothing is left to be given out, once no more is accepted.
+        self._when_finished: Callable[[], object] | None = None
+        self._is_closed = False
+        self._acceptor.start()
+
+    # --- workers ----------------------------------------------------------------------------------
+
+    def __contains__(self, worker: object) -> bool:
+        return worker in self._seats
+
+    @property
+    def is_deserted(self) -> bool:
+        """Whether no worker is left."""
+        return not self._seats
+
+    @staticmethod
+    def copy_for(_worker: Recipient) -> Any:
+        """Return what the worker listens on itself: nothing."""
+        return None
+
+    def add(self, worker: Recipient) -> None:
+        """Give connections to *worker*, too; when it has its answer."""
+        seat = self._seats[worker] = _Seat(worker)
+        self._free.append(seat)
+        self._distribute()
+
+    def remove(self, worker: Recipient) -> None:
+        """Give no more to *worker*. What it has not accepted goes to others."""
+        seat = self._seats.pop(worker, None)
+        if seat is not None:
+            if seat.place is _Place.FREE:
+                self._free.remove(seat)
+            seat.place = _Place.LEFT
+
+    def has_closed(self, worker: Recipient) -> None:
+        """*worker* says that it has left."""
+        self.remove(worker)
+
+    def has_room(self, worker: Recipient) -> bool:
+        """*worker* has room again; return whether it had none."""
+        seat = self._seats.get(worker)
+        if seat is None or seat.place is not _Place.FULL:
+            return False
+        self._set_free(seat)
+        return True
+
+    def finish(self, done: Callable[[], object]) -> None:
+        """Free the address, and call *done* when the workers have all that has come until now."""
+        if not self._acceptor.closed:
+            self._acceptor.accept_last(MAX_LAST)
+            self._acceptor.close()
+        self._when_finished = done
+        self._look_whether_finished()
+
+    def _look_whether_finished(self) -> None:
+        done = self._when_finished
+        if done is not None and not self._waiting and not any(
+            seat.place is _Place.BUSY for seat in self._seats.values()
+        ):
+            self._when_finished = None
+            done()
+
+    def close(self) -> None:
+        """Free the address, and reset what nobody has accepted."""
+        self._is_closed = True
+        self._acceptor.close()
+        while self._waiting:
+            reset(self._waiting.popleft())
+
+    # --- connections ------------------------------------------------------------------------------
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether no more should be accepted now."""
+        return len(self._waiting) >= MAX_WAITING
+
+    def _admit(self, sock: Any, remote: Any) -> None:
+        """Take a connection; for the acceptor, in the hub."""
+        self._waiting.append(sock)
+        self._distribute()
+        if self.is_congested:
+            self._acceptor.stop_accepting()
+
+    def _serve(self, sock: Any) -> None:
+        raise AssertionError('connections are for the workers')
+
+    def _accept_failed(self, error: BaseException) -> None:
+        _log.warning('%s', error)  # Node passes over it
+
+    def _distribute(self) -> None:
+        waiting, free = self._waiting, self._free
+        if not waiting or not free:
+            return
+        was_congested = self.is_congested
+        while waiting and free:
+            seat = free.popleft()
+            seat.place = _Place.BUSY
+            seat.worker._send_connection(self.id, Transfer(self, seat, waiting.popleft()))
+        if was_congested and not self.is_congested and self._acceptor.started:
+            self._acceptor.start_accepting()
+
+    def _answered(self, seat: _Seat, place: _Place) -> None:
+        if seat.place is _Place.BUSY:
+            if place is _Place.FREE:
+                self._set_free(seat)
+            else:
+                seat.place = place
+            self._look_whether_finished()
+
+    def _set_free(self, seat: _Seat) -> None:
+        seat.place = _Place.FREE
+        self._free.append(seat)
+        self._distribute()
+
+    def _give_back(self, sock: Any) -> None:
+        if self._is_closed:
+            reset(sock)
+        else:
+            self._waiting.appendleft(sock)
+            self._distribute()
+
+
+class _Distributor(Acceptor):
+    """Accepts for a :class:`RoundRobin`."""
+
+    server: RoundRobin
+
+    #: gevent's 100 would overrun MAX_WAITING at a burst.
+    max_accept = 16
+
+    def start_accepting(self) -> None:
+        """Accept what comes, unless too much waits already (asked after a pause, too)."""
+        if not self.server.is_congested:
+            super().start_accepting()
+
+    def accept_last(self, limit: int) -> None:
+        """Accept what waits in the kernel, up to *limit* connections."""
+        self.stop_accepting()
+        with suppress(OSError):  # a BlockingIOError when there are no more
+            for _ in range(limit):
+                sock, _remote = self.do_read()
+                self.server._waiting.append(sock)
+        self.server._distribute()
+
+    def do_handle(self, *accepted: Any) -> None:
+        """Hand a connection over at once: no listeners are to be waited for."""
+        self._hand_over(*accepted)
+
+
+class SharedListener:
+    """A listener whose descriptor the workers have, too: the system decides who accepts."""
+
+    def __init__(self, handle_id: int, listener: Listener) -> None:
+        self.id = handle_id
+        self.name = _name_of(listener)
+        self._listener = listener
+        #: Each with the copy of the descriptor that is sent to it.
+        self._workers: dict[Recipient, Any] = {}
+
+    def __contains__(self, worker: object) -> bool:
+        return worker in self._workers
+
+    @property
+    def is_deserted(self) -> bool:
+        """Whether no worker is left."""
+        return not self._workers
+
+    def copy_for(self, worker: Recipient) -> Any:
+        """Return a duplicate to be sent to *worker*, and closed when it has it.
+
+        A duplicate, for it may have to wait for longer than the handle lives.
+        """
+        copy = self._workers[worker] = _socket.socket(fileno=os.dup(self._listener.socket.fileno()))
+        return copy
+
+    def add(self, worker: Recipient) -> None:
+        """*worker* accepts, too; it has its answer."""
+
+    def remove(self, worker: Recipient) -> None:
+        """*worker* is to accept no more."""
+        self._workers.pop(worker, None)
+
+    def has_closed(self, worker: Recipient) -> None:
+        """*worker* accepts no more, and so has received its copy: the address is free at once."""
+        copy = self._workers.pop(worker, None)
+        if copy is not None:
+            copy.close()
+
+    def has_room(self, worker: Recipient) -> bool:
+        """No connection is ever offered, so none is refused."""
+        return False
+
+    def close(self) -> None:
+        """Close the primary's descriptor."""
+        self._listener.socket.close()
+        self._listener.close()

@@ -1,0 +1,1 @@
+"""``gnet.cluster``, with real processes."""

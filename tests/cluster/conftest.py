@@ -1,0 +1,93 @@
+"""Programs that are clusters, and a look at whether each of them leaves a process behind."""
+
+from __future__ import annotations
+
+import os
+import select
+import textwrap
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gevent import monkey
+
+from ..harness.scripts import Running, Scripts
+
+#: What each program starts with. Its processes share the standard output, so each line is one
+#: write.
+PRELUDE = """\
+import os, sys
+import gevent, gnet
+from gnet import cluster
+
+def say(*words):
+    os.write(1, (' '.join(map(str, words)) + '\\n').encode())
+
+def wait_listening(server):
+    if not server.listening:
+        gnet.once(server, 'listening')
+    return server.address()
+
+"""
+
+#: Marks the processes of a program in their environment.
+MARK = 'GNET_TEST_CLUSTER'
+
+#: Seconds in which the workers of a killed primary must be gone.
+PATIENCE = 8.0
+
+
+def _processes_with(mark: str) -> dict[int, int]:
+    """The processes with *mark* in their environment: descriptors by number."""
+    found = {}
+    for entry in Path('/proc').iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            environment = (entry / 'environ').read_bytes()
+            if mark.encode() in environment:
+                found[int(entry.name)] = os.pidfd_open(int(entry.name))
+        except OSError:
+            continue  # gone, or somebody else's
+    return found
+
+
+def _assert_all_gone(mark: str) -> None:
+    poll: Any = monkey.get_original('select', 'poll')
+    close: Callable[[int], None] = monkey.get_original('os', 'close')
+    left = []
+    for pid, descriptor in _processes_with(mark).items():
+        ended = poll()
+        ended.register(descriptor, select.POLLIN)
+        if not ended.poll(PATIENCE * 1000):
+            command = Path(f'/proc/{pid}/cmdline').read_bytes().replace(b'\0', b' ')
+            left.append(f'{pid}: {command.decode()}')
+            os.kill(pid, 9)
+        close(descriptor)
+    assert not left, f'processes that are left: {left}'
+
+
+@pytest.fixture(params=['rr', 'none'])
+def policy(request: pytest.FixtureRequest) -> str:
+    """Both ways to share a listener."""
+    policy: str = request.param
+    return policy
+
+
+@pytest.fixture
+def program(scripts: Scripts, tmp_path: Path) -> Iterator[Callable[..., Running]]:
+    """``program(text, *args, policy=…, env=…)`` starts a cluster; see PRELUDE."""
+    mark = f'{MARK}={os.urandom(8).hex()}'
+
+    def start(
+        text: str, *args: str, policy: str = 'rr', env: dict[str, str] | None = None,
+    ) -> Running:
+        path = tmp_path / 'program.py'
+        path.write_text(PRELUDE + textwrap.dedent(text) + '\ngnet.run()\n', encoding='utf-8')
+        return scripts.start(path, *args, env={
+            **(env or {}), 'NODE_CLUSTER_SCHED_POLICY': policy, MARK: mark.partition('=')[2]})
+
+    yield start
+    scripts.close()
+    _assert_all_gone(mark)
