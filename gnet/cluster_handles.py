@@ -43,11 +43,15 @@ class Recipient(Protocol):
         """Send a connection, and call one of the methods of *transfer* in the end."""
 
 
+#: Connections that may be under way to one worker. One that is busy gets few, which is what keeps
+#: the load even; but more than one, so that it need not wait for the next at each.
+MAX_UNDER_WAY = 4
+
+
 class _Place(Enum):
     """Where a worker stands with a listener."""
 
-    FREE = 'the next connection can be its'
-    BUSY = 'it has not answered yet'
+    OPEN = 'it takes connections'
     FULL = 'it has refused one, and will say when there is room'
     LEFT = 'it gets none any more'
 
@@ -55,37 +59,40 @@ class _Place(Enum):
 class _Seat:
     """A worker at a listener."""
 
-    __slots__ = ('place', 'worker')
+    __slots__ = ('place', 'under_way', 'worker')
 
     def __init__(self, worker: Recipient) -> None:
         self.worker = worker
-        self.place = _Place.FREE
+        self.place = _Place.OPEN
+        #: How many connections it has not answered yet.
+        self.under_way = 0
 
 
 class Transfer:
     """A connection under way. The socket is the primary's until the worker has accepted it."""
 
-    __slots__ = ('_handle', '_seat', 'sock')
+    __slots__ = ('_handle', '_number', '_seat', 'sock')
 
-    def __init__(self, handle: RoundRobin, seat: _Seat, sock: Any) -> None:
+    def __init__(self, handle: RoundRobin, seat: _Seat, number: int, sock: Any) -> None:
         self._handle = handle
         self._seat = seat
+        self._number = number
         self.sock = sock
 
     def accepted(self) -> None:
         """The worker has it."""
         self.sock.close()
-        self._handle._answered(self._seat, _Place.FREE)
+        self._handle._answered(self._seat, _Place.OPEN)
 
     def refused(self) -> None:
         """The worker has no room, or no server any more."""
         self._handle._answered(self._seat, _Place.FULL)
-        self._handle._give_back(self.sock)
+        self._handle._give_back(self._number, self.sock)
 
     def failed(self) -> None:
         """The worker is gone, or its channel: its seat is taken away with it."""
         self._handle._answered(self._seat, _Place.LEFT)
-        self._handle._give_back(self.sock)
+        self._handle._give_back(self._number, self.sock)
 
 
 def _name_of(listener: Listener) -> tuple[int, Any]:
@@ -97,7 +104,7 @@ def _name_of(listener: Listener) -> tuple[int, Any]:
 class RoundRobin:
     """A listener whose connections are given to workers in turn.
 
-    A worker has one connection under way at a time.
+    Whose turn it is: of those with the fewest connections under way, the one who waits longest.
     """
 
     def __init__(self, loop: Loop, handle_id: int, listener: Listener) -> None:
@@ -105,8 +112,11 @@ class RoundRobin:
         #: ``(family, name)`` for the workers.
         self.name = _name_of(listener)
         self._seats: dict[Recipient, _Seat] = {}
-        self._free: deque[_Seat] = deque()
-        self._waiting: deque[Any] = deque()
+        #: The seats, by how many connections are under way to them.
+        self._free: list[deque[_Seat]] = [deque() for _ in range(MAX_UNDER_WAY)]
+        #: In the order in which they were accepted, by their numbers.
+        self._waiting: deque[tuple[int, Any]] = deque()
+        self._last_number = 0
         self._acceptor = _Distributor(loop, listener, self)
         #: Called when nothing is left to be given out, once no more is accepted.
         self._when_finished: Callable[[], object] | None = None
@@ -131,15 +141,14 @@ class RoundRobin:
     def add(self, worker: Recipient) -> None:
         """Give connections to *worker*, too; when it has its answer."""
         seat = self._seats[worker] = _Seat(worker)
-        self._free.append(seat)
+        self._free[0].append(seat)
         self._distribute()
 
     def remove(self, worker: Recipient) -> None:
         """Give no more to *worker*. What it has not accepted goes to others."""
         seat = self._seats.pop(worker, None)
         if seat is not None:
-            if seat.place is _Place.FREE:
-                self._free.remove(seat)
+            self._take_out(seat)
             seat.place = _Place.LEFT
 
     def has_closed(self, worker: Recipient) -> None:
@@ -151,21 +160,24 @@ class RoundRobin:
         seat = self._seats.get(worker)
         if seat is None or seat.place is not _Place.FULL:
             return False
-        self._set_free(seat)
+        seat.place = _Place.OPEN
+        self._put_in(seat)
         return True
 
     def finish(self, done: Callable[[], object]) -> None:
         """Free the address, and call *done* when the workers have all that has come until now."""
         if not self._acceptor.closed:
+            # One right after the other: what comes in between is reset by the system.
             self._acceptor.accept_last(MAX_LAST)
             self._acceptor.close()
+            self._distribute()
         self._when_finished = done
         self._look_whether_finished()
 
     def _look_whether_finished(self) -> None:
         done = self._when_finished
         if done is not None and not self._waiting and not any(
-            seat.place is _Place.BUSY for seat in self._seats.values()
+            seat.under_way for seat in self._seats.values()
         ):
             self._when_finished = None
             done()
@@ -175,7 +187,7 @@ class RoundRobin:
         self._is_closed = True
         self._acceptor.close()
         while self._waiting:
-            reset(self._waiting.popleft())
+            reset(self._waiting.popleft()[1])
 
     # --- connections ------------------------------------------------------------------------------
 
@@ -186,10 +198,15 @@ class RoundRobin:
 
     def _admit(self, sock: Any, remote: Any) -> None:
         """Take a connection; for the acceptor, in the hub."""
-        self._waiting.append(sock)
+        self.append(sock)
         self._distribute()
         if self.is_congested:
             self._acceptor.stop_accepting()
+
+    def append(self, sock: Any) -> None:
+        """Let a new connection wait for its turn."""
+        self._last_number += 1
+        self._waiting.append((self._last_number, sock))
 
     def _serve(self, sock: Any) -> None:
         raise AssertionError('connections are for the workers')
@@ -198,36 +215,55 @@ class RoundRobin:
         _log.warning('%s', error)  # Node passes over it
 
     def _distribute(self) -> None:
-        waiting, free = self._waiting, self._free
-        if not waiting or not free:
+        waiting = self._waiting
+        if not waiting:
             return
         was_congested = self.is_congested
-        while waiting and free:
-            seat = free.popleft()
-            seat.place = _Place.BUSY
-            seat.worker._send_connection(self.id, Transfer(self, seat, waiting.popleft()))
+        while waiting:
+            seat = self._next_seat()
+            if seat is None:
+                break
+            seat.under_way += 1
+            if seat.under_way < MAX_UNDER_WAY:
+                self._free[seat.under_way].append(seat)
+            seat.worker._send_connection(self.id, Transfer(self, seat, *waiting.popleft()))
         if was_congested and not self.is_congested and self._acceptor.started:
             self._acceptor.start_accepting()
 
+    def _next_seat(self) -> _Seat | None:
+        return next((free.popleft() for free in self._free if free), None)
+
+    def _take_out(self, seat: _Seat) -> None:
+        """Let it have no turn."""
+        if seat.place is _Place.OPEN and seat.under_way < MAX_UNDER_WAY:
+            self._free[seat.under_way].remove(seat)
+
+    def _put_in(self, seat: _Seat) -> None:
+        """Let it have its turn."""
+        if seat.under_way < MAX_UNDER_WAY:
+            self._free[seat.under_way].append(seat)
+            self._distribute()
+
     def _answered(self, seat: _Seat, place: _Place) -> None:
-        if seat.place is _Place.BUSY:
-            if place is _Place.FREE:
-                self._set_free(seat)
-            else:
-                seat.place = place
-            self._look_whether_finished()
+        """One that was under way to *seat* is no more; it stands so from now on."""
+        self._take_out(seat)
+        seat.under_way -= 1
+        if seat.place is _Place.OPEN:
+            seat.place = place
+            if place is _Place.OPEN:
+                self._put_in(seat)
+        self._look_whether_finished()
 
-    def _set_free(self, seat: _Seat) -> None:
-        seat.place = _Place.FREE
-        self._free.append(seat)
-        self._distribute()
-
-    def _give_back(self, sock: Any) -> None:
+    def _give_back(self, number: int, sock: Any) -> None:
         if self._is_closed:
             reset(sock)
-        else:
-            self._waiting.appendleft(sock)
-            self._distribute()
+            return
+        # Before those that came later, which may have come back earlier.
+        waiting = self._waiting
+        place = next(
+            (index for index, (other, _) in enumerate(waiting) if other > number), len(waiting))
+        waiting.insert(place, (number, sock))
+        self._distribute()
 
 
 class _Distributor(Acceptor):
@@ -249,8 +285,7 @@ class _Distributor(Acceptor):
         with suppress(OSError):  # a BlockingIOError when there are no more
             for _ in range(limit):
                 sock, _remote = self.do_read()
-                self.server._waiting.append(sock)
-        self.server._distribute()
+                self.server.append(sock)
 
     def do_handle(self, *accepted: Any) -> None:
         """Hand a connection over at once: no listeners are to be waited for."""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
-import socket as _stdlib
 import sys
 from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from gevent import Greenlet
-
 from . import errors, lifeline
 from .acceptor import Acceptor
 from .binding import Listener, receive
+from .distributed import Distributed, PrimaryListener
 from .loop import close_watcher
 from .own_process import Process
 from .sharing import COMMAND, PATH, Query
@@ -27,8 +25,6 @@ if TYPE_CHECKING:
     from .server import Server
 
 __all__ = ['OwnWorker', 'WorkerSide']
-
-_FAMILIES: dict[Any, int] = {4: _stdlib.AF_INET, 6: _stdlib.AF_INET6}
 
 #: Descriptors and backlogs are C ints.
 _MAX_INT = 2**31 - 1
@@ -98,7 +94,7 @@ class WorkerSide:
         self._requests: dict[int, _Request] = {}
         self._last_request = 0
         #: The shared handles of servers, by their ids.
-        self._handles: dict[int, _Distributed | Acceptor] = {}
+        self._handles: dict[int, Distributed | Acceptor] = {}
         #: What servers of this process listen on, or are about to.
         self._keys: set[Any] = set()
         #: By address: how often any free port was asked for, and how many of them are open.
@@ -217,12 +213,16 @@ class WorkerSide:
                 self._let_go(number, request.query)
             return
         server = request.server
-        handle: _Distributed | Acceptor
+        path = server._pipe_name if request.query.type == PATH else None
+        handle: Distributed | Acceptor
         if sock is None:
-            handle = _Distributed(self, number, request, message['family'], message['name'])
+            handle = Distributed(
+                number, server, PrimaryListener(
+                    message['family'], message['name'], request.key, path,
+                    lambda: self._let_go(number, request.query)),
+                self)
         else:
-            listener = receive(
-                sock, request.key, server._pipe_name if request.query.type == PATH else None)
+            listener = receive(sock, request.key, path)
             listener.closers.append(lambda: self._let_go(number, request.query))
             handle = Acceptor(server._loop, listener, server)
         self._handles[number] = handle
@@ -260,7 +260,7 @@ class WorkerSide:
 
     def _connection(self, message: dict[str, Any], sock: Any) -> None:
         handle = self._handles.get(message['id'])
-        if not isinstance(handle, _Distributed) or sock is None or not handle.take(sock):
+        if not isinstance(handle, Distributed) or sock is None or not handle.take(sock):
             self.send('refused', n=message['n'])
             if sock is not None:
                 sock.close()
@@ -360,111 +360,3 @@ class WorkerSide:
         if not self._worker.exited_after_disconnect:
             # The primary is gone, and with it whoever would look after this process.
             sys.exit(0)
-
-
-class _Name:
-    """Where the primary listens, in the form of a socket without descriptor."""
-
-    def __init__(self, family: Any, name: Any) -> None:
-        self.family: int = _FAMILIES.get(family, _stdlib.AF_UNIX)
-        self._name = name
-
-    def getsockname(self) -> Any:
-        return None if self._name is None else tuple(self._name)
-
-    @staticmethod
-    def fileno() -> int:
-        return -1
-
-
-class _Place(Enum):
-    """Where a server stands that gets its connections from the primary."""
-
-    NEW = 'not yet started'
-    OPEN = 'connections may come'
-    CLOSED = 'none come any more'
-
-
-class _Distributed:
-    """Stands for the primary's listener: what a server has in the place of an ``Acceptor``."""
-
-    def __init__(
-        self, side: WorkerSide, number: int, request: _Request, family: Any, name: Any,
-    ) -> None:
-        self._side = side
-        self._number = number
-        self._query = request.query
-        self.server = request.server
-        self._loop = request.server._loop
-        self.socket = _Name(family, name)
-        self.listener = self
-        #: As that of a ``Listener``.
-        self.path = request.server._pipe_name if request.query.type == PATH else None
-        self.key = request.key
-        self._place = _Place.NEW
-        self._ref = True
-
-    @property
-    def started(self) -> bool:
-        """Whether it keeps the program alive, if it has a ref."""
-        return self._place is _Place.OPEN
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._place is _Place.CLOSED
-
-    def start(self) -> None:
-        """Keep the program alive from now on, unless :meth:`set_ref` says no."""
-        self._place = _Place.OPEN
-        if self._ref:
-            self._loop.hold()
-
-    def close(self) -> None:
-        """Take no more connections."""
-        if self.closed:
-            return
-        held = self.started and self._ref
-        self._place = _Place.CLOSED
-        if held:
-            self._loop.release()
-        self.server._on_room = None
-        self._side._let_go(self._number, self._query)
-
-    def set_ref(self, ref: bool) -> None:
-        """Say whether this keeps the program alive."""
-        if ref is not self._ref:
-            self._ref = ref
-            if self.started:
-                (self._loop.hold if ref else self._loop.release)()
-
-    def has_ref(self) -> bool:
-        """Return whether this keeps the program alive while it is open."""
-        return self._ref
-
-    def take(self, sock: Any) -> bool:
-        """Give the server a connection; return False if it has no room."""
-        server = self.server
-        if server._is_full() and not server.drop_max_connection:
-            server._on_room = self._look_for_room
-            return False
-        try:
-            remote = sock.getpeername()
-        except OSError:
-            remote = None  # it has reset the connection; who it was is not known any more
-        try:
-            connection = server._admit(sock, remote)
-        except BaseException as error:
-            sock.close()
-            self._loop.report(server, error)
-        else:
-            if connection is not None:
-                Greenlet.spawn(server._serve, connection)
-        return True
-
-    def _look_for_room(self) -> None:
-        """There may be room again."""
-        server = self.server
-        if not server._is_full() or server.drop_max_connection:
-            server._on_room = None
-            self._side.send('room', id=self._number)

@@ -118,6 +118,7 @@ class Channel:
         #: Read, and not yet taken by the receiver.
         self._arrived: deque[bytes] = deque()
         self._is_over = False
+        self._is_given_up = False
         self._is_queued = False
         self._line: list[bytes] = []
         self._line_size = 0
@@ -154,10 +155,16 @@ class Channel:
 
     def close(self) -> None:
         """Close when all that was given to :meth:`write` is written, or cannot be."""
+        self._is_given_up = True
         if self._state is _State.OPEN and self._frames:
             self._state = _State.CLOSING
         elif self._state in (_State.OPEN, _State.BROKEN):
             self._close_now()
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether the peer, if it is alive, can still be told that something has arrived."""
+        return not (self._is_given_up and self._state is _State.CLOSED)
 
     def _close_now(self) -> None:
         self._state = _State.CLOSED

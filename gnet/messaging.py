@@ -7,7 +7,8 @@
 - A handle goes along as the descriptor of a ``NODE_HANDLE``. The other side answers
   ``NODE_HANDLE_ACK`` as soon as it has it, and only then is it closed on this side. One handle is
   under way at a time; messages after it wait, so that their order is kept. ``NODE_HANDLE_NACK``
-  says that the descriptor did not arrive: it is sent again, three times at most.
+  says that the descriptor did not arrive: it is sent again, three times at most. (Of gnet's own
+  raw handles, whose order does not matter, several may be under way.)
 - When the channel is closed, handles that were not acknowledged are their senders' again.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import copy_context
@@ -42,6 +44,9 @@ _log = logging.getLogger('gnet.ipc')
 
 Callback = Callable[..., object]
 
+#: Raw handles that may be under way at a time: more than a cluster gives one worker.
+MAX_RAW_UNDER_WAY = 64
+
 #: How often a handle is sent again that did not arrive (Node's number).
 MAX_RESENDS = 3
 
@@ -64,6 +69,11 @@ class _Entry:
         self.handle = handle
         self.callback = callback
         self.resent = 0
+
+    @property
+    def is_raw(self) -> bool:
+        """Whether this is a raw handle of gnet's own."""
+        return type(self.handle) is RawHandle
 
 
 class Messaging(EventEmitter):
@@ -94,8 +104,8 @@ class Messaging(EventEmitter):
         self._loop = loop
         self._channel: Channel | None = None
         self._connection = Connection.DISCONNECTED
-        #: The handle that was not acknowledged yet, and what waits behind it.
-        self._in_flight: _Entry | None = None
+        #: The handles that were not acknowledged yet, and what waits behind them.
+        self._in_flight: deque[_Entry] = deque()
         self._waiting: deque[_Entry] = deque()
         #: What came before there was a listener of 'message'.
         self._unheard: deque[tuple[Any, Any]] = deque()
@@ -161,7 +171,12 @@ class Messaging(EventEmitter):
             keep_open = bool(snake_options(options).get('keep_open'))
         line = encode_message(message)
         if not self.connected:
-            self._send_failed(errors.state_error('ERR_IPC_CHANNEL_CLOSED'), callback)
+            closed = errors.state_error('ERR_IPC_CHANNEL_CLOSED')
+            if handle is not None and callback is None:
+                rejected = handles.outgoing(handle, keep_open, _ignore_server)
+                if rejected is not None:
+                    rejected.returned(closed, False)
+            self._send_failed(closed, callback)
             return False
         outgoing = None
         if handle is not None:
@@ -196,17 +211,24 @@ class Messaging(EventEmitter):
     def _send_entry(self, entry: _Entry) -> bool:
         channel = self._channel
         assert channel is not None
-        if self._in_flight is not None:
+        if self._must_wait(entry):
             self._waiting.append(entry)
             return len(self._waiting) == 1
         self._write(entry)
         return channel.queued < HIGH_WATER_MARK
 
+    def _must_wait(self, entry: _Entry) -> bool:
+        under_way = self._in_flight
+        return bool(under_way) and (
+            bool(self._waiting) or not entry.is_raw or not under_way[-1].is_raw
+            or len(under_way) >= MAX_RAW_UNDER_WAY
+        )
+
     def _write(self, entry: _Entry) -> None:
         channel = self._channel
         assert channel is not None
         if entry.handle is not None:
-            self._in_flight = entry
+            self._in_flight.append(entry)
             channel.write(entry.line, entry.handle.sock)
         elif entry.callback is not None:
             channel.write(entry.line, None, lambda error: self._written(entry, error))
@@ -233,31 +255,31 @@ class Messaging(EventEmitter):
     # --- handles under way ------------------------------------------------------------------------
 
     def _acknowledged(self) -> None:
-        entry, self._in_flight = self._in_flight, None
-        if entry is None or entry.handle is None:
+        if not self._in_flight:
             return
+        entry = self._in_flight.popleft()
+        assert entry.handle is not None
         entry.handle.delivered()
         if entry.callback is not None:
             self._loop.tick(self._guard, 'callback', entry.callback, None)
         self._send_waiting()
 
     def _not_received(self) -> None:
-        entry = self._in_flight
-        if entry is None or self._channel is None:
+        if not self._in_flight or self._channel is None:
             return
+        entry = self._in_flight.popleft()
         if entry.resent < MAX_RESENDS:
             entry.resent += 1
             self._write(entry)
             return
-        self._in_flight = None
         _log.warning('%r: Handle did not reach the receiving process correctly', self)
         self._give_back(entry, errors.state_error('ERR_HANDLE_NOT_RECEIVED'))
         self._send_waiting()
 
     def _send_waiting(self) -> None:
-        while self._waiting and self._in_flight is None:
+        while self._waiting and not self._in_flight:
             self._write(self._waiting.popleft())
-        if not self._waiting and self._in_flight is None and (
+        if not self._waiting and not self._in_flight and (
             self._connection is Connection.DISCONNECTING
         ):
             self._close_channel()
@@ -293,6 +315,9 @@ class Messaging(EventEmitter):
         fd = channel.take_descriptor()
         if fd is None:
             channel.write(_NACK)
+            return
+        if not channel.can_answer:
+            os.close(fd)  # its sender takes it back, and there must be one owner
             return
         inner = message.get('msg')
         if _is_internal(inner):
@@ -339,7 +364,7 @@ class Messaging(EventEmitter):
             self._emit_error(errors.state_error('ERR_IPC_DISCONNECTED'))
             return
         self._connection = Connection.DISCONNECTING
-        if self._in_flight is None:
+        if not self._in_flight:
             self._close_channel()
 
     def _close_channel(self) -> None:
@@ -350,9 +375,8 @@ class Messaging(EventEmitter):
         """Nothing comes any more. In a runner, after what came before."""
         self._channel = None
         self._connection = Connection.DISCONNECTED
-        lost = [] if self._in_flight is None else [self._in_flight]
-        lost += self._waiting
-        self._in_flight = None
+        lost = [*self._in_flight, *self._waiting]
+        self._in_flight.clear()
         self._waiting.clear()
         for entry in lost:
             self._give_back(entry, errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
@@ -418,6 +442,10 @@ class Messaging(EventEmitter):
     def _fail(self, event: str, error: BaseException) -> None:
         lifecycle.publish(lifecycle.ListenerFailed, self, event, error)
         self._loop.fail(self, error)
+
+
+def _ignore_server(_server: Server) -> None:
+    """A connection of it is not sent: there is nothing to be counted."""
 
 
 def _nothing(_error: BaseException | None) -> None:

@@ -178,7 +178,8 @@ class Supervisor:
             say(f'a worker could not be started: {error}')
             return None
         if worker.process.pid is None:
-            worker.on('error', lambda error: say(f'a worker could not be started: {error}'))
+            say('a worker could not be started')
+            worker.on('error', lambda error: say(str(error)))  # comes later
             return None
         member = Member(worker, place, role, self._generation)
         if role is Role.CURRENT:

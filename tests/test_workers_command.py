@@ -158,6 +158,8 @@ def program(scripts: Scripts) -> Callable[..., Program]:
         else:
             launcher = [*python, '-m', 'gnet', *words]
         script = Path('unused') if text is None else text
+        # Buffered, each line is one write, and processes do not write into each other's lines.
+        env = {'PYTHONUNBUFFERED': None, **(env or {})}
         running = scripts.start(script, *args, launcher=launcher, env=env, merged=True)
         return Program(scripts, running, count)
 
@@ -355,6 +357,15 @@ def test_a_port_that_is_taken_ends_the_program_with_its_traceback(program):
     assert 'EADDRINUSE' in output
 
 
+def test_a_system_that_starts_no_process_ends_the_program(program):
+    started = program(
+        SERVER, count=30,
+        changes='import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (25, 25))')
+    status, said = started.wait()
+    assert status == 1
+    assert any(line.startswith('a worker could not be started') for line in said)
+
+
 # --- workers that die -----------------------------------------------------------------------------
 
 
@@ -386,6 +397,7 @@ def test_restarts_are_delayed_more_and_more_until_a_worker_lives(program):
     assert started.wait()[0] == 0
 
 
+@pytest.mark.timeout(90)  # it starts 56 interpreters
 def test_the_primary_keeps_nothing_of_workers_that_died(serving):
     started = serving(count=4, changes='staff.STABLE_TIME = 0.0')
     descriptors = f'/proc/{started.pid}/fd'
@@ -470,14 +482,22 @@ def test_sigterm_cuts_what_is_open_at_the_deadline_and_counts_it(serving, connec
         assert peer.recv_until_end() == b''
 
 
-def test_sigterm_under_load_answers_all_that_could_connect(serving):
+def test_sigterm_serves_all_that_had_connected(serving, connect):
     started = serving()
-    stop = started.load()
+    # While the primary is stopped, connections wait in the kernel.
+    started.kill(signal.SIGSTOP)
+    peers = []
+    for _ in range(200):
+        peers.append(connect(('127.0.0.1', started.port)))
+        peers[-1].sendall(b'\n')
     started.kill(signal.SIGTERM)
-    assert started.wait()[0] == 0
-    answers, failures = stop()
-    assert answers
-    assert {failure.partition('(')[0] for failure in failures} == {'ConnectionRefusedError'}
+    started.kill(signal.SIGCONT)
+    for peer in peers:
+        assert int(peer.recv_until_end()) in started.workers
+        peer.close()
+    status, said = started.wait()
+    assert status == 0
+    assert len(said) == 2, said
 
 
 def test_a_second_sigterm_kills_the_workers(serving, connect):
@@ -535,6 +555,15 @@ def test_a_worker_that_does_not_hear_sigint_is_killed(serving):
     status, said = started.wait()
     assert status == -signal.SIGINT
     assert said[1].endswith('did not end in 0.2 s after SIGINT and is killed')
+
+
+def test_sigint_cuts_a_drain_short(serving, connect):
+    started = serving()
+    slow(started, connect)
+    started.kill(signal.SIGTERM)
+    started.wait_for('^gnet: SIGTERM')
+    started.kill(signal.SIGINT)
+    assert started.wait()[0] == -signal.SIGINT
 
 
 # --- SIGHUP ---------------------------------------------------------------------------------------
@@ -615,6 +644,17 @@ def test_a_reload_is_given_up_if_the_new_worker_hangs(serving, ask):
     assert {ask(started) for _ in range(4)} == started.workers
     started.kill(signal.SIGTERM)
     assert started.wait()[0] == 0
+
+
+def test_sigterm_during_a_reload_ends_the_new_worker_too(serving):
+    started = serving(SERVER, '--drain-timeout', '0.1', changes='supervisor.KILL_GRACE = 0.2')
+    started.script.write_text('print("hangs", flush=True)\nwhile True: pass')
+    started.kill(signal.SIGHUP)
+    started.wait_for('^hangs')
+    started.kill(signal.SIGTERM)
+    status, said = started.wait()
+    assert status == 0
+    assert said[-1].endswith('did not end in 0.3 s after it was told to and is killed')
 
 
 def test_sighup_at_the_start_is_obeyed(program):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gevent import monkey
 from gevent.event import Event
 from gevent.queue import Empty, Queue
 
@@ -86,6 +87,7 @@ def fork(tmp_path: Path) -> Iterator[Callable[..., Child]]:
         # That of the suite is for the suite.
         env = {name: value for name, value in os.environ.items() if name != 'GNET_STAY_ALIVE'}
         options.setdefault('env', env)
+        options.setdefault('patch', monkey.is_module_patched('socket'))
         children.append(Child(gnet.child_process.fork(str(script), args, **options)))
         return children[-1]
 

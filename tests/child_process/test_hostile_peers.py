@@ -18,8 +18,11 @@ SENDER = """
     import sys
     for word in sys.argv[1:]:
         channel.sendall(word.encode('latin-1'))
-    while channel.recv(65536):
-        pass
+    try:
+        while channel.recv(65536):
+            pass
+    except ConnectionResetError:
+        pass  # the other side has left something unread
 """
 
 #: Sends each line of *argv* with a descriptor, of the kind that the first argument names.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import array
+import os
+import socket as stdlib
 from typing import Any
 
 import pytest
@@ -9,6 +12,8 @@ from gevent import socket as cooperative
 from gevent.event import AsyncResult
 
 import gnet
+from gnet.loop import get_loop
+from gnet.messaging import Messaging
 
 from ..harness.plain import PlainSocket
 from ..sockets.common import turn, until
@@ -61,6 +66,7 @@ def test_handles_and_messages_wait_for_a_listener_in_order(
         assert [message[0] for message in seen] == ['first', 'raw', 'between', 'socket', 'last']
         assert raw.recv_until_end() == b'raw'
     assert peer.recv_until_end() == b'accepted'
+    peer.close()
     assert child.wait() == (0, None)
 
 
@@ -90,8 +96,9 @@ def test_disconnect_on_both_sides_with_a_server_in_the_child(fork: Any, connect:
     seen: list[Any] = []
     child.process.on('disconnect', lambda: seen.append(
         (child.process.connected, child.process.channel, child.process.exit_code)))
-    told = connect(('127.0.0.1', port)).recv_until_end()
-    assert told == b"[['sync', False, True], ['disconnect', False, True]]"
+    peer = connect(('127.0.0.1', port))
+    assert peer.recv_until_end() == b"[['sync', False, True], ['disconnect', False, True]]"
+    peer.close()
     until(lambda: seen)
     assert seen == [(False, None, None)]
     assert child.wait() == (0, None)
@@ -131,12 +138,13 @@ def test_a_parent_that_disconnects_has_sent_all(
     assert 'disconnect' not in child.names()
     output: list[bytes] = []
     child.process.stdout.on('data', output.append)
+    if what == 'handle':
+        assert peer.recv_until_end() == b'from the child'
+        peer.close()
     assert child.wait() == (0, None)
     assert b''.join(output).decode() == f'{expected}\n'
     assert called == [None] * len(expected)
     assert child.names() == ['spawn', 'message', 'disconnect', 'exit', 'close']
-    if what == 'handle':
-        assert peer.recv_until_end() == b'from the child'
 
 
 def test_each_side_sees_the_end_of_the_other_in_its_turn(fork: Any) -> None:
@@ -218,3 +226,72 @@ def test_an_unheard_spawn_and_exit_of_many_children(tmp_path: Any) -> None:
         if child.exit_code is None:
             gnet.once(child, 'close', timeout=PATIENCE)
     assert [(child.exit_code, child.connected) for child in children] == [(0, False)] * 5
+
+
+@pytest.mark.parametrize('kind', ['socket', 'plain', 'keep_open', 'listener'])
+@pytest.mark.parametrize('asked', [True, False])
+def test_a_handle_that_is_sent_too_late(
+    fork: Any, serve: Any, connect: Any, hub_reports: Any, kind: str, asked: bool,
+) -> None:
+    """With a callback it stays its sender's; else a connection is closed: nobody looks after it."""
+    child = fork('pass')
+    child.wait()
+    accepted: AsyncResult[Any] = AsyncResult()
+    server = serve(accepted.set, pause_on_connect=True)
+    peer = connect(server)
+    sock = accepted.get(timeout=PATIENCE)
+    handle: Any = sock
+    if kind == 'plain':
+        handle, other = stdlib.socketpair()
+    elif kind == 'listener':
+        handle = server
+    called: list[Any] = []
+    callback = [lambda error: called.append(error.code)] if asked else []
+    assert child.send('late', handle, *callback, keep_open=kind == 'keep_open') is False
+    if asked:
+        until(lambda: called)
+        assert called == ['ERR_IPC_CHANNEL_CLOSED']
+        assert 'error' not in child.names()
+    else:
+        until(lambda: 'error' in child.names())
+        assert child.events[-1][1].code == 'ERR_IPC_CHANNEL_CLOSED'
+    if kind == 'plain':
+        assert (handle.fileno() >= 0) is asked
+        handle.close()
+        other.close()
+    closed = kind == 'socket' and not asked
+    assert (sock.destroyed, server.listening) == (closed, True)
+    if closed:
+        assert peer.recv_until_end() == b''
+        [(_, error)] = hub_reports  # nobody listens to its 'error'
+        assert error.code == 'ERR_IPC_CHANNEL_CLOSED'
+    else:
+        assert hub_reports == []
+        assert server._connections == 1
+    sock.destroy()
+
+
+def test_a_connection_that_cannot_be_acknowledged_is_the_senders(caplog: Any) -> None:
+    """It was read, but not yet looked at, when this side disconnected."""
+    ours, theirs = stdlib.socketpair()
+    near, far = stdlib.socketpair()
+    end = Messaging(get_loop())
+    received: list[Any] = []
+    end.on('message', lambda *args: received.append(args))
+    left = AsyncResult()
+    end.on('disconnect', lambda: left.set(True))
+    channel = end._open_channel(ours.detach())
+    with theirs, far:
+        rights = array.array('i', [near.fileno()])
+        theirs.sendmsg(
+            [b'"before"\n{"cmd":"NODE_HANDLE","type":"net.Socket","msg":"x"}\n"after"\n'],
+            [(stdlib.SOL_SOCKET, stdlib.SCM_RIGHTS, rights)])
+        near.close()
+        before = len(os.listdir('/proc/self/fd')) if os.path.isdir('/proc/self/fd') else None
+        channel.read_on()
+        end.disconnect()
+        assert left.get(timeout=PATIENCE) is True
+        assert received == [('before', None), ('after', None)]
+        assert theirs.recv(100) == b''  # no acknowledgement
+        assert far.recv(100) == b''  # and no owner
+        assert before is None or len(os.listdir('/proc/self/fd')) == before - 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from gnet import cluster_handles
 from gnet.binding import bind_port
 from gnet.cluster_handles import RoundRobin, Transfer
+from gnet.handles import raw_socket
 from gnet.loop import get_loop
 
 from ..harness.native import Peer
@@ -41,7 +43,9 @@ class Handle(RoundRobin):
 
 
 @pytest.fixture
-def handle() -> Iterator[Handle]:
+def handle(monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
+    # So that it is easy to say who has what.
+    monkeypatch.setattr(cluster_handles, 'MAX_UNDER_WAY', 1)
     handle = Handle(get_loop(), 7, bind_port('127.0.0.1', 0, 511, version=4))
     yield handle
     handle.close()
@@ -148,7 +152,7 @@ def test_a_worker_that_has_left_may_still_accept_what_was_under_way(
     handle.add(worker)
     peer = connect(handle.address)
     _until(lambda: worker.offered)
-    copy = worker.offered[0].sock.dup()
+    copy = raw_socket(worker.offered[0].sock)
     handle.remove(worker)
     handle.add(worker)  # its server listens again
     worker.offered[0].accepted()
@@ -177,3 +181,41 @@ def test_a_failed_accept_is_logged_and_accepting_goes_on(
     assert [record.getMessage() for record in caplog.records] == ['accept EINVAL']
     worker.offered[0].accepted()
     del peer
+
+
+def test_what_comes_back_has_its_place_before_what_came_later(
+    handle: Handle, connect: Connect,
+) -> None:
+    workers = [Worker(), Worker()]
+    for worker in workers:
+        handle.add(worker)
+    peers = [connect(handle.address) for _ in range(2)]
+    _until(lambda: all(worker.offered for worker in workers))
+    earlier, later = (worker.offered.pop() for worker in workers)
+    earlier.refused()
+    later.refused()
+    assert handle.has_room(workers[1])
+    assert workers[1].offered[0].sock is earlier.sock
+    workers[1].offered[0].accepted()
+    workers[1].offered[1].accepted()
+    del peers
+
+
+def test_several_are_under_way_and_who_has_fewest_gets_the_next(
+    handle: Handle, connect: Connect, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cluster_handles, 'MAX_UNDER_WAY', 2)
+    handle._free.append(deque())
+    quick, slow = Worker(), Worker()
+    handle.add(slow)
+    handle.add(quick)
+    peers = [connect(handle.address) for _ in range(6)]
+    _until(lambda: len(handle._waiting) == 2)
+    assert (len(slow.offered), len(quick.offered)) == (2, 2)
+    for answered in range(4):
+        quick.offered[answered].accepted()
+    assert (len(slow.offered), len(quick.offered)) == (2, 4)
+    assert not handle._waiting
+    for transfer in slow.offered:
+        transfer.accepted()
+    del peers
