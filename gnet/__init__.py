@@ -14,11 +14,13 @@
 Each file of the package holds one idea, and imports only from those below it:
 
 - ``cli``: running scripts;
+- ``clustering``: the cluster; on ``cluster_primary``, ``cluster_handles`` (its listeners),
+  ``cluster_worker``, ``distributed`` and ``worker``;
 - ``child_process`` (and ``child_options``), ``own_process``: processes that talk to each other; on
   ``messaging``, ``handles``, ``socket_lists``, ``ipc``: messages, what goes along with them, what
   is counted, and the channel;
-- ``server``: `Server`; on ``closing`` (and ``workers``), ``listening``, ``acceptor`` (gevent's
-  StreamServer) and ``binding`` (listening sockets);
+- ``server``: `Server`; on ``closing`` (and ``workers``), ``listening``, ``sharing`` (with a
+  primary), ``acceptor`` (gevent's StreamServer) and ``binding`` (listening sockets);
 - ``socket``: `Socket`; on ``moving``, ``tuning``, ``connectable``, ``socketlike``, ``blocking``,
   ``handling``, ``transport``, ``duplex``, ``writable``, ``readable``, ``arrival``, their
   ``states``; ``pipes``;

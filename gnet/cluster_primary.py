@@ -369,6 +369,7 @@ class PrimarySide:
 
     def _leaving(self, worker: ForkedWorker, _message: dict[str, Any]) -> bool:
         worker.exited_after_disconnect = True
+        self._loop.tick(self._guard, worker.emit, 'leaving')
         return True
 
     def _cut(self, worker: ForkedWorker, message: dict[str, Any]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 from collections.abc import Callable
 from enum import Enum
@@ -19,6 +20,8 @@ from .sharing import COMMAND, PATH, Query
 from .worker import Life, Worker
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from typing_extensions import Self
 
     from .options import ListenRequest
@@ -121,10 +124,29 @@ class WorkerSide:
         if is_supervised:
             # The script runs as it would alone: it ends when nothing is left.
             process._when_disconnected = self._disconnected
+            self._heed_signals()
         else:
             # As in Node, this listener keeps a worker alive that has nothing else to do.
             process.once('disconnect', self._disconnected)
         self.send('online')
+
+    def _heed_signals(self) -> None:
+        """Drain at SIGTERM, and leave SIGHUP to the primary, unless the script knows better.
+
+        Who stops a service sends them to all of its processes (systemd by default), and so does a
+        terminal that is closed. By default, the worker would end with all that is open.
+        """
+        loop = self._process._loop
+
+        def leave(number: int, frame: FrameType | None) -> None:
+            loop.from_hub(loop.tick, self.disconnect)
+
+        def stay(number: int, frame: FrameType | None) -> None:
+            """Not ignored: processes that the worker starts would inherit that."""
+
+        for number, react in ((signal.SIGTERM, leave), (signal.SIGHUP, stay)):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                signal.signal(number, react)
 
     def send(self, act: str, **fields: Any) -> None:
         """Send the primary a message."""
@@ -277,8 +299,8 @@ class WorkerSide:
 
     def disconnect(self) -> None:
         """Leave, of the program's own will."""
-        self._worker.exited_after_disconnect = True
-        if self._process.connected:
+        if self._process.connected and self._stay is _Stay.STAYING:
+            self._worker.exited_after_disconnect = True
             self.send('leaving')
             self._close_servers(self._sharing())
 
@@ -323,6 +345,7 @@ class WorkerSide:
     def _cut(self) -> None:
         """Time is up: destroy what is left, and say how many those were."""
         close_watcher(self._deadline)
+        self._deadline = None
         if self._stay is not _Stay.LEAVING:
             return
         servers = self._closing - {_TELLING}

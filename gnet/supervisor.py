@@ -11,6 +11,9 @@ those that die, and does what signals ask for:
              if the new one is never ready, the old ones stay
 ===========  ==================================================================================
 
+The same signals to all processes at once, as from systemd or a terminal, do the same. SIGTERM to a
+worker alone has it drain, and another one takes its place.
+
 A worker that ends before any has ever listened is not restarted: with status 0 the script has
 simply ended, and with another one it is broken, and so is the whole program.
 
@@ -51,8 +54,13 @@ HAND_OUT_TIME = 1.0
 #: them as well, and twice would break into their ``finally`` blocks; libuv takes up to 0.3 seconds.
 INTERRUPT_PAUSE = 0.5
 
+#: Seconds between a worker's SIGTERM and the start of another one in its place: the primary may be
+#: about to hear of a SIGTERM to all. libuv takes up to 0.3 seconds.
+GROUP_PAUSE = 0.5
+
 #: Seconds that a new worker has to be ready in a reload, after which it is taken to hang.
 START_PATIENCE = 60.0
+
 
 class Stage(Enum):
     """What the primary is about."""
@@ -187,7 +195,8 @@ class Supervisor:
         self._members.append(member)
         for event, handle in (
             ('online', self._online), ('listening', self._listens), ('cut', self._has_cut),
-            ('disconnect', self._disconnected), ('exit', self._exited), ('error', self._failed),
+            ('leaving', self._leaves), ('disconnect', self._disconnected), ('exit', self._exited),
+            ('error', self._failed),
         ):
             worker.on(event, lambda *arguments, handle=handle: self._put(
                 handle, member, *arguments))
@@ -210,18 +219,22 @@ class Supervisor:
 
     # --- workers that end -------------------------------------------------------------------------
 
+    def _leaves(self, member: Member) -> None:
+        """*member* was sent SIGTERM, or wants to: it drains. Another one takes its place."""
+        if member not in self._members or member.role is Role.RETIRING:
+            return
+        was_current = member.role is Role.CURRENT
+        self._retire(member)
+        if was_current and self._stage is Stage.SERVING:
+            say(f'worker {member.pid} drains, and is replaced')
+            member.place.current = None
+            member.place.timer = self._after(GROUP_PAUSE, self._start_again, member.place)
+
     def _disconnected(self, member: Member) -> None:
         """The channel of *member* was closed. Mostly this is how its end is heard of."""
         if self._ending or member.role is Role.RETIRING or member not in self._members:
             return
-        if member.worker.exited_after_disconnect:
-            # Its own wish; it serves no more, and has as much time as others that do not.
-            self._limit(member, self._drain_timeout + KILL_GRACE, 'after it disconnected')
-            if self._stage is Stage.SERVING and member.role is Role.CURRENT:
-                member.role = Role.RETIRING
-                self._restart(member.place, member, f'worker {member.pid} disconnected')
-        else:
-            self._limit(member, DISCONNECT_GRACE, 'after its channel was closed')
+        self._limit(member, DISCONNECT_GRACE, 'after its channel was closed')
 
     def _limit(self, member: Member, seconds: float, since: str) -> None:
         """Kill *member* if it has not ended in *seconds*."""
@@ -388,8 +401,7 @@ class Supervisor:
         self._enter(Stage.FAILED)
         self._status = status
         for member in self._members:
-            member.signal('SIGTERM')
-            self._limit(member, KILL_GRACE, 'after SIGTERM')
+            member.signal('SIGKILL')  # none has ever listened: there is nothing to be finished
 
     def _terminate(self) -> None:
         if self._ending:
@@ -437,5 +449,3 @@ class Supervisor:
             say(f'{counted(len(self._members), "worker")} {were} killed')
         for member in self._members:
             member.signal('SIGKILL')
-
-

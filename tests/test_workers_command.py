@@ -500,6 +500,41 @@ def test_sigterm_serves_all_that_had_connected(serving, connect):
     assert len(said) == 2, said
 
 
+@pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGHUP])
+def test_signals_may_be_sent_to_all_processes(serving, connect, number):
+    """As systemd does by default, and a terminal that is closed."""
+    program = serving()
+    peer = connect(('127.0.0.1', program.port))
+    peer.sendall(b'slow\n')
+    program.wait_for('^slow$')
+    for pid in (*program.workers, program.running.process.pid):
+        os.kill(pid, number)
+    if number == signal.SIGHUP:
+        program.wait_for('the workers were replaced')
+        program.running.send_signal(signal.SIGTERM)
+    program.wait_for('SIGTERM: .* workers? may finish')
+    peer.sendall(b'go on\n')
+    assert int(peer.recv_until_end()) in program.workers
+    peer.end()
+    assert program.running.wait().status == 0
+
+
+def test_sigterm_to_one_worker_drains_and_replaces_it(serving, connect, ask):
+    program = serving()
+    peer = connect(('127.0.0.1', program.port))
+    peer.sendall(b'slow\n')
+    program.wait_for('^slow$')
+    before = set(program.workers)
+    for pid in before:
+        os.kill(pid, signal.SIGTERM)
+    for _ in before:
+        program.wait_for('drains, and is replaced')
+    after = program.wait_until_listening()
+    assert not after & before
+    peer.sendall(b'go on\n')
+    assert int(peer.recv_until_end()) in before
+
+
 def test_a_second_sigterm_kills_the_workers(serving, connect):
     started = serving()
     slow(started, connect)
