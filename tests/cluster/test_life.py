@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -429,7 +428,3 @@ def test_nonsense_from_a_worker_is_passed_over_with_one_line(
     assert finished.stderr.splitlines() == ['gnet.cluster WARNING']
     assert finished.stdout.count('online') == 1
     assert finished.status == 0
-
-
-def test_no_test_of_this_directory_runs_in_a_worker() -> None:
-    assert 'NODE_UNIQUE_ID' not in os.environ
