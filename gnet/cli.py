@@ -58,6 +58,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from . import lifetime
 from ._version import __version__
+from .clustering import cluster
 from .own_process import process
 
 __all__ = ['main']
@@ -100,6 +101,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         from gevent import monkey
 
         monkey.patch_all()
+        cluster._defaults['patch'] = True  # for workers that the program forks itself
     lifetime.expect_interrupts()
     process.begin()
     own_pid = os.getpid()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import array
 import os
 import socket as stdlib
@@ -273,15 +274,18 @@ def test_a_handle_that_is_sent_too_late(
 
 def test_a_connection_that_cannot_be_acknowledged_is_the_senders(caplog: Any) -> None:
     """It was read, but not yet looked at, when this side disconnected."""
-    ours, theirs = stdlib.socketpair()
-    near, far = stdlib.socketpair()
+    # Raw ones, which close at once in a patched process as well.
+    ours, theirs = _socket.socketpair()
+    near, far = _socket.socketpair()
+    theirs.settimeout(PATIENCE)
+    far.settimeout(PATIENCE)
     end = Messaging(get_loop())
     received: list[Any] = []
     end.on('message', lambda *args: received.append(args))
     left = AsyncResult()
     end.on('disconnect', lambda: left.set(True))
     channel = end._open_channel(ours.detach())
-    with theirs, far:
+    try:
         rights = array.array('i', [near.fileno()])
         theirs.sendmsg(
             [b'"before"\n{"cmd":"NODE_HANDLE","type":"net.Socket","msg":"x"}\n"after"\n'],
@@ -292,6 +296,10 @@ def test_a_connection_that_cannot_be_acknowledged_is_the_senders(caplog: Any) ->
         end.disconnect()
         assert left.get(timeout=PATIENCE) is True
         assert received == [('before', None), ('after', None)]
+        turn()  # in which the os.close() of a patched process closes
         assert theirs.recv(100) == b''  # no acknowledgement
         assert far.recv(100) == b''  # and no owner
         assert before is None or len(os.listdir('/proc/self/fd')) == before - 1
+    finally:
+        theirs.close()
+        far.close()

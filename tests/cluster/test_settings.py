@@ -162,3 +162,15 @@ def test_bad_settings_are_errors_at_the_call(program: Program) -> None:
         'ENOENT True', '{}', 'all gone',
     ]
     assert finished.status == 0
+
+
+def test_workers_are_patched_if_the_program_is_run_so(scripts: Scripts) -> None:
+    running = scripts.start("""
+        import gevent.monkey, gnet
+        if gnet.cluster.is_primary:
+            gnet.cluster.fork()
+        else:
+            print(gevent.monkey.is_module_patched('socket'), flush=True)
+            gnet.cluster.worker.disconnect()
+    """, launcher=['-m', 'gnet', '--patch'])
+    assert running.wait()[:2] == (0, 'True\n')
