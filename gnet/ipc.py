@@ -39,6 +39,15 @@ MAX_LINE = 1 << 28
 #: Descriptors that may wait for their lines. One is under way at a time; more is no peer of ours.
 MAX_WAITING_DESCRIPTORS = 64
 
+#: Values nested in one another that everybody can decode.
+SHALLOW = 300
+
+#: Python limits how deep values are nested, by what is left of its stack. The other side stands
+#: about ten frames deeper when it decodes than a program may when it sends.
+DEPTH_MARGIN = 50
+
+_encode = json.JSONEncoder(separators=(',', ':'), allow_nan=False).encode
+
 _INT = array.array('i').itemsize
 _ANCILLARY = _socket.CMSG_SPACE(MAX_WAITING_DESCRIPTORS * _INT)
 #: Linux can close received descriptors on exec from the start; elsewhere that is said afterwards.
@@ -85,7 +94,14 @@ def encode_message(message: Any) -> bytes:
     """
     try:
         # ASCII, and so safe for lone surrogates as well.
-        return json.dumps(message, separators=(',', ':'), allow_nan=False).encode('ascii') + b'\n'
+        line = _encode(message)
+        if line.count('[') + line.count('{') > SHALLOW:
+            for _ in range(DEPTH_MARGIN):
+                message = [message]
+            _encode(message)  # raises if it is too deep
+        if len(line) > MAX_LINE:
+            raise ValueError(f'it is longer than {MAX_LINE} bytes')
+        return line.encode('ascii') + b'\n'
     except (TypeError, ValueError, RecursionError) as error:
         if callable(message):
             raise errors.invalid_arg_type(

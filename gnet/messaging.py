@@ -167,6 +167,8 @@ class Messaging(EventEmitter):
             options, callback = None, options
         elif options is not None and not isinstance(options, Mapping):
             raise errors.invalid_arg_type('options', 'of type object', options)
+        if not callable(callback):
+            callback = None  # Node ignores it
         if keep_open is None:
             keep_open = bool(snake_options(options).get('keep_open'))
         line = encode_message(message)

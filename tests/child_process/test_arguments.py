@@ -172,6 +172,19 @@ def test_the_callback_may_come_early(fork: Any, place: int) -> None:
     assert called == [None]
 
 
+def test_what_is_no_callback_is_ignored(fork: Any) -> None:
+    child = fork(IDLE)
+    assert child.message() == 'up'
+    for given in (1, 'x', {}, None, True):
+        assert child.send('m', None, {}, given) is True
+        assert child.message() == ['m', None]
+    child.process.disconnect()
+    assert child.send('m', None, {}, 1) is False
+    assert child.wait() == (0, None)
+    assert [error.code for name, *rest in child.events if name == 'error' for error in rest] == [
+        'ERR_IPC_CHANNEL_CLOSED']
+
+
 # --- kill ---------------------------------------------------------------------------------------
 
 

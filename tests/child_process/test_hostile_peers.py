@@ -16,13 +16,13 @@ from .conftest import PATIENCE
 #: A child that sends *argv[1]*, in as many pieces as there are, and waits for the end.
 SENDER = """
     import sys
-    for word in sys.argv[1:]:
-        channel.sendall(word.encode('latin-1'))
     try:
+        for word in sys.argv[1:]:
+            channel.sendall(word.encode('latin-1'))
         while channel.recv(65536):
             pass
-    except ConnectionResetError:
-        pass  # the other side has left something unread
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # the other side has closed, and left something unread
 """
 
 #: Sends each line of *argv* with a descriptor, of the kind that the first argument names.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import socket as stdlib
+import sys
 from typing import Any
 
 import gevent
@@ -113,6 +114,49 @@ def test_what_a_killed_child_had_sent_arrives_whole_and_in_order(
     received += [event[1][0] for event in child.events if event[0] == 'message'][last:]
     assert received == list(range(len(received)))
     assert [record for record in caplog.records if record.name == 'gnet.ipc'] == []
+
+
+def test_what_is_nested_too_deep_is_refused_by_the_sender(fork: Any) -> None:
+    """Everything else arrives: the receiver must not be the one who finds out."""
+    child = fork("""
+        import gnet
+        def depth(message, handle):
+            count = 0
+            while message:
+                message, count = message[0], count + 1
+            gnet.process.send(count)
+        gnet.process.on('message', depth)
+    """)
+    sent, refused = [], []
+    # Around the limit, which is one of depth in some versions of Python, and another in others.
+    for limit in (sys.getrecursionlimit(), 1500, 10_000):
+        for depth in range(limit - 300, limit + 20, 4):
+            message: list[Any] = []
+            for _ in range(depth - 1):
+                message = [message]
+            try:
+                child.send(message)
+                sent.append(depth - 1)
+            except TypeError as error:
+                refused.append(getattr(error, 'code', None))
+    assert [child.message() for _ in sent] == sent
+    assert sent
+    assert set(refused) == {'ERR_INVALID_ARG_VALUE'}
+
+
+def test_what_the_receiver_would_not_take_is_refused_by_the_sender(
+    fork: Any, monkeypatch: Any,
+) -> None:
+    child = fork("""
+        import gnet
+        gnet.process.on('message', lambda message, handle: gnet.process.send(len(message)))
+    """)
+    monkeypatch.setattr('gnet.ipc.MAX_LINE', 100_000)
+    with pytest.raises(TypeError, match='is longer than 100000 bytes') as caught:
+        child.send('x' * 100_000)
+    assert getattr(caught.value, 'code', None) == 'ERR_INVALID_ARG_VALUE'
+    assert child.send('x' * 99_998) is True
+    assert child.message() == 99_998
 
 
 def test_a_sender_that_heeds_the_answer_queues_little(fork: Any) -> None:

@@ -1,0 +1,126 @@
+'use strict';
+// The services on Node's net module, also for Deno and Bun.
+//
+//     node node.cjs SERVICE ADDRESS [BACKEND-PORT]
+//
+// Addresses and services are those of wire.py.
+
+const net = require('node:net');
+const { EventEmitter } = require('node:events');
+
+const ANSWER = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
+const CLOSING = Buffer.from(
+  'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok');
+const BLOCK = Buffer.alloc(65536);
+const IDLE = 30000; // milliseconds
+const BACKLOG = 4096;
+
+const [service, address, backend] = process.argv.slice(2);
+const peers = new Set();
+
+// Calls answer for each whole line.
+function eachLine(sock, answer) {
+  let rest = '';
+  sock.setEncoding('latin1');
+  sock.on('data', (chunk) => {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop();
+    answer(lines);
+  });
+}
+
+function http(sock) {
+  sock.on('data', () => sock.write(ANSWER));
+}
+
+const services = {
+  http,
+
+  timeout(sock) {
+    sock.setTimeout(IDLE, () => sock.destroy());
+    http(sock);
+  },
+
+  close(sock) {
+    sock.on('data', () => sock.end(CLOSING));
+  },
+
+  sink(sock) {
+    sock.on('data', () => {});
+  },
+
+  source(sock) {
+    const fill = () => {
+      while (sock.write(BLOCK));
+    };
+    sock.on('drain', fill);
+    sock.resume();
+    fill();
+  },
+
+  echo(sock) {
+    sock.pipe(sock);
+  },
+
+  lines(sock) {
+    eachLine(sock, (lines) => {
+      for (const line of lines) sock.write(`${line}\n`, 'latin1');
+    });
+  },
+
+  'batched-lines'(sock) {
+    eachLine(sock, (lines) => {
+      sock.cork();
+      for (const line of lines) sock.write(`${line}\n`, 'latin1');
+      sock.uncork();
+    });
+  },
+
+  broadcast(sock) {
+    peers.add(sock);
+    sock.on('close', () => peers.delete(sock));
+    sock.on('data', (chunk) => {
+      for (const peer of peers) peer.write(chunk);
+    });
+  },
+
+  proxy(sock) {
+    const upstream = net.connect({ port: +backend, host: '127.0.0.1', noDelay: true });
+    upstream.on('error', () => sock.destroy());
+    sock.on('close', () => upstream.destroy());
+    sock.pipe(upstream).pipe(sock);
+  },
+};
+
+const MORE_THAN_ONE_WRITE = ['lines', 'batched-lines', 'broadcast', 'proxy'];
+
+// How often an event is emitted in the given number of seconds, and what that costs.
+function emitter(seconds) {
+  const emitter = new EventEmitter();
+  let heard = 0;
+  emitter.on('data', () => { heard += 1; });
+  const some = (times) => {
+    for (let i = 0; i < times; i++) emitter.emit('data', BLOCK);
+  };
+  some(100000); // until it is compiled
+  heard = 0;
+  const before = process.cpuUsage();
+  const end = performance.now() + seconds * 1000;
+  while (performance.now() < end) some(10000);
+  const used = process.cpuUsage(before);
+  console.log(heard, used.user + used.system);
+}
+
+if (service === 'emitter') {
+  emitter(+address);
+} else {
+  const noDelay = MORE_THAN_ONE_WRITE.includes(service);
+  const server = net.createServer({ noDelay }, (sock) => {
+    sock.on('error', () => {});
+    services[service](sock);
+  });
+  const where = address === '0' ? { port: 0, host: '127.0.0.1' } : { path: address };
+  server.listen({ ...where, backlog: BACKLOG }, () => {
+    console.log(address === '0' ? server.address().port : address);
+  });
+}

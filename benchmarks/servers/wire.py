@@ -1,0 +1,47 @@
+"""What all servers have in common: the words on the wire and on the command line.
+
+    python SERVER.py SERVICE ADDRESS [BACKEND-PORT]
+
+ADDRESS is 0 for any free port of 127.0.0.1, else the path of a unix socket. Once it listens, the
+server prints the port (or the path). The services:
+
+=============  =====================================================================================
+http           a fixed response for each chunk (wrk sends a request only when it has the last answer)
+timeout        the same, on sockets that are destroyed after 30 seconds of silence
+close          the response, then the end
+sink           takes all
+source         sends blocks of 64 KiB as fast as they are taken
+echo           sends back what comes, at the pace of the peer
+lines          sends back each line by a write of its own
+batched-lines  the same in the way of each library to write several things at once
+broadcast      sends what comes to all connections
+proxy          passes on to and from a server on BACKEND-PORT of 127.0.0.1
+=============  =====================================================================================
+
+Programs are what a user of each library would write: short, and with its own means.
+"""
+
+import os
+import sys
+
+ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+CLOSING = b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'
+CHUNK = 65536  # bytes, of a write and of a read
+BLOCK = bytes(CHUNK)
+IDLE = 30  # seconds
+BACKLOG = 4096  # connections: the most that Linux grants by default
+
+#: Where a server writes more than once without being asked in between, Nagle's algorithm would make
+#: it wait for the peer's delayed acknowledgements.
+MORE_THAN_ONE_WRITE = frozenset({'lines', 'batched-lines', 'broadcast', 'proxy'})
+
+HOST = '127.0.0.1'
+SERVICE, ADDRESS, *_rest = sys.argv[1:]
+NO_DELAY = SERVICE in MORE_THAN_ONE_WRITE
+BACKEND = (HOST, int(_rest[0])) if _rest else None
+IS_TCP = ADDRESS == '0'
+
+
+def announce(listener_address):
+    """Say that the server listens on *listener_address*, what getsockname() returns."""
+    print(listener_address[1] if IS_TCP else os.fspath(listener_address), flush=True)
