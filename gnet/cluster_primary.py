@@ -142,7 +142,7 @@ class PrimarySide:
         self._acts: dict[str, Callable[[ForkedWorker, dict[str, Any]], bool]] = {
             'online': self._online, 'listen': self._listen, 'listening': self._listening,
             'refused': self._refused, 'room': self._room, 'close': self._closed,
-            'leaving': self._leaving, 'cut': self._cut,
+            'leaving': self._leaving, 'cut': self._cut, 'terminate': self._tell, 'alone': self._tell,
         }
 
     @property
@@ -370,6 +370,11 @@ class PrimarySide:
     def _leaving(self, worker: ForkedWorker, _message: dict[str, Any]) -> bool:
         worker.exited_after_disconnect = True
         self._loop.tick(self._guard, worker.emit, 'leaving')
+        return True
+
+    def _tell(self, worker: ForkedWorker, message: dict[str, Any]) -> bool:
+        """Emit what is for the supervisor alone."""
+        self._loop.tick(self._guard, worker.emit, message['act'])
         return True
 
     def _cut(self, worker: ForkedWorker, message: dict[str, Any]) -> bool:

@@ -107,6 +107,8 @@ class WorkerSide:
         #: What disconnecting waits for.
         self._closing: set[Any] = set()
         self._deadline: Any = None
+        #: Whether this is a worker of ``--workers``.
+        self._is_supervised = False
         self._acts: dict[str, Callable[[dict[str, Any], Any], None]] = {
             'connection': self._connection, 'bound': self._bound, 'failed': self._failed,
             'disconnect': self._told_to_disconnect,
@@ -118,10 +120,10 @@ class WorkerSide:
         process = self._process
         process.on('internalMessage', self._received)
         self._worker._life = Life.ONLINE
-        is_supervised = lifeline.start(
+        self._is_supervised = lifeline.start(
             process._channel.fd if process._channel is not None else -1,
             lambda: self._worker.exited_after_disconnect is True)
-        if is_supervised:
+        if self._is_supervised:
             # The script runs as it would alone: it ends when nothing is left.
             process._when_disconnected = self._disconnected
             self._heed_signals()
@@ -131,15 +133,16 @@ class WorkerSide:
         self.send('online')
 
     def _heed_signals(self) -> None:
-        """Drain at SIGTERM, and leave SIGHUP to the primary, unless the script knows better.
+        """Have the primary drain this worker at SIGTERM, and leave SIGHUP to the primary, unless the script knows better.
 
         Who stops a service sends them to all of its processes (systemd by default), and so does a
-        terminal that is closed. By default, the worker would end with all that is open.
+        terminal that is closed. By default, the worker would end with all that is open; and if all
+        of them left at once, nobody would be left for what waits in the primary.
         """
         loop = self._process._loop
 
         def leave(number: int, frame: FrameType | None) -> None:
-            loop.from_hub(loop.tick, self.disconnect)
+            loop.from_hub(loop.tick, self.send, 'terminate')
 
         def stay(number: int, frame: FrameType | None) -> None:
             """Not ignored: processes that the worker starts would inherit that."""
@@ -275,6 +278,8 @@ class WorkerSide:
 
     def listens_alone(self, server: Any, listener: Listener) -> None:
         """Remember *server* until it is closed; see :class:`gnet.sharing.Primary`."""
+        if self._is_supervised:
+            self.send('alone')
         self._alone.add(server)
         listener.closers.append(lambda: self._alone.discard(server))
 

@@ -137,8 +137,10 @@ class Listening(EventEmitter):
         try:
             if request.target is ListenTarget.HANDLE:
                 # Their own key would be that of the server they come from.
-                self._attach(
-                    take_over(self._loop, request.handle, request.backlog, self), HANDLE_KEY)
+                acceptor = take_over(self._loop, request.handle, request.backlog, self)
+                if primary is not None:
+                    primary.listens_alone(self, acceptor.listener)
+                self._attach(acceptor, HANDLE_KEY)
             else:
                 listener = self._bind(request, address, version)
                 if primary is not None:

@@ -14,6 +14,8 @@ from the worker
 ``room``           *id*: after ``refused``, there is room for connections again
 ``close``          *id*: the server is closed
 ``leaving``        the worker is about to disconnect
+``terminate``      it was sent SIGTERM, and is to be told to disconnect (``--workers`` only)
+``alone``          a server of it listens by itself (``--workers`` only)
 ``cut``            *count* connections were destroyed at the deadline
 =================  ==============================================================================
 

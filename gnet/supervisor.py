@@ -30,7 +30,7 @@ from enum import Enum
 from types import FrameType
 from typing import Any
 
-from gevent.queue import SimpleQueue
+from gevent.queue import Queue
 
 from . import lifeline, lifetime
 from .clustering import ListeningAddress, cluster
@@ -54,8 +54,8 @@ HAND_OUT_TIME = 1.0
 #: them as well, and twice would break into their ``finally`` blocks; libuv takes up to 0.3 seconds.
 INTERRUPT_PAUSE = 0.5
 
-#: Seconds between a worker's SIGTERM and the start of another one in its place: the primary may be
-#: about to hear of a SIGTERM to all. libuv takes up to 0.3 seconds.
+#: Seconds between a worker's SIGTERM and its drain: the primary may be about to hear of a SIGTERM to
+#: all, and then needs the workers for the connections that wait. libuv takes up to 0.3 seconds.
 GROUP_PAUSE = 0.5
 
 #: Seconds that a new worker has to be ready in a reload, after which it is taken to hang.
@@ -87,7 +87,7 @@ class Supervisor:
         self._loop = get_loop()
         self._settings = settings
         self._drain_timeout = drain_timeout
-        self._events: SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]]] = SimpleQueue()
+        self._events: Queue[tuple[Callable[..., None], tuple[Any, ...]]] = Queue()
         self._stage = Stage.STARTING
         self._status = 0
         self._places = [Place() for _ in range(count)]
@@ -195,7 +195,8 @@ class Supervisor:
         self._members.append(member)
         for event, handle in (
             ('online', self._online), ('listening', self._listens), ('cut', self._has_cut),
-            ('leaving', self._leaves), ('disconnect', self._disconnected), ('exit', self._exited),
+            ('leaving', self._leaves), ('terminate', self._terminated), ('alone', self._serves),
+            ('disconnect', self._disconnected), ('exit', self._exited),
             ('error', self._failed),
         ):
             worker.on(event, lambda *arguments, handle=handle: self._put(
@@ -207,17 +208,30 @@ class Supervisor:
         self._look_whether_ready()
 
     def _listens(self, member: Member, address: ListeningAddress) -> None:
+        self._serves(member)
+        member.addresses.add(address)
+        self._look_whether_ready()
+
+    def _serves(self, member: Member) -> None:
+        """*member* listens, be it by itself (``reuse_port``)."""
         if self._stage is Stage.STARTING:
             self._stage = Stage.SERVING
         if member.listening_since is None:
             member.listening_since = self._loop.now()
-        member.addresses.add(address)
-        self._look_whether_ready()
 
     def _failed(self, member: Member, error: BaseException) -> None:
         say(f'worker {member.pid}: {error}')
 
     # --- workers that end -------------------------------------------------------------------------
+
+    def _terminated(self, member: Member) -> None:
+        """*member* was sent SIGTERM."""
+        if member in self._members and member.role is Role.CURRENT and member.timer is None and (
+            not self._ending
+        ):
+            member.timer = self._after(GROUP_PAUSE, self._leaves, member)
+        elif member is self._new:
+            self._leaves(member)
 
     def _leaves(self, member: Member) -> None:
         """*member* was sent SIGTERM, or wants to: it drains. Another one takes its place."""
@@ -225,10 +239,12 @@ class Supervisor:
             return
         was_current = member.role is Role.CURRENT
         self._retire(member)
-        if was_current and self._stage is Stage.SERVING:
+        if was_current and not self._ending:
+            place = member.place
             say(f'worker {member.pid} drains, and is replaced')
-            member.place.current = None
-            member.place.timer = self._after(GROUP_PAUSE, self._start_again, member.place)
+            place.current = None
+            place.timer = self._after(
+                place.restart_delay(member, self._loop.now()), self._start_again, place)
 
     def _disconnected(self, member: Member) -> None:
         """The channel of *member* was closed. Mostly this is how its end is heard of."""
@@ -325,7 +341,9 @@ class Supervisor:
 
     def _look_whether_ready(self) -> None:
         new = self._new
-        if new is None or not new.online or len(new.addresses) < self._servers_needed():
+        if new is None or new.role is not Role.NEW or not new.online or (
+            len(new.addresses) < self._servers_needed()
+        ):
             return
         close_watcher(new.timer)
         new.timer = self._new = None

@@ -1,6 +1,7 @@
 """What the asyncio servers share: the event loop, asyncio's own or uvloop's, and how it is run.
 
-The word "uvloop" after the name of a program chooses uvloop.
+The word after the name of a program chooses it: "asyncio" or "uvloop". It is taken away here, so
+this module is imported before wire.py looks at the command line.
 """
 
 import asyncio
@@ -14,8 +15,7 @@ def run(main):
     loop.run_until_complete(main())
 
 
-if sys.argv[1] == 'uvloop':
-    del sys.argv[1]
+if sys.argv.pop(1) == 'uvloop':
     from uvloop import new_event_loop as LOOP  # noqa: N812  # it is a choice, made once
 else:
     LOOP = asyncio.new_event_loop

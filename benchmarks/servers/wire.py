@@ -6,7 +6,7 @@ ADDRESS is 0 for any free port of 127.0.0.1, else the path of a unix socket. Onc
 server prints the port (or the path). The services:
 
 =============  =====================================================================================
-http           a fixed response for each chunk (wrk sends a request only when it has the last answer)
+http           a fixed response for each chunk (wrk asks again when it has the answer)
 timeout        the same, on sockets that are destroyed after 30 seconds of silence
 close          the response, then the end
 sink           takes all

@@ -1,0 +1,206 @@
+"""``python -m benchmarks``: what it does is said in the package's docstring, or by ``--help``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import resource
+import signal
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from . import cases, chart, contestants, report
+from .cases import Case
+from .contestants import Contestant
+from .processes import Cores, Processes
+from .programs import MissingError, Programs
+from .rounds import Plan, Results, measure
+
+T = TypeVar('T', Case, Contestant)
+
+#: The peer where none is named: the first of these that is there.
+PEERS = ('node', 'streamserver')
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    parser = _parser()
+    options = parser.parse_args(words)
+    table = contestants.TABLE + (contestants.older(options.before) if options.before else ())
+    chosen_cases = _chosen(parser, 'case', cases.TABLE, options.cases)
+    chosen = _chosen(parser, 'contestant', table, options.contestants)
+    if options.peer is not None:
+        (peer,) = _chosen(parser, 'contestant', table, [options.peer])
+        chosen += (peer,) if peer not in chosen else ()
+    signal.signal(signal.SIGTERM, _terminate)
+    with tempfile.TemporaryDirectory(prefix='gnet-benchmarks-') as directory:
+        programs = Programs(
+            Path(directory), {name: getattr(options, name) for name in ('node', 'deno', 'bun')})
+        missing: dict[str, str] = {}
+        present = [one for one in chosen if _is_there(one.name, missing, one.check, programs)]
+        possible = [
+            case for case in chosen_cases if _is_there(case.name, missing, _check, case, programs)]
+        for name, reason in missing.items():
+            print(f'skipped: {name} ({reason})')
+        if options.list:
+            _list(possible, present)
+            return 0
+        if not present or not possible:
+            parser.exit(1, 'nothing is left to measure\n')
+        if options.peer in missing:
+            parser.exit(1, f'the peer {options.peer} is missing\n')
+        peer = _peer(options.peer, present)
+        plan = Plan(
+            possible, present, options.rounds, options.seconds, programs, Path(directory))
+        return _run(plan, peer, missing, options)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='python -m benchmarks',
+        description='gnet beside others: CPU per unit of work, and ratios to a peer.')
+    add = parser.add_argument
+    add('--cases', type=_names, metavar='NAMES', help='with commas between (all)')
+    add('--contestants', type=_names, metavar='NAMES', help='with commas between (all)')
+    add('--peer', metavar='NAME', help=f'to which ratios are shown ({", else ".join(PEERS)})')
+    add('--rounds', type=_positive, default=5, help='of which medians are shown (5)')
+    add('--seconds', type=_positive, default=3, help='of each measurement (3)')
+    add('--json', type=Path, metavar='FILE', help='write the results there, too')
+    add('--svg', type=Path, metavar='FILE', help='draw the results there, too')
+    add('--before', metavar='CHECKOUT', help='add the gnet of another checkout: "...-before"')
+    for name, title in (('node', 'Node'), ('deno', 'Deno'), ('bun', 'Bun')):
+        default = ' (the one on PATH)' if name == 'node' else ''
+        add(f'--{name}', metavar='PATH', help=f'which {title}{default}')
+    add('--list', action='store_true', help='show cases and contestants, and measure nothing')
+    return parser
+
+
+def _names(text: str) -> list[str]:
+    return text.split(',')
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+def _chosen(
+    parser: argparse.ArgumentParser, what: str, table: Sequence[T], names: Sequence[str] | None,
+) -> tuple[T, ...]:
+    """Return those of the table that have the names, in the order of the names."""
+    by_name = {one.name: one for one in table}
+    for name in names or ():
+        if name not in by_name:
+            parser.error(f'there is no {what} {name!r}: choose from {", ".join(by_name)}')
+    return tuple(table) if names is None else tuple(by_name[name] for name in dict.fromkeys(names))
+
+
+def _is_there(
+    name: str, missing: dict[str, str], check: Callable[..., None], *arguments: object,
+) -> bool:
+    try:
+        check(*arguments)
+    except MissingError as reason:
+        missing[name] = str(reason)
+        return False
+    return True
+
+
+def _check(case: Case, programs: Programs) -> None:
+    """See whether a case can be measured here.
+
+    Raises:
+        MissingError: what the load needs is not there, or not allowed.
+    """
+    for program in case.needs:
+        programs.find(program)
+    _allow_descriptors(case.load.descriptors)
+
+
+def _allow_descriptors(count: int) -> None:
+    """Let this process and its children open as many descriptors."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < count:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (count, max(hard, count)))
+        except (OSError, ValueError) as error:
+            raise MissingError(f'it takes {count} open files: ulimit -Hn') from error
+
+
+def _list(possible: Sequence[Case], present: Sequence[Contestant]) -> None:
+    for head, table in (('cases', possible), ('contestants', present)):
+        print(f'\n{head}:')
+        for one in table:
+            print(f'  {one.name:18}{one.title}')
+
+
+def _peer(name: str | None, present: Sequence[Contestant]) -> Contestant:
+    by_name = {contestant.name: contestant for contestant in present}
+    for wanted in (name, *PEERS):
+        if wanted in by_name:
+            return by_name[wanted]
+    return present[0]
+
+
+def _run(
+    plan: Plan, peer: Contestant, missing: dict[str, str], options: argparse.Namespace,
+) -> int:
+    results, cores = Results(), Cores.choose()
+    os.sched_setaffinity(0, {cores.load})
+    about = {
+        'machine': _machine(),
+        'cores': {'server': cores.server, 'load': cores.load},
+        'gevent_loop': os.environ.get('GEVENT_LOOP', 'default'),
+        'rounds': plan.rounds,
+        'seconds': plan.seconds,
+        'contestants': {one.name: one.version(plan.programs) for one in plan.contestants},
+        'missing': missing,
+    }
+    if cores.server == cores.load:
+        print('There is one core only: servers share it with their load, which spoils figures.')
+    status = 0
+    with Processes(cores) as processes:
+        try:
+            measure(plan, processes, results, _progress)
+        except KeyboardInterrupt:
+            status = 128 + signal.SIGINT
+    _progress('')
+    table = list(report.rows(results, plan.cases, plan.contestants, peer))
+    print(f'{about["machine"]}; {plan.rounds} rounds of {plan.seconds} s')
+    for name, version in about['contestants'].items():
+        print(f'  {name}: {version}')
+    print(f'\n{report.tables(table, peer)}')
+    for failure in results.failures:
+        print(f'\nfailed: {failure}')
+    if options.json:
+        options.json.write_text(report.as_json(table, peer, about, results.failures))
+    if options.svg:
+        options.svg.write_text(chart.draw(table, peer), encoding='utf-8')
+    return status or (1 if results.failures else 0)
+
+
+def _machine() -> str:
+    """Return the processor and the kernel."""
+    models = [
+        line.partition(':')[2].strip() for line in Path('/proc/cpuinfo').read_text().splitlines()
+        if line.startswith('model name')]
+    model = f'{len(models)} x {models[0]}' if models else platform.machine()
+    return f'{model}, Linux {platform.release()}'
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        print(f'\r\x1b[K{text}', end='', file=sys.stderr, flush=True)
+
+
+def _terminate(signum: int, frame: object) -> NoReturn:
+    sys.exit(128 + signum)  # by way of the context managers, which clean up
+
+
+if __name__ == '__main__':
+    sys.exit(main())

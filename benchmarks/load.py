@@ -1,0 +1,272 @@
+"""The loads: each drives a contestant through one case, from another core, and returns a sample.
+
+A load starts what it needs by means of its :class:`Trial`, warms it up, and measures.
+"""
+
+from __future__ import annotations
+
+import re
+import resource
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from .contestants import Contestant
+from .measure import Sample, Stopwatch, anonymous_bytes
+from .processes import PATIENCE, Child, Processes, TrialError
+from .programs import Programs
+
+#: Seconds before the measurement. wrk knows whole seconds only.
+WARM_UP = 1
+
+BLOCK = 65536  # bytes
+REQUEST = 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
+RESPONSE_SIZE = len('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
+LINE = 'get some-key-000042\n'  # 20 bytes
+
+#: Descriptors of a process besides its connections: standard streams, loop, listener, libraries.
+SPARE_DESCRIPTORS = 100
+
+_UNITS = {'us': 1, 'ms': 1e3, 's': 1e6, 'm': 60e6}
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One contestant that is to be measured in one case."""
+
+    contestant: Contestant
+    processes: Processes
+    programs: Programs
+    seconds: int
+    #: A directory for unix sockets.
+    directory: Path
+
+    def serve(self, service: str, address: str = '0', backend: str | None = None) -> Server:
+        """Start the contestant's server, in front of a backend if there is one.
+
+        Args:
+            service: which: see servers/wire.py.
+            address: 0 for a free port, else the name of a unix socket.
+            backend: the service of a server on epoll, on the core of the load.
+        """
+        words = []
+        if backend is not None:
+            behind = [self.programs.find('epoll'), backend, '0']
+            words.append(self.processes.start(behind, self.processes.cores.load).line())
+        if address != '0':
+            path = self.directory / address
+            path.unlink(missing_ok=True)
+            address = str(path)
+        command = self.contestant.server(self.programs, service, address, *words)
+        child = self.run(command)
+        return Server(child, child.line())
+
+    def run(self, command: list[str]) -> Child:
+        """Start a program of the contestant, on the core of servers."""
+        return self.processes.start(
+            command, self.processes.cores.server, self.contestant.environment())
+
+    def client(self, mode: str, address: str, connections: int, *words: object) -> Child:
+        """Start client.c, which explains the words."""
+        command = [self.programs.find('client'), mode, address, str(connections), *map(str, words)]
+        return self.processes.start(command, self.processes.cores.load)
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server that listens."""
+
+    process: Child
+    #: A port, or the path of a unix socket.
+    address: str
+
+
+@dataclass(frozen=True)
+class Wrk:
+    """Requests over HTTP, each connection asking again as soon as it has the answer."""
+
+    service: str
+    connections: int
+    #: Connections that are open and silent meanwhile.
+    idle: int = 0
+    backend: str | None = None
+    needs = ('wrk',)
+
+    @property
+    def descriptors(self) -> int:
+        return 2 * self.connections + self.idle + SPARE_DESCRIPTORS
+
+    def run(self, trial: Trial) -> Sample:
+        server = trial.serve(self.service, backend=self.backend)
+        if self.idle:
+            _Held(trial, server, each=self.idle).open(self.idle)
+        self._wrk(trial, server, WARM_UP)
+        watch = Stopwatch(server.process.pid)
+        said = self._wrk(trial, server, trial.seconds)
+        cpu_us = watch.cpu_us()
+        units = int(_found(r'(\d+) requests in', said)[1])
+        per_second = float(_found(r'Requests/sec:\s+([\d.]+)', said)[1])
+        if not units:
+            raise server.process.failure('answered no request')
+        trouble = re.search(r'Socket errors: .*|Non-2xx.*', said)
+        return Sample(
+            units=units,
+            seconds=units / per_second,  # without the start of wrk
+            cpu_us=cpu_us,
+            p50_us=_latency(50, said),
+            p99_us=_latency(99, said),
+            trouble=trouble[0] if trouble else '',
+        )
+
+    def _wrk(self, trial: Trial, server: Server, seconds: int) -> str:
+        command = [
+            trial.programs.find('wrk'), '--threads', '1', '--connections', str(self.connections),
+            '--duration', str(seconds), '--latency', f'http://127.0.0.1:{server.address}/',
+        ]
+        if self.service == 'close':
+            command += ['--header', 'Connection: close']
+        return trial.processes.start(command, trial.processes.cores.load).text(seconds + PATIENCE)
+
+
+def _found(pattern: str, text: str) -> re.Match[str]:
+    found = re.search(pattern, text)
+    if found is None:
+        raise TrialError(f'wrk did not say {pattern!r} but:\n{text}')
+    return found
+
+
+def _latency(percent: int, said: str) -> float:
+    found = _found(rf'\b{percent}%\s+([\d.]+)(us|ms|s|m)\b', said)
+    return float(found[1]) * _UNITS[found[2]]
+
+
+@dataclass(frozen=True)
+class Stream:
+    """The load of client.c in one of its modes."""
+
+    service: str
+    mode: str
+    connections: int
+    message: str
+    repeat: int
+    #: What the client counts as done: 'exchanges', 'in' or 'out' (bytes).
+    counted: str
+    #: Units in one of that: messages in an exchange, blocks in a byte.
+    units: float
+    #: Bytes that answer a message.
+    reply: int = 0
+    #: The name of a unix socket, or 0 for TCP.
+    address: str = '0'
+    backend: str | None = None
+    needs = ('client',)
+
+    @property
+    def descriptors(self) -> int:
+        return 2 * self.connections + SPARE_DESCRIPTORS
+
+    def run(self, trial: Trial) -> Sample:
+        server = trial.serve(self.service, self.address, self.backend)
+        client = trial.client(
+            self.mode, server.address, self.connections, self.message, self.repeat, self.reply,
+            WARM_UP, trial.seconds)
+        client.line()  # "start"
+        watch = Stopwatch(server.process.pid)
+        said = client.line(trial.seconds + PATIENCE).split()
+        cpu_us, seconds = watch.cpu_us(), watch.seconds()
+        exchanges, bytes_in, bytes_out, p50, p99 = map(int, said[1:])
+        counts = {'exchanges': exchanges, 'in': bytes_in, 'out': bytes_out}
+        if not counts[self.counted]:
+            raise server.process.failure(f'did nothing for {trial.seconds} seconds')
+        return Sample(
+            units=counts[self.counted] * self.units,
+            seconds=seconds,
+            cpu_us=cpu_us,
+            p50_us=p50 if exchanges else None,
+            p99_us=p99 if exchanges else None,
+        )
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a connection costs that is open and silent, in memory."""
+
+    connections: int
+    #: One in how many has exchanged a message before.
+    each: int
+    service: str = 'http'
+    needs = ('client',)
+
+    @property
+    def descriptors(self) -> int:
+        return 2 * self.connections + SPARE_DESCRIPTORS  # they are opened in two steps
+
+    def run(self, trial: Trial) -> Sample:
+        server = trial.serve(self.service)
+        held = _Held(trial, server, self.each)
+        # Not the first ones: with them come lists, caches and code that is loaded late.
+        held.open(self.connections)
+        before, start = anonymous_bytes(server.process.pid), time.monotonic()
+        held.open(self.connections)
+        return Sample(
+            units=self.connections,
+            seconds=time.monotonic() - start,
+            memory_bytes=anonymous_bytes(server.process.pid) - before,
+        )
+
+
+class _Held:
+    """Connections that are open and silent; one in *each* has exchanged a message before."""
+
+    def __init__(self, trial: Trial, server: Server, each: int):
+        self._client = trial.client(
+            'hold', server.address, each, REQUEST, 1, RESPONSE_SIZE, 0, 0)
+
+    def open(self, count: int) -> None:
+        self._client.tell(str(count))
+        self._client.line()  # "ready"
+
+
+@dataclass(frozen=True)
+class Emitter:
+    """Events to a listener, without any network: the program measures itself."""
+
+    service: str = 'emitter'
+    descriptors = SPARE_DESCRIPTORS
+    needs = ()
+
+    def run(self, trial: Trial) -> Sample:
+        command = trial.contestant.server(trial.programs, self.service, str(trial.seconds))
+        emitted, cpu_us = trial.run(command).text(trial.seconds + PATIENCE).split()
+        return Sample(units=int(emitted), seconds=trial.seconds, cpu_us=float(cpu_us))
+
+
+@dataclass(frozen=True)
+class StartUp:
+    """Processes that load what a server needs, and end; as many as there is time for."""
+
+    service: str = 'start-up'
+    descriptors = SPARE_DESCRIPTORS
+    needs = ()
+
+    def run(self, trial: Trial) -> Sample:
+        command = trial.contestant.bare(trial.programs)
+        trial.run(command).text(PATIENCE)  # the first one finds nothing in the caches
+        durations = []
+        watch = _ended_children_us()
+        start = time.monotonic()
+        while not durations or time.monotonic() < start + trial.seconds:
+            began = time.monotonic()
+            trial.run(command).text(PATIENCE)
+            durations.append((time.monotonic() - began) * 1e6)
+        return Sample(
+            units=len(durations),
+            seconds=time.monotonic() - start,
+            cpu_us=_ended_children_us() - watch,
+            p50_us=statistics.median(durations),
+        )
+
+
+def _ended_children_us() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return (used.ru_utime + used.ru_stime) * 1e6
