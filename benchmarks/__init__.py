@@ -2,7 +2,7 @@
 
 ::
 
-    python -m benchmarks                                  all cases, all contestants: half an hour
+    python -m benchmarks                                  all that there is: more than an hour
     python -m benchmarks --list                           what there is, and what is missing here
     python -m benchmarks --cases rr-64,connect --contestants gnet-event,node,streamserver
     python -m benchmarks --peer streamserver --rounds 7 --seconds 5 --json a.json --svg a.svg
@@ -24,11 +24,12 @@ How it measures
 - The server has a core for itself; load, backends and this command are pinned to another one. A
   server is measured where it is busy ("busy": the part of its core that it used). Where that is far
   below 100 % the load was the limit, and the server woke up for less work each time than it could.
-- Each contestant runs its case in a fresh process and is warmed up for a second. In each round all
-  contestants run a case one after another, and each round begins with another one.
+- Each contestant runs its case in a fresh process and is warmed up for a second (``--warm-up``). In
+  each round all contestants run a case one after another, and each round begins with another one.
 - Tables show medians of the rounds. A ratio is to the peer *in the same round*, and the median of
   that: what slows down a whole round is not in it. (So it is not exactly the quotient of the two
-  medians.) Below 1 is less CPU than the peer.
+  medians.) Below 1 is less CPU than the peer. Where a case adds something to another one (10,000
+  idle connections, say) and both are measured, a column compares the two for each contestant.
 - "p50" and "p99" are the latencies that the load saw. At 64 connections that ask again at once,
   that is mostly the time in the queue for a saturated server.
 - Memory is what the process has allocated and touched (anonymous pages), without what the kernel

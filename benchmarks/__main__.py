@@ -54,7 +54,8 @@ def main(words: Sequence[str] | None = None) -> int:
             parser.exit(1, f'the peer {options.peer} is missing\n')
         peer = _peer(options.peer, present)
         plan = Plan(
-            possible, present, options.rounds, options.seconds, programs, Path(directory))
+            possible, present, options.rounds, options.seconds, options.warm_up, programs,
+            Path(directory))
         return _run(plan, peer, missing, options)
 
 
@@ -66,14 +67,15 @@ def _parser() -> argparse.ArgumentParser:
     add('--cases', type=_names, metavar='NAMES', help='with commas between (all)')
     add('--contestants', type=_names, metavar='NAMES', help='with commas between (all)')
     add('--peer', metavar='NAME', help=f'to which ratios are shown ({", else ".join(PEERS)})')
-    add('--rounds', type=_positive, default=5, help='of which medians are shown (5)')
-    add('--seconds', type=_positive, default=3, help='of each measurement (3)')
+    add('--rounds', type=_positive, default=5, metavar='N', help='of which medians are shown (5)')
+    add('--seconds', type=_positive, default=3, metavar='SECONDS', help='of each measurement (3)')
+    add('--warm-up', type=_not_negative, default=1, metavar='SECONDS', help='before each (1)')
     add('--json', type=Path, metavar='FILE', help='write the results there, too')
     add('--svg', type=Path, metavar='FILE', help='draw the results there, too')
     add('--before', metavar='CHECKOUT', help='add the gnet of another checkout: "...-before"')
     for name, title in (('node', 'Node'), ('deno', 'Deno'), ('bun', 'Bun')):
-        default = ' (the one on PATH)' if name == 'node' else ''
-        add(f'--{name}', metavar='PATH', help=f'which {title}{default}')
+        add(f'--{name}', metavar='PATH', help=f'which {title}')
+    parser.set_defaults(node=os.environ.get('GNET_NODE'))
     add('--list', action='store_true', help='show cases and contestants, and measure nothing')
     return parser
 
@@ -83,10 +85,17 @@ def _names(text: str) -> list[str]:
 
 
 def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError(text)
-    return number
+    return _at_least(1, text)
+
+
+def _not_negative(text: str) -> int:
+    return _at_least(0, text)
+
+
+def _at_least(least: int, text: str) -> int:
+    if not text.isdecimal() or int(text) < least:
+        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from {least} on')
+    return int(text)
 
 
 def _chosen(
@@ -152,13 +161,15 @@ def _run(
 ) -> int:
     results, cores = Results(), Cores.choose()
     os.sched_setaffinity(0, {cores.load})
-    about = {
+    versions = {one.name: one.version(plan.programs) for one in plan.contestants}
+    about: dict[str, object] = {
         'machine': _machine(),
         'cores': {'server': cores.server, 'load': cores.load},
         'gevent_loop': os.environ.get('GEVENT_LOOP', 'default'),
         'rounds': plan.rounds,
         'seconds': plan.seconds,
-        'contestants': {one.name: one.version(plan.programs) for one in plan.contestants},
+        'warm_up_seconds': plan.warm_up,
+        'contestants': versions,
         'missing': missing,
     }
     if cores.server == cores.load:
@@ -169,10 +180,11 @@ def _run(
             measure(plan, processes, results, _progress)
         except KeyboardInterrupt:
             status = 128 + signal.SIGINT
-    _progress('')
+    _progress('')  # away with it
     table = list(report.rows(results, plan.cases, plan.contestants, peer))
-    print(f'{about["machine"]}; {plan.rounds} rounds of {plan.seconds} s')
-    for name, version in about['contestants'].items():
+    print(f'{about["machine"]}; {plan.rounds} rounds of {plan.seconds} s, '
+          f'GEVENT_LOOP: {about["gevent_loop"]}')
+    for name, version in versions.items():
         print(f'  {name}: {version}')
     print(f'\n{report.tables(table, peer)}')
     for failure in results.failures:
@@ -196,6 +208,8 @@ def _machine() -> str:
 def _progress(text: str) -> None:
     if sys.stderr.isatty():
         print(f'\r\x1b[K{text}', end='', file=sys.stderr, flush=True)
+    elif text:
+        print(text, file=sys.stderr, flush=True)
 
 
 def _terminate(signum: int, frame: object) -> NoReturn:
@@ -203,4 +217,7 @@ def _terminate(signum: int, frame: object) -> NoReturn:
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:  # before there was anything to report
+        sys.exit(128 + signal.SIGINT)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 
 from .contestants import Contestant
-from .report import Row, unit_of
+from .report import Row, number, unit_of
 
 # Pixels.
 WIDTH = 760
@@ -54,8 +54,8 @@ def _group(rows: Sequence[Row], peer: Contestant, top: float) -> Iterator[str]:
     )
     longest = max(row.figure for row in rows)
     room = WIDTH - 2 * MARGIN - NAMES - FIGURES
-    for number, row in enumerate(sorted(rows, key=lambda row: row.figure)):
-        y = top + TITLE + LINE * number
+    for place, row in enumerate(sorted(rows, key=lambda row: row.figure)):
+        y = top + TITLE + LINE * place
         # Memory may come out as nothing, or less, where a garbage collection fell in between.
         length = room * max(0.0, row.figure) / longest if longest > 0 else 0
         ratio = '' if row.ratio is None else f' · {row.ratio:.2f} ×'  # noqa: RUF001
@@ -64,7 +64,7 @@ def _group(rows: Sequence[Row], peer: Contestant, top: float) -> Iterator[str]:
             f'<rect class="{_class(row.contestant, peer)}" x="{MARGIN + NAMES}" y="{y}" '
             f'width="{max(1, length):.1f}" height="{BAR}" rx="2"/>'
             f'<text class="figure" x="{MARGIN + NAMES + length + 8:.1f}" y="{y + 11}">'
-            f'{row.figure:.2f}{ratio}</text>'
+            f'{number(row.figure)}{ratio}</text>'
         )
 
 

@@ -86,7 +86,6 @@ def _importing(modules: str) -> tuple[str, ...]:
 
 
 _START_UP = frozenset({'start-up'})
-_NODE = {'program': 'node.cjs', 'solo': _SOLO}
 
 TABLE = (
     Contestant(
@@ -109,9 +108,15 @@ TABLE = (
     Contestant(
         'uvloop-streams', 'uvloop streams', 'python', 'asyncio_streams.py', words=('uvloop',),
         modules=('uvloop',)),
-    Contestant('node', 'Node', 'node', **_NODE, start_up=('-e', 'require("node:net")')),
-    Contestant('deno', 'Deno', 'deno', **_NODE, start_up=('eval', 'import "node:net"')),
-    Contestant('bun', 'Bun', 'bun', **_NODE, start_up=('-e', 'require("node:net")')),
+    Contestant(
+        'node', 'Node', 'node', 'node.cjs', solo=_SOLO,
+        start_up=('-e', 'require("node:net")')),
+    Contestant(
+        'deno', 'Deno', 'deno', 'node.cjs', solo=_SOLO,
+        start_up=('eval', 'import "node:net"')),
+    Contestant(
+        'bun', 'Bun', 'bun', 'node.cjs', solo=_SOLO,
+        start_up=('-e', 'require("node:net")')),
     Contestant('epoll', 'C on epoll (the limit)', 'epoll'),
 )
 

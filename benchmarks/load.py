@@ -17,9 +17,6 @@ from .measure import Sample, Stopwatch, anonymous_bytes
 from .processes import PATIENCE, Child, Processes, TrialError
 from .programs import Programs
 
-#: Seconds before the measurement. wrk knows whole seconds only.
-WARM_UP = 1
-
 BLOCK = 65536  # bytes
 REQUEST = 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
 RESPONSE_SIZE = len('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
@@ -38,7 +35,9 @@ class Trial:
     contestant: Contestant
     processes: Processes
     programs: Programs
+    #: Of the measurement, and of the load before it. (wrk knows whole seconds only.)
     seconds: int
+    warm_up: int
     #: A directory for unix sockets.
     directory: Path
 
@@ -101,7 +100,8 @@ class Wrk:
         server = trial.serve(self.service, backend=self.backend)
         if self.idle:
             _Held(trial, server, each=self.idle).open(self.idle)
-        self._wrk(trial, server, WARM_UP)
+        if trial.warm_up:
+            self._wrk(trial, server, trial.warm_up)
         watch = Stopwatch(server.process.pid)
         said = self._wrk(trial, server, trial.seconds)
         cpu_us = watch.cpu_us()
@@ -169,7 +169,7 @@ class Stream:
         server = trial.serve(self.service, self.address, self.backend)
         client = trial.client(
             self.mode, server.address, self.connections, self.message, self.repeat, self.reply,
-            WARM_UP, trial.seconds)
+            trial.warm_up, trial.seconds)
         client.line()  # "start"
         watch = Stopwatch(server.process.pid)
         said = client.line(trial.seconds + PATIENCE).split()
@@ -252,7 +252,7 @@ class StartUp:
     def run(self, trial: Trial) -> Sample:
         command = trial.contestant.bare(trial.programs)
         trial.run(command).text(PATIENCE)  # the first one finds nothing in the caches
-        durations = []
+        durations: list[float] = []
         watch = _ended_children_us()
         start = time.monotonic()
         while not durations or time.monotonic() < start + trial.seconds:

@@ -6,8 +6,10 @@ ends them.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import select
+import signal
 import subprocess
 import tempfile
 import time
@@ -19,6 +21,12 @@ __all__ = ['Child', 'Cores', 'Processes', 'TrialError']
 
 #: Seconds that anything may take that should be at once: starting, connecting, answering.
 PATIENCE = 30
+
+#: What ends this command, by an exception that may be raised anywhere.
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+_libc = ctypes.CDLL(None)
+_PR_SET_PDEATHSIG = 1  # from <linux/prctl.h>
 
 
 class TrialError(Exception):
@@ -47,10 +55,17 @@ class Child:
         # A file, as nobody reads a pipe while the load runs.
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115  # until end()
         self._rest = b''
+
+        def prepare() -> None:
+            os.sched_setaffinity(0, {core})
+            # Should this command be killed itself.
+            _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
+
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
             env=environment, start_new_session=True, bufsize=0,
-            preexec_fn=lambda: os.sched_setaffinity(0, {core}),
+            preexec_fn=prepare,
         )
         self.pid = self._process.pid
 
@@ -120,8 +135,13 @@ class Processes:
     def start(
         self, command: Sequence[str], core: int, environment: Mapping[str, str] | None = None,
     ) -> Child:
-        child = Child(command, core, {**os.environ, **(environment or {})})
-        self._running.append(child)
+        # A process that was started but is not in the list yet would be left behind.
+        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
+        try:
+            child = Child(command, core, {**os.environ, **(environment or {})})
+            self._running.append(child)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
         return child
 
     def end_all(self) -> None:

@@ -55,7 +55,9 @@ def rows(
                 contestant=contestant,
                 values=tuple(sample.figure * scale for sample in good),
                 ratio=_ratio(samples, results.of(case, peer)),
-                to_without=without and _ratio(samples, results.of(without, contestant)),
+                to_without=(
+                    None if without is None
+                    else _ratio(samples, results.of(without, contestant))),
                 per_second=_median(sample.per_second for sample in good),
                 p50_us=_median(sample.p50_us for sample in good),
                 p99_us=_median(sample.p99_us for sample in good),
@@ -92,9 +94,9 @@ def tables(table: Sequence[Row], peer: Contestant) -> str:
             'per second', 'p50', 'p99', 'busy']
         lines = [[
             row.contestant.name,
-            _number(row.figure),
+            number(row.figure),
             _times(row.ratio),
-            f'{_number(min(row.values))}..{_number(max(row.values))}',
+            f'{number(min(row.values))}..{number(max(row.values))}',
             *([_times(row.to_without)] if len(head) == 9 else []),
             '-' if row.per_second is None else f'{row.per_second:,.0f}',
             _duration(row.p50_us),
@@ -117,9 +119,11 @@ def _aligned(lines: Sequence[Sequence[str]]) -> str:
         for first, *rest in lines)
 
 
-def _number(value: float) -> str:
-    """Return the value with three digits or more."""
-    return f'{value:,.0f}' if value >= 1000 else f'{value:.{2 if value < 100 else 1}f}'
+def number(value: float) -> str:
+    """Return the value with three digits or so."""
+    if abs(value) >= 1000:
+        return f'{value:,.0f}'
+    return f'{value:.{1 if abs(value) >= 100 else 2 if abs(value) >= 1 else 3}f}'
 
 
 def _times(ratio: float | None) -> str:

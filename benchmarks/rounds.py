@@ -21,8 +21,9 @@ class Plan:
     cases: Sequence[Case]
     contestants: Sequence[Contestant]
     rounds: int
-    #: Of one measurement.
+    #: Of one measurement, and of the load before it.
     seconds: int
+    warm_up: int
     programs: Programs
     #: A directory for unix sockets.
     directory: Path
@@ -59,7 +60,8 @@ def measure(
 def _try(
     plan: Plan, processes: Processes, case: Case, contestant: Contestant, results: Results,
 ) -> Sample | None:
-    trial = Trial(contestant, processes, plan.programs, plan.seconds, plan.directory)
+    trial = Trial(
+        contestant, processes, plan.programs, plan.seconds, plan.warm_up, plan.directory)
     try:
         return case.load.run(trial)
     except TrialError as failure:

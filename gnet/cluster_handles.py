@@ -83,16 +83,19 @@ class Transfer:
         """The worker has it."""
         self.sock.close()
         self._handle._answered(self._seat, _Place.OPEN)
+        self._handle._look_whether_finished()
 
     def refused(self) -> None:
         """The worker has no room, or no server any more."""
         self._handle._answered(self._seat, _Place.FULL)
         self._handle._give_back(self._number, self.sock)
+        self._handle._look_whether_finished()
 
     def failed(self) -> None:
         """The worker is gone, or its channel: its seat is taken away with it."""
         self._handle._answered(self._seat, _Place.LEFT)
         self._handle._give_back(self._number, self.sock)
+        self._handle._look_whether_finished()
 
 
 def _name_of(listener: Listener) -> tuple[int, Any]:
@@ -117,6 +120,8 @@ class RoundRobin:
         #: In the order in which they were accepted, by their numbers.
         self._waiting: deque[tuple[int, Any]] = deque()
         self._last_number = 0
+        #: How many are under way, also to workers that have left meanwhile.
+        self._under_way = 0
         self._acceptor = _Distributor(loop, listener, self)
         #: Called when nothing is left to be given out, once no more is accepted.
         self._when_finished: Callable[[], object] | None = None
@@ -176,9 +181,7 @@ class RoundRobin:
 
     def _look_whether_finished(self) -> None:
         done = self._when_finished
-        if done is not None and not self._waiting and not any(
-            seat.under_way for seat in self._seats.values()
-        ):
+        if done is not None and not self._waiting and not self._under_way:
             self._when_finished = None
             done()
 
@@ -224,6 +227,7 @@ class RoundRobin:
             if seat is None:
                 break
             seat.under_way += 1
+            self._under_way += 1
             if seat.under_way < MAX_UNDER_WAY:
                 self._free[seat.under_way].append(seat)
             seat.worker._send_connection(self.id, Transfer(self, seat, *waiting.popleft()))
@@ -248,11 +252,11 @@ class RoundRobin:
         """One that was under way to *seat* is no more; it stands so from now on."""
         self._take_out(seat)
         seat.under_way -= 1
+        self._under_way -= 1
         if seat.place is _Place.OPEN:
             seat.place = place
             if place is _Place.OPEN:
                 self._put_in(seat)
-        self._look_whether_finished()
 
     def _give_back(self, number: int, sock: Any) -> None:
         if self._is_closed:

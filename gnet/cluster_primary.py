@@ -16,7 +16,7 @@ from . import child_process, errors, lifecycle
 from .binding import Listener, adopt, bind_path, bind_port
 from .cluster_handles import RoundRobin, SharedListener, Transfer
 from .emitter import EventEmitter
-from .loop import EXITS, Loop, get_loop
+from .loop import EXITS, Loop, close_watcher, get_loop
 from .names import NodeNames
 from .sharing import COMMAND, PATH, Query
 from .worker import Life, Worker
@@ -58,6 +58,11 @@ class ListeningAddress(_ListeningAddress, NodeNames):
 
     # Once more, because NodeNames gives a second spelling to what the class itself has.
     address_type = _ListeningAddress.address_type
+
+
+#: Seconds that a listener is kept whose last worker has closed its server: others may be on their
+#: way. After that, nobody shall wait for an answer that does not come.
+ABANDONED_TIME = 2.0
 
 
 class ForkedWorker(Worker):
@@ -131,6 +136,8 @@ class PrimarySide:
         self._handles: dict[Hashable, _Handle] = {}
         self._last_handle = 0
         self._keeps_listeners = False
+        #: Timers of kept listeners whose last worker has closed its server.
+        self._abandoned: set[Any] = set()
         #: Called when no worker is connected any more.
         self._when_disconnected: list[Callable[[], object]] = []
         #: Workers whose messages are emitted as the cluster's, too.
@@ -142,7 +149,8 @@ class PrimarySide:
         self._acts: dict[str, Callable[[ForkedWorker, dict[str, Any]], bool]] = {
             'online': self._online, 'listen': self._listen, 'listening': self._listening,
             'refused': self._refused, 'room': self._room, 'close': self._closed,
-            'leaving': self._leaving, 'cut': self._cut, 'terminate': self._tell, 'alone': self._tell,
+            'leaving': self._leaving, 'cut': self._cut,
+            'terminate': self._tell, 'alone': self._tell,
         }
 
     @property
@@ -243,6 +251,8 @@ class PrimarySide:
         """Say whether listeners stay open while they have no worker."""
         self._keeps_listeners = keep
         if not keep:
+            while self._abandoned:
+                close_watcher(self._abandoned.pop())
             for key in list(self._handles):
                 self._close_if_deserted(key)
 
@@ -278,6 +288,21 @@ class PrimarySide:
     def _close_if_deserted(self, key: Hashable) -> None:
         if self._handles[key].is_deserted and not self._keeps_listeners:
             self._handles.pop(key).close()
+
+    def _close_if_abandoned(self, key: Hashable) -> None:
+        """Close what the last worker has closed itself, unless another one comes at once."""
+        handle = self._handles.get(key)
+        if handle is None or not handle.is_deserted:
+            return
+
+        def look_again() -> None:
+            close_watcher(timer)
+            self._abandoned.discard(timer)
+            if self._handles.get(key) is handle and handle.is_deserted:
+                self._handles.pop(key).close()
+
+        timer = self._loop.call_after(ABANDONED_TIME, look_again)
+        self._abandoned.add(timer)
 
     def _handle_of(self, worker: ForkedWorker, message: dict[str, Any]) -> Hashable | None:
         """Return the key of the handle that *message* is about."""
@@ -365,6 +390,8 @@ class PrimarySide:
         if key is not None:  # else it is no more, because the worker was told to disconnect
             self._handles[key].has_closed(worker)
             self._close_if_deserted(key)
+            self._close_if_abandoned(key)
+            self._loop.tick(self._guard, worker.emit, 'unlistening')  # for the supervisor alone
         return True
 
     def _leaving(self, worker: ForkedWorker, _message: dict[str, Any]) -> bool:

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+import gevent
+
 from . import errors, lifeline
 from .acceptor import Acceptor
 from .binding import Listener, receive
@@ -20,8 +22,6 @@ from .sharing import COMMAND, PATH, Query
 from .worker import Life, Worker
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from typing_extensions import Self
 
     from .options import ListenRequest
@@ -133,23 +133,23 @@ class WorkerSide:
         self.send('online')
 
     def _heed_signals(self) -> None:
-        """Have the primary drain this worker at SIGTERM, and leave SIGHUP to the primary, unless the script knows better.
+        """Leave SIGTERM (a drain) and SIGHUP to the primary, unless the script knows better.
 
         Who stops a service sends them to all of its processes (systemd by default), and so does a
         terminal that is closed. By default, the worker would end with all that is open; and if all
         of them left at once, nobody would be left for what waits in the primary.
         """
-        loop = self._process._loop
+        def leave() -> None:
+            self.send('terminate')
 
-        def leave(number: int, frame: FrameType | None) -> None:
-            loop.from_hub(loop.tick, self.send, 'terminate')
-
-        def stay(number: int, frame: FrameType | None) -> None:
+        def stay() -> None:
             """Not ignored: processes that the worker starts would inherit that."""
 
         for number, react in ((signal.SIGTERM, leave), (signal.SIGHUP, stay)):
             if signal.getsignal(number) is signal.SIG_DFL:
-                signal.signal(number, react)
+                # Of the loop, not of Python: that one is not called while the loop waits, if the
+                # signal came right before.
+                gevent.signal_handler(number, react)
 
     def send(self, act: str, **fields: Any) -> None:
         """Send the primary a message."""

@@ -9,8 +9,8 @@ from the worker
 =================  ==============================================================================
 ``online``         the channel is open
 ``listen``         *seq* and a :class:`Query`; answered by ``bound`` or ``failed``
-``listening``      *id*: the server of this handle has emitted `'listening'`
-``refused``        *id*: the connection under way is not taken (else: its acknowledgement, alone)
+``listening``      *query*: the server that asked for this has emitted `'listening'`
+``refused``        *n*: this connection is not taken (else: its acknowledgement, alone)
 ``room``           *id*: after ``refused``, there is room for connections again
 ``close``          *id*: the server is closed
 ``leaving``        the worker is about to disconnect
@@ -24,7 +24,7 @@ from the primary
 =================  ==============================================================================
 ``bound``          *seq*, *id*, *family* and *name* of the listener; its descriptor, if shared
 ``failed``         *seq*, *errno*
-``connection``     *id*, and the connection
+``connection``     *id*, *n* (the number of the connection), and the connection
 ``disconnect``     close all servers and then the channel; after *deadline* seconds, by force
 =================  ==============================================================================
 """

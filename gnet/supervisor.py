@@ -54,8 +54,8 @@ HAND_OUT_TIME = 1.0
 #: them as well, and twice would break into their ``finally`` blocks; libuv takes up to 0.3 seconds.
 INTERRUPT_PAUSE = 0.5
 
-#: Seconds between a worker's SIGTERM and its drain: the primary may be about to hear of a SIGTERM to
-#: all, and then needs the workers for the connections that wait. libuv takes up to 0.3 seconds.
+#: Seconds between a worker's SIGTERM and its drain: the primary may be about to hear of a SIGTERM
+#: to all, and needs the workers then, for connections that wait. libuv takes up to 0.3 seconds.
 GROUP_PAUSE = 0.5
 
 #: Seconds that a new worker has to be ready in a reload, after which it is taken to hang.
@@ -196,8 +196,8 @@ class Supervisor:
         for event, handle in (
             ('online', self._online), ('listening', self._listens), ('cut', self._has_cut),
             ('leaving', self._leaves), ('terminate', self._terminated), ('alone', self._serves),
-            ('disconnect', self._disconnected), ('exit', self._exited),
-            ('error', self._failed),
+            ('unlistening', self._closes), ('disconnect', self._disconnected),
+            ('exit', self._exited), ('error', self._failed),
         ):
             worker.on(event, lambda *arguments, handle=handle: self._put(
                 handle, member, *arguments))
@@ -218,6 +218,10 @@ class Supervisor:
             self._stage = Stage.SERVING
         if member.listening_since is None:
             member.listening_since = self._loop.now()
+
+    def _closes(self, _member: Member) -> None:
+        """A server was closed: a new worker may be ready with less."""
+        self._look_whether_ready()
 
     def _failed(self, member: Member, error: BaseException) -> None:
         say(f'worker {member.pid}: {error}')
@@ -355,9 +359,13 @@ class Supervisor:
         self._replace_next()
 
     def _servers_needed(self) -> int:
-        """Return how many servers a worker has that has come up to the others."""
+        """Return how many servers a worker has that has come up to the others.
+
+        To the least of them: one may have more, by its number or for a while.
+        """
         current = (place.current for place in self._places)
-        return max((cluster._servers_of(member.worker) for member in current if member), default=0)
+        counts = (cluster._servers_of(member.worker) for member in current if member)
+        return min((count for count in counts if count), default=0)
 
     def _hangs(self, member: Member) -> None:
         if member is self._new:

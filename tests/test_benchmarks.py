@@ -1,40 +1,38 @@
-"""``python -m benchmarks``: that it measures and reports. What it measures is nobody's promise.
-
-The cases here are those that need neither ``wrk`` nor a C compiler, but for one.
-"""
+"""``python -m benchmarks``: that it measures, reports and cleans up. No figure is looked at."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import sys
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from .harness import ROOT
 from .harness.scripts import Finished, Running
 
-Run = Callable[..., Finished]
+pytestmark = pytest.mark.skipif(sys.platform != 'linux', reason='benchmarks are for Linux')
 
 
 @pytest.fixture
 def start(tmp_path):
-    """``start(*words)`` runs the command, at the speed of a test: one round, one second."""
+    """``start(*words)`` runs the command: one round, one second, not warmed up."""
     running: list[Running] = []
 
-    def start(*words: str) -> Running:
+    def start(*words: str, merged: bool = False) -> Running:
         command = [
             sys.executable, '-W', 'error', '-m', 'benchmarks', '--rounds', '1', '--seconds', '1',
-            *words,
+            '--warm-up', '0', *words,
         ]
         environment = {**os.environ, 'TMPDIR': str(tmp_path), 'PYTHONUNBUFFERED': '1'}
-        environment.pop('GNET_STAY_ALIVE', None)
-        running.append(Running(command, ROOT, environment))
+        environment.pop('GNET_STAY_ALIVE', None)  # the suite switches the exit hook off
+        running.append(Running(command, ROOT, environment, merged=merged))
         return running[-1]
 
     yield start
@@ -43,5 +41,88 @@ def start(tmp_path):
 
 
 @pytest.fixture
-def run(start) -> Run:
+def run(start) -> Callable[..., Finished]:
     return lambda *words: start(*words).wait()
+
+
+def processes_with(directory: Path) -> list[str]:
+    """Return the command lines of processes whose temporary files go to *directory*."""
+    found = []
+    for process in Path('/proc').glob('[0-9]*'):
+        try:
+            if os.fsencode(directory) in (process / 'environ').read_bytes():
+                found.append((process / 'cmdline').read_text())
+        except OSError:
+            continue  # it has ended, or belongs to somebody else
+    return found
+
+
+def test_one_case_is_measured_for_two_contestants_while_a_missing_one_is_named(run, tmp_path):
+    report, picture, nowhere = (tmp_path / name for name in ('report.json', 'picture.svg', 'bun'))
+    ended = run(
+        '--cases', 'start-up', '--contestants', 'gnet-event,streamserver,bun',
+        '--bun', str(nowhere), '--peer', 'streamserver',
+        '--json', str(report), '--svg', str(picture))
+    assert ended.status == 0, ended
+    assert f'skipped: bun (there is no program {nowhere})' in ended.stdout
+    table = ended.stdout.partition('start-up: ')[2]
+    assert re.search(r'CPU us/start +to streamserver', table)
+    ratios = {name: float(ratio) for name, ratio in re.findall(r'(\S+) .* ([\d.]+) x ', table)}
+    assert ratios.keys() == {'gnet-event', 'streamserver'}
+    assert ratios['streamserver'] == 1
+
+    written = json.loads(report.read_text())
+    assert written['peer'] == 'streamserver'
+    assert written['missing'] == {'bun': f'there is no program {nowhere}'}
+    assert written['failures'] == []
+    of_gnet, of_peer = written['results']
+    assert (of_gnet['contestant'], of_peer['contestant']) == ('gnet-event', 'streamserver')
+    assert of_gnet['ratio'] == of_gnet['median'] / of_peer['median']
+    assert of_gnet['values'] == [of_gnet['median']]
+
+    bars = ElementTree.parse(picture).getroot().findall('.//{*}rect[@class]')
+    assert sorted(bar.get('class') for bar in bars) == ['own', 'peer']
+
+
+@pytest.mark.parametrize(('case', 'contestant', 'needed'), [
+    ('rr-64', 'gnet-event', 'wrk'),
+    ('echo', 'gnet-blocking', 'cc'),
+])
+def test_a_server_is_measured_under_load(run, case, contestant, needed):
+    if shutil.which(needed) is None:
+        pytest.skip(f'{needed} is not installed')
+    ended = run('--cases', case, '--contestants', contestant)
+    assert ended.status == 0, ended
+    assert re.search(rf'^  {contestant} +[\d.]+ +1.00 x ', ended.stdout, re.MULTILINE)
+
+
+def test_unknown_names_are_refused(run):
+    for words in (
+        ['--cases', 'emitter,nonsense'],
+        ['--contestants', 'nonsense'],
+        ['--peer', 'nonsense'],
+    ):
+        ended = run(*words)
+        assert ended.status == 2
+        assert re.search(r"there is no (case|contestant) 'nonsense': choose from", ended.stderr)
+
+
+def test_a_peer_that_is_missing_is_refused(run):
+    ended = run('--cases', 'emitter', '--contestants', 'gnet-event', '--peer', 'bun')
+    assert (ended.status, ended.stderr) == (1, 'the peer bun is missing\n')
+    assert 'skipped: bun (bun is not named: --bun PATH)' in ended.stdout
+
+
+@pytest.mark.parametrize(('number', 'begun'), [(signal.SIGINT, 2), (signal.SIGTERM, 1)])
+def test_a_signal_ends_the_command_and_all_that_it_started(start, tmp_path, number, begun):
+    words = ('--cases', 'emitter', '--contestants', 'gnet-event', '--rounds', '1000')
+    running = start(*words, merged=True)
+    running.wait_for(f'round {begun} of 1000: emitter, gnet-event')
+    running.send_signal(number)
+    ended = running.wait()
+    assert ended.status == 128 + number
+    assert 'Traceback' not in ended.stdout
+    # Of what was measured until Ctrl-C, there is a report.
+    assert ('CPU us/event' in ended.stdout) == (number == signal.SIGINT)
+    assert processes_with(tmp_path) == []
+    assert list(tmp_path.iterdir()) == []

@@ -1,10 +1,9 @@
 """The services on ``gevent.server.StreamServer``. How they are called, what they do: wire.py."""
 
-from gevent import socket
-from gevent.server import StreamServer
-
 import handlers
 import wire
+from gevent import socket
+from gevent.server import StreamServer
 
 
 def connect(address):

@@ -1,13 +1,14 @@
 """The services on gnet, in blocking style. How they are called and what they do: wire.py."""
 
-import gnet
-
 import handlers
 import wire
 
+import gnet
+
 
 def connect(address):
-    return gnet.create_connection(address, no_delay=True)
+    host, port = address
+    return gnet.connect(port, host, no_delay=True)  # the first write waits for the connection
 
 
 def serve(sock):

@@ -2,9 +2,9 @@
 
 import time
 
-import gnet
-
 import wire
+
+import gnet
 
 peers = set()
 

@@ -6,7 +6,6 @@
 from contextlib import suppress
 
 import gevent
-
 import wire
 
 

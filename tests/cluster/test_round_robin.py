@@ -59,7 +59,9 @@ def _until(condition: Callable[[], object]) -> None:
             gevent.sleep(0)
 
 
-def test_a_worker_has_one_at_a_time_and_the_rest_waits(handle: Handle, connect: Connect) -> None:
+def test_a_worker_has_as_many_as_may_be_under_way_and_the_rest_waits(
+    handle: Handle, connect: Connect,
+) -> None:
     first, second = Worker(), Worker()
     handle.add(first)
     peers = [connect(handle.address) for _ in range(3)]
