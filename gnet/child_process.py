@@ -19,6 +19,7 @@ import os
 import signal as _signal
 import sysconfig
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, closing
 from contextvars import Context
 from enum import Enum
 from typing import Any
@@ -105,28 +106,31 @@ class ChildProcess(Messaging):
 
         popen: Any = subprocess.Popen  # its types know of no descriptors
         words = {'pipe': subprocess.PIPE, 'ignore': subprocess.DEVNULL, 'inherit': None}
-        # Not gevent's: the other end may be a program that expects a blocking socket.
-        ours, theirs = _socket.socketpair()
-        environment = dict(options.env)
-        environment['NODE_CHANNEL_FD'] = str(theirs.fileno())
-        environment['NODE_CHANNEL_SERIALIZATION_MODE'] = 'json'
-        try:
-            self._popen = popen(
-                self.spawnargs, cwd=options.cwd, env=environment, pass_fds=(theirs.fileno(),),
-                start_new_session=options.detached, bufsize=0,
-                **{
-                    name: words.get(each, each) if isinstance(each, str) else each
-                    for name, each in zip(_NAMES, options.stdio)
-                },
-                **options.identity,
-            )
-        except OSError as error:
-            ours.close()
-            self._loop.tick(self._spawn_failed, errors.spawn_error(
-                error.errno or 0, self.spawnfile, self.spawnargs[1:]))
-            return
-        finally:
-            theirs.close()
+        with ExitStack() as undo:
+            try:
+                # Not gevent's: the other end may be a program that expects a blocking socket.
+                ours, theirs = _socket.socketpair()
+                undo.callback(ours.close)
+                with closing(theirs):
+                    fd = theirs.fileno()
+                    environment = {
+                        **options.env, 'NODE_CHANNEL_FD': str(fd),
+                        'NODE_CHANNEL_SERIALIZATION_MODE': 'json',
+                    }
+                    self._popen = popen(
+                        self.spawnargs, cwd=options.cwd, env=environment, pass_fds=(fd,),
+                        start_new_session=options.detached, bufsize=0,
+                        **{
+                            name: words.get(each, each) if isinstance(each, str) else each
+                            for name, each in zip(_NAMES, options.stdio)
+                        },
+                        **options.identity,
+                    )
+            except OSError as error:
+                self._loop.tick(self._spawn_failed, errors.spawn_error(
+                    error.errno or 0, self.spawnfile, self.spawnargs[1:]))
+                return
+            undo.pop_all()
         self._life = _Life.RUNNING
         self.pid = self._popen.pid
         self._loop.unref_child(self._popen.pid)

@@ -95,6 +95,35 @@ def test_a_script_that_is_not_there(fork: Any, tmp_path: Any) -> None:
     assert gnet.once(process, 'exit', timeout=PATIENCE) == [2, None]
 
 
+def test_without_descriptors_it_is_an_error_and_nothing_leaks(run_script: Any) -> None:
+    finished = run_script("""
+        import os, resource
+        import gevent, gevent.event, gnet
+        first = gnet.child_process.fork('no.py', stdio=['ignore'] * 3 + ['ipc'])
+        gnet.once(first, 'close')  # now gevent has opened what it keeps
+
+        def descriptors():
+            return len(os.listdir('/proc/self/fd'))
+
+        before = descriptors()
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        for more in range(6):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (before + more, hard))
+            try:
+                child = gnet.child_process.fork('child.py', stdio=['ignore'] * 3 + ['ipc'])
+            finally:
+                resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+            closed = gevent.event.Event()
+            child.on('error', lambda error: print(error.code, error.syscall[:5]))
+            child.on('close', lambda code, signal: closed.set())
+            closed.wait()
+        print(descriptors() <= before)
+    """)
+    lines = finished.stdout.splitlines()
+    assert set(lines[:-1]) == {'EMFILE spawn'}
+    assert lines[-1] == 'True'
+
+
 def test_silent_gives_pipes(fork: Any) -> None:
     child = fork("""
         import sys
