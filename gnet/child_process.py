@@ -197,13 +197,14 @@ class ChildProcess(Messaging):
             if self._channel is not None:
                 self._channel.drain()
             self._loop.enqueue(_Exit(self))
+            if self._ref:
+                # Not later: ref() and unref() count for a running process only.
+                self._loop.release()
         except BaseException as error:
             # Whatever escaped would be lost in the loop.
             self._loop.report(self, error)
 
     def _emit_exit(self) -> None:
-        if self._ref:
-            self._loop.release()
         if self.stdin is not None:
             self.stdin.destroy()
         for pipe in (self.stdout, self.stderr):

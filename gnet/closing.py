@@ -72,7 +72,9 @@ class Closing(Listening):
             return answer.get()
         settle = validate_function('callback', callback)
         if self._workers:
-            self._count_everywhere(lambda *answer: self._guard('callback', settle, *answer))
+            # On a tick: a callback that blocks must not hold up the channel that has the answer.
+            self._count_everywhere(
+                lambda *answer: self._loop.tick(self._guard, 'callback', settle, *answer))
         else:
             self._loop.tick(self._guard, 'callback', settle, None, self._connections)
         return self
@@ -236,7 +238,10 @@ class Closing(Listening):
 
     def _departed_after_close(self) -> None:
         self._connections -= 1
-        self._close_workers()
+        if self._workers:
+            self._close_workers()
+        else:
+            self._emit_close_if_drained()  # that process is gone, or was when it was sent
 
     def _connection_returned(self, sock: Any) -> None:
         """The other process never had it."""

@@ -186,6 +186,11 @@ class StreamDecoder:
         self._held = b''
         return text
 
+    def take_held(self) -> bytes:
+        """Return the bytes that are held back: somebody else will decode them."""
+        held, self._held = self._held, b''
+        return held
+
 
 # Each takes bytes and whether they are the last ones; it returns the text that is complete and how
 # many of the bytes it stands for.

@@ -138,7 +138,8 @@ class Channel:
         self._is_queued = False
         self._line: list[bytes] = []
         self._line_size = 0
-        self._descriptors: deque[int] = deque()
+        #: Those whose lines are to come; None for one that could not be received.
+        self._descriptors: deque[int | None] = deque()
         self._write_watcher: Any = None
         self._read_watcher = loop.io(fd, READ)
         loop.start_io(self._read_watcher, self._on_readable)
@@ -204,7 +205,9 @@ class Channel:
 
     def _drop_descriptors(self) -> None:
         while self._descriptors:
-            os.close(self._descriptors.popleft())
+            descriptor = self._descriptors.popleft()
+            if descriptor is not None:
+                os.close(descriptor)
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -328,6 +331,8 @@ class Channel:
                     self._descriptors.append(number)
         if flags & _socket.MSG_CTRUNC:
             _log.warning('a descriptor could not be received: there are too many open ones')
+            # Its place is kept: its message must not get that of a later one.
+            self._descriptors.append(None)
         if len(self._descriptors) > MAX_WAITING_DESCRIPTORS:
             self._break('descriptors without messages')
             return False

@@ -28,7 +28,7 @@ from gevent import GreenletExit, getcurrent
 from . import errors, handles, lifecycle
 from .emitter import EventEmitter
 from .handles import Outgoing, RawHandle
-from .ipc import HIGH_WATER_MARK, Channel, encode_message
+from .ipc import HIGH_WATER_MARK, MAX_LINE, Channel, encode_message
 from .loop import EXITS, Loop
 from .names import snake_options
 from .server import Server
@@ -185,6 +185,13 @@ class Messaging(EventEmitter):
             outgoing = handles.outgoing(handle, keep_open, self._track)
             if outgoing is not None:
                 line = _wrap(line, outgoing)
+                if len(line) > MAX_LINE:
+                    # The other side would close the channel.
+                    error = errors.not_json(
+                        f'with what its connection has still to send, it is longer than {MAX_LINE}'
+                        ' bytes')
+                    outgoing.returned(error, True)
+                    raise error
         return self._send_entry(_Entry(line, outgoing, callback))
 
     def _send_internal(
@@ -230,6 +237,8 @@ class Messaging(EventEmitter):
         channel = self._channel
         assert channel is not None
         if entry.handle is not None:
+            # What waits behind it would be lost if the program ended now.
+            self._loop.hold()
             self._in_flight.append(entry)
             channel.write(entry.line, entry.handle.sock)
         elif entry.callback is not None:
@@ -260,6 +269,7 @@ class Messaging(EventEmitter):
         if not self._in_flight:
             return
         entry = self._in_flight.popleft()
+        self._loop.release()
         assert entry.handle is not None
         entry.handle.delivered()
         if entry.callback is not None:
@@ -270,6 +280,7 @@ class Messaging(EventEmitter):
         if not self._in_flight or self._channel is None:
             return
         entry = self._in_flight.popleft()
+        self._loop.release()
         if entry.resent < MAX_RESENDS:
             entry.resent += 1
             self._write(entry)
@@ -378,7 +389,9 @@ class Messaging(EventEmitter):
         self._channel = None
         self._connection = Connection.DISCONNECTED
         lost = [*self._in_flight, *self._waiting]
-        self._in_flight.clear()
+        while self._in_flight:
+            self._in_flight.popleft()
+            self._loop.release()
         self._waiting.clear()
         for entry in lost:
             self._give_back(entry, errors.state_error('ERR_IPC_CHANNEL_CLOSED'))

@@ -37,6 +37,7 @@ class Departed:
     reading: Reading
     timeout: float | None
     counts: tuple[int, int]
+    needs_drain: bool
 
     @property
     def unsent(self) -> bytes:
@@ -77,20 +78,24 @@ class Movable(Tuned):
         self._shut_now()  # what was ended stays so
         self._close_watchers()
         sock, server = self._sock, self._server
-        # No text: see _can_depart().
-        buffered: list[Any] = [*(self._buffer or ()), *(self._incoming or ())]
+        # No text: see _can_depart(). But part of a character may have arrived.
+        held = b'' if self._decoder is None else self._decoder.take_held()
+        buffered: list[Any] = [held, *(self._buffer or ()), *(self._incoming or ())]
         unread = b''.join(buffered)
         read_state, write_state = self._read_state, self._write_state
         in_flight, queued, end_callbacks = self._take_unsent()
+        requests = [*in_flight, *queued]
         departed = Departed(
-            sock, server, self._remote, unread, [*in_flight, *queued], end_callbacks, write_state,
-            read_state, self._reading, self._timeout, (self._bytes_read, self._bytes_sent))
+            sock, server, self._remote, unread, requests, end_callbacks, write_state, read_state,
+            self._reading, self._timeout, (self._bytes_read, self._bytes_sent), self._needs_drain)
+        called_back = self._pending_callbacks - len(requests)
         self._set_idle_timer(0)
         self._sock = None
         del self._send
         if self._ref:
             self._loop.release()
         self._start_anew()
+        self._pending_callbacks = called_back  # those of what was sent, on their ticks still
         if server is not None:
             server._connection_departed(self)
         return departed
@@ -98,11 +103,17 @@ class Movable(Tuned):
     def _departure_done(self, departed: Departed) -> None:
         """The other process has the connection."""
         departed.sock.close()
+        self._answer(departed, None, None)
+
+    def _answer(
+        self, departed: Departed, written: BaseException | None, ended: BaseException | None,
+    ) -> None:
+        """Call the callbacks of what was still to be written, and of ``end()``."""
         for request in departed.requests:
             if request.callback is not None:
-                self._tick(self._call_guarded, request.callback, None)
+                self._tick(self._call_guarded, request.callback, written)
         for callback in departed.end_callbacks:
-            self._tick(self._call_guarded, callback, None)
+            self._tick(self._call_guarded, callback, ended)
 
     def _come_back(self, departed: Departed, error: BaseException | None) -> None:
         """The other process never had it: the connection is this socket's again.
@@ -113,6 +124,8 @@ class Movable(Tuned):
         """
         if self._stage is not Stage.NEW:
             departed.sock.close()  # destroyed, or connected to somewhere else, meanwhile
+            self._answer(
+                departed, errors.stream_destroyed('write'), errors.stream_destroyed('end'))
             return
         self._server = departed.server
         self._remote = departed.remote
@@ -128,6 +141,7 @@ class Movable(Tuned):
             self._enqueue(request)
         self._end_callbacks = departed.end_callbacks or None
         self._write_state = departed.write_state
+        self._needs_drain = departed.needs_drain
         if error is not None:
             self.destroy(error)
             return
@@ -141,6 +155,10 @@ class Movable(Tuned):
             self._start_reading()
         if self._queue:
             self._continue_sending(at_once=True)
+        elif self._write_state is WriteState.ENDING:
+            self._shut_now()  # again: what comes after the FIN did not happen
+        elif self._write_state is WriteState.SHUT and not self._pending_callbacks:
+            self._tick(self._finish)
 
     def _arrive(
         self, sock: Any, server: Any, unread: bytes, unsent: bytes, was_ended: bool,

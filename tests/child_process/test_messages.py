@@ -237,6 +237,7 @@ def test_a_killed_parent_is_noticed(start_script: Any, tmp_path: Any) -> None:
     parent.wait_for(r'\d+')
     parent.process.kill()
     parent.wait_for('alone')
+    parent.process.wait()
 
 
 # --- bad peers ----------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -88,7 +89,8 @@ class Running:
     def close(self) -> None:
         """Kill the script if it still runs, and let go of all that belongs to it."""
         if self.process.poll() is None:
-            self.process.kill()
+            with suppress(ProcessLookupError):  # it has just ended, and the loop knows it already
+                self.process.kill()
             self.process.wait()
         for file in (self.process.stdin, self.process.stdout, self._stderr):
             file.close()
