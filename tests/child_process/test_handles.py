@@ -117,6 +117,23 @@ def test_what_was_in_the_stream_travels_along(fork: Any, serve: Any, connect: An
     assert peer.recv_exactly(13) == b'[before text]'
 
 
+def test_half_a_character_travels_along(fork: Any, serve: Any, connect: Any) -> None:
+    child = fork(BLOCKING)
+
+    def handler(sock: Any) -> None:
+        sock.set_encoding('utf8')
+        sock.on('readable', lambda: None)
+        sock.read(0)
+        while not sock.bytes_read:
+            gevent.sleep(0.001)  # until the decoder has it, for which there is no event
+        child.send('take', sock)
+
+    server = serve(handler)
+    peer = connect(server)
+    peer.sendall('ä'.encode()[:1])
+    assert peer.recv_exactly(3) == b'[\xc3]'
+
+
 def test_what_was_still_to_be_written_travels_along(fork: Any, serve: Any, connect: Any) -> None:
     child = fork("""
         import gnet
