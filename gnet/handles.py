@@ -133,7 +133,12 @@ Outgoing = Union[RawHandle, None]
 
 def raw_socket(owner: Any) -> Any:
     """Return a raw socket on a duplicate of the descriptor of *owner*."""
-    return _socket.socket(fileno=os.dup(owner.fileno()))
+    fd = os.dup(owner.fileno())
+    try:
+        return _socket.socket(fileno=fd)
+    except OSError:
+        os.close(fd)
+        raise
 
 
 def raw_socket_of(fd: int) -> Any:

@@ -305,3 +305,30 @@ def test_a_connection_with_too_much_to_send_is_refused_and_goes_on_here(
     peer = connect(server)
     assert len(peer.recv_until_end()) == size
     assert refused == [('ERR_INVALID_ARG_VALUE', 1)]
+
+
+def test_what_only_looks_like_a_socket_leaves_no_descriptor(end: End) -> None:
+    readable, writable = os.pipe()
+
+    class Strange:
+        type = _socket.SOCK_STREAM
+
+        def fileno(self) -> int:
+            return readable
+
+        def getsockopt(self, *_args: Any) -> int:
+            return 0
+
+    free = os.dup(readable)
+    os.close(free)
+    turn()  # in which the os.close() of a patched process closes
+    try:
+        with pytest.raises(OSError, match='non-socket'):
+            end.messaging.send('take', Strange())
+        turn()
+        again = os.dup(readable)
+        os.close(again)
+        assert again == free
+    finally:
+        os.close(readable)
+        os.close(writable)
