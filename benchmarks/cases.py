@@ -37,7 +37,7 @@ class Case:
 def _bulk(service: str, mode: str, counted: str, backend: str | None = None) -> Stream:
     """Return a load of 64 KiB blocks on 4 connections: one that is full does not stop all."""
     return Stream(
-        service, mode, connections=4, message='x', repeat=BLOCK, counted=counted, units=1 / BLOCK,
+        service, mode, connections=1, message='x', repeat=BLOCK, counted=counted, units=1 / BLOCK,
         backend=backend)
 
 

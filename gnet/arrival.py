@@ -15,10 +15,17 @@ from .emitter import EventEmitter
 from .encodings import StreamDecoder
 from .states import GONE, SILENT, Delivery, Flow, Reading, ReadState, Stage
 
-__all__ = ['HIGH_WATER_MARK', 'Arrival', 'Chunk']
+__all__ = ['HIGH_WATER_MARK', 'MAX_READS', 'READ_SIZE', 'Arrival', 'Chunk']
 
 #: Bytes buffered before reading stops; Node's default since v22.
 HIGH_WATER_MARK = 65536
+
+#: Bytes asked of the kernel at once: Node's chunk size, which bounds those of `'data'`. When a read
+#: gets as many, more is likely to wait, and is read without another look at all descriptors.
+READ_SIZE = 65536
+
+#: How often that is done before others have their turn: what libuv, and so Node, allows itself.
+MAX_READS = 32
 
 Chunk = Union[bytes, str]
 Turn = tuple[Callable[..., object], tuple[Any, ...]]
@@ -91,6 +98,10 @@ class Arrival(EventEmitter):
         """Whether the peer's end must not take effect yet."""
         raise NotImplementedError
 
+    def _read_on(self) -> None:
+        """See whether more has arrived already, if nothing else should have its turn first."""
+        raise NotImplementedError
+
     def _delivered(self) -> None:
         """Do what follows the turn of a read event, also one whose greenlet was ended in it."""
         raise NotImplementedError
@@ -130,10 +141,12 @@ class Arrival(EventEmitter):
         if self._delivery is _RUNNING:
             return  # the turn that is being taken ends with a look at what has arrived
         self._delivery = _RUNNING
+        reads = MAX_READS
         try:
             while self._incoming and not self._blocking_style:
                 chunk = self._incoming.popleft()
-                self._incoming_size -= len(chunk)
+                size = len(chunk)
+                self._incoming_size -= size
                 listeners = self._events.get('data')
                 if (
                     listeners and self._flow is _FLOWING and not self._length
@@ -146,6 +159,10 @@ class Arrival(EventEmitter):
                             listener(chunk)
                     except BaseException as error:
                         self._listener_failed('data', error)
+                    if size == READ_SIZE and reads and not self._incoming:
+                        reads -= 1
+                        chunk = None  # type: ignore[assignment]  # its memory is used again
+                        self._read_on()
                 else:
                     self._push(bytes(chunk))
                 if self._incoming and self._is_late():

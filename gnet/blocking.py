@@ -24,7 +24,7 @@ from gevent import Timeout, getcurrent
 from gevent.event import AsyncResult
 
 from . import errors
-from .arrival import Chunk
+from .arrival import MAX_READS, READ_SIZE, Chunk
 from .handling import Handled
 from .states import GONE, Flow, Reading, ReadState, Stage, WriteState
 from .writable import BlockingRequest, WriteRequest
@@ -48,7 +48,7 @@ def _check_send_flags(flags: int) -> None:
 class Blocking(Handled):
     """Reading and writing that waits."""
 
-    __slots__ = ('_seconds', '_senders')
+    __slots__ = ('_more_reads', '_seconds', '_senders')
 
     def _prepare(self, *arguments: Any) -> None:
         super()._prepare(*arguments)
@@ -56,6 +56,8 @@ class Blocking(Handled):
         self._seconds: float | None = None
         #: Greenlets that are blocked in a write.
         self._senders = 0
+        #: How often a reader may look into the kernel by itself, before others have their turn.
+        self._more_reads = 0
 
     # --- how long to wait -------------------------------------------------------------------------
 
@@ -134,7 +136,7 @@ class Blocking(Handled):
             if (
                 self._reading is _ACTIVE and self._blocking_style and not self._incoming
                 and self._reader is None and self._seconds is None and self._owner is None
-                and self._decoder is None
+                and self._decoder is None and not self._more_reads
             ):
                 # The hot path: what _take_bytes would do, without its calls.
                 self._reader = getcurrent()
@@ -143,6 +145,8 @@ class Blocking(Handled):
                 finally:
                     self._reader = None
                 if chunk is not None:
+                    if len(chunk) == READ_SIZE:
+                        self._more_reads = MAX_READS
                     yield chunk
                     continue
             chunk = self._next_chunk()
@@ -218,6 +222,13 @@ class Blocking(Handled):
             self._flush()
             if self._stage in GONE:
                 return None
+        if self._more_reads and self._reading is _ACTIVE:
+            self._more_reads -= 1
+            self._on_readable()
+            if self._incoming_size != READ_SIZE:
+                self._more_reads = 0
+            if self._incoming or self._reading is not _ACTIVE:
+                return None
         self._reader = getcurrent()
         try:
             if self._seconds is None:
@@ -226,6 +237,9 @@ class Blocking(Handled):
                 chunk = self._within_seconds(self._loop.block)
         finally:
             self._reader = None
+        if chunk is not None and len(chunk) == READ_SIZE:
+            # More is likely to wait: see MAX_READS.
+            self._more_reads = MAX_READS
         return chunk
 
     def _give_back(self, chunk: bytes | memoryview) -> None:

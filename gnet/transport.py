@@ -18,6 +18,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from . import errors, lifecycle
+from .arrival import READ_SIZE
 from .duplex import Duplex
 from .event_names import error_monitor
 from .idle import IdleTimer, idle_timers
@@ -31,9 +32,6 @@ if TYPE_CHECKING:
     from .server import Server
 
 __all__ = ['Transport']
-
-#: Bytes asked of the kernel in one ``recv``: Node's chunk size, which bounds those of `'data'`.
-READ_SIZE = 65536
 
 _log = logging.getLogger('gnet.socket')
 
@@ -152,6 +150,15 @@ class Transport(Duplex):
 
     def _is_late(self) -> bool:
         return self._loop.is_late()
+
+    def _read_on(self) -> None:
+        loop = self._loop
+        if (
+            self._reading is Reading.ACTIVE and self._flow is Flow.FLOWING
+            # As in Node, the ticks of one chunk come before the next chunk.
+            and not loop._ticks and not loop.is_late()
+        ):
+            self._on_readable()
 
     @property
     def server(self) -> Server | None:

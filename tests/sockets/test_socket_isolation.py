@@ -14,7 +14,7 @@ from gevent.event import Event
 import gnet
 from gnet import loop as loop_module
 from gnet.loop import Runner, get_loop
-from gnet.transport import READ_SIZE
+from gnet.arrival import READ_SIZE
 
 from .common import PATIENCE, Connection, turn, until
 
