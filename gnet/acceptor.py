@@ -1,8 +1,9 @@
 """The accepting end of a server: :class:`Acceptor`, the one file that knows gevent's StreamServer.
 
-From :class:`gevent.server.StreamServer` it has the listening socket's life, and the greenlet in
-which each connection is handled. Its own are the accept loop and what goes wrong in it: gevent's
-prints a traceback for each failed accept, forgets ``unref`` at each pause, and cannot drop.
+From :class:`gevent.server.StreamServer` it has the listening socket's life. Its own are the accept
+loop and what goes wrong in it: gevent's prints a traceback for each failed accept, forgets
+``unref`` at each pause, and cannot drop; and where it spawns a greenlet for each connection, one
+that nobody can tell from a new one is used again (:mod:`gnet.handlers`).
 """
 
 from __future__ import annotations
@@ -87,7 +88,6 @@ class Acceptor(StreamServer):
     """Accepts connections for a server, which has it as ``_handle`` while it listens."""
 
     # The members of StreamServer that have no type there.
-    _spawn: Any
     _timer: Any
     _watcher: Any
     socket: Any
@@ -205,7 +205,7 @@ class Acceptor(StreamServer):
             sock.close()
             raise
         if connection is not None:
-            self._spawn(self.server._serve, connection)
+            self.gnet_loop.handlers.call(self.server._serve, connection)
 
     def handle(self, sock: Any, address: Any) -> None:
         """StreamServer wants one; :meth:`do_handle` gives connections to the server instead."""

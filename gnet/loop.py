@@ -32,6 +32,8 @@ import gevent
 import gevent.os
 from gevent import Greenlet, GreenletExit
 
+from .handlers import Handlers
+
 __all__ = ['Deliverable', 'Loop', 'Runner', 'get_loop']
 
 #: Idle runners kept for the next turn. One is in use at a time unless listeners block; what more is
@@ -137,6 +139,8 @@ class Loop:
         self._soon: list[Callable[[], object]] = []
         self._later: list[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = []
         self._idle: list[Runner] = []
+        #: The greenlets of `'connection'` listeners.
+        self.handlers = Handlers(hub)
         self._deadline = 0.0
         self._wake_scheduled = False
         self._turn_scheduled = False
@@ -172,9 +176,9 @@ class Loop:
             self._wake_scheduled = True
             self._loop.run_callback(self._wake)
 
-    def start(self, spawn: Callable[..., object], *arguments: Any) -> None:
-        """Call ``spawn(*arguments)`` from the hub, after the ticks of what was started before."""
-        self._starts.append((spawn, arguments))
+    def start(self, begin: Callable[..., object], *arguments: Any) -> None:
+        """Call ``begin(*arguments)`` in the hub, after the ticks of what was started before."""
+        self._starts.append((begin, arguments))
         self._schedule_wake()
 
     def soon(self, callback: Callable[[], object]) -> None:
@@ -243,15 +247,16 @@ class Loop:
                 if runner.state is RunnerState.RUNNING:
                     # It came back without parking: a listener blocked, or the runner ended.
                     runner.state = RunnerState.CAPTURED
-            if self._starts:
-                spawn, arguments = self._starts.popleft()
+            if self._starts and not late:
+                begin, arguments = self._starts.popleft()
                 try:
-                    spawn(*arguments)
+                    begin(*arguments)
                 except BaseException:
-                    self.hub.handle_error(spawn, *sys.exc_info())
-                # Behind the new greenlet in gevent's queue: its ticks come before the next start.
-                self._loop.run_callback(self._wake)
-                return
+                    self.hub.handle_error(begin, *sys.exc_info())
+                if self.is_late():
+                    late = True
+                    self._schedule_turn()
+                continue  # with its ticks: they come before the next start
             # (Ticks that cause each other must not hold up these for ever.)
             if self._soon and (late or not self._ticks):
                 self._call_soon()

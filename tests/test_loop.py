@@ -83,7 +83,7 @@ def test_what_is_started_begins_after_the_ticks_of_what_was_started_before(loop:
         loop.tick(log.append, f'tick of {name}')
 
     for name in ('a', 'b'):
-        loop.start(gevent.spawn, greenlet, name)
+        loop.start(loop.handlers.call, greenlet, name)
     settled(loop)
     settled(loop)
     assert log == ['a', 'tick of a', 'b', 'tick of b']

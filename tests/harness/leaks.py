@@ -126,17 +126,22 @@ def _describe(number: int, target: str) -> str:
 
 
 def _greenlets() -> set[Any]:
-    """Return the started, unfinished greenlets of this thread's hub, without its idle runners."""
+    """Return the started, unfinished greenlets of this thread's hub, without gnet's idle ones."""
     hub = gevent.get_hub()
-    runners = sys.modules.get('gnet.loop')
     return {
         thing for thing in gc.get_objects()
         if issubclass(type(thing), raw_greenlet) and thing and thing.parent is hub
-        and not (
-            runners is not None and isinstance(thing, runners.Runner)
-            and thing.state is runners.RunnerState.PARKED
-        )
+        and not _is_idle(thing)
     }
+
+
+def _is_idle(greenlet: Any) -> bool:
+    """Whether gnet keeps it, for what is to come."""
+    loop, handlers = sys.modules.get('gnet.loop'), sys.modules.get('gnet.handlers')
+    if loop is not None and isinstance(greenlet, loop.Runner):
+        return greenlet.state is loop.RunnerState.PARKED
+    return (
+        handlers is not None and isinstance(greenlet, handlers.Handler) and greenlet.is_idle())
 
 
 def _where(greenlet: Any) -> str:
