@@ -174,7 +174,7 @@ class Arrival(EventEmitter):
                 self._push_end()
         finally:
             if self._reading is _ACTIVE and self._turns is None and not self._incoming:
-                # Most turns: nothing else waits. _turn_over would find that, at the cost of calls.
+                # Most turns: nothing else waits. _turn_over would find that, at the cost of a call.
                 self._delivery = _IDLE
             else:
                 self._turn_over()
@@ -196,11 +196,13 @@ class Arrival(EventEmitter):
             self._turn_over()
 
     def _turn_over(self) -> None:
-        self._delivery = Delivery.IDLE
-        turns, self._turns = self._turns, None
-        for callback, arguments in turns or ():
-            self._tick(self._take_turn, callback, arguments)
-        self._delivered()
+        self._delivery = _IDLE
+        if self._turns is not None:
+            turns, self._turns = self._turns, None
+            for callback, arguments in turns:
+                self._tick(self._take_turn, callback, arguments)
+        if self._reading is not _ACTIVE or self._incoming:
+            self._delivered()
 
     def _push(self, data: bytes) -> None:
         chunk: Chunk = data if self._decoder is None else self._decoder.decode(data)
@@ -242,7 +244,12 @@ class Arrival(EventEmitter):
             if rest:
                 self._append(rest)
         self._readable_wanted = False
-        self._emit_readable()
+        if self._length or 'readable' in self._events:
+            self._emit_readable()
+        else:  # most often; what that would do, in fewer steps
+            if self._stage not in GONE and self._errored is None:
+                self._emit_guarded('readable')
+            self._readable_pending = False
         if not self._length:
             self._in_turn(self._emit_end)
 

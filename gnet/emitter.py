@@ -306,8 +306,9 @@ class EventEmitter(NodeNames):
         return self
 
     def __add(self, event: Hashable, listener: Listener, *, at_front: bool) -> None:
-        validate_function('listener', listener)
-        name = name_of(event)
+        if not callable(listener):
+            validate_function('listener', listener)
+        name = event if type(event) is str else name_of(event)
         if 'newListener' in self._events:
             self.emit('newListener', event, _original(listener))
         entries = self._events.get(name, ())

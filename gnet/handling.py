@@ -150,6 +150,7 @@ class Handled(Transport):
         return self._blocking_user is BlockingUser.PROGRAM
 
     def _close_descriptor(self) -> None:
-        close_watcher(self._linger_timer)
-        self._linger_timer = None
+        if self._linger_timer is not None:
+            close_watcher(self._linger_timer)
+            self._linger_timer = None
         super()._close_descriptor()

@@ -61,6 +61,11 @@ __all__ = [
 _log = logging.getLogger('gnet.lifecycle')
 
 
+def has_subscribers() -> bool:
+    """Return whether :func:`publish` would do anything now."""
+    return bool(zope_event.subscribers)
+
+
 def publish(make: Callable[..., object], *args: Any) -> None:
     """Build the event ``make(*args)`` and give it to each subscriber, if there is any.
 

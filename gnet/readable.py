@@ -256,6 +256,16 @@ class Readable(Arrival):
             self._in_turn(self._resumed)
 
     def _resumed(self) -> None:
+        if (
+            self._reading is Reading.ACTIVE and not self._length
+            and 'resume' not in self._events and self._read_state is ReadState.OPEN
+        ):
+            # Most often: nothing was buffered, and nobody waits for this. What is below, in fewer
+            # steps.
+            self._readable_wanted = True
+            self._resume_pending = False
+            self._emit_guarded('resume')
+            return
         self._take(0)
         self._resume_pending = False
         self._emit_guarded('resume')
@@ -268,7 +278,7 @@ class Readable(Arrival):
 
     def _listener_added(self, event: Any) -> None:
         if event == 'data':
-            if self.listener_count('readable'):
+            if 'readable' in self._events:
                 self._readable_listened = True  # one that was added after 'end'
             if self._flow is not Flow.PAUSED:
                 self.resume()

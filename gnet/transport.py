@@ -83,7 +83,10 @@ class Transport(Duplex):
     # --- hooks of the stream ----------------------------------------------------------------------
 
     def _tick(self, callback: Callable[..., object], *arguments: Any) -> None:
-        self._loop.tick(callback, *arguments, context=self._context)
+        loop = self._loop
+        loop._ticks.append((callback, arguments, self._context))  # tick(), without the call
+        if not loop._wake_scheduled:
+            loop._schedule_wake()
 
     def _later(self, callback: Callable[..., object], *arguments: Any) -> None:
         self._loop.later(callback, *arguments, context=self._context)
@@ -390,15 +393,20 @@ class Transport(Duplex):
         begun = self._begun
         had_connection = self._sock is not None
         self._stage = Stage.DESTROYED
-        error = error if truthy(error) else None
+        error = error if error is not None and truthy(error) else None
         if self._errored is None:
             self._errored = error
         self._close_descriptor()
-        self._drop_incoming()
-        self._wake_blocked()
+        if self._incoming:
+            self._drop_incoming()
+        if self._reader is not None:
+            self._wake_blocked()
         if begun and had_connection:
             begun = 0  # in a listener of 'connect': _send_first() follows, and answers them
-        else:
+        elif (
+            begun or self._queued_units or self._in_flight is not None or self._queue
+            or self._end_callbacks
+        ):
             self._begun = 0
             unsent = self._take_unsent()
             if not begun:
@@ -430,9 +438,12 @@ class Transport(Duplex):
                 self._loop.release()
 
     def _close_watchers(self) -> None:
-        close_watcher(self._read_watcher)
-        close_watcher(self._write_watcher)
-        self._read_watcher = self._write_watcher = None
+        if self._read_watcher is not None:
+            close_watcher(self._read_watcher)
+            self._read_watcher = None
+        if self._write_watcher is not None:
+            close_watcher(self._write_watcher)
+            self._write_watcher = None
 
     def _drop_incoming(self) -> None:
         """After destroy() no 'data' comes; what a paused stream has buffered stays readable."""
@@ -499,17 +510,18 @@ class Transport(Duplex):
         if self._begun:
             # A listener of 'connect' is at work still.
             self._tick(self._call_all, self._take_begun())
+        if not (self.opened_at and lifecycle.has_subscribers()):
+            self._emit_guarded('close', had_error)
+            return
         # Taken now: a listener may connect again.
         told = (
             self.server, self, self._bytes_read, self._bytes_sent,
             self._loop.now() - self.opened_at, self._errored,
         )
-        was_open = bool(self.opened_at)
         try:
             self._emit_guarded('close', had_error)
         finally:
-            if was_open:
-                lifecycle.publish(lifecycle.ConnectionClosed, *told)
+            lifecycle.publish(lifecycle.ConnectionClosed, *told)
 
     # --- idle time --------------------------------------------------------------------------------
 

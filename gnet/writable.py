@@ -483,7 +483,7 @@ class Writable(Readable):
             encoding, callback = None, encoding
         if not callable(callback):
             callback = None
-        if chunk is not None and not self._can_write():
+        if chunk is not None and (self._write_state is not _OPEN or self._stage in GONE):
             self._corked = 0
             self._encode(chunk, encoding)
             refusal = self._refusal(ending=True)
@@ -506,7 +506,8 @@ class Writable(Readable):
                     self._end_callbacks.pop()  # type: ignore[union-attr]  # it was added above
                 raise
         self._corked = 0
-        self._flush()
+        if self._queue:
+            self._flush()
         if changes and self._write_state is _OPEN and self._errored is None:
             self._write_state = WriteState.ENDING
             if self._in_flight is None and not self._queue:

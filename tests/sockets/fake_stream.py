@@ -64,6 +64,7 @@ class FakeStream(Duplex):
 
     def arrive_end(self) -> None:
         self._read_state = ReadState.FIN
+        self._reading = Reading.OVER  # as the transport says
         self._announce()
 
     def _announce(self) -> None:

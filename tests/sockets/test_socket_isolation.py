@@ -13,8 +13,8 @@ from gevent.event import Event
 
 import gnet
 from gnet import loop as loop_module
-from gnet.loop import Runner, get_loop
 from gnet.arrival import READ_SIZE
+from gnet.loop import Runner, get_loop
 
 from .common import PATIENCE, Connection, turn, until
 
