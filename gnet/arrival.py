@@ -13,7 +13,21 @@ from typing import Any, Union
 
 from .emitter import EventEmitter
 from .encodings import StreamDecoder
-from .states import GONE, SILENT, Delivery, Flow, Reading, ReadState, Stage
+from .states import (
+    ACTIVE,
+    END_EMITTED,
+    ENDED,
+    FIN,
+    FLOWING,
+    GONE,
+    IDLE,
+    NEW,
+    NOT_ENDED,
+    NOT_STARTED,
+    RUNNING,
+    SILENT,
+    UNDECIDED,
+)
 
 __all__ = ['HIGH_WATER_MARK', 'MAX_READS', 'READ_SIZE', 'Arrival', 'Chunk']
 
@@ -30,12 +44,8 @@ MAX_READS = 32
 Chunk = Union[bytes, str]
 Turn = tuple[Callable[..., object], tuple[Any, ...]]
 
-_FLOWING = Flow.FLOWING
-_RUNNING = Delivery.RUNNING
-_IDLE = Delivery.IDLE
-_ACTIVE = Reading.ACTIVE
 #: The whole stream has arrived.
-_AFTER_THE_LAST_CHUNK = (ReadState.ENDED, ReadState.END_EMITTED)
+_AFTER_THE_LAST_CHUNK = (ENDED, END_EMITTED)
 
 
 class Arrival(EventEmitter):
@@ -50,14 +60,14 @@ class Arrival(EventEmitter):
 
     def __init__(self, high_water_mark: float = HIGH_WATER_MARK, **options: Any) -> None:
         super().__init__(**options)
-        self._stage = Stage.NEW
+        self._stage = NEW
         self._errored: Any = None
         self._read_mark = high_water_mark
-        self._flow = Flow.UNDECIDED
-        self._read_state = ReadState.OPEN
+        self._flow = UNDECIDED
+        self._read_state = NOT_ENDED
         #: Set by the transport, which has the watcher.
-        self._reading = Reading.NOT_STARTED
-        self._delivery = Delivery.IDLE
+        self._reading = NOT_STARTED
+        self._delivery = IDLE
         #: What waits for its turn while a listener is blocked.
         self._turns: deque[Turn] | None = None
         #: Whether the last read was a blocking one: then bytes stay where such reads find them.
@@ -138,9 +148,9 @@ class Arrival(EventEmitter):
 
     def _deliver(self) -> None:
         """Bring what arrived into the stream, chunk by chunk. Called in a runner."""
-        if self._delivery is _RUNNING:
+        if self._delivery is RUNNING:
             return  # the turn that is being taken ends with a look at what has arrived
-        self._delivery = _RUNNING
+        self._delivery = RUNNING
         reads = MAX_READS
         try:
             while self._incoming and not self._blocking_style:
@@ -149,7 +159,7 @@ class Arrival(EventEmitter):
                 self._incoming_size -= size
                 listeners = self._events.get('data')
                 if (
-                    listeners and self._flow is _FLOWING and not self._length
+                    listeners and self._flow is FLOWING and not self._length
                     and self._decoder is None and self._plain_emit and type(chunk) is bytes
                 ):
                     # The hot path: what _push would do, without its calls.
@@ -168,14 +178,14 @@ class Arrival(EventEmitter):
                 if self._incoming and self._is_late():
                     break
             if (
-                self._read_state is ReadState.FIN and not self._incoming
+                self._read_state is FIN and not self._incoming
                 and not self._blocking_style and not self._holds_end()
             ):
                 self._push_end()
         finally:
-            if self._reading is _ACTIVE and self._turns is None and not self._incoming:
+            if self._reading is ACTIVE and self._turns is None and not self._incoming:
                 # Most turns: nothing else waits. _turn_over would find that, at the cost of a call.
-                self._delivery = _IDLE
+                self._delivery = IDLE
             else:
                 self._turn_over()
 
@@ -184,31 +194,31 @@ class Arrival(EventEmitter):
         self._tick(self._take_turn, callback, arguments)
 
     def _take_turn(self, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
-        if self._delivery is _RUNNING:
+        if self._delivery is RUNNING:
             if self._turns is None:
                 self._turns = deque()
             self._turns.append((callback, arguments))
             return
-        self._delivery = _RUNNING
+        self._delivery = RUNNING
         try:
             callback(*arguments)
         finally:
             self._turn_over()
 
     def _turn_over(self) -> None:
-        self._delivery = _IDLE
+        self._delivery = IDLE
         if self._turns is not None:
             turns, self._turns = self._turns, None
             for callback, arguments in turns:
                 self._tick(self._take_turn, callback, arguments)
-        if self._reading is not _ACTIVE or self._incoming:
+        if self._reading is not ACTIVE or self._incoming:
             self._delivered()
 
     def _push(self, data: bytes) -> None:
         chunk: Chunk = data if self._decoder is None else self._decoder.decode(data)
         if not chunk:
             return
-        if self._flow is _FLOWING and not self._length and self.listener_count('data'):
+        if self._flow is FLOWING and not self._length and self.listener_count('data'):
             self._did_read = True
             self._emit_guarded('data', chunk)
             return
@@ -238,7 +248,7 @@ class Arrival(EventEmitter):
 
     def _push_end(self) -> None:
         """The peer's end has its turn: everything before it is in the stream."""
-        self._read_state = ReadState.ENDED
+        self._read_state = ENDED
         if self._decoder is not None:
             rest = self._decoder.flush()
             if rest:
@@ -265,20 +275,20 @@ class Arrival(EventEmitter):
             self._emit_guarded('readable')
             self._readable_pending = False
         self._readable_wanted = (
-            self._flow is not _FLOWING and not ended and self._length <= self._read_mark
+            self._flow is not FLOWING and not ended and self._length <= self._read_mark
         )
         self._pour()
 
     def _emit_end(self) -> None:
         if (
-            self._read_state is ReadState.ENDED and not self._length and not self._incoming
+            self._read_state is ENDED and not self._length and not self._incoming
             and self._stage not in SILENT and self._errored is None
         ):
-            self._read_state = ReadState.END_EMITTED
+            self._read_state = END_EMITTED
             try:
                 self._emit_guarded('end')
             finally:
-                if self._read_state is ReadState.END_EMITTED:
+                if self._read_state is END_EMITTED:
                     # (Not if the listener has blocked until the stream was connected again.)
                     self._end_consumed()
 

@@ -26,18 +26,31 @@ from gevent.event import AsyncResult
 from . import errors
 from .arrival import MAX_READS, READ_SIZE, Chunk
 from .handling import Handled
-from .states import GONE, Flow, Reading, ReadState, Stage, WriteState
+from .states import (
+    ACTIVE,
+    CONNECTED,
+    CONNECTING,
+    ENDED,
+    FAILED,
+    FIN,
+    FLOWING,
+    FULL,
+    GONE,
+    HELD,
+    NEW,
+    NOT_ENDED,
+    WRITABLE,
+)
 from .writable import BlockingRequest, WriteRequest
 
 __all__ = ['Blocking']
 
-_ACTIVE = Reading.ACTIVE
-_STOPPED = (Reading.HELD, Reading.FULL)
+_STOPPED = (HELD, FULL)
 
 #: The stages in which a blocking read may wait: for the connection, or for data.
-_READABLE = (Stage.OPEN, Stage.CONNECTING, Stage.FAILED)
-_WRITABLE = (Stage.OPEN, Stage.CONNECTING)
-_UNCONNECTED = (Stage.NEW, Stage.CONNECTING, Stage.FAILED)
+_READABLE = (CONNECTED, CONNECTING, FAILED)
+_WRITABLE = (CONNECTED, CONNECTING)
+_UNCONNECTED = (NEW, CONNECTING, FAILED)
 
 
 def _check_send_flags(flags: int) -> None:
@@ -134,7 +147,7 @@ class Blocking(Handled):
         switch = self._loop.block
         while True:
             if (
-                self._reading is _ACTIVE and self._blocking_style and not self._incoming
+                self._reading is ACTIVE and self._blocking_style and not self._incoming
                 and self._reader is None and self._seconds is None and self._owner is None
                 and self._decoder is None and not self._more_reads
             ):
@@ -185,10 +198,10 @@ class Blocking(Handled):
             if self._incoming:
                 chunk = self._incoming.popleft()
                 self._incoming_size -= len(chunk)
-                if self._reading is not _ACTIVE and self._reading in _STOPPED:
+                if self._reading is not ACTIVE and self._reading in _STOPPED:
                     self._want_data()
                 return chunk
-            if self._read_state is not ReadState.OPEN and not self._has_lost_data():
+            if self._read_state is not NOT_ENDED and not self._has_lost_data():
                 self._end_seen()
                 return None
             if (
@@ -196,7 +209,7 @@ class Blocking(Handled):
                 or self._linger_timer is not None
             ):
                 raise self._blocked_error()
-            if self._stage is Stage.OPEN and self._reading is not Reading.ACTIVE:
+            if self._stage is CONNECTED and self._reading is not ACTIVE:
                 self._start_reading()
             if self._reader is not None:
                 raise errors.state_error('ERR_CONCURRENT_READ')
@@ -206,15 +219,15 @@ class Blocking(Handled):
 
     def _has_lost_data(self) -> bool:
         """Whether the socket was closed before all that came before the peer's end was read."""
-        return self._stage in GONE and (self._read_state is ReadState.FIN or self._length > 0)
+        return self._stage in GONE and (self._read_state is FIN or self._length > 0)
 
     def _wait_for_bytes(self) -> bytes | None:
         """Block until the hub hands a chunk over, or (None) has something else to say."""
         if self._seconds == 0:
-            if self._stage is Stage.OPEN:
+            if self._stage is CONNECTED:
                 # Nobody may ever let the hub have a turn: look into the kernel now.
                 self._on_readable()
-                if self._incoming or self._reading is not Reading.ACTIVE:
+                if self._incoming or self._reading is not ACTIVE:
                     return None
             raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
         if self._queue:
@@ -222,12 +235,12 @@ class Blocking(Handled):
             self._flush()
             if self._stage in GONE:
                 return None
-        if self._more_reads and self._reading is _ACTIVE:
+        if self._more_reads and self._reading is ACTIVE:
             self._more_reads -= 1
             self._on_readable()
             if self._incoming_size != READ_SIZE:
                 self._more_reads = 0
-            if self._incoming or self._reading is not _ACTIVE:
+            if self._incoming or self._reading is not ACTIVE:
                 return None
         self._reader = getcurrent()
         try:
@@ -253,15 +266,15 @@ class Blocking(Handled):
         """Note that the socket is read by blocking calls from now on."""
         if self._linger_timer is not None:
             raise self._blocked_error()  # its handler has returned
-        if self._flow is Flow.FLOWING or self._readable_listened:
+        if self._flow is FLOWING or self._readable_listened:
             raise errors.state_error('ERR_READING_IN_EVENT_STYLE')
         if not self._blocking_style:
             self._blocking_style = True
             # What was brought into the stream in Node's style is read first; but nothing is read
             # that was left when the socket was closed on this side.
-            if self._stage is Stage.OPEN or self._read_error is not None:
-                if self._length and self._read_state is ReadState.ENDED:
-                    self._read_state = ReadState.FIN  # it comes after them again
+            if self._stage is CONNECTED or self._read_error is not None:
+                if self._length and self._read_state is ENDED:
+                    self._read_state = FIN  # it comes after them again
                 while self._buffer and self._decoder is None:
                     chunk = self._buffer.pop()
                     assert isinstance(chunk, bytes)
@@ -276,13 +289,13 @@ class Blocking(Handled):
             self._blocking_style = False
             if self._stage in GONE:
                 self._drop_incoming()  # left for read(), but no 'data' comes any more
-            elif self._incoming or self._read_state is ReadState.FIN:
+            elif self._incoming or self._read_state is FIN:
                 self._queue_delivery()
 
     def _end_seen(self) -> None:
         """A blocking read has met the peer's end."""
-        if self._read_state is ReadState.FIN:
-            self._read_state = ReadState.ENDED
+        if self._read_state is FIN:
+            self._read_state = ENDED
             self._in_turn(self._emit_end)
 
     def _blocked_error(self) -> BaseException:
@@ -323,7 +336,7 @@ class Blocking(Handled):
         if flags:
             _check_send_flags(flags)
         if (
-            self._stage is not Stage.OPEN or self._write_state is not WriteState.OPEN
+            self._stage is not CONNECTED or self._write_state is not WRITABLE
             or self._in_flight is not None or self._queue or self._corked
         ):
             self._send_in_turn(memoryview(data).cast('B'))
@@ -360,7 +373,7 @@ class Blocking(Handled):
         self._note_blocking_use()
         _check_send_flags(flags)
         view, sent = memoryview(data).cast('B'), 0
-        if self._stage is Stage.OPEN:
+        if self._stage is CONNECTED:
             with suppress(BlockingIOError):
                 sent = self._send_at_once(view)
                 if sent == len(view):
@@ -375,7 +388,7 @@ class Blocking(Handled):
     def _send_at_once(self, data: Any) -> int:
         self._note_blocking_use()
         if (
-            self._stage is not Stage.OPEN or self._write_state is not WriteState.OPEN
+            self._stage is not CONNECTED or self._write_state is not WRITABLE
             or self._errored is not None  # a write has failed, and destroy() is about to come
         ):
             raise self._sending_error()
@@ -399,9 +412,9 @@ class Blocking(Handled):
         With *partly*, being late is no failure if a part of it is. Returns how much is not.
         """
         if (
-            self._stage not in _WRITABLE or self._write_state is not WriteState.OPEN
+            self._stage not in _WRITABLE or self._write_state is not WRITABLE
             # A write has failed, and destroy() is about to come.
-            or (self._stage is Stage.OPEN and self._errored is not None)
+            or (self._stage is CONNECTED and self._errored is not None)
         ):
             raise self._sending_error()
         if self._seconds == 0:
@@ -431,7 +444,7 @@ class Blocking(Handled):
         return 0
 
     def _sending_error(self) -> BaseException:
-        if self._write_state is WriteState.OPEN or self._stage in GONE:
+        if self._write_state is WRITABLE or self._stage in GONE:
             return self._blocked_error()
         return errors.system_error(errno.EPIPE, 'write')
 
@@ -467,7 +480,7 @@ class Blocking(Handled):
             raise self._blocked_error()
         if how != _socket.SHUT_WR:
             self._sock.shutdown(_socket.SHUT_RD)
-        if how != _socket.SHUT_RD and self._write_state is WriteState.OPEN:
+        if how != _socket.SHUT_RD and self._write_state is WRITABLE:
             queued = bool(self._queued_units)
             done: AsyncResult[BaseException | None] = AsyncResult()
             self.end(done.set)

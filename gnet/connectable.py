@@ -23,7 +23,26 @@ from .onread import BufferReader
 from .options import normalize_arguments
 from .socket_options import OnRead
 from .socketlike import SocketLike
-from .states import GONE, Delivery, Reading, ReadState, Stage, WriteState
+from .states import (
+    ASKED,
+    CLOSED,
+    CONNECTED,
+    CONNECTING,
+    DESTROYED,
+    END_EMITTED,
+    ENDING,
+    FAILED,
+    FINISHED,
+    GONE,
+    IDLE,
+    MUTE,
+    NEW,
+    NOT_ENDED,
+    NOT_STARTED,
+    OVER,
+    RUNNING,
+    WRITABLE,
+)
 
 if TYPE_CHECKING:
     from .blocklist import BlockList
@@ -31,7 +50,7 @@ if TYPE_CHECKING:
 __all__ = ['Connectable']
 
 #: Destroyed, and `'close'` is still to come.
-_CLOSING = (Stage.DESTROYED, Stage.MUTE)
+_CLOSING = (DESTROYED, MUTE)
 
 
 class Connectable(SocketLike):
@@ -105,15 +124,15 @@ class Connectable(SocketLike):
         if callback is not None:
             self.once('connect', callback)
         aborted = self._signal is not None and self._signal.ready()
-        if aborted and self._stage is not Stage.CLOSED:
+        if aborted and self._stage is not CLOSED:
             self.destroy(abort_error(self._signal))
         elif self._stage in _CLOSING:
             self._request = request
-        elif self._stage in (Stage.NEW, Stage.CLOSED):
+        elif self._stage in (NEW, CLOSED):
             self._connect(request)
-        elif self._stage is Stage.CONNECTING:
+        elif self._stage is CONNECTING:
             self._tick(self._connect_twice, request)
-        elif self._stage is Stage.OPEN:
+        elif self._stage is CONNECTED:
             # (Node goes on with the connection that there is, whatever was asked for.)
             self.destroy(_connect_error(errno.EISCONN, request))
         return self
@@ -131,9 +150,9 @@ class Connectable(SocketLike):
 
     def _connect_and_wait(self, options: dict[str, Any]) -> None:
         """Connect as ``socket.socket.connect`` does: block, and raise what goes wrong."""
-        if self._stage is Stage.OPEN:
+        if self._stage is CONNECTED:
             raise _connect_error(errno.EISCONN, connect_request(options))
-        if self._stage is Stage.CONNECTING:
+        if self._stage is CONNECTING:
             raise _connect_error(errno.EALREADY, connect_request(options))
         self._note_blocking_use()
         if self._stage in _CLOSING:
@@ -168,16 +187,16 @@ class Connectable(SocketLike):
         return 0
 
     def _connect(self, request: ConnectRequest) -> None:
-        if self._stage is Stage.CLOSED:
+        if self._stage is CLOSED:
             self._start_anew()
             if self._signal is not None:
                 self._destroy_on(self._signal)
                 if self.destroyed:
                     return
-        elif self._write_state is WriteState.FINISHED and self._sides[1]:
-            self._write_state = WriteState.OPEN  # it was ended before there was anything to end
+        elif self._write_state is FINISHED and self._sides[1]:
+            self._write_state = WRITABLE  # it was ended before there was anything to end
         lifetime.arm()
-        self._stage = Stage.CONNECTING
+        self._stage = CONNECTING
         self._context = copy_context()
         # Whatever ref() says: a connection that is being made keeps the program alive.
         self._loop.hold()
@@ -192,8 +211,8 @@ class Connectable(SocketLike):
     def _start_anew(self) -> None:
         """Forget the connection that was, but not the listeners, the encoding and the options."""
         self._errored = self._read_error = None
-        self._read_state, self._write_state = ReadState.OPEN, WriteState.OPEN
-        self._reading = Reading.NOT_STARTED
+        self._read_state, self._write_state = NOT_ENDED, WRITABLE
+        self._reading = NOT_STARTED
         self._incoming = self._buffer = self._turns = None
         self._incoming_size = self._length = 0
         self._did_read = self._readable_pending = False
@@ -202,14 +221,14 @@ class Connectable(SocketLike):
         self._corked = self._pending_callbacks = 0
         self._needs_drain = self._close_wanted = False
         self._remote = None
-        self._stage = Stage.NEW
+        self._stage = NEW
         if self._server is not None:
             # It counted the connection that was; the one to come is the program's.
             self._server = None
             self._belongs_to_program()
         self.opened_at = 0.0
-        if self._delivery is not Delivery.RUNNING:
-            self._delivery = Delivery.IDLE
+        if self._delivery is not RUNNING:
+            self._delivery = IDLE
         if self._decoder is not None:
             self.set_encoding(self._decoder.encoding)
         if self._onread is not None:
@@ -220,14 +239,14 @@ class Connectable(SocketLike):
         """Close the halves that the program does not want."""
         readable, writable = self._sides
         if not readable:
-            self._read_state = ReadState.END_EMITTED
-            self._reading = Reading.OVER
+            self._read_state = END_EMITTED
+            self._reading = OVER
         if not writable:
-            self._write_state = WriteState.FINISHED
+            self._write_state = FINISHED
 
     def _attempt_has_failed(self) -> None:
         """The one attempt has failed; between `'connectionAttemptFailed'` and `'error'`."""
-        self._stage = Stage.FAILED
+        self._stage = FAILED
 
     def _established(self, sock: Any, remote: Any) -> None:
         """Take over the connection; runs in a runner."""
@@ -249,7 +268,7 @@ class Connectable(SocketLike):
         if not self._corked or self._stage in GONE:
             # Usually a listener of 'connect' has done this already.
             self._send_first()
-        if self._stage is Stage.OPEN and self._write_state is not WriteState.OPEN and (
+        if self._stage is CONNECTED and self._write_state is not WRITABLE and (
             self._in_flight is None and not self._queue
         ):
             self._end_late()
@@ -258,14 +277,14 @@ class Connectable(SocketLike):
                 # (Not if a listener has blocked for longer than the connection was there.)
                 self._emit_guarded('ready')
         finally:
-            if self._stage is Stage.OPEN and (
-                not self._explicitly_paused or self._reading is Reading.ASKED
+            if self._stage is CONNECTED and (
+                not self._explicitly_paused or self._reading is ASKED
             ):
                 self._take(0)
 
     def _end_late(self) -> None:
         """``end()`` was called before there was a connection, and there is nothing to send."""
-        if self._write_state is WriteState.ENDING:
+        if self._write_state is ENDING:
             self._shut()
         elif self._sides[1]:
             self._shut_down_writing()  # even before connect(): 'finish' was emitted then
@@ -303,7 +322,7 @@ class Connectable(SocketLike):
             super()._emit_close(had_error)
         finally:
             request, self._request = self._request, None
-            if request is not None and self._stage is Stage.CLOSED:
+            if request is not None and self._stage is CLOSED:
                 self._connect(request)
 
     def _start_reading(self) -> None:
@@ -362,7 +381,7 @@ class Connectable(SocketLike):
         except OSError:
             self._remote = None  # the peer has reset the connection already
         self._open(sock)
-        if self._read_state is not ReadState.OPEN:
+        if self._read_state is not NOT_ENDED:
             pass
         elif getattr(sock, 'is_readable', True):
             self._readable_wanted = True
@@ -392,7 +411,7 @@ class Connectable(SocketLike):
         if self._io_refs:
             raise ValueError('objects of makefile() are open: close them first')
         self._begin_giving_away()
-        while self._stage is Stage.CONNECTING or self._queued_units:
+        while self._stage is CONNECTING or self._queued_units:
             self._wait_until_sent()
             self._begin_giving_away()  # others may have read and written meanwhile
         self._shut_now()  # what was ended stays so
@@ -416,7 +435,7 @@ class Connectable(SocketLike):
             raise errors.state_error('ERR_TEXT_IS_BUFFERED')
 
     def _wait_until_sent(self) -> None:
-        if self._write_state is WriteState.OPEN:
+        if self._write_state is WRITABLE:
             self.sendall(b'')
             return
         ended: AsyncResult[BaseException | None] = AsyncResult()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .states import GONE, ReadState, WriteState
+from .states import END_EMITTED, FINISHED, GONE, WRITABLE
 from .writable import Writable
 
 __all__ = ['Duplex']
@@ -61,7 +61,7 @@ class Duplex(Writable):
     @property
     def readable_ended(self) -> bool:
         """Whether `'end'` was emitted."""
-        return self._read_state is ReadState.END_EMITTED
+        return self._read_state is END_EMITTED
 
     @property
     def readable_did_read(self) -> bool:
@@ -81,7 +81,7 @@ class Duplex(Writable):
     @property
     def readable(self) -> bool:
         """Whether data or `'end'` may still come."""
-        return not self.destroyed and self._read_state is not ReadState.END_EMITTED
+        return not self.destroyed and self._read_state is not END_EMITTED
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -104,7 +104,7 @@ class Duplex(Writable):
     def writable_need_drain(self) -> bool:
         """Whether a write returned False and `'drain'` will follow."""
         return (
-            self._needs_drain and not self.destroyed and self._write_state is WriteState.OPEN
+            self._needs_drain and not self.destroyed and self._write_state is WRITABLE
         )
 
     @property
@@ -115,12 +115,12 @@ class Duplex(Writable):
     @property
     def writable_ended(self) -> bool:
         """Whether :meth:`end` was called."""
-        return self._write_state is not WriteState.OPEN
+        return self._write_state is not WRITABLE
 
     @property
     def writable_finished(self) -> bool:
         """Whether everything was sent, the FIN too; true from just before `'finish'` on."""
-        return self._write_state is WriteState.FINISHED
+        return self._write_state is FINISHED
 
     @property
     def writable_object_mode(self) -> bool:
@@ -131,5 +131,5 @@ class Duplex(Writable):
     def writable(self) -> bool:
         """Whether :meth:`write` would be taken."""
         return (
-            self._write_state is WriteState.OPEN and not self.destroyed and self._errored is None
+            self._write_state is WRITABLE and not self.destroyed and self._errored is None
         )

@@ -16,7 +16,7 @@ from gevent import getcurrent
 
 from . import errors
 from .loop import close_watcher
-from .states import GONE, Flow, ReadState, Stage, WriteState
+from .states import CONNECTED, FIN, FLOWING, GONE, NOT_ENDED, PAUSED, UNDECIDED, WRITABLE
 from .transport import Transport
 
 __all__ = ['Handled']
@@ -36,6 +36,7 @@ class BlockingUser(Enum):
 
 #: The owner of a socket that the program itself opened, until it uses a blocking name.
 _PROGRAM = BlockingUser.PROGRAM
+_HANDLER = BlockingUser.HANDLER
 
 
 class Handled(Transport):
@@ -56,7 +57,7 @@ class Handled(Transport):
 
     def _pause_at_birth(self) -> None:
         """Read nothing before ``resume()`` or a read (``pause_on_connect``)."""
-        self._flow = Flow.PAUSED
+        self._flow = PAUSED
 
     def _begin(self, owner: Any) -> None:
         """The 'connection' listeners are about to run, in the greenlet *owner*."""
@@ -65,7 +66,7 @@ class Handled(Transport):
             # Else it would get one when it sets its first variable, which no other greenlet sees.
             owner.gr_context = copy_context()
         self._context = owner.gr_context
-        if self._stage is Stage.OPEN and self._flow is not Flow.PAUSED:
+        if self._stage is CONNECTED and self._flow is not PAUSED:
             self._readable_wanted = True
             self._start_reading()
 
@@ -74,13 +75,13 @@ class Handled(Transport):
         if self._server is None:
             return  # they have connected it again: it is the program's now
         self._owner = None
-        if self._blocking_user is not BlockingUser.HANDLER or self._reads_by_events():
-            if self._read_state is ReadState.FIN:
+        if self._blocking_user is not _HANDLER or self._reads_by_events():
+            if self._read_state is FIN:
                 self._queue_delivery()
-        elif self._stage is not Stage.OPEN:
+        elif self._stage is not CONNECTED:
             pass
         elif (
-            self._read_state is not ReadState.OPEN and self._write_state is WriteState.OPEN
+            self._read_state is not NOT_ENDED and self._write_state is WRITABLE
             and not self._pending_callbacks
             and not (self._events.get('finish') or self._events.get('prefinish'))
         ):
@@ -91,7 +92,7 @@ class Handled(Transport):
     def _reads_by_events(self) -> bool:
         """Whether events were chosen to read the socket after the last blocking read."""
         return not self._blocking_style and (
-            self._flow is Flow.FLOWING
+            self._flow is FLOWING
             or bool(self._events.get('data') or self._events.get('readable'))
         )
 
@@ -106,7 +107,7 @@ class Handled(Transport):
         self._blocking_style = False
         self.end()
         self._start_flowing()
-        if self._incoming or self._read_state is ReadState.FIN:
+        if self._incoming or self._read_state is FIN:
             self._queue_delivery()
 
     def _linger(self) -> None:
@@ -129,10 +130,10 @@ class Handled(Transport):
         owner = self._owner
         if owner is _PROGRAM:
             self._owner = None
-            self._blocking_user = BlockingUser.PROGRAM
+            self._blocking_user = _PROGRAM
         elif owner is not None and owner is getcurrent():
             self._owner = None
-            self._blocking_user = BlockingUser.HANDLER
+            self._blocking_user = _HANDLER
 
     # --- hooks of the transport -------------------------------------------------------------------
 
@@ -142,12 +143,12 @@ class Handled(Transport):
         # would in the kernel.
         return self._stage in GONE or (
             (self._tells_by_raising() or self._owner not in (None, _PROGRAM))
-            and self._flow is Flow.UNDECIDED
+            and self._flow is UNDECIDED
             and not self._events.get('end') and not self._events.get('readable')
         )
 
     def _tells_by_raising(self) -> bool:
-        return self._blocking_user is BlockingUser.PROGRAM
+        return self._blocking_user is _PROGRAM
 
     def _close_descriptor(self) -> None:
         if self._linger_timer is not None:

@@ -74,6 +74,10 @@ class RunnerState(Enum):
     CAPTURED = 'a listener blocked: the hub went on without it'
 
 
+_RUNNING = RunnerState.RUNNING  # names of the module: see states.py
+_CAPTURED = RunnerState.CAPTURED
+
+
 class Runner(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run time
     """A greenlet that takes ticks and work until there is none, then parks."""
 
@@ -108,7 +112,7 @@ class Runner(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run ti
                     return
                 except BaseException:
                     hub.handle_error(self, *sys.exc_info())
-                if self.state is RunnerState.CAPTURED:
+                if self.state is _CAPTURED:
                     return
             if len(loop._idle) >= MAX_IDLE_RUNNERS:
                 return
@@ -242,11 +246,11 @@ class Loop:
                 runner = idle.pop() if idle else Runner(self)
                 if runner.dead:
                     continue
-                runner.state = RunnerState.RUNNING
+                runner.state = _RUNNING
                 runner.switch()
-                if runner.state is RunnerState.RUNNING:
+                if runner.state is _RUNNING:
                     # It came back without parking: a listener blocked, or the runner ended.
-                    runner.state = RunnerState.CAPTURED
+                    runner.state = _CAPTURED
             if self._starts and not late:
                 begin, arguments = self._starts.popleft()
                 try:

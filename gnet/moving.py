@@ -12,7 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 from . import errors
 from .adopting import Pipe
-from .states import Reading, ReadState, Stage, WriteState
+from .states import (
+    CONNECTED,
+    END_EMITTED,
+    ENDING,
+    FIN,
+    NEW,
+    NOT_STARTED,
+    OVER,
+    SHUT,
+    WRITABLE,
+    Reading,
+    ReadState,
+    WriteState,
+)
 from .tuning import Tuned
 from .writable import WriteRequest
 
@@ -47,7 +60,7 @@ class Departed:
     @property
     def was_ended(self) -> bool:
         """Whether ``end()`` was called."""
-        return self.write_state is not WriteState.OPEN
+        return self.write_state is not WRITABLE
 
 
 class Movable(Tuned):
@@ -63,7 +76,7 @@ class Movable(Tuned):
             CodedRuntimeError: a greenlet is blocked in a read or write (``ERR_SOCKET_IN_USE``), or
                 text was made of what arrived (``ERR_TEXT_IS_BUFFERED``).
         """
-        if self._stage is not Stage.OPEN or self._errored is not None or self._read_error:
+        if self._stage is not CONNECTED or self._errored is not None or self._read_error:
             return False
         if isinstance(self._sock, Pipe):
             raise errors.invalid_handle_type()
@@ -122,7 +135,7 @@ class Movable(Tuned):
             departed: what :meth:`_depart` returned.
             error: destroy the socket with it, because nobody will look after it.
         """
-        if self._stage is not Stage.NEW:
+        if self._stage is not NEW:
             departed.sock.close()  # destroyed, or connected to somewhere else, meanwhile
             self._answer(
                 departed, errors.stream_destroyed('write'), errors.stream_destroyed('end'))
@@ -145,19 +158,19 @@ class Movable(Tuned):
         if error is not None:
             self.destroy(error)
             return
-        if departed.reading is Reading.OVER:
-            self._reading = Reading.OVER
+        if departed.reading is OVER:
+            self._reading = OVER
             # What was in the stream has to be brought there again.
-            ended = departed.read_state is ReadState.END_EMITTED
-            self._read_state = ReadState.END_EMITTED if ended else ReadState.FIN
+            ended = departed.read_state is END_EMITTED
+            self._read_state = END_EMITTED if ended else FIN
             self._queue_delivery()
-        elif departed.reading is not Reading.NOT_STARTED:
+        elif departed.reading is not NOT_STARTED:
             self._start_reading()
         if self._queue:
             self._continue_sending(at_once=True)
-        elif self._write_state is WriteState.ENDING:
+        elif self._write_state is ENDING:
             self._shut_now()  # again: what comes after the FIN did not happen
-        elif self._write_state is WriteState.SHUT and not self._pending_callbacks:
+        elif self._write_state is SHUT and not self._pending_callbacks:
             self._tick(self._finish)
 
     def _arrive(

@@ -10,7 +10,7 @@ from contextvars import Context
 from typing import TYPE_CHECKING, Any
 
 from .socket_options import OnRead
-from .states import GONE, Reading, ReadState, Stage
+from .states import CONNECTED, FIN, FULL, GONE, OVER
 
 if TYPE_CHECKING:
     from .connectable import Connectable
@@ -46,7 +46,7 @@ class BufferReader:
             return
         try:
             if self._filled or self.stopped or sock._explicitly_paused:
-                sock._stop_reading(Reading.FULL)
+                sock._stop_reading(FULL)
                 return
             try:
                 size = sock._sock.recv_into(self._buffer)
@@ -62,8 +62,8 @@ class BufferReader:
                 self._context = sock._context
                 sock._loop.enqueue(self)
             else:
-                sock._read_state = ReadState.FIN
-                sock._stop_reading(Reading.OVER)
+                sock._read_state = FIN
+                sock._stop_reading(OVER)
                 sock._queue_delivery()
         except BaseException as error:
             sock._failed_in_hub(error)
@@ -90,5 +90,5 @@ class BufferReader:
     def go_on(self) -> None:
         """Read again where that was stopped."""
         self.stopped = False
-        if self._socket._stage is Stage.OPEN and self._socket._reading is Reading.FULL:
+        if self._socket._stage is CONNECTED and self._socket._reading is FULL:
             self._socket._start_reading()

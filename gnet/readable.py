@@ -27,14 +27,23 @@ from typing import Any
 from . import errors
 from .arrival import Arrival, Chunk
 from .encodings import StreamDecoder, canonical, encode
-from .states import GONE, SILENT, Flow, Reading, ReadState
+from .states import (
+    ACTIVE,
+    END_EMITTED,
+    FLOWING,
+    GONE,
+    NOT_ENDED,
+    NOT_STARTED,
+    PAUSED,
+    SILENT,
+    UNDECIDED,
+)
 
 __all__ = ['Readable', 'as_bytes']
 
 #: Node refuses to buffer more than this for one ``read(size)``: 1 GiB.
 _MAX_READ_SIZE = 1 << 30
 
-_FLOWING = Flow.FLOWING
 
 
 def as_bytes(chunk: Any) -> bytes:
@@ -132,7 +141,7 @@ class Readable(Arrival):
         if not self._length or not self._buffer:
             return 0
         if size is None:
-            return len(self._buffer[0]) if self._flow is _FLOWING else self._length
+            return len(self._buffer[0]) if self._flow is FLOWING else self._length
         if size <= self._length:
             return max(size, 0)
         return self._length if self._has_ended() else 0
@@ -189,7 +198,7 @@ class Readable(Arrival):
         return decoder.decode(data) + decoder.flush()
 
     def _put_back(self, chunk: Chunk) -> bool:
-        if self._read_state is ReadState.END_EMITTED:
+        if self._read_state is END_EMITTED:
             self.destroy(errors.state_error('ERR_STREAM_UNSHIFT_AFTER_END_EVENT'))
             return False
         if self._stage in GONE or self._errored is not None:
@@ -200,8 +209,8 @@ class Readable(Arrival):
             self._incoming.appendleft(chunk)
             self._incoming_size += len(chunk)
         elif (
-            self._flow is _FLOWING and not self._length and self._events.get('data')
-            and self._reading is not Reading.NOT_STARTED  # 'resume' is still to come
+            self._flow is FLOWING and not self._length and self._events.get('data')
+            and self._reading is not NOT_STARTED  # 'resume' is still to come
         ):
             self._did_read = True
             self._emit_guarded('data', chunk)
@@ -218,7 +227,7 @@ class Readable(Arrival):
     def _pour(self) -> None:
         """Emit what is buffered for as long as the mode is flowing."""
         # As in Node, what was buffered is not held back by a destroy() that comes meanwhile.
-        while self._flow is _FLOWING and self._take() is not None:
+        while self._flow is FLOWING and self._take() is not None:
             if self._length and self._is_late():
                 self._in_turn(self._pour)
                 return
@@ -231,8 +240,8 @@ class Readable(Arrival):
         What arrives is buffered up to the high-water mark, so the peer's end or reset is still
         noticed while there is room.
         """
-        if self._flow is not Flow.PAUSED:
-            self._flow = Flow.PAUSED
+        if self._flow is not PAUSED:
+            self._flow = PAUSED
             self.emit('pause')
         self._explicitly_paused = True
         return self
@@ -242,7 +251,7 @@ class Readable(Arrival):
 
         Returns the stream. `'resume'` is emitted when it starts.
         """
-        if self._flow is not _FLOWING:
+        if self._flow is not FLOWING:
             self._use_events()
             self._start_flowing()
         self._explicitly_paused = False
@@ -250,15 +259,15 @@ class Readable(Arrival):
 
     def _start_flowing(self) -> None:
         # A 'readable' listener keeps its stream from flowing, whatever is called.
-        self._flow = Flow.PAUSED if self._readable_listened else _FLOWING
+        self._flow = PAUSED if self._readable_listened else FLOWING
         if not self._resume_pending:
             self._resume_pending = True
             self._in_turn(self._resumed)
 
     def _resumed(self) -> None:
         if (
-            self._reading is Reading.ACTIVE and not self._length
-            and 'resume' not in self._events and self._read_state is ReadState.OPEN
+            self._reading is ACTIVE and not self._length
+            and 'resume' not in self._events and self._read_state is NOT_ENDED
         ):
             # Most often: nothing was buffered, and nobody waits for this. What is below, in fewer
             # steps.
@@ -274,20 +283,20 @@ class Readable(Arrival):
 
     def is_paused(self) -> bool:
         """Return whether ``pause()``, ``pause_on_connect`` or a `'readable'` listener holds it."""
-        return self._explicitly_paused or self._flow is Flow.PAUSED
+        return self._explicitly_paused or self._flow is PAUSED
 
     def _listener_added(self, event: Any) -> None:
         if event == 'data':
             if 'readable' in self._events:
                 self._readable_listened = True  # one that was added after 'end'
-            if self._flow is not Flow.PAUSED:
+            if self._flow is not PAUSED:
                 self.resume()
         elif event == 'readable' and not self._readable_listened:
-            if self._read_state is ReadState.END_EMITTED:
+            if self._read_state is END_EMITTED:
                 return
             self._use_events()
             self._readable_listened = self._readable_wanted = True
-            self._flow = Flow.PAUSED
+            self._flow = PAUSED
             self._readable_pending = False
             if self._length:
                 self._schedule_readable()
@@ -302,12 +311,12 @@ class Readable(Arrival):
         """Settle the mode after a `'readable'` listener went."""
         self._readable_listened = self.listener_count('readable') > 0
         if self._resume_pending and not self._explicitly_paused:
-            self._flow = _FLOWING
+            self._flow = FLOWING
         elif self.listener_count('data'):
             if not self._blocking_style:  # put in front, it has not been noticed
                 self.resume()
         elif not self._readable_listened:
-            self._flow = Flow.UNDECIDED
+            self._flow = UNDECIDED
 
     # --- encoding ---------------------------------------------------------------------------------
 

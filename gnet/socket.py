@@ -24,7 +24,7 @@ from .names import snake_options
 from .options import normalize_arguments
 from .pipes import Pipe
 from .socket_options import SocketOptions, socket_options
-from .states import Stage
+from .states import CONNECTED, CONNECTING, FAILED, NEW
 from .tuning import TCP_FAMILIES, TimeoutOverflowWarning, Tuned
 from .validators import is_number, truthy
 
@@ -223,11 +223,11 @@ class Socket(Movable):
             CodedTypeError: ``ERR_INVALID_HANDLE_TYPE`` for a unix socket.
         """
         if self._sock is None:
-            if self._stage is Stage.NEW:
+            if self._stage is NEW:
                 self.destroy(errors.state_error('ERR_SOCKET_CLOSED'))
             if self._connecting is not None and self._connecting.is_local:
                 raise errors.invalid_handle_type()
-            if self._stage is Stage.CONNECTING:
+            if self._stage is CONNECTING:
                 self.once('connect', self._reset_when_connected)
             return self
         if self._sock.family not in TCP_FAMILIES:
@@ -370,12 +370,12 @@ class Socket(Movable):
     @property
     def connecting(self) -> bool:
         """Whether a connection is being made."""
-        return self._stage is Stage.CONNECTING
+        return self._stage is CONNECTING
 
     @property
     def pending(self) -> bool:
         """Whether there is no connection (yet, or any more)."""
-        return self._stage not in (Stage.OPEN, Stage.FAILED)
+        return self._stage not in (CONNECTED, FAILED)
 
     @property
     def ready_state(self) -> str:

@@ -10,7 +10,7 @@ import socket as _stdlib
 from typing import Any
 
 from .blocking import Blocking
-from .states import GONE, Flow, Stage, WriteState
+from .states import CONNECTED, FINISHED, GONE, PAUSED, WRITABLE
 
 __all__ = ['SocketLike']
 
@@ -51,7 +51,7 @@ class SocketLike(Blocking):
         return self._close_wanted or self._stage in GONE
 
     def _close_now(self) -> None:
-        if not self._queued_units or self._senders or self._stage is not Stage.OPEN:
+        if not self._queued_units or self._senders or self._stage is not CONNECTED:
             self.destroy()
         elif self._linger_timer is None:
             self._linger()
@@ -62,9 +62,9 @@ class SocketLike(Blocking):
         """Send what is queued and the FIN, then destroy without waiting for the peer's end."""
         if self._stage in GONE:
             return
-        if self._write_state is WriteState.OPEN:
+        if self._write_state is WRITABLE:
             self.end()
-        if self._write_state is WriteState.FINISHED:
+        if self._write_state is FINISHED:
             self.destroy()
         else:
             self.once('finish', self.destroy)
@@ -88,7 +88,7 @@ class SocketLike(Blocking):
             if self._connecting is not None:
                 self.destroy()
             return -1
-        self._flow = Flow.PAUSED
+        self._flow = PAUSED
         self._shut_now()  # what was ended stays so
         self._close_watchers()
         fd: int = sock.detach()

@@ -23,7 +23,30 @@ from .duplex import Duplex
 from .event_names import error_monitor
 from .idle import IdleTimer, idle_timers
 from .loop import EXITS, READ, WRITE, Loop, close_watcher
-from .states import GONE, Delivery, Flow, Reading, ReadState, Stage, WriteState
+from .states import (
+    ACTIVE,
+    ASKED,
+    CLOSED,
+    CONNECTED,
+    CONNECTING,
+    DESTROYED,
+    END_EMITTED,
+    ENDED,
+    FIN,
+    FINISHED,
+    FLOWING,
+    FULL,
+    GONE,
+    HELD,
+    IDLE,
+    MUTE,
+    NEW,
+    NOT_STARTED,
+    OVER,
+    QUEUED,
+    WRITABLE,
+    Reading,
+)
 from .validators import truthy
 from .writable import WriteRequest
 
@@ -35,8 +58,6 @@ __all__ = ['Transport']
 
 _log = logging.getLogger('gnet.socket')
 
-_IDLE = Delivery.IDLE
-_QUEUED = Delivery.QUEUED
 
 
 class Transport(Duplex):
@@ -75,7 +96,7 @@ class Transport(Duplex):
         self._sock = sock
         self._send = sock.send if self._idle_timer is None else self._send_and_touch
         self._family, self._proto = sock.family, sock.proto
-        self._stage = Stage.OPEN
+        self._stage = CONNECTED
         self.opened_at = self._loop.now()
         if self._ref:
             self._loop.hold()
@@ -123,32 +144,32 @@ class Transport(Duplex):
 
     def _want_data(self) -> None:
         reading = self._reading
-        if reading is Reading.ACTIVE:
+        if reading is ACTIVE:
             return
-        if reading is Reading.NOT_STARTED and self._stage in (Stage.NEW, Stage.CONNECTING):
-            self._reading = Reading.ASKED
-        elif reading is not Reading.OVER:
+        if reading is NOT_STARTED and self._stage in (NEW, CONNECTING):
+            self._reading = ASKED
+        elif reading is not OVER:
             buffered = self._length + self._incoming_size
-            if (buffered < self._read_mark or not buffered) and self._stage is Stage.OPEN:
+            if (buffered < self._read_mark or not buffered) and self._stage is CONNECTED:
                 self._start_reading()
-        elif self._read_state is ReadState.FIN:
+        elif self._read_state is FIN:
             self._queue_delivery()
 
     def _filled(self) -> None:
-        if self._reading in (Reading.ACTIVE, Reading.HELD):
-            self._stop_reading(Reading.FULL)
+        if self._reading in (ACTIVE, HELD):
+            self._stop_reading(FULL)
 
     def _delivered(self) -> None:
-        if self._incoming or (self._read_state is ReadState.FIN and not self._holds_end()):
+        if self._incoming or (self._read_state is FIN and not self._holds_end()):
             self._queue_delivery()  # it was late, or broken off by the end of its greenlet
         elif self._read_error is not None:
             self.destroy(self._read_error)
-        elif self._reading is Reading.HELD:
+        elif self._reading is HELD:
             self._want_data()
 
     def _queue_delivery(self) -> None:
-        if self._delivery is Delivery.IDLE and not self._blocking_style:
-            self._delivery = Delivery.QUEUED
+        if self._delivery is IDLE and not self._blocking_style:
+            self._delivery = QUEUED
             self._loop.enqueue(self)
 
     def _is_late(self) -> bool:
@@ -157,7 +178,7 @@ class Transport(Duplex):
     def _read_on(self) -> None:
         loop = self._loop
         if (
-            self._reading is Reading.ACTIVE and self._flow is Flow.FLOWING
+            self._reading is ACTIVE and self._flow is FLOWING
             # As in Node, the ticks of one chunk come before the next chunk.
             and not loop._ticks and not loop.is_late()
         ):
@@ -173,7 +194,7 @@ class Transport(Duplex):
         raise NotImplementedError
 
     def _end_consumed(self) -> None:
-        if self._write_state is WriteState.FINISHED:
+        if self._write_state is FINISHED:
             self.destroy()
         elif not self.allow_half_open and not self._blocking_style:
             self._tick(self._end_in_turn)
@@ -184,12 +205,12 @@ class Transport(Duplex):
             self.end()
 
     def _refusal(self, ending: bool = False) -> BaseException:
-        if self._write_state is WriteState.OPEN:
-            if self._stage is Stage.NEW:
+        if self._write_state is WRITABLE:
+            if self._stage is NEW:
                 return errors.state_error('ERR_SOCKET_CLOSED')
             return errors.stream_destroyed('write')
         if (
-            self._read_state is ReadState.END_EMITTED and not ending
+            self._read_state is END_EMITTED and not ending
             and not self.allow_half_open and not self._blocking_style
         ):
             return errors.ended_by_other_party()
@@ -205,7 +226,7 @@ class Transport(Duplex):
         if watcher is None:
             watcher = self._read_watcher = self._loop.io(self._sock.fileno(), READ)
         self._loop.start_io(watcher, on_readable)
-        self._reading = Reading.ACTIVE
+        self._reading = ACTIVE
         writer = self._write_watcher
         if writer is not None and writer.active:
             # libev calls back in the order of starting. As in Node, reading comes first: a reset
@@ -227,7 +248,7 @@ class Transport(Duplex):
         try:
             waiting = self._incoming_size
             if waiting and waiting + self._length >= self._read_mark:
-                self._stop_reading(Reading.HELD)
+                self._stop_reading(HELD)
                 return
             try:
                 chunk = sock.recv(READ_SIZE)
@@ -256,13 +277,13 @@ class Transport(Duplex):
                     incoming = self._incoming = deque()
                 incoming.append(chunk)
             else:
-                self._read_state = ReadState.FIN
-                self._stop_reading(Reading.OVER)
+                self._read_state = FIN
+                self._stop_reading(OVER)
                 if self._reader is not None:
                     self._wake_if_waiting(self._reader)
                     return
-            if self._delivery is _IDLE and not self._blocking_style:
-                self._delivery = _QUEUED
+            if self._delivery is IDLE and not self._blocking_style:
+                self._delivery = QUEUED
                 loop = self._loop
                 loop._work.append(self)  # enqueue(), without the call
                 if not loop._wake_scheduled:
@@ -272,10 +293,10 @@ class Transport(Duplex):
 
     def _read_failed(self, error: OSError) -> None:
         failure = self._read_error = errors.system_error(error.errno or 0, 'read')
-        self._stop_reading(Reading.OVER)
+        self._stop_reading(OVER)
         if self._incoming and self._blocking_style:
             return  # blocking reads take that first
-        if self._incoming and self._delivery is Delivery.QUEUED:
+        if self._incoming and self._delivery is QUEUED:
             self._loop.enqueue(_ReadFailure(self))
         else:
             # A listener that is blocked shall not hold up 'error' and 'close'.
@@ -288,9 +309,9 @@ class Transport(Duplex):
             self._failed_in_hub(error)
 
     def _sending_failed(self, error: OSError) -> None:
-        if self._incoming and self._delivery is Delivery.QUEUED:
+        if self._incoming and self._delivery is QUEUED:
             # An answer that came before the connection broke: it has its turn first.
-            self._stop_reading(Reading.OVER)
+            self._stop_reading(OVER)
             self._watch_writable(False)
             self._loop.enqueue(_WriteFailure(self, error))
         else:
@@ -353,8 +374,8 @@ class Transport(Duplex):
             self._loop.report(self, error)
 
     def _mute(self) -> None:
-        if self._stage is Stage.DESTROYED:
-            self._stage = Stage.MUTE
+        if self._stage is DESTROYED:
+            self._stage = MUTE
 
     def _emit_error(self, error: Any) -> None:
         self._mute()
@@ -392,7 +413,7 @@ class Transport(Duplex):
         # What is corked waits for uncork(), and not for the connection.
         begun = self._begun
         had_connection = self._sock is not None
-        self._stage = Stage.DESTROYED
+        self._stage = DESTROYED
         error = error if error is not None and truthy(error) else None
         if self._errored is None:
             self._errored = error
@@ -413,7 +434,7 @@ class Transport(Duplex):
                 self._fail_writes(*unsent)
         if error is not None:
             self._tick(self._emit_error, error)
-        elif self._length or self._read_state is ReadState.ENDED:
+        elif self._length or self._read_state is ENDED:
             self._tick(self._mute)
         if self._server is not None:
             self._server._connection_destroyed(self)  # type: ignore[arg-type, unused-ignore]
@@ -426,7 +447,7 @@ class Transport(Duplex):
     def _close_descriptor(self) -> None:
         """Close watchers, timers and descriptor, in this order."""
         self._close_watchers()
-        self._reading = Reading.OVER
+        self._reading = OVER
         if self._idle_timer is not None:
             idle_timers(self._loop).cancel(self._idle_timer)
             self._idle_timer = None
@@ -448,7 +469,7 @@ class Transport(Duplex):
     def _drop_incoming(self) -> None:
         """After destroy() no 'data' comes; what a paused stream has buffered stays readable."""
         if self._incoming:
-            if self._flow is not Flow.FLOWING:
+            if self._flow is not FLOWING:
                 for chunk in self._incoming:
                     self._push_quietly(bytes(chunk))
             self._incoming.clear()
@@ -506,7 +527,7 @@ class Transport(Duplex):
             self._queued_bytes = begun
 
     def _emit_close(self, had_error: bool) -> None:
-        self._stage = Stage.CLOSED
+        self._stage = CLOSED
         if self._begun:
             # A listener of 'connect' is at work still.
             self._tick(self._call_all, self._take_begun())
@@ -570,7 +591,7 @@ class _ReadFailure:
 
     def _deliver(self) -> None:
         socket = self._socket
-        if socket._incoming and socket._delivery is Delivery.QUEUED:
+        if socket._incoming and socket._delivery is QUEUED:
             socket._loop.enqueue(self)  # what it received has not had its turn
         else:
             socket.destroy(socket._read_error)
@@ -587,5 +608,5 @@ class _WriteFailure:
         self._error = error
 
     def _deliver(self) -> None:
-        if self._socket._stage is Stage.OPEN:
+        if self._socket._stage is CONNECTED:
             self._socket._sending_failed(self._error)

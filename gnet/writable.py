@@ -23,7 +23,18 @@ from . import errors
 from .arrival import HIGH_WATER_MARK
 from .encodings import canonical, encode
 from .readable import Readable, as_bytes
-from .states import GONE, ReadState, Stage, WriteState
+from .states import (
+    CLOSED,
+    CONNECTED,
+    CONNECTING,
+    END_EMITTED,
+    ENDING,
+    FINISHED,
+    GONE,
+    NEW,
+    SHUT,
+    WRITABLE,
+)
 from .validators import truthy
 
 __all__ = ['BlockingRequest', 'Writable', 'WriteRequest']
@@ -36,8 +47,6 @@ Callback = Optional[Callable[[Optional[BaseException]], object]]
 Bytes = Union[bytes, memoryview]
 
 
-_OPEN = WriteState.OPEN
-_CONNECTED = Stage.OPEN
 
 
 def _nothing(_error: BaseException | None) -> None:
@@ -84,7 +93,7 @@ class Writable(Readable):
         self._write_mark = (
             high_water_mark if writable_high_water_mark is None else writable_high_water_mark
         )
-        self._write_state = WriteState.OPEN
+        self._write_state = WRITABLE
         #: Sends without waiting and returns how many bytes were taken; raises OSError, and
         #: BlockingIOError when none were. Set when the stage becomes OPEN.
         self._send: Callable[[Bytes], int]
@@ -163,18 +172,18 @@ class Writable(Readable):
         if callback is not None and not callable(callback):
             callback = None
         if (
-            self._stage is not _CONNECTED or self._write_state is not _OPEN
+            self._stage is not CONNECTED or self._write_state is not WRITABLE
             or self._in_flight is not None or self._queue or self._corked
         ):
-            if self._write_state is not _OPEN or self._stage in GONE:
+            if self._write_state is not WRITABLE or self._stage in GONE:
                 return self._refuse(callback)
-            if self._stage is Stage.NEW and not self._corked and self._errored is None:
+            if self._stage is NEW and not self._corked and self._errored is None:
                 self._fail_with(self._refusal(), 0, callback)
                 return False
             self._enqueue(WriteRequest(data, units, callback))
             if self._errored is not None:
                 return False  # a write before it has failed
-            if self._stage is Stage.CONNECTING:
+            if self._stage is CONNECTING:
                 self._flush()
         else:
             try:
@@ -275,7 +284,7 @@ class Writable(Readable):
         try:
             self._call_guarded(callback, None)
         finally:
-            if self._write_state is WriteState.SHUT and not self._pending_callbacks:
+            if self._write_state is SHUT and not self._pending_callbacks:
                 self._tick(self._finish)
 
     def _drained(self) -> None:
@@ -284,7 +293,7 @@ class Writable(Readable):
             self._emit_guarded('drain')
 
     def _can_write(self) -> bool:
-        return self._write_state is _OPEN and self._stage not in GONE
+        return self._write_state is WRITABLE and self._stage not in GONE
 
     # --- sending the queue ------------------------------------------------------------------------
 
@@ -318,7 +327,7 @@ class Writable(Readable):
         elif failure is not None:
             self._sending_failed(failure)
         elif self._in_flight is None and not self._queue and (
-            self._write_state is WriteState.ENDING
+            self._write_state is ENDING
         ):
             self._shut()
 
@@ -365,7 +374,7 @@ class Writable(Readable):
     def _next_batch(self) -> bool:
         """Move what is queued, as far as one system call goes, into flight."""
         queue = self._queue
-        if not queue or (self._corked and self._write_state is _OPEN):
+        if not queue or (self._corked and self._write_state is WRITABLE):
             return False
         self._in_flight = [queue.popleft() for _ in range(min(len(queue), MAX_GATHERED))]
         return True
@@ -404,16 +413,16 @@ class Writable(Readable):
 
     def _flush(self) -> None:
         if not self._queue or self._in_flight is not None or (
-            self._corked and self._write_state is _OPEN
+            self._corked and self._write_state is WRITABLE
         ):
             return
-        if self._stage is _CONNECTED:
+        if self._stage is CONNECTED:
             self._begun = 0
             self._continue_sending(at_once=True)
-        elif self._stage is Stage.CONNECTING and not self._begun:
+        elif self._stage is CONNECTING and not self._begun:
             self._begun = len(self._queue)
             self._send_when_connected()
-        elif self._stage is Stage.NEW and self._write_state is _OPEN:
+        elif self._stage is NEW and self._write_state is WRITABLE:
             self._fail_with(self._refusal(), 0, None)
 
     def _send_first(self) -> None:
@@ -426,7 +435,7 @@ class Writable(Readable):
         if self._begun and self._stage in GONE:
             self._call_all(self._take_begun())
             return
-        if self._stage is not _CONNECTED:
+        if self._stage is not CONNECTED:
             return  # a listener of 'connect' has blocked for longer than the connection was there
         begun, self._begun = self._begun, 0
         queue = self._queue
@@ -483,7 +492,7 @@ class Writable(Readable):
             encoding, callback = None, encoding
         if not callable(callback):
             callback = None
-        if chunk is not None and (self._write_state is not _OPEN or self._stage in GONE):
+        if chunk is not None and (self._write_state is not WRITABLE or self._stage in GONE):
             self._corked = 0
             self._encode(chunk, encoding)
             refusal = self._refusal(ending=True)
@@ -492,9 +501,9 @@ class Writable(Readable):
                 # After 'error', if there is one.
                 self._tick(self._call_guarded, callback, refusal)
             return self
-        changes = self._write_state is _OPEN and self._errored is None
+        changes = self._write_state is WRITABLE and self._errored is None
         if callback is not None:
-            if self._stage in GONE or self._write_state is WriteState.FINISHED:
+            if self._stage in GONE or self._write_state is FINISHED:
                 self._tick(self._call_guarded, callback, self._end_refusal())
             else:
                 self._add_end_callback(callback)
@@ -508,15 +517,15 @@ class Writable(Readable):
         self._corked = 0
         if self._queue:
             self._flush()
-        if changes and self._write_state is _OPEN and self._errored is None:
-            self._write_state = WriteState.ENDING
+        if changes and self._write_state is WRITABLE and self._errored is None:
+            self._write_state = ENDING
             if self._in_flight is None and not self._queue:
                 self._shut()
         return self
 
     def _end_refusal(self) -> BaseException:
         """What the callback of an ``end()`` gets that comes too late."""
-        if self._write_state is WriteState.FINISHED:
+        if self._write_state is FINISHED:
             return errors.state_error('ERR_STREAM_ALREADY_FINISHED')
         return errors.stream_destroyed('end')
 
@@ -527,16 +536,16 @@ class Writable(Readable):
 
     def _shut(self) -> None:
         """Everything is in the kernel: send the FIN. May run in the hub."""
-        if self._stage is Stage.NEW:
+        if self._stage is NEW:
             self._shut_done()  # there is nobody to tell
-        elif self._stage is _CONNECTED and self._write_state is WriteState.ENDING:
+        elif self._stage is CONNECTED and self._write_state is ENDING:
             # As in Node: a destroy() that follows at once may still reset the connection.
             self._soon(self._shut_now)
 
     def _shut_now(self) -> None:
         """Send the FIN now, if all else was sent. Runs in the hub, or in any caller."""
         if (
-            self._stage is not _CONNECTED or self._write_state is not WriteState.ENDING
+            self._stage is not CONNECTED or self._write_state is not ENDING
             or self._in_flight is not None or self._queue
         ):
             return
@@ -548,9 +557,9 @@ class Writable(Readable):
         self._tick(self._shut_done)
 
     def _shut_done(self) -> None:
-        if self._stage in GONE or self._write_state is not WriteState.ENDING:
+        if self._stage in GONE or self._write_state is not ENDING:
             return
-        self._write_state = WriteState.SHUT
+        self._write_state = SHUT
         try:
             self._emit_guarded('prefinish')
         finally:
@@ -559,9 +568,9 @@ class Writable(Readable):
 
     def _finish(self) -> None:
         # Also after a destroy() in a listener of 'prefinish': the FIN is sent all the same.
-        if self._stage is Stage.CLOSED or self._write_state is not WriteState.SHUT:
+        if self._stage is CLOSED or self._write_state is not SHUT:
             return
-        self._write_state = WriteState.FINISHED
+        self._write_state = FINISHED
         callbacks, self._end_callbacks = self._end_callbacks, None
         try:
             for callback in callbacks or ():
@@ -569,9 +578,9 @@ class Writable(Readable):
             if self._is_finished():
                 self._emit_guarded('finish')
         finally:
-            if self._is_finished() and self._read_state is ReadState.END_EMITTED:
+            if self._is_finished() and self._read_state is END_EMITTED:
                 self.destroy()
 
     def _is_finished(self) -> bool:
         # Not so if a callback has blocked until the stream was closed, or even connected again.
-        return self._write_state is WriteState.FINISHED and self._stage is not Stage.CLOSED
+        return self._write_state is FINISHED and self._stage is not CLOSED
