@@ -59,7 +59,8 @@ class Arrival(EventEmitter):
     )
 
     def __init__(self, high_water_mark: float = HIGH_WATER_MARK, **options: Any) -> None:
-        super().__init__(**options)
+        if options:
+            super().__init__(**options)
         self._stage = NEW
         self._errored: Any = None
         self._read_mark = high_water_mark

@@ -26,6 +26,7 @@ from gevent.event import AsyncResult
 from . import errors
 from .arrival import MAX_READS, READ_SIZE, Chunk
 from .handling import Handled
+from .loop import Loop
 from .states import (
     ACTIVE,
     CONNECTED,
@@ -63,8 +64,8 @@ class Blocking(Handled):
 
     __slots__ = ('_more_reads', '_seconds', '_senders')
 
-    def _prepare(self, *arguments: Any) -> None:
-        super()._prepare(*arguments)
+    def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
+        super()._prepare(loop, allow_half_open)
         #: What settimeout() was given: None waits for ever, 0.0 never.
         self._seconds: float | None = None
         #: Greenlets that are blocked in a write.

@@ -19,6 +19,7 @@ from .adopting import with_unread
 from .connect_options import ConnectRequest, connect_request
 from .connecting import Connecting
 from .event_waiting import abort_error
+from .loop import Loop
 from .onread import BufferReader
 from .options import normalize_arguments
 from .socket_options import OnRead
@@ -61,8 +62,8 @@ class Connectable(SocketLike):
         'auto_select_family_attempted_addresses', 'block_list',
     )
 
-    def _prepare(self, *arguments: Any) -> None:
-        super()._prepare(*arguments)
+    def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
+        super()._prepare(loop, allow_half_open)
         #: What to connect to when `'close'` of the connection before was emitted.
         self._request: ConnectRequest | None = None
         self._onread: BufferReader | None = None

@@ -15,7 +15,7 @@ from typing import Any
 from gevent import getcurrent
 
 from . import errors
-from .loop import close_watcher
+from .loop import Loop, close_watcher
 from .states import CONNECTED, FIN, FLOWING, GONE, NOT_ENDED, PAUSED, UNDECIDED, WRITABLE
 from .transport import Transport
 
@@ -44,8 +44,8 @@ class Handled(Transport):
 
     __slots__ = ('_blocking_user', '_linger_timer', '_owner')
 
-    def _prepare(self, *arguments: Any) -> None:
-        super()._prepare(*arguments)
+    def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
+        super()._prepare(loop, allow_half_open)
         #: The greenlet of the 'connection' listeners, until they return or block on the socket.
         self._owner: Any = None
         self._blocking_user = BlockingUser.NOBODY

@@ -234,7 +234,7 @@ class Loop:
         self._deadline = perf_counter() + WORK_BUDGET
         while True:
             while self._ticks or self._work:
-                if self.is_late():
+                if perf_counter() >= self._deadline:
                     late = True
                     # Ticks, too: Node's starve all else for ever when they post themselves.
                     self._schedule_turn()
@@ -257,7 +257,7 @@ class Loop:
                     begin(*arguments)
                 except BaseException:
                     self.hub.handle_error(begin, *sys.exc_info())
-                if self.is_late():
+                if perf_counter() >= self._deadline:
                     late = True
                     self._schedule_turn()
                 continue  # with its ticks: they come before the next start

@@ -10,6 +10,7 @@ import socket as _stdlib
 from typing import Any
 
 from .blocking import Blocking
+from .loop import Loop
 from .states import CONNECTED, FINISHED, GONE, PAUSED, WRITABLE
 
 __all__ = ['SocketLike']
@@ -24,8 +25,8 @@ class SocketLike(Blocking):
 
     __slots__ = ('_close_wanted', '_io_refs')
 
-    def _prepare(self, *arguments: Any) -> None:
-        super()._prepare(*arguments)
+    def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
+        super()._prepare(loop, allow_half_open)
         #: Open makefile() objects; close() waits for them, as in the standard library.
         self._io_refs = 0
         self._close_wanted = False

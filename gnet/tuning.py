@@ -16,6 +16,7 @@ from . import errors
 from .connectable import Connectable
 from .idle import IdleTimer
 from .inspection import inspect
+from .loop import Loop
 from .names import snake_options
 from .socket_options import type_of_service
 from .validators import to_int32, to_number, truthy, validate_function, validate_msecs
@@ -37,8 +38,8 @@ class Tuned(Connectable):
 
     __slots__ = ('_keep_alive', '_no_delay', '_timeout', '_type_of_service')
 
-    def _prepare(self, *arguments: Any) -> None:
-        super()._prepare(*arguments)
+    def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
+        super()._prepare(loop, allow_half_open)
         self._timeout: float | None = None
         self._no_delay = False
         #: Seconds, seconds and a count, or None: as set_keep_alive() was called last.
