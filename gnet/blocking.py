@@ -24,7 +24,7 @@ from gevent import Timeout, getcurrent
 from gevent.event import AsyncResult
 
 from . import errors
-from .arrival import MAX_READS, READ_SIZE, Chunk
+from .arrival import BULK_SIZE, MAX_READS, Chunk
 from .handling import Handled
 from .loop import Loop
 from .states import (
@@ -159,7 +159,7 @@ class Blocking(Handled):
                 finally:
                     self._reader = None
                 if chunk is not None:
-                    if len(chunk) == READ_SIZE:
+                    if len(chunk) >= BULK_SIZE:
                         self._more_reads = MAX_READS
                     yield chunk
                     continue
@@ -239,7 +239,7 @@ class Blocking(Handled):
         if self._more_reads and self._reading is ACTIVE:
             self._more_reads -= 1
             self._on_readable()
-            if self._incoming_size != READ_SIZE:
+            if self._incoming_size < BULK_SIZE:
                 self._more_reads = 0
             if self._incoming or self._reading is not ACTIVE:
                 return None
@@ -251,8 +251,8 @@ class Blocking(Handled):
                 chunk = self._within_seconds(self._loop.block)
         finally:
             self._reader = None
-        if chunk is not None and len(chunk) == READ_SIZE:
-            # More is likely to wait: see MAX_READS.
+        if chunk is not None and len(chunk) >= BULK_SIZE:
+            # More is likely to wait.
             self._more_reads = MAX_READS
         return chunk
 

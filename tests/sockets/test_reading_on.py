@@ -1,0 +1,254 @@
+"""After a large chunk the next is read at once; who else waits has his turn all the same.
+
+The peers here never stop: each chunk makes its peer send the next, so that there always is one.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import pytest
+from gevent.event import Event
+
+import gnet
+from gnet.arrival import BULK_SIZE, MAX_READS, READ_SIZE
+
+from .common import PATIENCE, tick
+
+Serve = Callable[..., gnet.Server]
+BLOCK = bytes(READ_SIZE)
+
+
+class Flood:
+    """A peer that has always sent enough for the next read."""
+
+    def __init__(self, server: gnet.Server) -> None:
+        address: Any = server.address()
+        self._sock = socket.create_connection((address.address, address.port))
+        self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        self._sock.setblocking(False)
+        self.more()
+
+    def more(self) -> None:
+        """Send as much as the kernels' buffers take."""
+        try:
+            while True:
+                self._sock.send(BLOCK)
+        except BlockingIOError:
+            return
+
+    def close(self) -> None:
+        self._sock.close()
+
+
+@pytest.fixture
+def flood() -> Any:
+    floods: list[Flood] = []
+
+    def make(server: gnet.Server) -> Flood:
+        floods.append(Flood(server))
+        return floods[-1]
+
+    yield make
+    for each in floods:
+        each.close()
+
+
+def longest_run(log: list[str], name: str) -> int:
+    """Return how often *name* comes at most before something else does."""
+    longest = run = 0
+    for word in log:
+        run = run + 1 if word == name else 0
+        longest = max(longest, run)
+    return longest
+
+
+@pytest.mark.parametrize('encoding', [None, 'latin1'])
+def test_a_stream_without_end_does_not_hold_up_other_sockets(
+    serve: Serve, flood: Callable[[gnet.Server], Flood], encoding: str | None,
+) -> None:
+    log: list[str] = []
+    peers: list[Flood] = []
+    done = Event()
+
+    def handle(sock: Any) -> None:
+        name = str(len(log))
+        log.append(name)
+        if encoding is not None:
+            sock.set_encoding(encoding)
+
+        def listener(chunk: Any) -> None:
+            assert len(chunk) <= READ_SIZE
+            if done.is_set():
+                return
+            log.append(name)
+            for peer in peers:
+                peer.more()
+            if len(log) > 20 * MAX_READS:
+                done.set()
+
+        sock.on('data', listener)
+        sock.on('error', lambda error: None)
+
+    server = serve(handle)
+    peers += [flood(server), flood(server)]
+    assert done.wait(PATIENCE)
+    names = set(log)
+    assert len(names) == 2
+    # Once both have begun, each waits for so many of the other's at most.
+    start = max(log.index(name, log.index(name) + 1) for name in names)
+    for name in names:
+        assert longest_run(log[start:], name) <= 2 * (MAX_READS + 1)
+
+
+def test_ticks_of_a_chunk_come_before_the_next_chunk(
+    serve: Serve, flood: Callable[[gnet.Server], Flood],
+) -> None:
+    log: list[str] = []
+    peers: list[Flood] = []
+    done = Event()
+
+    def handle(sock: Any) -> None:
+        def listener(chunk: bytes) -> None:
+            log.append('data')
+            tick(log.append, 'tick')
+            for peer in peers:
+                peer.more()
+            if len(log) > 200:
+                sock.pause()
+                done.set()
+
+        sock.on('data', listener)
+        sock.on('error', lambda error: None)
+
+    server = serve(handle)
+    peers.append(flood(server))
+    assert done.wait(PATIENCE)
+    gevent.sleep(0)
+    assert log[:200] == ['data', 'tick'] * 100
+
+
+def test_nothing_is_emitted_after_a_pause_in_the_listener(
+    serve: Serve, flood: Callable[[gnet.Server], Flood],
+) -> None:
+    log: list[int] = []
+    paused = Event()
+
+    def handle(sock: Any) -> None:
+        def listener(chunk: bytes) -> None:
+            log.append(len(chunk))
+            if len(log) == 3:
+                sock.pause()
+                paused.set()
+
+        sock.on('data', listener)
+        sock.on('error', lambda error: None)
+
+    flood(serve(handle))
+    assert paused.wait(PATIENCE)
+    for _ in range(5):
+        gevent.sleep(0)
+    assert len(log) == 3
+
+
+def test_a_blocking_reader_of_a_stream_without_end_lets_others_run(
+    serve: Serve, flood: Callable[[gnet.Server], Flood],
+) -> None:
+    log: list[str] = []
+    peers: list[Flood] = []
+    done = Event()
+
+    def other() -> None:
+        while not done.is_set():
+            log.append('other')
+            gevent.sleep(0)
+
+    def handle(sock: Any) -> None:
+        for _ in range(10 * MAX_READS):
+            assert sock.recv(READ_SIZE)
+            log.append('recv')
+            for peer in peers:
+                peer.more()
+        done.set()
+        sock.destroy()
+
+    server = serve(handle)
+    greenlet = gevent.spawn(other)
+    peers.append(flood(server))
+    assert done.wait(PATIENCE)
+    greenlet.join(PATIENCE)
+    assert longest_run(log, 'recv') <= MAX_READS + 2  # what had arrived, and what is handed over
+
+
+@pytest.mark.parametrize(
+    'size', [BULK_SIZE - 1, BULK_SIZE, READ_SIZE, READ_SIZE + 1, 10 * READ_SIZE + 7])
+@pytest.mark.parametrize('style', ['event', 'blocking', 'iterating'])
+def test_all_arrives_and_then_the_end(serve: Serve, size: int, style: str) -> None:
+    sent = bytes(range(256)) * (size // 256) + bytes(size % 256)
+    got: list[bytes] = []
+    done = Event()
+
+    def handle(sock: Any) -> None:
+        if style == 'event':
+            sock.on('data', got.append)
+            sock.on('end', done.set)
+        elif style == 'blocking':
+            while True:
+                chunk = sock.recv(READ_SIZE)
+                if not chunk:
+                    break
+                got.append(chunk)
+            done.set()
+        else:
+            got.extend(sock)
+            done.set()
+
+    address: Any = serve(handle).address()
+    with socket.create_connection((address.address, address.port)) as peer:
+        gevent.get_hub().threadpool.apply(peer.sendall, (sent,))
+        peer.shutdown(socket.SHUT_WR)
+        assert done.wait(PATIENCE)
+    assert b''.join(got) == sent
+
+
+@pytest.mark.parametrize('style', ['event', 'blocking'])
+def test_a_reset_that_is_met_in_reading_on_comes_after_the_data(serve: Serve, style: str) -> None:
+    log: list[str] = []
+    done = Event()
+    peers: list[socket.socket] = []
+
+    def reset() -> None:
+        peer = peers.pop()
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
+        peer.close()
+
+    def handle(sock: Any) -> None:
+        if style == 'event':
+            def listener(chunk: bytes) -> None:
+                log.append('data')
+                if peers:
+                    reset()
+
+            sock.on('data', listener)
+            sock.on('error', lambda error: log.append(error.code))
+            sock.on('close', lambda had_error: done.set())
+            return
+        try:
+            while sock.recv(READ_SIZE):
+                log.append('data')
+                if peers:
+                    reset()
+        except OSError as error:
+            log.append(error.code)  # type: ignore[attr-defined]
+        done.set()
+
+    address: Any = serve(handle).address()
+    peers.append(socket.create_connection((address.address, address.port)))
+    peers[0].sendall(BLOCK)
+    assert done.wait(PATIENCE)
+    assert log[0] == 'data'
+    assert log[-1] == 'ECONNRESET'
+    assert set(log[:-1]) == {'data'}
