@@ -29,12 +29,15 @@ PEERS = ('node', 'streamserver')
 def main(words: Sequence[str] | None = None) -> int:
     parser = _parser()
     options = parser.parse_args(words)
-    table = contestants.TABLE + (contestants.older(options.before) if options.before else ())
+    older = contestants.older(options.before) if options.before else ()
+    table = contestants.TABLE + older
     chosen_cases = _chosen(parser, 'case', cases.TABLE, options.cases)
     chosen = _chosen(parser, 'contestant', table, options.contestants)
     if options.peer is not None:
         (peer,) = _chosen(parser, 'contestant', table, [options.peer])
         chosen += (peer,) if peer not in chosen else ()
+    names = {f'{one.name}-before' for one in chosen}
+    chosen += tuple(one for one in older if one.name in names and one not in chosen)
     signal.signal(signal.SIGTERM, _terminate)
     with tempfile.TemporaryDirectory(prefix='gnet-benchmarks-') as directory:
         programs = Programs(
@@ -42,7 +45,8 @@ def main(words: Sequence[str] | None = None) -> int:
         missing: dict[str, str] = {}
         present = [one for one in chosen if _is_there(one.name, missing, one.check, programs)]
         possible = [
-            case for case in chosen_cases if _is_there(case.name, missing, _check, case, programs)]
+            case for case in chosen_cases
+            if _is_there(case.name, missing, _check, case, present, programs)]
         for name, reason in missing.items():
             print(f'skipped: {name} ({reason})')
         if options.list:
@@ -70,9 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     add('--rounds', type=_positive, default=5, metavar='N', help='of which medians are shown (5)')
     add('--seconds', type=_positive, default=3, metavar='SECONDS', help='of each measurement (3)')
     add('--warm-up', type=_not_negative, default=1, metavar='SECONDS', help='before each (1)')
-    add('--json', type=Path, metavar='FILE', help='write the results there, too')
-    add('--svg', type=Path, metavar='FILE', help='draw the results there, too')
-    add('--before', metavar='CHECKOUT', help='add the gnet of another checkout: "...-before"')
+    add('--json', type=_file, metavar='FILE', help='write the results there, too')
+    add('--svg', type=_file, metavar='FILE', help='draw the results there, too')
+    add('--before', metavar='CHECKOUT', help='add those of another checkout: "gnet-...-before"')
     for name, title in (('node', 'Node'), ('deno', 'Deno'), ('bun', 'Bun')):
         add(f'--{name}', metavar='PATH', help=f'which {title}')
     parser.set_defaults(node=os.environ.get('GNET_NODE'))
@@ -98,6 +102,14 @@ def _at_least(least: int, text: str) -> int:
     return int(text)
 
 
+def _file(text: str) -> Path:
+    """Return the path of a file that can be written: that is not to be found out at the end."""
+    path = Path(text)
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f'{text!r} cannot be written')
+    return path
+
+
 def _chosen(
     parser: argparse.ArgumentParser, what: str, table: Sequence[T], names: Sequence[str] | None,
 ) -> tuple[T, ...]:
@@ -120,12 +132,14 @@ def _is_there(
     return True
 
 
-def _check(case: Case, programs: Programs) -> None:
+def _check(case: Case, present: Sequence[Contestant], programs: Programs) -> None:
     """See whether a case can be measured here.
 
     Raises:
-        MissingError: what the load needs is not there, or not allowed.
+        MissingError: what the load needs is not there, or not allowed, or nobody takes part.
     """
+    if present and not any(one.has(case.load.service) for one in present):
+        raise MissingError('none of the contestants takes part in it')
     for program in case.needs:
         programs.find(program)
     _allow_descriptors(case.load.descriptors)

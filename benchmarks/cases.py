@@ -35,7 +35,7 @@ class Case:
 
 
 def _bulk(service: str, mode: str, counted: str, backend: str | None = None) -> Stream:
-    """Return a load of 64 KiB blocks on 4 connections: one that is full does not stop all."""
+    """Return a load of 64 KiB blocks on one connection."""
     return Stream(
         service, mode, connections=1, message='x', repeat=BLOCK, counted=counted, units=1 / BLOCK,
         backend=backend)
@@ -63,10 +63,10 @@ TABLE = (
     Case('fan-out', 'one message to 1,000 connections', 'delivery', Stream(
         'broadcast', 'fanout', connections=1000, message=LINE, repeat=1, counted='in',
         units=1 / len(LINE), reply=len(LINE))),
-    Case('idle-memory', 'memory of an idle connection, 5,000 of them', 'connection',
+    Case('idle-memory', 'memory of an idle connection, growth from 100 to 5,000', 'connection',
          Memory(5000, each=5000)),
-    Case('used-memory', 'memory of an idle connection that was used before', 'connection',
-         Memory(5000, each=1)),
+    Case('used-memory', 'memory of an idle connection used before, growth from 100 to 5,000',
+         'connection', Memory(5000, each=1)),
     Case('rr-64-idle', 'request/response, 64 connections, and 10,000 idle ones', 'request',
          Wrk('http', 64, idle=10_000), without='rr-64'),
     Case('rr-64-timeout', 'request/response, 64 connections with a timeout', 'request',

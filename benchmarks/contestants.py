@@ -54,6 +54,7 @@ class Contestant:
         if not (self.checkout / 'gnet').is_dir():
             raise MissingError(f'there is no gnet in {self.checkout}')
         self._executable(programs)
+        self.version(programs)
 
     def server(self, programs: Programs, service: str, *words: str) -> list[str]:
         """Return the command that starts its server for *service*."""

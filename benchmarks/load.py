@@ -105,6 +105,7 @@ class Wrk:
         watch = Stopwatch(server.process.pid)
         said = self._wrk(trial, server, trial.seconds)
         cpu_us = watch.cpu_us()
+        server.process.check()  # wrk only counts errors, and goes on
         units = int(_found(r'(\d+) requests in', said)[1])
         per_second = float(_found(r'Requests/sec:\s+([\d.]+)', said)[1])
         if not units:
@@ -170,7 +171,7 @@ class Stream:
         client = trial.client(
             self.mode, server.address, self.connections, self.message, self.repeat, self.reply,
             trial.warm_up, trial.seconds)
-        client.line()  # "start"
+        client.line(trial.warm_up + PATIENCE)  # "start"
         watch = Stopwatch(server.process.pid)
         said = client.line(trial.seconds + PATIENCE).split()
         cpu_us, seconds = watch.cpu_us(), watch.seconds()
@@ -189,27 +190,33 @@ class Stream:
 
 @dataclass(frozen=True)
 class Memory:
-    """What a connection costs that is open and silent, in memory."""
+    """What a connection costs that is open and silent, in memory.
+
+    That is the growth from the first few connections to all of them, divided by the number of
+    those that came in between. A growth from many to more would flatter runtimes with a garbage
+    collector: later connections find a heap that has grown, and rubbish of earlier ones in it.
+    """
 
     connections: int
     #: One in how many has exchanged a message before.
     each: int
+    #: How many are there before: with them come lists, caches and code that is loaded late.
+    first: int = 100
     service: str = 'http'
     needs = ('client',)
 
     @property
     def descriptors(self) -> int:
-        return 2 * self.connections + SPARE_DESCRIPTORS  # they are opened in two steps
+        return self.connections + SPARE_DESCRIPTORS
 
     def run(self, trial: Trial) -> Sample:
         server = trial.serve(self.service)
         held = _Held(trial, server, self.each)
-        # Not the first ones: with them come lists, caches and code that is loaded late.
-        held.open(self.connections)
+        held.open(self.first)
         before, start = anonymous_bytes(server.process.pid), time.monotonic()
-        held.open(self.connections)
+        held.open(self.connections - self.first)
         return Sample(
-            units=self.connections,
+            units=self.connections - self.first,
             seconds=time.monotonic() - start,
             memory_bytes=anonymous_bytes(server.process.pid) - before,
         )
@@ -259,6 +266,7 @@ class StartUp:
             began = time.monotonic()
             trial.run(command).text(PATIENCE)
             durations.append((time.monotonic() - began) * 1e6)
+            trial.processes.end_all()  # closes its pipes
         return Sample(
             units=len(durations),
             seconds=time.monotonic() - start,

@@ -101,11 +101,24 @@ class Child:
         """Write a line to its standard input."""
         self._process.stdin.write(line.encode() + b'\n')
 
+    def check(self) -> None:
+        """See whether it still runs.
+
+        Raises:
+            TrialError: it has ended.
+        """
+        if self._process.poll() is not None:
+            raise self.failure(f'ended with status {self._process.returncode}')
+
     def failure(self, what: str) -> TrialError:
         """Return the error that this process *what* ("failed"), with its last words."""
+        name = ' '.join(self.command)[:200]
+        return TrialError('\n    '.join([f'{name} {what}', *self.last_words()]))
+
+    def last_words(self) -> list[str]:
+        """Return the last lines that it wrote to standard error."""
         self._errors.seek(0)
-        words = self._errors.read().decode(errors='replace').strip().splitlines()
-        return TrialError('\n    '.join([f'{" ".join(self.command)[:200]} {what}', *words[-8:]]))
+        return self._errors.read().decode(errors='replace').strip().splitlines()[-8:]
 
     def _chunk(self, deadline: float, may_end: bool = False) -> bytes:
         stdout = self._process.stdout
@@ -114,7 +127,7 @@ class Child:
         chunk = os.read(stdout.fileno(), 65536)
         if not chunk and not may_end:
             self._process.wait()
-            raise self.failure(f'ended with status {self._process.returncode}')
+            self.check()
         return chunk
 
     def end(self) -> None:
@@ -143,6 +156,10 @@ class Processes:
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
         return child
+
+    def last_words(self) -> list[str]:
+        """Return the last words of all that were started: who failed may not be who is at fault."""
+        return [word for child in self._running for word in child.last_words()]
 
     def end_all(self) -> None:
         """End what was started, the last one first: a load ends before its server."""

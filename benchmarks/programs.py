@@ -44,9 +44,18 @@ class Programs:
         return self._found[name]
 
     def version(self, name: str) -> str:
-        """Return the first line of what a program says to ``--version``."""
-        ended = subprocess.run(
-            [self.find(name), '--version'], capture_output=True, text=True, check=True)
+        """Return the first line of what a program says to ``--version``.
+
+        Raises:
+            MissingError: it is not there, or says nothing: then it is another program.
+        """
+        command = [self.find(name), '--version']
+        try:
+            ended = subprocess.run(command, capture_output=True, text=True, check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            raise MissingError(f'{name} does not run: {error}') from error
+        if not ended.stdout:
+            raise MissingError(f'{command[0]} is not {name}: it does not tell its version')
         return ended.stdout.splitlines()[0]
 
     def _look_for(self, name: str) -> str:

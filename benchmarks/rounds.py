@@ -65,7 +65,10 @@ def _try(
     try:
         return case.load.run(trial)
     except TrialError as failure:
-        results.failures.append(f'{case.name}, {contestant.name}: {failure}')
+        text = str(failure)
+        others = [word for word in processes.last_words() if word not in text]
+        results.failures.append(
+            '\n    '.join([f'{case.name}, {contestant.name}: {text}', *others]))
         return None
     finally:
         processes.end_all()

@@ -111,14 +111,30 @@ class Blocking(Handled):
                 events read the socket (``ERR_READING_IN_EVENT_STYLE``), or text is left that
                 :meth:`set_encoding` made of what arrived before (``ERR_TEXT_IS_BUFFERED``).
         """
-        size = index(size)
+        if type(size) is not int:
+            size = index(size)
         if size < 0:
             raise ValueError('negative buffersize in recv')
         if flags & ~_socket.MSG_PEEK:
             raise OSError(errno.EOPNOTSUPP, 'only MSG_PEEK is supported')
         if self._decoder is not None and self._buffer:
             raise errors.state_error('ERR_TEXT_IS_BUFFERED')
-        chunk = self._take_bytes() if size else None
+        chunk: bytes | memoryview | None = None
+        if (
+            self._reading is ACTIVE and self._blocking_style and not self._incoming
+            and self._reader is None and self._seconds is None and self._owner is None
+            and not self._more_reads and not self._queue and size
+        ):
+            # The hot path: what _take_bytes would do, without its calls.
+            self._reader = getcurrent()
+            try:
+                chunk = self._loop.block()
+            finally:
+                self._reader = None
+            if chunk is not None and len(chunk) >= BULK_SIZE:
+                self._more_reads = MAX_READS
+        if chunk is None and size:
+            chunk = self._take_bytes()
         if chunk is None:
             return b''
         if len(chunk) > size or flags:

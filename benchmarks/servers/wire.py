@@ -31,8 +31,9 @@ BLOCK = bytes(CHUNK)
 IDLE = 30  # seconds
 BACKLOG = 4096  # connections: the most that Linux grants by default
 
-#: Where a server writes more than once without being asked in between, Nagle's algorithm would make
-#: it wait for the peer's delayed acknowledgements.
+#: Where a server writes small pieces one after another without being asked in between, Nagle's
+#: algorithm would make it wait for the peer's delayed acknowledgements. Elsewhere it is left as
+#: each library has it: asyncio and uvloop switch it off for all connections, the others do not.
 MORE_THAN_ONE_WRITE = frozenset({'lines', 'batched-lines', 'broadcast', 'proxy'})
 
 HOST = '127.0.0.1'
