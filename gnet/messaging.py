@@ -142,7 +142,8 @@ class Messaging(EventEmitter):
             message: what JSON has: str, numbers, bool, None, lists and tuples, dicts.
             handle: a listening server (both processes accept then), or a connection, which is this
                 process's no more: a :class:`gnet.Server` or :class:`gnet.Socket`, or a socket of
-                the standard library or gevent. One that is closed is left out, as in Node.
+                the standard library or gevent. One that is closed, or connects still, is left
+                out, as in Node.
             options: a mapping with ``keepOpen``, as in Node.
             callback: called with ``(err)``; without a handle when the kernel has the message, with
                 one when the other process has it. After an error, the connection is this

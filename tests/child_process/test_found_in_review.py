@@ -1,4 +1,4 @@
-"""Faults that a reading of the code has found: each of these tests failed once."""
+"""Faults that a reading of the code has found, and what stands in their neighbourhood."""
 
 from __future__ import annotations
 
