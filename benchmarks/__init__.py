@@ -32,6 +32,9 @@ How it measures
   idle connections, say) and both are measured, a column compares the two for each contestant.
 - "p50" and "p99" are the latencies that the load saw. At 64 connections that ask again at once,
   that is mostly the time in the queue for a saturated server.
+- wrk opens and closes its connections within the measurement: at 1,000 of them that is a few per
+  cent of it. It sleeps while nothing comes, and to wake it up is a part of what the server's writes
+  cost; the load client in C never sleeps, for a reason that is told in ``client.c``.
 - Memory is what the process has allocated and touched (anonymous pages), without what the kernel
   has for sockets: the growth from the first 100 connections, with which comes what is loaded late,
   to 5,000, divided by 4,900.

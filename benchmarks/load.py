@@ -244,8 +244,12 @@ class Emitter:
 
     def run(self, trial: Trial) -> Sample:
         command = trial.contestant.server(trial.programs, self.service, str(trial.seconds))
-        emitted, cpu_us = trial.run(command).text(trial.seconds + PATIENCE).split()
-        return Sample(units=int(emitted), seconds=trial.seconds, cpu_us=float(cpu_us))
+        process = trial.run(command)
+        said = process.text(trial.seconds + PATIENCE)
+        found = re.fullmatch(r'(\d+) ([\d.]+)\s*', said)
+        if found is None:
+            raise process.failure(f'did not say what an event costs, but {said!r}')
+        return Sample(units=int(found[1]), seconds=trial.seconds, cpu_us=float(found[2]))
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,8 @@ def number(value: float) -> str:
     """Return the value with three digits or so."""
     if abs(value) >= 1000:
         return f'{value:,.0f}'
+    if 0 < abs(value) < 0.1:
+        return f'{value:.3g}'
     return f'{value:.{1 if abs(value) >= 100 else 2 if abs(value) >= 1 else 3}f}'
 
 

@@ -96,6 +96,77 @@ def test_a_server_is_measured_under_load(run, case, contestant, needed):
     assert re.search(rf'^  {contestant} +[\d.]+ +1.00 x ', ended.stdout, re.MULTILINE)
 
 
+def test_another_checkout_takes_part_beside_each_contestant_of_this_one(run):
+    ended = run(
+        '--cases', 'start-up', '--contestants', 'gnet-event', '--before', str(ROOT))
+    assert ended.status == 0, ended
+    assert re.findall(r'^  (\S+) .* x ', ended.stdout, re.MULTILINE) == [
+        'gnet-event', 'gnet-event-before']
+
+
+#: Serves one request, and dies.
+SHORT_LIVED = """
+import socket, sys
+listener = socket.create_server(('127.0.0.1', 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    peer, _ = listener.accept()
+    if peer.recv(65536):
+        peer.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok')
+        sys.exit('out of breath')
+"""
+
+
+@pytest.mark.parametrize(('case', 'needed'), [('rr-1', 'wrk'), ('unix', 'cc')])
+def test_a_server_that_dies_is_a_failure_told_with_its_last_words(run, tmp_path, case, needed):
+    if shutil.which(needed) is None:
+        pytest.skip(f'{needed} is not installed')
+    package = tmp_path / 'gnet'
+    package.mkdir()
+    (package / '__init__.py').write_text(SHORT_LIVED)
+    ended = run('--cases', case, '--before', str(tmp_path), '--contestants', 'gnet-event-before')
+    assert ended.status == 1
+    failure = ended.stdout.partition(f'failed: {case}, gnet-event-before: ')[2]
+    assert 'ended with status 1' in failure
+    assert 'out of breath' in failure
+    assert 'CPU us' not in ended.stdout
+
+
+def test_without_programs_there_is_less_to_measure_and_it_is_named(start, tmp_path, monkeypatch):
+    monkeypatch.setenv('PATH', str(tmp_path))
+    ended = start('--list', '--node', str(tmp_path / 'node')).wait()
+    assert ended.status == 0
+    for name, program in (
+        ('node', tmp_path / 'node'), ('epoll', "on PATH as 'cc'"), ('rr-64', "on PATH as 'wrk'"),
+        ('echo', "on PATH as 'cc'"),
+    ):
+        assert f'skipped: {name} (there is no program {program})\n' in ended.stdout
+    left = ended.stdout.partition('cases:')[2].partition('contestants:')[0]
+    assert re.findall(r'^  (\S+)', left, re.MULTILINE) == ['emitter', 'start-up']
+
+
+def test_a_program_that_is_another_one_is_named(run):
+    ended = run('--cases', 'emitter', '--contestants', 'node', '--node', shutil.which('false'))
+    assert (ended.status, ended.stderr) == (1, 'nothing is left to measure\n')
+    assert 'skipped: node (node does not run: ' in ended.stdout
+
+
+def test_a_case_in_which_nobody_takes_part_is_named(run):
+    ended = run('--cases', 'emitter', '--contestants', 'asyncio-streams')
+    assert (ended.status, ended.stderr) == (1, 'nothing is left to measure\n')
+    assert 'skipped: emitter (none of the contestants takes part in it)' in ended.stdout
+
+
+@pytest.mark.parametrize('option', ['--json', '--svg'])
+def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(
+    run, tmp_path, option,
+):
+    for path in (tmp_path / 'nowhere' / 'report', tmp_path):
+        ended = run('--cases', 'emitter', option, str(path))
+        assert ended.status == 2
+        assert f"argument {option}: '{path}' cannot be written" in ended.stderr
+
+
 def test_unknown_names_are_refused(run):
     for words in (
         ['--cases', 'emitter,nonsense'],
