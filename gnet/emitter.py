@@ -176,8 +176,15 @@ class EventEmitter(NodeNames):
         """
         entries = self._events.get(event)
         if entries is not None and self._plain_emit:
-            for listener in entries:
-                listener(*args)
+            if len(args) == 1:
+                # CPython 3.11+ makes such a call without going down the C stack, of which greenlet
+                # keeps a copy for each greenlet that a listener blocks.
+                arg = args[0]
+                for listener in entries:
+                    listener(arg)
+            else:
+                for listener in entries:
+                    listener(*args)
             return True
         if entries is None and type(event) is str and event != 'error':
             return False

@@ -32,7 +32,7 @@ class Handler(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run t
         super().__init__()
         self._gnet_hub = hub
         self._gnet_idle = idle
-        self._gnet_task: tuple[Callable[..., object], tuple[Any, ...]] | None = None
+        self._gnet_task: tuple[Callable[[Any], object], Any] | None = None
 
     def is_idle(self) -> bool:
         """Return whether it waits for a connection."""
@@ -47,8 +47,10 @@ class Handler(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run t
         while True:
             task, self._gnet_task = self._gnet_task, None
             assert task is not None
-            call, arguments = task
-            call(*arguments)  # what it raises ends this greenlet, as any other
+            call, argument = task
+            # One argument, and not "*arguments": CPython 3.11+ makes such a call without going down
+            # the C stack, of which greenlet keeps a copy for each greenlet that is blocked.
+            call(argument)  # what it raises ends this greenlet, as any other
             if (
                 len(idle) >= MAX_IDLE_HANDLERS or getrefcount(self) > references
                 or self.has_links() or self.__dict__ or getweakrefcount(self)
@@ -56,7 +58,7 @@ class Handler(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run t
             ):
                 return
             # What waits must not keep alive what it did last.
-            task = call = arguments = None  # type: ignore[assignment]
+            task = call = argument = None  # type: ignore[assignment]
             if self.gr_context is not None:
                 self.gr_context = None
             idle.append(self)
@@ -78,7 +80,7 @@ class Handlers:
         """Return those that wait for a connection."""
         return [*self._idle]
 
-    def call(self, function: Callable[..., object], *arguments: Any) -> None:
+    def call(self, function: Callable[[Any], object], argument: Any) -> None:
         """Call *function* in a greenlet of its own, which runs now; to be called in the hub.
 
         Returns when the function has, or blocks.
@@ -90,5 +92,5 @@ class Handlers:
                 break
         else:
             handler = self.make()
-        handler._gnet_task = (function, arguments)
+        handler._gnet_task = (function, argument)
         handler.switch()

@@ -169,7 +169,7 @@ class Server(Closing):
         connection = Socket._accepted(
             self, self._loop, sock, remote, mark, bool(self.allow_half_open))
         self._connections += 1
-        self._sockets.add(connection)
+        self._sockets[connection] = None
         try:
             if self.no_delay or self.keep_alive:
                 self._set_options(connection)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import _socket
 import struct
 from collections.abc import Mapping
+from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from . import errors
@@ -193,7 +194,8 @@ class Socket(Movable):
         Tuned.__init__(self, high_water_mark)
         self._prepare(loop, allow_half_open)
         self._server = server
-        self._remote = remote
+        # Many connections often come from few addresses, which then share the text.
+        self._remote = (intern(remote[0]), *remote[1:]) if isinstance(remote, tuple) else remote
         self._open(sock)
         return self
 

@@ -11,7 +11,7 @@ const { EventEmitter } = require('node:events');
 const ANSWER = Buffer.from('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok');
 const CLOSING = Buffer.from(
   'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok');
-const BLOCK = Buffer.alloc(65536);
+const BLOCK = Buffer.alloc(65536, 'x');
 const IDLE = 30000; // milliseconds
 const BACKLOG = 4096;
 

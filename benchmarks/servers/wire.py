@@ -27,7 +27,7 @@ import sys
 ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 CLOSING = b'HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok'
 CHUNK = 65536  # bytes, of a write and of a read
-BLOCK = bytes(CHUNK)
+BLOCK = b'x' * CHUNK
 IDLE = 30  # seconds
 BACKLOG = 4096  # connections: the most that Linux grants by default
 
