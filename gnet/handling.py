@@ -15,7 +15,8 @@ from typing import Any
 from gevent import getcurrent
 
 from . import errors
-from .loop import Loop, close_watcher
+from .idle import IdleTimer, idle_timers
+from .loop import Loop
 from .states import CONNECTED, FIN, FLOWING, GONE, NOT_ENDED, PAUSED, UNDECIDED, WRITABLE
 from .transport import Transport
 
@@ -39,6 +40,29 @@ _PROGRAM = BlockingUser.PROGRAM
 _HANDLER = BlockingUser.HANDLER
 
 
+class _Linger:
+    """The time that a connection is given to end, when its handler has returned.
+
+    One of the idle timers, of which a loop has one heap: a timer of gevent's for each connection
+    would cost more than the rest of its end, on libuv above all.
+    """
+
+    __slots__ = ('_sent_before', '_socket', '_timer')
+
+    def __init__(self, socket: Handled) -> None:
+        self._socket = socket
+        self._sent_before = socket._bytes_sent
+        self._timer = IdleTimer(self, LINGER_SECONDS, socket._loop.now())
+        idle_timers(socket._loop).arm(self._timer)
+
+    def _idle_expired(self, timer: IdleTimer) -> None:
+        self._socket._lingered(self._sent_before)
+
+    def cancel(self) -> None:
+        """Forget it."""
+        idle_timers(self._socket._loop).cancel(self._timer)
+
+
 class Handled(Transport):
     """The life of a connection beside its events."""
 
@@ -49,7 +73,7 @@ class Handled(Transport):
         #: The greenlet of the 'connection' listeners, until they return or block on the socket.
         self._owner: Any = None
         self._blocking_user = BlockingUser.NOBODY
-        self._linger_timer: Any = None
+        self._linger_timer: _Linger | None = None
 
     def _belongs_to_program(self) -> None:
         """There is no 'connection' listener: the program opened this socket."""
@@ -111,12 +135,10 @@ class Handled(Transport):
             self._queue_delivery()
 
     def _linger(self) -> None:
-        self._linger_timer = self._loop.call_after(
-            LINGER_SECONDS, self._lingered, self._bytes_sent)
+        self._linger_timer = _Linger(self)
 
     def _lingered(self, sent_before: int) -> None:
         """Stop waiting for the peer, unless it is still taking what was written."""
-        close_watcher(self._linger_timer)
         self._linger_timer = None
         if not self._queued_units:
             self.destroy()
@@ -152,6 +174,6 @@ class Handled(Transport):
 
     def _close_descriptor(self) -> None:
         if self._linger_timer is not None:
-            close_watcher(self._linger_timer)
+            self._linger_timer.cancel()
             self._linger_timer = None
         super()._close_descriptor()
