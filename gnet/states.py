@@ -10,6 +10,14 @@ from __future__ import annotations
 from enum import Enum
 from typing import Final
 
+__all__ = [
+    'ACTIVE', 'ASKED', 'CLOSED', 'CONNECTED', 'CONNECTING', 'DESTROYED', 'ENDED', 'ENDING',
+    'END_EMITTED', 'FAILED', 'FIN', 'FINISHED', 'FLOWING', 'FULL', 'GONE', 'HELD', 'IDLE',
+    'MUTE', 'NEW', 'NOT_ENDED', 'NOT_STARTED', 'OVER', 'PAUSED', 'QUEUED', 'RUNNING', 'SHUT',
+    'SILENT', 'UNDECIDED', 'WRITABLE', 'Delivery', 'Flow', 'ReadState', 'Reading', 'Stage',
+    'WriteState',
+]
+
 
 class Stage(Enum):
     """The life of a stream and the connection under it."""

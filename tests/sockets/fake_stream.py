@@ -115,6 +115,9 @@ class FakeStream(Duplex):
     def _holds_end(self) -> bool:
         return self._stage in GONE
 
+    def _read_on(self) -> None:
+        pass  # nothing more has arrived
+
     def _delivered(self) -> None:
         if self._incoming or (self._read_state is ReadState.FIN and not self._holds_end()):
             self._announce()
