@@ -91,15 +91,17 @@ class Runner(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run ti
         loop = self.gnet_loop
         ticks, work, hub = loop._ticks, loop._work, loop.hub
         last_context: Context | None = None
+        item: Deliverable | None
         while True:
             while True:
                 if perf_counter() >= loop._deadline:
                     break
                 if ticks:
                     callback, arguments, context = ticks.popleft()
+                    item = None
                 elif work:
                     item = work.popleft()
-                    callback, arguments, context = item._deliver, (), item._context
+                    context = item._context
                 else:
                     break
                 if context is not last_context:
@@ -107,7 +109,10 @@ class Runner(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run ti
                     # Unlike Context.run, this may overlap with a listener that is still blocked.
                     self.gr_context = last_context = context
                 try:
-                    callback(*arguments)
+                    if item is None:
+                        callback(*arguments)
+                    else:
+                        item._deliver()
                 except GreenletExit:
                     return
                 except BaseException:
@@ -117,7 +122,8 @@ class Runner(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run ti
             if len(loop._idle) >= MAX_IDLE_RUNNERS:
                 return
             # A parked runner must not keep alive what it did last.
-            callback = arguments = item = context = None  # type: ignore[assignment]
+            item = context = None
+            callback = arguments = None  # type: ignore[assignment]
             if last_context is not None:
                 self.gr_context = last_context = None
             self.state = RunnerState.PARKED
