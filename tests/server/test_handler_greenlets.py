@@ -61,8 +61,28 @@ def nothing(kept: list[Any]) -> None:
     pass
 
 
-def blocks(kept: list[Any]) -> None:
+def sleeps(kept: list[Any]) -> None:
     gevent.sleep(0)
+
+
+def waits_for_an_event(kept: list[Any]) -> None:
+    event = Event()
+    gevent.spawn(event.set)
+    event.wait()
+
+
+def is_switched_to(kept: list[Any]) -> None:
+    hub = gevent.get_hub()
+    hub.loop.run_callback(gevent.getcurrent().switch)
+    hub.switch()
+
+
+def waits_for_a_thread(kept: list[Any]) -> None:
+    gevent.get_hub().threadpool.apply(int)
+
+
+#: Who switches to a greenlet may have references to it, or none.
+BLOCKING = [sleeps, waits_for_an_event, is_switched_to, waits_for_a_thread]
 
 
 def leaves_a_local(kept: list[Any]) -> None:
@@ -93,13 +113,19 @@ def is_the_parent_of_another(kept: list[Any]) -> None:
     kept.append(greenlet.greenlet(nothing))
 
 
+#: Set by the listener when it is about to return.
+returned = Event()
+
+
 def serve_in_turn(server: gnet.Server, connections: int = 3) -> None:
     """Have connections made one after another, each when the listener before has returned."""
     listening(server)
     for _ in range(connections):
+        returned.clear()
         with socket.create_connection(server.address()[::2]) as peer:  # type: ignore[index]
             gnet.once(server, 'connection', timeout=PATIENCE)
-            gevent.sleep(0)  # until a listener that blocks for a turn has returned
+            assert returned.wait(PATIENCE)
+            gevent.sleep(0)  # it is looked at, and another turn in which it ends
             gevent.sleep(0)
             peer.shutdown(socket.SHUT_WR)
 
@@ -108,11 +134,12 @@ def handling(listener: Callable[[list[Any]], None], kept: list[Any]) -> Callable
     def handle(sock: Any) -> None:
         sock.resume()
         listener(kept)
+        returned.set()
 
     return handle
 
 
-@pytest.mark.parametrize('listener', [nothing, blocks])
+@pytest.mark.parametrize('listener', [nothing, *BLOCKING])
 def test_one_that_leaves_nothing_is_used_again(
     serve: Callable[..., gnet.Server], made: Made, kept: list[Any],
     listener: Callable[[list[Any]], None],
@@ -131,6 +158,22 @@ def test_one_that_somebody_could_tell_is_not(
 ) -> None:
     serve_in_turn(serve(handling(listener, kept)))
     assert made.count == 3
+
+
+@pytest.mark.parametrize('listener', BLOCKING)
+def test_one_that_is_kept_after_it_was_blocked_is_not(
+    serve: Callable[..., gnet.Server], made: Made, kept: list[Any],
+    listener: Callable[[list[Any]], None],
+) -> None:
+    def handle(sock: Any) -> None:
+        sock.resume()
+        listener(kept)
+        keeps_it(kept)
+        returned.set()
+
+    serve_in_turn(serve(handle))
+    assert made.count == 3
+    assert len(gevent.joinall(kept, timeout=PATIENCE)) == 3
 
 
 def test_a_local_of_one_connection_is_not_seen_by_the_next(
