@@ -114,8 +114,12 @@ class Arrival(EventEmitter):
         """Whether the peer's end must not take effect yet."""
         raise NotImplementedError
 
-    def _read_on(self) -> None:
-        """See whether more has arrived already, if nothing else should have its turn first."""
+    def _read_on(self, size: int) -> None:
+        """After a read of *size* bytes see whether more has arrived already.
+
+        Not if something else should have its turn first. As in Node, an end or a failure is met
+        here only if *size* was all that was asked for; else the next poll finds it.
+        """
         raise NotImplementedError
 
     def _delivered(self) -> None:
@@ -180,7 +184,7 @@ class Arrival(EventEmitter):
                 if size >= BULK_SIZE and reads and not self._incoming:
                     reads -= 1
                     chunk = None  # type: ignore[assignment]  # its memory is used again
-                    self._read_on()
+                    self._read_on(size)
                 if self._incoming and self._is_late():
                     break
             if (

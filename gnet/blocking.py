@@ -18,6 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from operator import index
+from time import perf_counter
 from typing import Any
 
 from gevent import Timeout, getcurrent
@@ -26,7 +27,7 @@ from gevent.event import AsyncResult
 from . import errors
 from .arrival import BULK_SIZE, MAX_READS, Chunk
 from .handling import Handled
-from .loop import Loop
+from .loop import WORK_BUDGET, Loop
 from .states import (
     ACTIVE,
     CONNECTED,
@@ -62,7 +63,7 @@ def _check_send_flags(flags: int) -> None:
 class Blocking(Handled):
     """Reading and writing that waits."""
 
-    __slots__ = ('_more_reads', '_seconds', '_senders')
+    __slots__ = ('_more_reads', '_more_until', '_seconds', '_senders')
 
     def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
         super()._prepare(loop, allow_half_open)
@@ -72,6 +73,8 @@ class Blocking(Handled):
         self._senders = 0
         #: How often a reader may look into the kernel by itself, before others have their turn.
         self._more_reads = 0
+        #: The time, of ``perf_counter()``, from which on they have it anyway.
+        self._more_until = 0.0
 
     # --- how long to wait -------------------------------------------------------------------------
 
@@ -123,7 +126,7 @@ class Blocking(Handled):
         if (
             self._reading is ACTIVE and self._blocking_style and not self._incoming
             and self._reader is None and self._seconds is None and self._owner is None
-            and not self._more_reads and not self._queue and size
+            and not self._more_reads and not self._queue and self._linger_timer is None and size
         ):
             # The hot path: what _take_bytes would do, without its calls.
             self._reader = getcurrent()
@@ -132,7 +135,7 @@ class Blocking(Handled):
             finally:
                 self._reader = None
             if chunk is not None and len(chunk) >= BULK_SIZE:
-                self._more_reads = MAX_READS
+                self._expect_more()
         if chunk is None and size:
             chunk = self._take_bytes()
         if chunk is None:
@@ -166,7 +169,7 @@ class Blocking(Handled):
             if (
                 self._reading is ACTIVE and self._blocking_style and not self._incoming
                 and self._reader is None and self._seconds is None and self._owner is None
-                and self._decoder is None and not self._more_reads
+                and self._decoder is None and not self._more_reads and self._linger_timer is None
             ):
                 # The hot path: what _take_bytes would do, without its calls.
                 self._reader = getcurrent()
@@ -176,7 +179,7 @@ class Blocking(Handled):
                     self._reader = None
                 if chunk is not None:
                     if len(chunk) >= BULK_SIZE:
-                        self._more_reads = MAX_READS
+                        self._expect_more()
                     yield chunk
                     continue
             chunk = self._next_chunk()
@@ -254,7 +257,8 @@ class Blocking(Handled):
                 return None
         if self._more_reads and self._reading is ACTIVE:
             self._more_reads -= 1
-            self._on_readable()
+            if perf_counter() < self._more_until and self._has_arrived():
+                self._on_readable()
             if self._incoming_size < BULK_SIZE:
                 self._more_reads = 0
             if self._incoming or self._reading is not ACTIVE:
@@ -268,9 +272,13 @@ class Blocking(Handled):
         finally:
             self._reader = None
         if chunk is not None and len(chunk) >= BULK_SIZE:
-            # More is likely to wait.
-            self._more_reads = MAX_READS
+            self._expect_more()
         return chunk
+
+    def _expect_more(self) -> None:
+        """A large chunk was handed over: more of the stream is likely to wait."""
+        self._more_reads = MAX_READS
+        self._more_until = perf_counter() + WORK_BUDGET
 
     def _give_back(self, chunk: bytes | memoryview) -> None:
         """Put *chunk* in front of what has arrived."""

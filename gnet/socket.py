@@ -194,8 +194,10 @@ class Socket(Movable):
         Tuned.__init__(self, high_water_mark)
         self._prepare(loop, allow_half_open)
         self._server = server
-        # Many connections often come from few addresses, which then share the text.
-        self._remote = (intern(remote[0]), *remote[1:]) if isinstance(remote, tuple) else remote
+        if type(remote) is tuple and type(remote[0]) is str:
+            # Many connections often come from few addresses, which then share the text.
+            remote = (intern(remote[0]), *remote[1:])
+        self._remote = remote
         self._open(sock)
         return self
 

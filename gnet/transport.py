@@ -15,6 +15,8 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
+from fcntl import ioctl
+from termios import FIONREAD
 from typing import TYPE_CHECKING, Any
 
 from . import errors, lifecycle
@@ -57,6 +59,9 @@ if TYPE_CHECKING:
 __all__ = ['Transport']
 
 _log = logging.getLogger('gnet.socket')
+
+#: What FIONREAD says, an int in the machine's order, when no byte waits.
+_NO_BYTES = bytes(4)
 
 
 
@@ -175,14 +180,19 @@ class Transport(Duplex):
     def _is_late(self) -> bool:
         return self._loop.is_late()
 
-    def _read_on(self) -> None:
+    def _read_on(self, size: int) -> None:
         loop = self._loop
         if (
             self._reading is ACTIVE and self._flow is FLOWING
             # As in Node, the ticks of one chunk come before the next chunk.
             and not loop._ticks and not loop.is_late()
+            and (size == READ_SIZE or self._has_arrived())
         ):
             self._on_readable()
+
+    def _has_arrived(self) -> bool:
+        """Whether bytes wait in the kernel. Unlike a read, this meets no end and no failure."""
+        return ioctl(self._sock.fileno(), FIONREAD, _NO_BYTES) != _NO_BYTES
 
     @property
     def server(self) -> Server | None:

@@ -115,7 +115,7 @@ class FakeStream(Duplex):
     def _holds_end(self) -> bool:
         return self._stage in GONE
 
-    def _read_on(self) -> None:
+    def _read_on(self, size: int) -> None:
         pass  # nothing more has arrived
 
     def _delivered(self) -> None:

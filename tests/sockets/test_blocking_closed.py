@@ -8,6 +8,7 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.event import AsyncResult
 
 import gnet
 
@@ -44,6 +45,30 @@ def test_a_reader_wakes(hold: Hold, close: Any, seconds: Any) -> None:
     close(c.sock)
     reading.get(timeout=PATIENCE)
     assert c.peer.recv() == b''
+
+
+@pytest.mark.parametrize('read', [
+    lambda sock: sock.recv(10), lambda sock: list(sock),
+], ids=['recv', 'for'])
+@LIMITS
+def test_nobody_reads_from_a_closed_socket_that_still_sends(
+    serve: Callable[..., gnet.Server], connect: Any, read: Any, seconds: Any,
+) -> None:
+    ended: AsyncResult[None] = AsyncResult()
+
+    def handle(sock: Any) -> None:
+        sock.settimeout(seconds)
+        assert sock.recv(10) == b'x'
+        sock.write(bytes(MUCH))
+        sock.close()
+        with gevent.Timeout(PATIENCE), pytest.raises(OSError, match='Socket is closed'):
+            read(sock)
+        sock.destroy()
+        ended.set()
+
+    peer = connect(serve(handle))
+    peer.sendall(b'x')
+    ended.get(timeout=PATIENCE)
 
 
 @ENDS

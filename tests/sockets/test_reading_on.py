@@ -10,6 +10,7 @@ import fcntl
 import socket
 import termios
 from collections.abc import Callable
+from time import perf_counter
 from typing import Any
 
 import gevent
@@ -18,6 +19,7 @@ from gevent.event import Event
 
 import gnet
 from gnet.arrival import BULK_SIZE, MAX_READS, READ_SIZE
+from gnet.loop import WORK_BUDGET
 
 from .common import PATIENCE, tick
 
@@ -165,8 +167,12 @@ def test_nothing_is_emitted_after_a_pause_in_the_listener(
     assert len(log) == 3
 
 
+@pytest.mark.parametrize(('seconds', 'most'), [
+    (0, MAX_READS + 2),  # what had arrived, and what is handed over
+    (WORK_BUDGET / 2, 2 + 2),
+], ids=['that is quick', 'that is slow'])
 def test_a_blocking_reader_of_a_stream_without_end_lets_others_run(
-    serve: Serve, flood: Callable[[gnet.Server], Flood],
+    serve: Serve, flood: Callable[[gnet.Server], Flood], seconds: float, most: int,
 ) -> None:
     log: list[str] = []
     peers: list[Flood] = []
@@ -181,6 +187,9 @@ def test_a_blocking_reader_of_a_stream_without_end_lets_others_run(
         for _ in range(10 * MAX_READS):
             assert sock.recv(READ_SIZE)
             log.append('recv')
+            until = perf_counter() + seconds
+            while perf_counter() < until:
+                pass
             for peer in peers:
                 peer.more()
         done.set()
@@ -191,7 +200,7 @@ def test_a_blocking_reader_of_a_stream_without_end_lets_others_run(
     peers.append(flood(server))
     assert done.wait(PATIENCE)
     greenlet.join(PATIENCE)
-    assert longest_run(log, 'recv') <= MAX_READS + 2  # what had arrived, and what is handed over
+    assert longest_run(log, 'recv') <= most
 
 
 @pytest.mark.parametrize(
@@ -263,3 +272,36 @@ def test_a_reset_that_is_met_in_reading_on_comes_after_the_data(serve: Serve, st
     assert log[0] == 'data'
     assert log[-1] == 'ECONNRESET'
     assert set(log[:-1]) == {'data'}
+
+
+@pytest.mark.parametrize('size', [100, BULK_SIZE, 2 * BULK_SIZE])
+@pytest.mark.parametrize('style', ['event', 'blocking'])
+def test_an_end_that_is_there_already_is_found_no_earlier(
+    serve: Serve, size: int, style: str,
+) -> None:
+    """What a listener's end() causes comes first, as in Node 24."""
+    log: list[str] = []
+    closed = Event()
+
+    def handle(sock: Any) -> None:
+        sock.on('finish', lambda: log.append('finish'))
+        sock.on('end', lambda: log.append('end'))
+        sock.on('close', lambda had_error: closed.set())
+        if style == 'event':
+            @sock.on('data')
+            def answer(chunk: bytes) -> None:
+                assert len(chunk) == size
+                sock.end(b'x')
+        else:
+            assert len(sock.recv(READ_SIZE)) == size
+            sock.end(b'x')
+            assert sock.recv(READ_SIZE) == b''
+
+    address: Any = serve(handle).address()
+    # It is accepted when all has arrived: nothing here lets the hub have a turn before.
+    with socket.socket() as peer:
+        peer.connect((address.address, address.port))
+        peer.sendall(bytes(size))
+        peer.shutdown(socket.SHUT_WR)
+        assert closed.wait(PATIENCE)
+    assert log == ['finish', 'end']
