@@ -35,7 +35,8 @@ class BlockingUser(Enum):
     PROGRAM = 'the program, which opened the socket: blocking calls tell it of failures'
 
 
-#: The owner of a socket that the program itself opened, until it uses a blocking name.
+_NOBODY = BlockingUser.NOBODY  # names of the module: see states.py
+#: Also the owner of a socket that the program itself opened, until it uses a blocking name.
 _PROGRAM = BlockingUser.PROGRAM
 _HANDLER = BlockingUser.HANDLER
 
@@ -72,7 +73,7 @@ class Handled(Transport):
         super()._prepare(loop, allow_half_open)
         #: The greenlet of the 'connection' listeners, until they return or block on the socket.
         self._owner: Any = None
-        self._blocking_user = BlockingUser.NOBODY
+        self._blocking_user = _NOBODY
         self._linger_timer: _Linger | None = None
 
     def _belongs_to_program(self) -> None:
