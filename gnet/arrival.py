@@ -184,8 +184,8 @@ class Arrival(EventEmitter):
                 if size >= BULK_SIZE and reads and not self._incoming:
                     reads -= 1
                     chunk = None  # type: ignore[assignment]  # its memory is used again
-                    self._read_on(size)
-                if self._incoming and self._is_late():
+                    self._read_on(size)  # unless it is late
+                elif self._incoming and self._is_late():
                     break
             if (
                 self._read_state is FIN and not self._incoming
