@@ -43,6 +43,10 @@ __all__ = ['BlockingRequest', 'Writable', 'WriteRequest']
 #: hundred the cost per chunk no longer falls.
 MAX_GATHERED = 256
 
+#: Chunks that are smaller than this, in bytes, on average are joined: to copy them costs less than
+#: to have the kernel gather them (2-3 us of 7 less for 50 of 20 bytes; no difference at 2,000).
+JOINED_SIZE = 2000
+
 Callback = Optional[Callable[[Optional[BaseException]], object]]
 Bytes = Union[bytes, memoryview]
 
@@ -335,25 +339,31 @@ class Writable(Readable):
         """Offer what is in flight to the kernel once; return whether it took all of it."""
         batch = self._in_flight
         assert batch is not None
+        chunks = [request.data for request in batch]
+        size = sum(map(len, chunks))
         try:
             if len(batch) == 1:
-                sent = self._send(batch[0].data)
+                sent = self._send(chunks[0])
+            elif size < JOINED_SIZE * len(batch):
+                sent = self._send(b''.join(chunks))
             else:
-                sent = self._send_gathered([request.data for request in batch])
+                sent = self._send_gathered(chunks)
         except BlockingIOError:
             sent = 0
         self._bytes_sent += sent
         self._queued_bytes -= sent
-        for position, request in enumerate(batch):
-            size = len(request.data)
-            if sent < size:
-                request.data = memoryview(request.data)[sent:]
-                self._release_senders(position, done)
-                return False
-            sent -= size
-            request.data = b''
+        if sent < size:
+            for position, request in enumerate(batch):
+                left = len(request.data) - sent
+                if left > 0:
+                    request.data = memoryview(request.data)[sent:]
+                    self._release_senders(position, done)
+                    return False
+                sent = -left
+                request.data = b''
         # As in Node, what goes out together is done together, with the last of it.
         for request in batch:
+            request.data = b''
             self._queued_units -= request.units
             request.units = 0  # it may be given up before the news of this has come
             done.append(request.callback)
@@ -376,7 +386,11 @@ class Writable(Readable):
         queue = self._queue
         if not queue or (self._corked and self._write_state is WRITABLE):
             return False
-        self._in_flight = [queue.popleft() for _ in range(min(len(queue), MAX_GATHERED))]
+        if len(queue) <= MAX_GATHERED:
+            self._in_flight = [*queue]
+            queue.clear()
+        else:
+            self._in_flight = [queue.popleft() for _ in range(MAX_GATHERED)]
         return True
 
     def _sending_failed(self, error: OSError) -> None:

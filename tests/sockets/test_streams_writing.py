@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gnet.states import Stage
+from gnet.writable import JOINED_SIZE, MAX_GATHERED
 
 from .fake_stream import FakeStream
 
@@ -180,6 +181,32 @@ def test_a_callback_that_never_returns_holds_up_no_other(stream: FakeStream) -> 
     callback, args = stream.ticks.popleft()
     callback(*args)
     assert seen == [2]
+
+
+@pytest.mark.parametrize('sizes', [
+    [20] * 50,                                # joined
+    [JOINED_SIZE] * 5,                        # gathered
+    [1, 0, 3 * JOINED_SIZE, 1, 2],            # an empty one among them
+    [7] * (2 * MAX_GATHERED + 1),             # more than go at once
+])
+@pytest.mark.parametrize('room', [1, 19, 20, 21, JOINED_SIZE, 10**9])
+def test_what_is_sent_together_arrives_in_order_however_little_is_taken(
+    stream: FakeStream, sizes: list[int], room: int,
+) -> None:
+    chunks = [bytes([position % 251]) * size for position, size in enumerate(sizes)]
+    written: list[int] = []
+    stream.cork()
+    for position, chunk in enumerate(chunks):
+        stream.write(chunk, lambda error, position=position: written.append(position))
+    stream.room = room
+    stream.uncork()
+    while stream.watching:
+        stream.room = room
+        stream._continue_sending()
+    stream.run()
+    assert sent(stream) == b''.join(chunks)
+    assert written == list(range(len(chunks)))
+    assert (stream.writable_length, stream.bytes_written) == (0, sum(sizes))
 
 
 def test_cork_collects_and_the_last_uncork_sends_once(stream: FakeStream) -> None:
