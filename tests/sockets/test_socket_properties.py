@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import gnet
+from gnet.writable import JOINED_SIZE
 
 from ..harness.families import Family
 from .common import Connection, turn, until
@@ -297,19 +298,30 @@ def test_options_of_tcp_are_ignored_on_unix_sockets(accept: Accept, tmp_path: An
     assert spy.calls == []
 
 
-def test_write_sends_at_once_with_one_call_and_cork_gathers(accept: Accept) -> None:
+@pytest.mark.parametrize(('size', 'calls'), [
+    (1, [('send', 3)]), (JOINED_SIZE, [('sendmsg', [JOINED_SIZE] * 3)]),
+], ids=['small chunks are joined', 'large ones are gathered'])
+def test_what_was_corked_is_sent_with_one_call(
+    accept: Accept, size: int, calls: list[Any],
+) -> None:
     c = accept()
+    seen: list[Any] = []
 
-    class Counting(Spy):
+    class Noting(Spy):
+        def send(self, data: bytes) -> int:
+            seen.append(('send', len(data)))
+            return int(self._real.send(data))
+
         def sendmsg(self, chunks: list[Any]) -> int:
-            self.calls.append(('sendmsg', len(chunks), None))  # type: ignore[arg-type]
+            seen.append(('sendmsg', [*map(len, chunks)]))
             return int(self._real.sendmsg(chunks))
 
-    spy = c.sock._sock = Counting(c.sock._sock)
+    spy = c.sock._sock = Noting(c.sock._sock)
+    c.sock._send = spy.send
     c.sock.cork()
     for letter in 'abc':
-        c.sock.write(letter)
+        c.sock.write(letter * size)
     c.sock.uncork()
-    assert spy.calls == [('sendmsg', 3, None)]
-    assert c.peer.recv_exactly(3) == b'abc'
+    assert seen == calls
+    assert c.peer.recv_exactly(3 * size) == b''.join(letter * size for letter in (b'a', b'b', b'c'))
     assert c.sock.writable_length == 0
