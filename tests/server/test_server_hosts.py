@@ -125,10 +125,11 @@ def test_without_a_host_it_serves_ipv4_and_ipv6(serve: Serve, connect: Any) -> N
 @needs_ipv6
 @pytest.mark.parametrize('host', [None, '::'])
 def test_ipv6_only_leaves_ipv4_to_others(serve: Serve, host: str | None) -> None:
-    server = listening(serve(), {'port': 0, 'host': host, 'ipv6Only': True})
-    port = server.address().port
-    other = listening(serve(), port, '0.0.0.0')
-    assert other.address().address == '0.0.0.0'
+    # In this order: the kernel then chooses a port that nobody has on any address of IPv4.
+    other = listening(serve(), 0, '0.0.0.0')
+    server = listening(
+        serve(), {'port': other.address().port, 'host': host, 'ipv6Only': True})
+    assert server.address().address == '::'
 
 
 @needs_ipv6
