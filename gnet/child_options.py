@@ -205,10 +205,12 @@ def _stdio(value: Any, silent: bool) -> list[Any]:
         raise errors.ipc_required()
     if channels > 1:
         raise errors.state_error('ERR_IPC_ONE_PIPE')
-    rest = [each for each in value if each != 'ipc']
-    if len(rest) > 3:
+    if any(each != 'ipc' for each in value[3:]):
         raise errors.invalid_arg_value('stdio', value, 'has more than stdin, stdout and stderr')
-    return [_stdio_entry(each, value) for each in [*rest, *['pipe'] * (3 - len(rest))]]
+    # The channel has a number of its own. Where it stands in the place of one of the three, that
+    # one is nothing to the child; in Node it is the channel, which a print() would garble.
+    chosen = ['ignore' if each == 'ipc' else each for each in value[:3]]
+    return [_stdio_entry(each, value) for each in [*chosen, *['pipe'] * (3 - len(chosen))]]
 
 
 def _stdio_entry(each: Any, value: Any) -> Any:

@@ -340,7 +340,8 @@ def fork(
             - silent: give the process pipes for stdin, stdout and stderr instead of those of this
               process (False).
             - stdio: for each of the three ``'inherit'``, ``'pipe'``, ``'ignore'``, a descriptor or
-              an object that has one; and ``'ipc'``, for the channel. Or one of these words for all.
+              an object that has one; and ``'ipc'``, for the channel, as the fourth (in the place of
+              one of the three, that one is ``'ignore'``). Or one of the words for all three.
             - detached: make it the leader of a new session (False).
             - uid, gid: the user and group that it runs as.
             - kill_signal: the signal of *timeout* and *signal* (``'SIGTERM'``).

@@ -95,6 +95,26 @@ def test_a_script_that_is_not_there(fork: Any, tmp_path: Any) -> None:
     assert gnet.once(process, 'exit', timeout=PATIENCE) == [2, None]
 
 
+@pytest.mark.parametrize(('stdio', 'piped', 'null'), [
+    (['ipc', 'pipe', 'pipe'], [1, 2], [0]),
+    (['pipe', 'ipc', 'pipe'], [0, 2], [1]),
+    (('pipe', 'pipe', 'ipc'), [0, 1], [2]),
+    (['ipc'], [1, 2], [0]),
+    (['ignore', 'pipe', 'pipe', 'ipc'], [1, 2], [0]),
+])
+def test_the_place_of_the_channel_is_taken_from_nobody(
+    fork: Any, stdio: Any, piped: list[int], null: list[int],
+) -> None:
+    child = fork("""
+        import os
+        import gnet
+        nothing = os.stat(os.devnull).st_rdev
+        gnet.process.send([fd for fd in range(3) if os.fstat(fd).st_rdev == nothing])
+    """, stdio=stdio)
+    assert [index for index, end in enumerate(child.process.stdio) if end is not None] == piped
+    assert gnet.once(child.process, 'message', timeout=PATIENCE) == [null, None]
+
+
 def test_without_descriptors_it_is_an_error_and_nothing_leaks(run_script: Any) -> None:
     finished = run_script("""
         import os, resource
@@ -279,6 +299,7 @@ def test_in_another_thread_it_says_why_not(native: Any, tmp_path: Any) -> None:
     (('x.py',), {'stdio': 5}, 'ERR_INVALID_ARG_VALUE'),
     (('x.py',), {'stdio': ['pipe'] * 3}, 'ERR_CHILD_PROCESS_IPC_REQUIRED'),
     (('x.py',), {'stdio': ['pipe', 'what', 'ipc']}, 'ERR_INVALID_ARG_VALUE'),
+    (('x.py',), {'stdio': ['ipc', *['pipe'] * 3]}, 'ERR_INVALID_ARG_VALUE'),
     (('x.py',), {'execPath': 1}, 'ERR_INVALID_ARG_TYPE'),
     (('x.py',), {'exec_argv': 1}, 'ERR_INVALID_ARG_TYPE'),
     (('x.py',), {'cwd': 1}, 'ERR_INVALID_ARG_TYPE'),
