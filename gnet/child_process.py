@@ -194,12 +194,14 @@ class ChildProcess(Messaging):
                 self.signal_code = _signal_name(-popen.returncode)
             else:
                 self.exit_code = popen.returncode
-            if self._channel is not None:
-                self._channel.drain()
-            self._loop.enqueue(_Exit(self))
-            if self._ref:
-                # Not later: ref() and unref() count for a running process only.
-                self._loop.release()
+            try:
+                if self._channel is not None:
+                    self._channel.drain()
+            finally:
+                self._loop.enqueue(_Exit(self))
+                if self._ref:
+                    # Not later: ref() and unref() count for a running process only.
+                    self._loop.release()
         except BaseException as error:
             # Whatever escaped would be lost in the loop.
             self._loop.report(self, error)

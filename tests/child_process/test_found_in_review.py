@@ -332,3 +332,21 @@ def test_what_only_looks_like_a_socket_leaves_no_descriptor(end: End) -> None:
     finally:
         os.close(readable)
         os.close(writable)
+
+
+def test_the_end_of_a_child_is_told_even_if_the_rest_of_its_channel_cannot_be_read(
+    fork: Any, hub_reports: list[Any], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_memory(_channel: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Channel, 'drain', no_memory)
+    child = fork("""
+        import os, sys
+        if os.fork():
+            os._exit(0)
+        sys.stdin.read()  # keeps the channel open until 'exit', which closes this
+    """, stdio=['pipe', 'inherit', 'inherit', 'ipc'])
+    assert child.wait() == (0, None)
+    assert child.names() == ['spawn', 'exit', 'disconnect', 'close']
+    assert [type(error) for _, error in hub_reports] == [MemoryError]
