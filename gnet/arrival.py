@@ -114,10 +114,10 @@ class Arrival(EventEmitter):
         """Whether the peer's end must not take effect yet."""
         raise NotImplementedError
 
-    def _read_on(self, size: int) -> None:
-        """After a read of *size* bytes see whether more has arrived already.
+    def _read_on(self, size: int) -> bytes | None:
+        """After a read of *size* bytes, return what more has arrived already; None for nothing.
 
-        Not if something else should have its turn first. As in Node, an end or a failure is met
+        Also if something else should have its turn first. As in Node, an end or a failure is met
         here only if *size* was all that was asked for; else the next poll finds it.
         """
         raise NotImplementedError
@@ -163,10 +163,14 @@ class Arrival(EventEmitter):
         self._delivery = RUNNING
         reads = MAX_READS
         try:
-            while self._incoming and not self._blocking_style:
-                chunk = self._incoming.popleft()
+            chunk: bytes | memoryview | None = None
+            while True:
+                if chunk is None:
+                    if not self._incoming or self._blocking_style:
+                        break
+                    chunk = self._incoming.popleft()
+                    self._incoming_size -= len(chunk)
                 size = len(chunk)
-                self._incoming_size -= size
                 listeners = self._events.get('data')
                 if (
                     listeners and self._flow is FLOWING and not self._length
@@ -181,10 +185,10 @@ class Arrival(EventEmitter):
                         self._listener_failed('data', error)
                 else:
                     self._push(bytes(chunk))
+                chunk = None  # its memory is used again
                 if size >= BULK_SIZE and reads and not self._incoming:
                     reads -= 1
-                    chunk = None  # type: ignore[assignment]  # its memory is used again
-                    self._read_on(size)  # unless it is late
+                    chunk = self._read_on(size)  # unless it is late
                 elif self._incoming and self._is_late():
                     break
             if (

@@ -25,7 +25,7 @@ from gevent import Timeout, getcurrent
 from gevent.event import AsyncResult
 
 from . import errors
-from .arrival import BULK_SIZE, MAX_READS, Chunk
+from .arrival import BULK_SIZE, MAX_READS, READ_SIZE, Chunk
 from .handling import Handled
 from .loop import WORK_BUDGET, Loop
 from .states import (
@@ -63,7 +63,7 @@ def _check_send_flags(flags: int) -> None:
 class Blocking(Handled):
     """Reading and writing that waits."""
 
-    __slots__ = ('_more_reads', '_more_until', '_seconds', '_senders')
+    __slots__ = ('_more_likely', '_more_reads', '_more_until', '_seconds', '_senders')
 
     def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
         super()._prepare(loop, allow_half_open)
@@ -75,6 +75,8 @@ class Blocking(Handled):
         self._more_reads = 0
         #: The time, of ``perf_counter()``, from which on they have it anyway.
         self._more_until = 0.0
+        #: Whether the last read got all that it asked for: then looking costs more than reading.
+        self._more_likely = False
 
     # --- how long to wait -------------------------------------------------------------------------
 
@@ -135,7 +137,7 @@ class Blocking(Handled):
             finally:
                 self._reader = None
             if chunk is not None and len(chunk) >= BULK_SIZE:
-                self._expect_more()
+                self._expect_more(len(chunk))
         if chunk is None and size:
             chunk = self._take_bytes()
         if chunk is None:
@@ -179,7 +181,7 @@ class Blocking(Handled):
                     self._reader = None
                 if chunk is not None:
                     if len(chunk) >= BULK_SIZE:
-                        self._expect_more()
+                        self._expect_more(len(chunk))
                     yield chunk
                     continue
             chunk = self._next_chunk()
@@ -243,6 +245,7 @@ class Blocking(Handled):
 
     def _wait_for_bytes(self) -> bytes | None:
         """Block until the hub hands a chunk over, or (None) has something else to say."""
+        chunk: bytes | None
         if self._seconds == 0:
             if self._stage is CONNECTED:
                 # Nobody may ever let the hub have a turn: look into the kernel now.
@@ -257,27 +260,31 @@ class Blocking(Handled):
                 return None
         if self._more_reads and self._reading is ACTIVE:
             self._more_reads -= 1
-            if perf_counter() < self._more_until and self._has_arrived():
-                self._on_readable()
-            if self._incoming_size < BULK_SIZE:
+            chunk = None
+            if perf_counter() < self._more_until and (self._more_likely or self._has_arrived()):
+                chunk = self._receive()
+            size = 0 if chunk is None else len(chunk)
+            self._more_likely = size == READ_SIZE
+            if size < BULK_SIZE:
                 self._more_reads = 0
-            if self._incoming or self._reading is not ACTIVE:
-                return None
+            if size or self._reading is not ACTIVE:
+                return chunk
         self._reader = getcurrent()
         try:
             if self._seconds is None:
-                chunk: bytes | None = self._loop.block()
+                chunk = self._loop.block()
             else:
                 chunk = self._within_seconds(self._loop.block)
         finally:
             self._reader = None
         if chunk is not None and len(chunk) >= BULK_SIZE:
-            self._expect_more()
+            self._expect_more(len(chunk))
         return chunk
 
-    def _expect_more(self) -> None:
-        """A large chunk was handed over: more of the stream is likely to wait."""
+    def _expect_more(self, size: int) -> None:
+        """A large chunk of *size* bytes was handed over: more of the stream is likely to wait."""
         self._more_reads = MAX_READS
+        self._more_likely = size == READ_SIZE
         self._more_until = perf_counter() + WORK_BUDGET
 
     def _give_back(self, chunk: bytes | memoryview) -> None:

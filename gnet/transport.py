@@ -17,6 +17,7 @@ from collections.abc import Callable
 from contextvars import Context
 from fcntl import ioctl
 from termios import FIONREAD
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from . import errors, lifecycle
@@ -180,15 +181,16 @@ class Transport(Duplex):
     def _is_late(self) -> bool:
         return self._loop.is_late()
 
-    def _read_on(self, size: int) -> None:
+    def _read_on(self, size: int) -> bytes | None:
         loop = self._loop
         if (
             self._reading is ACTIVE and self._flow is FLOWING
             # As in Node, the ticks of one chunk come before the next chunk.
-            and not loop._ticks and not loop.is_late()
+            and not loop._ticks and perf_counter() < loop._deadline
             and (size == READ_SIZE or self._has_arrived())
         ):
-            self._on_readable()
+            return self._receive()
+        return None
 
     def _has_arrived(self) -> bool:
         """Whether bytes wait in the kernel. Unlike a read, this meets no end and no failure."""
@@ -300,6 +302,23 @@ class Transport(Duplex):
                     loop._schedule_wake()
         except BaseException as error:
             self._failed_in_hub(error)
+
+    def _receive(self) -> bytes | None:
+        """Return what has arrived, for a blocked reader; None if that is no bytes."""
+        try:
+            chunk: bytes = self._sock.recv(READ_SIZE)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            self._read_failed(error)
+            return None
+        self._touch()
+        if chunk:
+            self._bytes_read += len(chunk)
+            return chunk
+        self._read_state = FIN
+        self._stop_reading(OVER)
+        return None
 
     def _read_failed(self, error: OSError) -> None:
         failure = self._read_error = errors.system_error(error.errno or 0, 'read')

@@ -115,8 +115,8 @@ class FakeStream(Duplex):
     def _holds_end(self) -> bool:
         return self._stage in GONE
 
-    def _read_on(self, size: int) -> None:
-        pass  # nothing more has arrived
+    def _read_on(self, size: int) -> bytes | None:
+        return None  # nothing more has arrived
 
     def _delivered(self) -> None:
         if self._incoming or (self._read_state is ReadState.FIN and not self._holds_end()):
