@@ -186,10 +186,13 @@ class Arrival(EventEmitter):
                 else:
                     self._push(bytes(chunk))
                 chunk = None  # its memory is used again
-                if size >= BULK_SIZE and reads and not self._incoming:
+                if self._incoming:
+                    if self._is_late():
+                        break
+                elif size >= BULK_SIZE and reads:
                     reads -= 1
                     chunk = self._read_on(size)  # unless it is late
-                elif self._incoming and self._is_late():
+                else:
                     break
             if (
                 self._read_state is FIN and not self._incoming

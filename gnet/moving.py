@@ -104,7 +104,6 @@ class Movable(Tuned):
         called_back = self._pending_callbacks - len(requests)
         self._set_idle_timer(0)
         self._sock = None
-        del self._send
         if self._ref:
             self._loop.release()
         self._start_anew()

@@ -100,7 +100,6 @@ class Transport(Duplex):
     def _open(self, sock: Any) -> None:
         """Take over a connected, non-blocking ``_socket.socket``."""
         self._sock = sock
-        self._send = sock.send if self._idle_timer is None else self._send_and_touch
         self._family, self._proto = sock.family, sock.proto
         self._stage = CONNECTED
         self.opened_at = self._loop.now()
@@ -120,6 +119,12 @@ class Transport(Duplex):
 
     def _soon(self, callback: Callable[[], object]) -> None:
         self._loop.soon(callback)
+
+    def _send(self, data: Any) -> int:
+        if self._idle_timer is not None:
+            self._touch()
+        sent: int = self._sock.send(data)
+        return sent
 
     def _send_gathered(self, chunks: list[Any]) -> int:
         self._touch()
@@ -482,7 +487,6 @@ class Transport(Duplex):
             self._idle_timer = None
         if self._sock is not None:
             sock, self._sock = self._sock, None
-            del self._send
             sock.close()
             if self._ref:
                 self._loop.release()
@@ -584,9 +588,6 @@ class Transport(Duplex):
         if seconds:
             self._idle_timer = IdleTimer(self, seconds, self._loop.now())
             timers.arm(self._idle_timer)
-        if self._sock is not None:
-            # So a socket without a timer pays nothing for it.
-            self._send = self._send_and_touch if seconds else self._sock.send
 
     def _idle_expired(self, timer: IdleTimer) -> None:
         raise NotImplementedError
@@ -598,15 +599,6 @@ class Transport(Duplex):
             timer.last_active = self._loop.now()
             if not timer.armed:
                 idle_timers(self._loop).arm(timer)
-
-    def _send_and_touch(self, data: Any) -> int:
-        timer = self._idle_timer
-        if timer is not None:
-            timer.last_active = self._loop.now()
-            if not timer.armed:
-                idle_timers(self._loop).arm(timer)
-        sent: int = self._sock.send(data)
-        return sent
 
 
 class _ReadFailure:

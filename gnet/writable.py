@@ -85,7 +85,7 @@ class Writable(Readable):
 
     __slots__ = (
         '_begun', '_bytes_sent', '_corked', '_default_encoding', '_end_callbacks', '_in_flight',
-        '_needs_drain', '_pending_callbacks', '_queue', '_queued_bytes', '_queued_units', '_send',
+        '_needs_drain', '_pending_callbacks', '_queue', '_queued_bytes', '_queued_units',
         '_write_mark', '_write_state',
     )
 
@@ -98,9 +98,6 @@ class Writable(Readable):
             high_water_mark if writable_high_water_mark is None else writable_high_water_mark
         )
         self._write_state = WRITABLE
-        #: Sends without waiting and returns how many bytes were taken; raises OSError, and
-        #: BlockingIOError when none were. Set when the stage becomes OPEN.
-        self._send: Callable[[Bytes], int]
         self._queue: deque[WriteRequest] | None = None
         #: The requests at the head that the kernel has been offered; None while it takes all.
         self._in_flight: list[WriteRequest] | None = None
@@ -119,6 +116,13 @@ class Writable(Readable):
 
     def _soon(self, callback: Callable[[], object]) -> None:
         """Call *callback* in the hub, when what waits for runners is done, before the next poll."""
+        raise NotImplementedError
+
+    def _send(self, data: Bytes) -> int:
+        """Send without waiting; return how many bytes were taken.
+
+        Raises OSError, and BlockingIOError when none were. Called when there is a connection.
+        """
         raise NotImplementedError
 
     def _send_gathered(self, chunks: list[Bytes]) -> int:

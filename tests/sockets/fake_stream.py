@@ -30,7 +30,6 @@ class FakeStream(Duplex):
         self._stage = Stage.OPEN
         # It was read from once, as every open connection that is not paused.
         self._reading, self._readable_wanted = Reading.ACTIVE, True
-        self._send = self._send_one
         self.trace: list[str] = []
         self.ticks: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self.laters: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
@@ -131,7 +130,7 @@ class FakeStream(Duplex):
     def _end_consumed(self) -> None:
         self.trace.append('(end consumed)')
 
-    def _send_one(self, data: Any) -> int:
+    def _send(self, data: Any) -> int:
         return self._into_kernel([data])
 
     def _send_gathered(self, chunks: list[Any]) -> int:
