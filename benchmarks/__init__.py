@@ -9,11 +9,12 @@
     python -m benchmarks --before ../older/checkout --cases rr-64 --contestants gnet-event
     GEVENT_LOOP=libuv-cffi python -m benchmarks ...       gnet and StreamServer on libuv
 
-It runs in a checkout, on Linux, and needs a C compiler (``cc``) for its load client and for the
-server on bare epoll that is the limit of what can be reached, ``wrk`` (a package of that name in
-Debian) and, for the contestants on it, uvloop (``pip install uvloop``; ``tox -e bench`` does). What
-is missing is skipped and named. ``--node`` names another Node than the one on PATH; Deno and Bun
-take part where ``--deno`` and ``--bun`` name them.
+It runs in a checkout, on Linux, and needs a C compiler (``cc``) for its load client and for a
+server on bare epoll, which shows what the work costs without any framework, ``wrk`` (a package of
+that name in Debian) and, for the contestants on it, uvloop (``pip install uvloop``; ``tox -e
+bench`` does). What is missing is skipped and named. ``--node``, or the variable ``GNET_NODE``,
+names another Node than the one on PATH; Deno and Bun take part where ``--deno`` and ``--bun`` name
+them.
 
 How it measures
 ---------------
@@ -38,6 +39,9 @@ How it measures
 - Memory is what the process has allocated and touched (anonymous pages), without what the kernel
   has for sockets: the growth from the first 100 connections, with which comes what is loaded late,
   to 5,000, divided by 4,900.
+
+- What is not served is a failure, and no figure: a connection that broke, an answer that is none,
+  an idle connection that was closed. (A request that waits for two seconds is named only.)
 
 Figures of a shared or a throttled machine are no figures. Nothing here is an assertion: speed is
 never tested by a timed test.

@@ -28,6 +28,8 @@ PEERS = ('node', 'streamserver')
 
 def main(words: Sequence[str] | None = None) -> int:
     parser = _parser()
+    if sys.platform != 'linux':
+        parser.exit(1, 'benchmarks are for Linux: they read clocks and pin processes as it does\n')
     options = parser.parse_args(words)
     older = contestants.older(options.before) if options.before else ()
     table = contestants.TABLE + older
@@ -70,15 +72,17 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add('--cases', type=_names, metavar='NAMES', help='with commas between (all)')
     add('--contestants', type=_names, metavar='NAMES', help='with commas between (all)')
-    add('--peer', metavar='NAME', help=f'to which ratios are shown ({", else ".join(PEERS)})')
+    add('--peer', metavar='NAME',
+        help=f'to which ratios are shown ({", else ".join(PEERS)}, else the first)')
     add('--rounds', type=_positive, default=5, metavar='N', help='of which medians are shown (5)')
     add('--seconds', type=_positive, default=3, metavar='SECONDS', help='of each measurement (3)')
     add('--warm-up', type=_not_negative, default=1, metavar='SECONDS', help='before each (1)')
     add('--json', type=_file, metavar='FILE', help='write the results there, too')
     add('--svg', type=_file, metavar='FILE', help='draw the results there, too')
     add('--before', metavar='CHECKOUT', help='add those of another checkout: "gnet-...-before"')
-    for name, title in (('node', 'Node'), ('deno', 'Deno'), ('bun', 'Bun')):
-        add(f'--{name}', metavar='PATH', help=f'which {title}')
+    add('--node', metavar='PATH', help='which Node (that of GNET_NODE, else the one on PATH)')
+    for name, title in (('deno', 'Deno'), ('bun', 'Bun')):
+        add(f'--{name}', metavar='PATH', help=f'{title}, which else takes no part')
     parser.set_defaults(node=os.environ.get('GNET_NODE'))
     add('--list', action='store_true', help='show cases and contestants, and measure nothing')
     return parser
@@ -180,7 +184,7 @@ def _run(
         'machine': _machine(),
         'cores': {'server': cores.server, 'load': cores.load},
         'gevent_loop': os.environ.get('GEVENT_LOOP', 'default'),
-        'rounds': plan.rounds,
+        'rounds': 0,
         'seconds': plan.seconds,
         'warm_up_seconds': plan.warm_up,
         'contestants': versions,
@@ -195,8 +199,9 @@ def _run(
         except KeyboardInterrupt:
             status = 128 + signal.SIGINT
     _progress('')  # away with it
+    about['rounds'] = results.rounds
     table = list(report.rows(results, plan.cases, plan.contestants, peer))
-    print(f'{about["machine"]}; {plan.rounds} rounds of {plan.seconds} s, '
+    print(f'{about["machine"]}; {results.rounds} rounds of {plan.seconds} s, '
           f'GEVENT_LOOP: {about["gevent_loop"]}')
     for name, version in versions.items():
         print(f'  {name}: {version}')

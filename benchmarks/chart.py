@@ -56,8 +56,7 @@ def _group(rows: Sequence[Row], peer: Contestant, top: float) -> Iterator[str]:
     room = WIDTH - 2 * MARGIN - NAMES - FIGURES
     for place, row in enumerate(sorted(rows, key=lambda row: row.figure)):
         y = top + TITLE + LINE * place
-        # Memory may come out as nothing, or less, where a garbage collection fell in between.
-        length = room * max(0.0, row.figure) / longest if longest > 0 else 0
+        length = room * row.figure / longest
         ratio = '' if row.ratio is None else f' · {row.ratio:.2f} ×'  # noqa: RUF001
         yield (
             f'<text x="{MARGIN}" y="{y + 11}">{escape(row.contestant.title)}</text>'

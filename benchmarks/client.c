@@ -9,7 +9,8 @@
  *     receive    on each connection: take all that comes
  *     stream     both at once
  *     fanout     one connection sends the message; when all have REPLY bytes, again
- *     hold       open as many connections as each line of standard input says, and answer "ready".
+ *     hold       open as many connections as each line of standard input says, see that those
+ *                before are still there, and answer "ready".
  *                CONNECTIONS is the number of connections of which one exchanges a message
  *
  * All but "hold" print "start" when warm, and after SECONDS "stop", the number of exchanges, bytes
@@ -171,12 +172,20 @@ static long percentile(double part) {
 }
 
 static void hold(int each) {
-    char line[32];
+    char line[32], byte;
+    int *held = NULL, count = 0;
     while (fgets(line, sizeof line, stdin)) {
-        int more = atoi(line), fd = -1;
+        int more = atoi(line);
+        held = realloc(held, (count + more + 1) * sizeof *held);
+        if (!held) fail("start");
         for (int i = 1; i <= more; i++) {
-            fd = dial();
+            int fd = held[count++] = dial();
             if (i % each == 0 || i % SYNC == 0 || i == more) exchange(fd);
+        }
+        for (int i = 0; i < count; i++) {
+            ssize_t n = recv(held[i], &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+            if (n == 0) errno = 0;
+            if (n >= 0 || errno != EAGAIN) fail("hold a connection");
         }
         puts("ready");
         fflush(stdout);

@@ -90,14 +90,14 @@ _START_UP = frozenset({'start-up'})
 
 TABLE = (
     Contestant(
-        'gnet-event', 'gnet, event style', 'python', 'gnet_event.py', modules=('gevent',),
-        solo=_SOLO, start_up=_importing('gnet')),
+        'gnet-event', 'gnet, event style', 'python', 'gnet_event.py',
+        modules=('gevent', 'greenlet'), solo=_SOLO, start_up=_importing('gnet')),
     Contestant(
         'gnet-blocking', 'gnet, blocking style', 'python', 'gnet_blocking.py',
-        modules=('gevent',)),
+        modules=('gevent', 'greenlet')),
     Contestant(
         'streamserver', 'gevent StreamServer', 'python', 'gevent_streamserver.py',
-        modules=('gevent',), solo=_START_UP, start_up=_importing('gevent.server')),
+        modules=('gevent', 'greenlet'), solo=_START_UP, start_up=_importing('gevent.server')),
     Contestant(
         'asyncio-protocol', 'asyncio Protocol', 'python', 'asyncio_protocol.py',
         words=('asyncio',), solo=_START_UP, start_up=_importing('asyncio')),
@@ -118,7 +118,7 @@ TABLE = (
     Contestant(
         'bun', 'Bun', 'bun', 'node.cjs', solo=_SOLO,
         start_up=('-e', 'require("node:net")')),
-    Contestant('epoll', 'C on epoll (the limit)', 'epoll'),
+    Contestant('epoll', 'C on epoll', 'epoll'),
 )
 
 

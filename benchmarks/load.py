@@ -5,6 +5,7 @@ A load starts what it needs by means of its :class:`Trial`, warms it up, and mea
 
 from __future__ import annotations
 
+import os
 import re
 import resource
 import statistics
@@ -24,6 +25,9 @@ LINE = 'get some-key-000042\n'  # 20 bytes
 
 #: Descriptors of a process besides its connections: standard streams, loop, listener, libraries.
 SPARE_DESCRIPTORS = 100
+
+#: Bytes: sockaddr_un has 108, with the NUL at the end.
+_LONGEST_SOCKET_PATH = 107
 
 _UNITS = {'us': 1, 'ms': 1e3, 's': 1e6, 'm': 60e6}
 
@@ -55,6 +59,8 @@ class Trial:
             words.append(self.processes.start(behind, self.processes.cores.load).line())
         if address != '0':
             path = self.directory / address
+            if len(os.fsencode(path)) > _LONGEST_SOCKET_PATH:
+                raise TrialError(f'{path} is too long for a unix socket: set TMPDIR to another')
             path.unlink(missing_ok=True)
             address = str(path)
         command = self.contestant.server(self.programs, service, address, *words)
@@ -90,7 +96,10 @@ class Wrk:
     #: Connections that are open and silent meanwhile.
     idle: int = 0
     backend: str | None = None
-    needs = ('wrk',)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return ('wrk', 'client') if self.idle else ('wrk',)
 
     @property
     def descriptors(self) -> int:
@@ -98,26 +107,33 @@ class Wrk:
 
     def run(self, trial: Trial) -> Sample:
         server = trial.serve(self.service, backend=self.backend)
-        if self.idle:
-            _Held(trial, server, each=self.idle).open(self.idle)
+        held = _Held(trial, server, each=self.idle) if self.idle else None
+        if held is not None:
+            held.open(self.idle)
         if trial.warm_up:
             self._wrk(trial, server, trial.warm_up)
         watch = Stopwatch(server.process.pid)
         said = self._wrk(trial, server, trial.seconds)
         cpu_us = watch.cpu_us()
         server.process.check()  # wrk only counts errors, and goes on
+        if held is not None:
+            held.open(0)  # are they all there?
+        trouble = re.search(r'Socket errors: .*', said)
+        wrong = re.search(r'Non-2xx.*', said) or (
+            trouble and re.search(r'(connect|read|write) [1-9]', trouble[0]) and trouble)
+        if wrong:
+            raise server.process.failure(f'did not serve all: {wrong[0]}')
         units = int(_found(r'(\d+) requests in', said)[1])
         per_second = float(_found(r'Requests/sec:\s+([\d.]+)', said)[1])
         if not units:
             raise server.process.failure('answered no request')
-        trouble = re.search(r'Socket errors: .*|Non-2xx.*', said)
         return Sample(
             units=units,
             seconds=units / per_second,  # without the start of wrk
             cpu_us=cpu_us,
             p50_us=_latency(50, said),
             p99_us=_latency(99, said),
-            trouble=trouble[0] if trouble else '',
+            trouble=trouble[0] if trouble else '',  # timeouts: not served yet
         )
 
     def _wrk(self, trial: Trial, server: Server, seconds: int) -> str:
@@ -215,11 +231,12 @@ class Memory:
         held.open(self.first)
         before, start = anonymous_bytes(server.process.pid), time.monotonic()
         held.open(self.connections - self.first)
+        growth, seconds = anonymous_bytes(server.process.pid) - before, time.monotonic() - start
+        held.open(0)  # are they all there?
+        if growth <= 0:
+            raise server.process.failure('needs no memory for its connections')
         return Sample(
-            units=self.connections - self.first,
-            seconds=time.monotonic() - start,
-            memory_bytes=anonymous_bytes(server.process.pid) - before,
-        )
+            units=self.connections - self.first, seconds=seconds, memory_bytes=growth)
 
 
 class _Held:
@@ -230,6 +247,11 @@ class _Held:
             'hold', server.address, each, REQUEST, 1, RESPONSE_SIZE, 0, 0)
 
     def open(self, count: int) -> None:
+        """Open *count* more, and see that all are there.
+
+        Raises:
+            TrialError: the server has closed one, or sent something that was not asked for.
+        """
         self._client.tell(str(count))
         self._client.line()  # "ready"
 

@@ -16,6 +16,10 @@ _NAMED = {'deno': '--deno', 'bun': '--bun'}
 _SOURCES = {'client': HERE / 'client.c', 'epoll': HERE / 'servers' / 'epoll.c'}
 
 
+#: Seconds that a program may take to tell its version.
+PATIENCE = 10
+
+
 class MissingError(Exception):
     """Something is not on this machine. The text says what and how to get it."""
 
@@ -51,8 +55,9 @@ class Programs:
         """
         command = [self.find(name), '--version']
         try:
-            ended = subprocess.run(command, capture_output=True, text=True, check=True)
-        except (OSError, subprocess.CalledProcessError) as error:
+            ended = subprocess.run(
+                command, capture_output=True, text=True, check=True, timeout=PATIENCE)
+        except (OSError, subprocess.SubprocessError) as error:
             raise MissingError(f'{name} does not run: {error}') from error
         if not ended.stdout:
             raise MissingError(f'{command[0]} is not {name}: it does not tell its version')

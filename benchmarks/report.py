@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from .cases import Case
@@ -30,6 +30,8 @@ class Row:
     p50_us: float | None
     p99_us: float | None
     busy: float | None
+    #: The 99th percentile in relation to the peer's.
+    p99_ratio: float | None
     trouble: tuple[str, ...]
 
     @property
@@ -55,6 +57,7 @@ def rows(
                 contestant=contestant,
                 values=tuple(sample.figure * scale for sample in good),
                 ratio=_ratio(samples, results.of(case, peer)),
+                p99_ratio=_ratio(samples, results.of(case, peer), lambda sample: sample.p99_us),
                 to_without=(
                     None if without is None
                     else _ratio(samples, results.of(without, contestant))),
@@ -66,12 +69,15 @@ def rows(
             )
 
 
-def _ratio(samples: Sequence[Sample | None], others: Sequence[Sample | None]) -> float | None:
+def _ratio(
+    samples: Sequence[Sample | None], others: Sequence[Sample | None],
+    of: Callable[[Sample], float | None] = lambda sample: sample.figure,
+) -> float | None:
     """Return the median of the ratios that each round shows."""
-    return _median(
-        sample.figure / other.figure
-        for sample, other in zip(samples, others)
-        if sample is not None and other is not None and other.figure)
+    pairs = (
+        (of(sample), of(other)) for sample, other in zip(samples, others)
+        if sample is not None and other is not None)
+    return _median(mine / its for mine, its in pairs if mine is not None and its)
 
 
 def _median(values: Iterable[float | None]) -> float | None:
@@ -106,6 +112,10 @@ def tables(table: Sequence[Row], peer: Contestant) -> str:
         notes = [
             f'  {row.contestant.name}: {trouble}'
             for row in of_case for trouble in dict.fromkeys(row.trouble)]
+        most = max(len(row.values) for row in of_case)
+        notes += [
+            f'  {row.contestant.name}: {len(row.values)} of {most} rounds'
+            for row in of_case if len(row.values) < most]
         parts.append('\n'.join([f'{case.name}: {case.title}', _aligned([head, *lines]), *notes]))
     return '\n\n'.join(parts)
 
@@ -160,6 +170,7 @@ def as_json(
             'per_second': row.per_second,
             'p50_us': row.p50_us,
             'p99_us': row.p99_us,
+            'p99_ratio': row.p99_ratio,
             'busy': row.busy,
             'trouble': row.trouble,
         } for row in table],

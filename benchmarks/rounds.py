@@ -35,6 +35,8 @@ class Results:
 
     #: By case and contestant, then by round; None where it failed.
     samples: dict[tuple[str, str], list[Sample | None]] = field(default_factory=dict)
+    #: How many rounds are complete.
+    rounds: int = 0
     #: What failed, in words.
     failures: list[str] = field(default_factory=list)
 
@@ -55,6 +57,7 @@ def measure(
                 progress(f'round {number + 1} of {plan.rounds}: {case.name}, {contestant.name}')
                 sample = _try(plan, processes, case, contestant, results)
                 results.samples.setdefault((case.name, contestant.name), []).append(sample)
+        results.rounds = number + 1
 
 
 def _try(
@@ -64,7 +67,7 @@ def _try(
         contestant, processes, plan.programs, plan.seconds, plan.warm_up, plan.directory)
     try:
         return case.load.run(trial)
-    except TrialError as failure:
+    except (TrialError, OSError, RuntimeError) as failure:  # a process that is gone, say
         text = str(failure)
         others = [word for word in processes.last_words() if word not in text]
         results.failures.append(

@@ -14,6 +14,15 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks import report
+from benchmarks.cases import Case
+from benchmarks.contestants import TABLE
+from benchmarks.load import Trial
+from benchmarks.measure import Sample
+from benchmarks.processes import TrialError
+from benchmarks.programs import MissingError, Programs
+from benchmarks.rounds import Plan, Results, measure
+
 from .harness import ROOT
 from .harness.scripts import Finished, Running
 
@@ -132,6 +141,53 @@ def test_a_server_that_dies_is_a_failure_told_with_its_last_words(run, tmp_path,
     assert 'CPU us' not in ended.stdout
 
 
+#: Answers what it should not.
+WRONG = """
+import socket
+listener = socket.create_server(('127.0.0.1', 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    peer, _ = listener.accept()
+    while peer.recv(65536):
+        peer.sendall(b'HTTP/1.1 500 No\\r\\nContent-Length: 0\\r\\n\\r\\n')
+"""
+
+#: Answers, and closes what should stay.
+HASTY = """
+import socket
+listener = socket.create_server(('127.0.0.1', 0))
+print(listener.getsockname()[1], flush=True)
+while True:
+    peer, _ = listener.accept()
+    with peer:
+        peer.settimeout(0.1)
+        try:
+            if peer.recv(65536):
+                peer.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok')
+        except OSError:
+            pass
+"""
+
+
+@pytest.mark.parametrize(('case', 'server', 'needed', 'words'), [
+    ('rr-1', WRONG, 'wrk', 'did not serve all: Non-2xx or 3xx responses: '),
+    ('rr-1', HASTY, 'wrk', 'did not serve all: Socket errors: '),
+    ('idle-memory', HASTY, 'cc', 'hold a connection: the server ended it'),
+])
+def test_what_is_not_served_is_a_failure_and_no_figure(
+    run, tmp_path, case, server, needed, words,
+):
+    if shutil.which(needed) is None:
+        pytest.skip(f'{needed} is not installed')
+    package = tmp_path / 'gnet'
+    package.mkdir()
+    (package / '__init__.py').write_text(server)
+    ended = run('--cases', case, '--before', str(tmp_path), '--contestants', 'gnet-event-before')
+    assert ended.status == 1
+    assert words in ended.stdout.partition(f'failed: {case}, gnet-event-before: ')[2]
+    assert f'{case}: ' not in ended.stdout.partition('failed: ')[0]
+
+
 def test_without_programs_there_is_less_to_measure_and_it_is_named(start, tmp_path, monkeypatch):
     monkeypatch.setenv('PATH', str(tmp_path))
     ended = start('--list', '--node', str(tmp_path / 'node')).wait()
@@ -149,6 +205,21 @@ def test_a_program_that_is_another_one_is_named(run):
     ended = run('--cases', 'emitter', '--contestants', 'node', '--node', shutil.which('false'))
     assert (ended.status, ended.stderr) == (1, 'nothing is left to measure\n')
     assert 'skipped: node (node does not run: ' in ended.stdout
+
+
+def test_a_program_that_does_not_tell_its_version_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr('benchmarks.programs.PATIENCE', 0.1)
+    silent = tmp_path / 'node'
+    silent.write_text('#!/bin/sh\nexec sleep 60\n')
+    silent.chmod(0o700)
+    with pytest.raises(MissingError, match=r'node does not run: .* timed out'):
+        Programs(tmp_path, {'node': str(silent)}).version('node')
+
+
+def test_a_path_that_is_too_long_for_a_socket_is_a_failure(tmp_path):
+    trial = Trial(TABLE[0], None, None, 1, 0, tmp_path / ('x' * 100))
+    with pytest.raises(TrialError, match='too long for a unix socket'):
+        trial.serve('http', 'server')
 
 
 def test_a_case_in_which_nobody_takes_part_is_named(run):
@@ -197,3 +268,63 @@ def test_a_signal_ends_the_command_and_all_that_it_started(start, tmp_path, numb
     assert ('CPU us/event' in ended.stdout) == (number == signal.SIGINT)
     assert processes_with(tmp_path) == []
     assert list(tmp_path.iterdir()) == []
+
+
+# --- in what order, and what is made of it --------------------------------------------------------
+
+
+class Idle:
+    """A load that only notes who runs it; what *figures* has is what is measured."""
+
+    service, needs, descriptors = 'http', (), 0
+
+    def __init__(self, figures=()):
+        self.figures, self.order = iter(figures), []
+
+    def run(self, trial):
+        self.order.append(trial.contestant.name)
+        figure = next(self.figures, 1)
+        if figure is None:
+            raise TrialError('it broke')
+        return Sample(units=2, seconds=1, cpu_us=2 * figure, p99_us=10 * figure)
+
+
+class NoProcesses:
+    def last_words(self):
+        return []
+
+    def end_all(self):
+        pass
+
+
+def measured(cases, contestants, rounds):
+    results = Results()
+    measure(Plan(cases, contestants, rounds, 1, 0, None, None), NoProcesses(), results, str)
+    return results
+
+
+def test_each_round_runs_all_and_begins_with_another_one():
+    load = Idle()
+    results = measured([Case('x', 'a case', 'unit', load)], TABLE[:3], 4)
+    first, second, third = (one.name for one in TABLE[:3])
+    assert load.order == [
+        first, second, third, second, third, first, third, first, second, first, second, third]
+    assert results.rounds == 4
+
+
+def test_medians_are_of_rounds_and_ratios_of_what_was_measured_in_the_same_round():
+    mine, peer = TABLE[:2]
+    # Alternating: (mine, peer), (peer, mine), ...; the fourth of mine fails.
+    plain = Case('x', 'a case', 'unit', Idle([1, 10, 20, 4, 9, 10, 20, None, 5, 10]))
+    more = Case('y', 'another', 'unit', Idle([3, 10, 10, 4, 9, 10, 10, 1, 50, 10]), without='x')
+    results = measured([plain, more], [mine, peer], 5)
+    of_mine, of_peer, of_more, _ = report.rows(results, [plain, more], [mine, peer], peer)
+    assert of_mine.values == (1, 4, 9, 5)
+    assert of_mine.figure == 4.5
+    assert of_mine.ratio == (0.2 + 0.5) / 2  # of 1/10, 4/20, 9/10 and 5/10
+    assert of_mine.p99_ratio == of_mine.ratio
+    assert (of_peer.figure, of_peer.ratio) == (10, 1)
+    assert of_more.to_without == (1 + 3) / 2  # of 3/1, 4/4, 9/9 and 50/5
+    text = report.tables([of_mine, of_peer], peer)
+    assert f'{mine.name}: 4 of 5 rounds' in text
+    assert results.failures == [f'x, {mine.name}: it broke']

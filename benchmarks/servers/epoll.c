@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BLOCK = 65536, BACKLOG = 4096, EVENTS = 512, IDLE_SECONDS = 30 };
+enum { BLOCK = 65536, READ = 4 * BLOCK, BACKLOG = 4096, EVENTS = 512, IDLE_SECONDS = 30 };
 
 static const char ANSWER[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 static const char CLOSING[] = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok";
@@ -45,7 +46,7 @@ static int backend_port;
 static struct conn **connections;
 static int count, room;
 static struct conn *dead;  /* freed after the batch of events that may still name them */
-static char buffer[BLOCK];
+static char buffer[READ];
 
 static void fail(const char *what) {
     perror(what);
@@ -196,7 +197,7 @@ static void lines(struct conn *c, char *data, size_t size) {
     split(c, data, size, put_line);
 }
 
-static char batch[2 * BLOCK];
+static char batch[2 * READ];
 static size_t batch_length;
 
 static void collect(struct conn *c, char *line, size_t size) {
@@ -221,6 +222,7 @@ static struct conn *connect_backend(void) {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address)) fail("connect");
+    fcntl(fd, F_SETFL, O_NONBLOCK);
     return new_conn(fd);
 }
 
@@ -291,6 +293,7 @@ int main(int argc, char **argv) {
         sourcing = services[i].sourcing;
     }
     if (!serve) return 2;
+    time_t looked = 0;
     if (argc > 3) backend_port = atoi(argv[3]);
     is_tcp = !strcmp(argv[2], "0");
     loop = epoll_create1(EPOLL_CLOEXEC);
@@ -309,8 +312,11 @@ int main(int argc, char **argv) {
             if (c->fd >= 0 && events[i].events & EPOLLOUT) flush(c);
             if (c->fd >= 0 && events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) arrived(c);
         }
-        for (int i = timed && n <= 0 ? count - 1 : -1; i >= 0; i--)
-            if (time(NULL) - connections[i]->active > IDLE_SECONDS) drop(connections[i]);
+        if (timed && time(NULL) != looked) {
+            looked = time(NULL);
+            for (int i = count - 1; i >= 0; i--)
+                if (looked - connections[i]->active > IDLE_SECONDS) drop(connections[i]);
+        }
         while (dead) {
             struct conn *next = dead->next_dead;
             free(dead->pending);
