@@ -17,7 +17,6 @@ from collections.abc import Callable
 from contextvars import Context
 from fcntl import ioctl
 from termios import FIONREAD
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from . import errors, lifecycle
@@ -191,7 +190,7 @@ class Transport(Duplex):
         if (
             self._reading is ACTIVE and self._flow is FLOWING
             # As in Node, the ticks of one chunk come before the next chunk.
-            and not loop._ticks and perf_counter() < loop._deadline
+            and not loop._ticks and not loop.is_late()
             and (size == READ_SIZE or self._has_arrived())
         ):
             return self._receive()
@@ -309,7 +308,10 @@ class Transport(Duplex):
             self._failed_in_hub(error)
 
     def _receive(self) -> bytes | None:
-        """Return what has arrived, for a blocked reader; None if that is no bytes."""
+        """Take what has arrived; None if that is no bytes. Called by whoever consumes it.
+
+        (:meth:`_on_readable` does the same for whoever may come, without this call.)
+        """
         try:
             chunk: bytes = self._sock.recv(READ_SIZE)
         except BlockingIOError:
