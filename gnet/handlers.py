@@ -59,8 +59,11 @@ class Handler(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run t
 class Handlers:
     """The handlers of one loop."""
 
-    def __init__(self, hub: Any) -> None:
-        self._hub = hub
+    def __init__(
+        self, block: Callable[[], object], from_hub: Callable[[Callable[[], None]], None],
+    ) -> None:
+        self._block = block
+        self._from_hub = from_hub
         self._idle: list[Handler] = []
         #: Those whose listener has returned, before it was seen who refers to them.
         self._returned: deque[Handler] = deque()
@@ -106,8 +109,8 @@ class Handlers:
         # some or none. So they are counted when it waits.
         self._returned.append(handler)
         if self._called is not handler and len(self._returned) == 1:
-            self._hub.loop.run_callback(self._sort)
-        self._hub.switch()
+            self._from_hub(self._sort)
+        self._block()
 
     def _sort(self) -> None:
         """Keep those that nobody could tell from a new one; the others end. Runs in the hub."""

@@ -150,7 +150,7 @@ class Loop:
         self._later: list[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = []
         self._idle: list[Runner] = []
         #: The greenlets of `'connection'` listeners.
-        self.handlers = Handlers(hub)
+        self.handlers = Handlers(self.block, self.from_hub)
         self._deadline = 0.0
         self._wake_scheduled = False
         self._turn_scheduled = False

@@ -26,9 +26,7 @@ here = gevent.local.local()
 class Made(Handlers):
     """Handlers that count the greenlets that they make."""
 
-    def __init__(self, hub: Any) -> None:
-        super().__init__(hub)
-        self.count = 0
+    count = 0
 
     def make(self) -> Handler:
         self.count += 1
@@ -39,7 +37,7 @@ class Made(Handlers):
 def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[Made]:
     """The handlers of this loop, none of which was made before the test."""
     loop = get_loop()
-    handlers = Made(loop.hub)
+    handlers = Made(loop.block, loop.from_hub)
     monkeypatch.setattr(loop, 'handlers', handlers)
     yield handlers
     gevent.killall(handlers.idle())
