@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from .processes import TrialError
+
 #: The kernel's name for "the CPU clock of that process", of which clock_getcpuclockid() makes an
 #: identifier. In contrast to /proc/PID/stat it counts nanoseconds, and in contrast to
 #: /proc/PID/schedstat all threads, those that have ended, too.
@@ -66,4 +68,4 @@ def anonymous_bytes(pid: int) -> int:
     for line in Path(f'/proc/{pid}/smaps_rollup').read_text().splitlines():
         if line.startswith('Anonymous:'):
             return int(line.split()[1]) * 1024
-    raise RuntimeError(f'the kernel does not tell the memory of process {pid}')
+    raise TrialError(f'the kernel does not tell the memory of process {pid}')

@@ -67,7 +67,7 @@ def _try(
         contestant, processes, plan.programs, plan.seconds, plan.warm_up, plan.directory)
     try:
         return case.load.run(trial)
-    except (TrialError, OSError, RuntimeError) as failure:  # a process that is gone, say
+    except (TrialError, OSError) as failure:  # a process that is gone, say
         text = str(failure)
         others = [word for word in processes.last_words() if word not in text]
         results.failures.append(
