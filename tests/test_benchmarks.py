@@ -54,6 +54,23 @@ def run(start) -> Callable[..., Finished]:
     return lambda *words: start(*words).wait()
 
 
+@pytest.fixture
+def run_instead_of_gnet(run, tmp_path) -> Callable[[str, str], Finished]:
+    """``run_instead_of_gnet(code, case)`` measures *code* as the server."""
+    def run_it(code: str, case: str) -> Finished:
+        package = tmp_path / 'gnet'
+        package.mkdir()
+        (package / '__init__.py').write_text(code)
+        return run('--cases', case, '--before', str(tmp_path), '--contestants', 'gnet-event-before')
+
+    return run_it
+
+
+def needs(program: str) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f'{program} is not installed')
+
+
 def processes_with(directory: Path) -> list[str]:
     """Return the command lines of processes whose temporary files go to *directory*."""
     found = []
@@ -98,8 +115,7 @@ def test_one_case_is_measured_for_two_contestants_while_a_missing_one_is_named(r
     ('echo', 'gnet-blocking', 'cc'),
 ])
 def test_a_server_is_measured_under_load(run, case, contestant, needed):
-    if shutil.which(needed) is None:
-        pytest.skip(f'{needed} is not installed')
+    needs(needed)
     ended = run('--cases', case, '--contestants', contestant)
     assert ended.status == 0, ended
     assert re.search(rf'^  {contestant} +[\d.]+ +1.00 x ', ended.stdout, re.MULTILINE)
@@ -127,13 +143,11 @@ while True:
 
 
 @pytest.mark.parametrize(('case', 'needed'), [('rr-1', 'wrk'), ('unix', 'cc')])
-def test_a_server_that_dies_is_a_failure_told_with_its_last_words(run, tmp_path, case, needed):
-    if shutil.which(needed) is None:
-        pytest.skip(f'{needed} is not installed')
-    package = tmp_path / 'gnet'
-    package.mkdir()
-    (package / '__init__.py').write_text(SHORT_LIVED)
-    ended = run('--cases', case, '--before', str(tmp_path), '--contestants', 'gnet-event-before')
+def test_a_server_that_dies_is_a_failure_told_with_its_last_words(
+    run_instead_of_gnet, case, needed,
+):
+    needs(needed)
+    ended = run_instead_of_gnet(SHORT_LIVED, case)
     assert ended.status == 1
     failure = ended.stdout.partition(f'failed: {case}, gnet-event-before: ')[2]
     assert 'ended with status 1' in failure
@@ -175,14 +189,10 @@ while True:
     ('idle-memory', HASTY, 'cc', 'hold a connection: the server ended it'),
 ])
 def test_what_is_not_served_is_a_failure_and_no_figure(
-    run, tmp_path, case, server, needed, words,
+    run_instead_of_gnet, case, server, needed, words,
 ):
-    if shutil.which(needed) is None:
-        pytest.skip(f'{needed} is not installed')
-    package = tmp_path / 'gnet'
-    package.mkdir()
-    (package / '__init__.py').write_text(server)
-    ended = run('--cases', case, '--before', str(tmp_path), '--contestants', 'gnet-event-before')
+    needs(needed)
+    ended = run_instead_of_gnet(server, case)
     assert ended.status == 1
     assert words in ended.stdout.partition(f'failed: {case}, gnet-event-before: ')[2]
     assert f'{case}: ' not in ended.stdout.partition('failed: ')[0]
