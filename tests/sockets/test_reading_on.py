@@ -305,3 +305,39 @@ def test_an_end_that_is_there_already_is_found_no_earlier(
         peer.shutdown(socket.SHUT_WR)
         assert closed.wait(PATIENCE)
     assert log == ['finish', 'end']
+
+
+@pytest.mark.parametrize('fate', ['half closed', 'gone', 'reset'])
+@pytest.mark.parametrize('style', ['event', 'blocking', 'iterating'])
+def test_what_is_met_right_after_a_full_read(style: str, fate: str) -> None:
+    """A full read is followed by another one at once, which finds what has become of the peer."""
+    ours, peer = socket.socketpair()
+    with peer:
+        sock = gnet.Socket.from_socket(ours)
+        sock.write(b'unread')
+        peer.sendall(BLOCK)
+        if fate == 'half closed':
+            peer.shutdown(socket.SHUT_WR)
+        else:
+            if fate == 'gone':
+                assert peer.recv(99) == b'unread'
+            peer.close()  # with something unread this is a reset
+        got: list[Any] = []
+        if style == 'event':
+            closed = Event()
+            sock.on('data', lambda chunk: got.append(len(chunk)))
+            sock.on('end', lambda: got.append('end'))
+            sock.on('error', lambda error: got.append(error.code))
+            sock.on('close', lambda had_error: closed.set())
+            assert closed.wait(PATIENCE)
+        else:
+            sock.settimeout(PATIENCE)
+            try:
+                received = iter(lambda: sock.recv(READ_SIZE), b'')
+                for chunk in sock if style == 'iterating' else received:
+                    got.append(len(chunk))
+                got.append('end')
+            except OSError as error:
+                got.append(error.code)  # type: ignore[attr-defined]
+            sock.destroy()
+    assert got == [READ_SIZE, 'ECONNRESET' if fate == 'reset' else 'end']
