@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).resolve().parent
 
@@ -39,7 +39,7 @@ setup(
     author='the gnet authors',
     license='MIT',
     license_files=['LICENSE'],
-    packages=['gnet'],
+    packages=find_packages(include=['gnet', 'gnet.*']),
     package_data={'gnet': ['py.typed']},
     zip_safe=False,  # type checkers look for py.typed in a directory
     python_requires='>= 3.9',
@@ -51,7 +51,7 @@ setup(
         'types': TYPES,
         'dev': TEST + LINT + TYPES,
     },
-    entry_points={'console_scripts': ['gnet = gnet.cli:main']},
+    entry_points={'console_scripts': ['gnet = gnet.command.main:main']},
     classifiers=[
         'Development Status :: 3 - Alpha',
         'Intended Audience :: Developers',

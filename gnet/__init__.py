@@ -11,27 +11,20 @@
     gnet.create_server(handler).listen(7000)
     gnet.run()
 
-Each file of the package holds one idea, and imports only from those below it:
+The rooms of the house, from the ground up; each imports only from those before it:
 
-- ``cli``: running scripts;
-- ``clustering``: the cluster; on ``cluster_primary``, ``cluster_handles`` (its listeners),
-  ``cluster_worker``, ``distributed`` and ``worker``;
-- ``child_process`` (and ``child_options``), ``own_process``: processes that talk to each other; on
-  ``messaging``, ``handles``, ``socket_lists``, ``ipc``: messages, what goes along with them, what
-  is counted, and the channel;
-- ``server``: `Server`; on ``closing`` (and ``workers``), ``listening``, ``sharing`` (with a
-  primary), ``acceptor`` (gevent's StreamServer) and ``binding`` (listening sockets);
-- ``socket``: `Socket`; on ``moving``, ``tuning``, ``connectable``, ``socketlike``, ``blocking``,
-  ``handling``, ``transport``, ``duplex``, ``writable``, ``readable``, ``arrival``, their
-  ``states``; ``pipes``;
-- ``connecting``, ``candidates``, ``connect_options``, ``adopting``, ``onread``: where a socket's
-  connection comes from, and where what it receives may go;
-- ``lifetime``, ``idle``, ``loop``: how long a program lives, timers, and the hub;
-- ``lifecycle``: what is published through zope.event;
-- ``options``, ``validators``, ``blocklist``, ``addresses``, ``endpoint``, ``encodings``: values;
-- ``events``: Node's module of that name, on ``emitter``, ``emitter_settings``, ``event_names`` and
-  ``event_waiting``;
-- ``errors``, ``inspection``, ``names``: texts and spellings.
+- ``node``: what Node would say: spellings, values, texts, errors, checks;
+- ``lifecycle``, ``errors``: public faces: what is published through zope.event; the errors;
+- ``addresses``: IP addresses, both ends of a connection, `SocketAddress`, `BlockList`;
+- ``loop``: ticks, runners, watchers, timers, the resolver, `run`: all that touches gevent's hub;
+- ``events``: Node's module of that name;
+- ``streams``: states and events of a stream, and the wire that it asks for: no I/O, no loop;
+- ``options``: arguments made into checked records;
+- ``sockets``: `Socket`: the wire on a descriptor, how it is connected, its blocking side;
+- ``servers``: `Server`;
+- ``processes``, ``child_process``: processes that talk to each other; the public face of that;
+- ``clusters``: `cluster`;
+- ``command``: ``python -m gnet``.
 
 Every name is also found under Node's spelling (``gnet.createServer``, ``sock.setTimeout``).
 """
@@ -42,16 +35,11 @@ from typing import Any
 
 from . import child_process, errors, events, lifecycle
 from ._version import __version__
-from .addresses import SocketAddress, is_ip, is_ipv4, is_ipv6
-from .blocklist import BlockList
-from .clustering import cluster
-from .connect_options import (
-    get_default_auto_select_family,
-    get_default_auto_select_family_attempt_timeout,
-    set_default_auto_select_family,
-    set_default_auto_select_family_attempt_timeout,
-)
-from .endpoint import Address
+from .addresses.block_list import BlockList
+from .addresses.ends import Address
+from .addresses.ip import is_ip, is_ipv4, is_ipv6
+from .addresses.socket_address import SocketAddress
+from .clusters.cluster import cluster
 from .errors import (
     AbortError,
     CodedError,
@@ -61,11 +49,18 @@ from .errors import (
     ConnectFailure,
 )
 from .events import EventEmitter, MaxListenersExceededWarning, error_monitor, on, once
-from .lifetime import run, set_stay_alive
-from .names import module_attribute
-from .own_process import process
-from .server import Server, create_server
-from .socket import Socket, connect
+from .loop.running import run, set_stay_alive
+from .node.faces import show_as
+from .node.spelling import module_attribute
+from .options.connect import (
+    get_default_auto_select_family,
+    get_default_auto_select_family_attempt_timeout,
+    set_default_auto_select_family,
+    set_default_auto_select_family_attempt_timeout,
+)
+from .processes.this_process import process
+from .servers.server import Server, create_server
+from .sockets.socket import Socket, TimeoutOverflowWarning, connect
 
 #: Node has two names for the class, and for the function.
 Stream = Socket
@@ -86,6 +81,7 @@ __all__ = [
     'Socket',
     'SocketAddress',
     'Stream',
+    'TimeoutOverflowWarning',
     '__version__',
     'child_process',
     'cluster',
@@ -111,5 +107,12 @@ __all__ = [
 ]
 
 
+show_as(__name__, globals(), __all__)
+
+
 def __getattr__(name: str) -> Any:
     return module_attribute(__name__, globals(), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,6 +1,6 @@
-"""``python -m gnet``: see :mod:`gnet.cli`."""
+"""``python -m gnet``: see :mod:`gnet.command.main`."""
 
-from .cli import main
+from .command.main import main
 
 if __name__ == '__main__':
     main()

@@ -72,6 +72,8 @@ def test_mypy_finds_nothing() -> None:
 @pytest.mark.parametrize('name', ['gnet', *_MODULES])
 def test_each_module_lists_its_public_names(name: str) -> None:
     module = importlib.import_module(name)
+    if hasattr(module, '__path__') and not hasattr(module, '__all__'):
+        return  # a room, which is not imported from
     names = Counter(module.__all__)
     assert [each for each, count in names.items() if count > 1] == []
     assert [each for each in names if not hasattr(module, each)] == []
@@ -125,7 +127,7 @@ def test_the_wheel_says_what_it_needs(wheel: Path) -> None:
     assert 'Requires-Python:>=3.9\n' in metadata
     needed = re.findall('^Requires-Dist:([^;\n]+)$', metadata, re.MULTILINE)
     assert needed == ['gevent>=24.2.1', 'zope.event']
-    assert 'gnet = gnet.cli:main' in texts['entry_points.txt']
+    assert 'gnet = gnet.command.main:main' in texts['entry_points.txt']
     assert 'MIT License' in texts['LICENSE']
 
 

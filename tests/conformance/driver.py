@@ -29,11 +29,12 @@ import gevent
 from gevent.event import AsyncResult, Event
 
 import gnet
-from gnet import events, loop
-from gnet.event_names import name_of
-from gnet.inspection import UNDEFINED
-from gnet.loop import get_loop
-from gnet.names import camel, snake
+from gnet import events
+from gnet.events.names import name_of
+from gnet.loop import loop
+from gnet.loop.loop import get_loop
+from gnet.node.spelling import camel, snake
+from gnet.node.values import UNDEFINED
 
 __all__ = ['Lanes', 'run', 'take_turns']
 

@@ -31,7 +31,9 @@ class Recorded:
 
 
 def _file(group: str, of: str) -> Path:
-    return DIRECTORY / f'{group}.json' if of == 'node' else DIRECTORY / of / f'{group}.json'
+    # No blanks, over which shell tools trip.
+    name = f"{group.replace(' ', '_')}.json"
+    return DIRECTORY / name if of == 'node' else DIRECTORY / of / name
 
 
 def load(group: str, of: str = 'node') -> tuple[str, dict[str, Recorded]]:

@@ -78,10 +78,12 @@ def test_each_scenario_has_a_name_of_its_own() -> None:
 
 def test_nothing_is_recorded_that_is_no_scenario() -> None:
     directory = records.DIRECTORY
+    groups = {scenario.group.replace(' ', '_'): scenario.group for scenario in SCENARIOS}
     for path in (*directory.glob('*.json'), *directory.glob('gnet/*.json')):
         of = 'gnet' if path.parent.name == 'gnet' else 'node'
-        version, traces = records.load(path.stem, of)
-        known = {scenario.name for scenario in SCENARIOS if scenario.group == path.stem}
+        group = groups[path.stem]
+        version, traces = records.load(group, of)
+        known = {scenario.name for scenario in SCENARIOS if scenario.group == group}
         assert set(traces) <= known, path.name
         assert version.startswith('v24.'), path.name
 

@@ -20,7 +20,7 @@ from gevent.event import Event
 from gnet import events
 from gnet.errors import CodedTypeError
 from gnet.events import EventEmitter
-from gnet.inspection import UNDEFINED
+from gnet.node.values import UNDEFINED
 
 from .common import ADDERS, PATIENCE, REMOVERS, Boom, Symbol, f, g, h, recorder
 

@@ -14,7 +14,7 @@ import pytest
 
 from gnet.errors import CodedRuntimeError
 from gnet.events import EventEmitter, error_monitor
-from gnet.inspection import UNDEFINED
+from gnet.node.values import UNDEFINED
 
 from .common import ADDERS, Boom, Hooked, Symbol, f, g, h, recorder
 

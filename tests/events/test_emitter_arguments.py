@@ -15,7 +15,7 @@ from gevent.event import Event
 from gnet import events
 from gnet.errors import AbortError, CodedTypeError, CodedValueError
 from gnet.events import EventEmitter, MaxListenersExceededWarning, error_monitor, on, once
-from gnet.inspection import UNDEFINED
+from gnet.node.values import UNDEFINED
 
 from .common import ADDERS, LISTENER_TEXT, REMOVERS, Hooked, Symbol, check, f, g, h
 

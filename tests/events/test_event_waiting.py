@@ -16,7 +16,7 @@ from gevent.event import AsyncResult, Event
 from gnet import events
 from gnet.errors import AbortError, CodedRuntimeError, CodedTypeError, CodedValueError
 from gnet.events import EventEmitter, MaxListenersExceededWarning, once
-from gnet.inspection import UNDEFINED
+from gnet.node.values import UNDEFINED
 
 from .common import LISTENER_TEXT, PATIENCE, Boom, Hooked, check, f, from_hub
 

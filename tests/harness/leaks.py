@@ -149,7 +149,8 @@ def _greenlets() -> set[Any]:
 
 def _is_idle(greenlet: Any) -> bool:
     """Whether gnet keeps it, for what is to come."""
-    loop, handlers = sys.modules.get('gnet.loop'), sys.modules.get('gnet.handlers')
+    loop = sys.modules.get('gnet.loop.loop')
+    handlers = sys.modules.get('gnet.loop.handler_greenlets')
     if loop is not None and isinstance(greenlet, loop.Runner):
         return greenlet.state is loop.RunnerState.PARKED
     return (
@@ -168,5 +169,5 @@ def _where(greenlet: Any) -> str:
 
 def _holds() -> int:
     """Return how many things keep this thread's loop alive by gnet's own count."""
-    module = sys.modules.get('gnet.loop')
+    module = sys.modules.get('gnet.loop.loop')
     return module.get_loop()._held if module is not None else 0

@@ -10,8 +10,8 @@ import pytest
 from gevent.event import Event
 
 import gnet
-from gnet.loop import get_loop
-from gnet.names import camel
+from gnet.loop.loop import get_loop
+from gnet.node.spelling import camel
 
 from ..harness.families import address_of
 from ..harness.native import Peer

@@ -15,7 +15,7 @@ from gevent import GreenletExit
 from gevent.event import AsyncResult, Event
 
 import gnet
-from gnet.loop import get_loop
+from gnet.loop.loop import get_loop
 
 from ..harness.plain import PlainSocket
 from .common import PATIENCE, Connection, code, turn, until

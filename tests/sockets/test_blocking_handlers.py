@@ -11,7 +11,7 @@ import pytest
 from gevent.event import AsyncResult, Event
 
 import gnet
-from gnet import handling
+from gnet.sockets import ownership as handling
 
 from .common import PATIENCE, code, turn, until
 

@@ -15,6 +15,7 @@ import pytest
 
 import gnet
 
+from ..harness.naming import spelled
 from .common import PATIENCE, Connection, code, turn, until
 
 Hold = Callable[..., Connection]
@@ -26,7 +27,7 @@ MUCH = 20_000_000
 @pytest.mark.parametrize('data', [
     b'abc', b'', bytearray(b'abc'), memoryview(b'abc'), array.array('H', [1, 2, 3]),
     memoryview(array.array('I', [1, 2])),
-], ids=repr)
+], ids=spelled)
 def test_sendall_takes_whatever_has_bytes(hold: Hold, data: Any) -> None:
     c = hold()
     assert c.sock.sendall(data) is None

@@ -14,6 +14,7 @@ import gevent
 import pytest
 
 import gnet
+from gnet.node.coded_errors import state_error
 
 from ..harness.families import Family
 from ..harness.native import Peer
@@ -326,7 +327,7 @@ def test_writes_of_a_connection_that_fails(hosts: MakeHosts, attempt: Attempt) -
     ]
 
 
-@pytest.mark.parametrize('error', [None, gnet.errors.state_error('ERR_SOCKET_CLOSED')])
+@pytest.mark.parametrize('error', [None, state_error('ERR_SOCKET_CLOSED')])
 def test_destroy_while_connecting(serve: Serve, attempt: Attempt, error: Any) -> None:
     connected: list[Any] = []
     server = serve(connected.append)

@@ -14,7 +14,7 @@ import pytest
 from gevent.event import Event
 
 import gnet
-from gnet.loop import get_loop
+from gnet.loop.loop import get_loop
 
 from ..harness.families import Family
 from .common import Connection, target_of, turn, until

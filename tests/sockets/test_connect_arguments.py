@@ -19,10 +19,11 @@ import pytest
 from gevent.event import Event
 
 import gnet
-from gnet.connect_options import connect_request
-from gnet.inspection import UNDEFINED
-from gnet.loop import get_loop
+from gnet.loop.loop import get_loop
+from gnet.node.values import UNDEFINED
+from gnet.options.connect import connect_request
 
+from ..harness.naming import spelled
 from .common import PATIENCE, both_spellings, refused, turn
 
 TYPE = 'ERR_INVALID_ARG_TYPE'
@@ -109,7 +110,7 @@ REFUSED: list[tuple[dict[str, Any], type, str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(('options', 'kind', 'code', 'text'), REFUSED, ids=str)
+@pytest.mark.parametrize(('options', 'kind', 'code', 'text'), REFUSED, ids=spelled)
 def test_connect_refuses_as_in_node_and_changes_nothing(
     options: dict[str, Any], kind: type, code: str, text: str,
 ) -> None:
@@ -128,7 +129,7 @@ def test_connect_refuses_as_in_node_and_changes_nothing(
     ((), 'ERR_MISSING_ARGS'), ((UNDEFINED,), 'ERR_MISSING_ARGS'), (([],), 'ERR_MISSING_ARGS'),
     (({},), 'ERR_MISSING_ARGS'), ((None,), TYPE), ((True,), TYPE), ((fn,), TYPE), (('',), PORT),
     (('  ',), PORT), ((-1,), PORT), ((1.5, '127.0.0.1'), PORT),
-], ids=str)
+], ids=spelled)
 def test_positional_arguments_that_make_no_sense(args: tuple[Any, ...], code: str) -> None:
     sock = gnet.Socket()
     assert refused(sock.connect, *args)[1] == code
@@ -149,7 +150,7 @@ def test_positional_arguments_that_make_no_sense(args: tuple[Any, ...], code: st
     ({**NAME, 'lookup': 1, 'hints': 1}, 'options.lookup'),
     ({**NAME, 'hints': 1, 'family': 5}, "'hints'"),
     ({'path': 5, 'host': 5}, 'options.path'),
-], ids=str)
+], ids=spelled)
 def test_connect_checks_in_nodes_order(options: dict[str, Any], text: str) -> None:
     assert text in refused(gnet.Socket().connect, options)[2]
 
@@ -234,7 +235,7 @@ def test_with_a_path_the_options_for_hosts_are_not_checked() -> None:
     ({**NAME, 'hints': math.nan}, {'hints': socket.AI_ADDRCONFIG}),
     ({**NAME, 'hints': 32.5}, {'hints': 32}),
     ({**NAME, 'hints': 8, 'family': 4}, {'hints': 8}),
-], ids=str)
+], ids=spelled)
 def test_values_are_read_as_in_node(options: dict[str, Any], expected: dict[str, Any]) -> None:
     request = connect_request(options)
     assert {name: getattr(request, name) for name in expected} == expected

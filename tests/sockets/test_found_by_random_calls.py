@@ -11,7 +11,7 @@ import pytest
 from gevent.event import AsyncResult, Event
 
 import gnet
-from gnet.states import ReadState
+from gnet.streams.states import ReadState
 
 from ..harness.families import address_of
 from ..harness.plain import PlainSocket

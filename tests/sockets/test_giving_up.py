@@ -11,7 +11,7 @@ import gevent
 import pytest
 
 import gnet
-from gnet.endpoint import address_of
+from gnet.addresses.ends import address_of
 
 from .common import PATIENCE, Connection, until
 

@@ -19,7 +19,7 @@ import pytest
 from gevent.event import Event
 
 import gnet
-from gnet.candidates import Candidate, interleave
+from gnet.sockets.candidates import Candidate, interleave
 
 from ..harness.families import has_ipv6
 from ..harness.leaks import CAN_LIST_DESCRIPTORS

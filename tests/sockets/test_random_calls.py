@@ -14,7 +14,7 @@ from time import monotonic
 import gevent
 import pytest
 
-from gnet.loop import get_loop
+from gnet.loop.loop import get_loop
 
 from .random_plans import Plan, make_plan
 from .random_runs import Bench, bench

@@ -18,8 +18,8 @@ import pytest
 from gevent.event import Event
 
 import gnet
-from gnet.arrival import BULK_SIZE, MAX_READS, READ_SIZE
-from gnet.loop import WORK_BUDGET
+from gnet.loop.loop import WORK_BUDGET
+from gnet.streams.delivery import BULK_SIZE, MAX_READS, READ_SIZE
 
 from .common import PATIENCE, tick
 

@@ -11,9 +11,9 @@ import gevent
 import pytest
 
 import gnet
-from gnet.idle import IdleTimer, IdleTimers, idle_timers
-from gnet.loop import get_loop
-from gnet.socket import TimeoutOverflowWarning
+from gnet.loop.idle_timers import IdleTimer, IdleTimers, idle_timers
+from gnet.loop.loop import get_loop
+from gnet.sockets.socket import TimeoutOverflowWarning
 
 from .common import PATIENCE, Connection, turn, until
 

@@ -1,0 +1,1 @@
+"""IP addresses: what is one, both ends of a connection, `SocketAddress`, `BlockList`."""

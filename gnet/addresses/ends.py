@@ -1,0 +1,85 @@
+"""The ends of a connection as values: :class:`Address`, and how the OS's form becomes one."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any, NamedTuple
+
+from ..node.spelling import NodeNames
+
+__all__ = [
+    'Address',
+    'Ends',
+    'address_of',
+    'ends_of',
+]
+
+#: How addresses of fe80::/10 begin (RFC 4291, section 2.5.6).
+_LINK_LOCAL = ('fe8', 'fe9', 'fea', 'feb')
+_FAMILIES: dict[int, str] = {socket.AF_INET: 'IPv4', socket.AF_INET6: 'IPv6'}
+
+
+class Address(NamedTuple):
+    """An IP address and port; what ``address()`` of servers and sockets returns."""
+
+    address: str
+    family: str
+    port: int
+
+
+class _Ends(NamedTuple):
+    local_address: str
+    local_port: int
+    local_family: str
+    remote_address: str
+    remote_port: int
+    remote_family: str
+
+
+class Ends(_Ends, NodeNames):
+    """Both ends of a TCP connection that was dropped; what `'drop'` is emitted with."""
+
+    __slots__ = ()
+
+    # Once more, because NodeNames gives a second spelling to what the class itself has.
+    local_address = _Ends.local_address
+    local_port = _Ends.local_port
+    local_family = _Ends.local_family
+    remote_address = _Ends.remote_address
+    remote_port = _Ends.remote_port
+    remote_family = _Ends.remote_family
+
+
+def address_of(family: int, name: Any) -> Address | None:
+    """Turn *name*, a socket name in Python's form, into an :class:`Address`; None for unix sockets.
+
+    A link-local IPv6 address has its zone (``fe80::1%eth0``), without which it leads nowhere; as in
+    Node, others have none.
+    """
+    kind = _FAMILIES.get(family)
+    if kind is None or not isinstance(name, tuple):
+        return None
+    address = name[0].partition('%')[0]
+    if len(name) == 4 and name[3] and address.startswith(_LINK_LOCAL):
+        address += f'%{_zone(name[3])}'
+    return Address(address, kind, name[1])
+
+
+def _zone(number: int) -> str:
+    try:
+        return socket.if_indextoname(number)
+    except OSError:
+        return str(number)  # the interface is gone
+
+
+def ends_of(sock: Any, remote: Any) -> Ends | None:
+    """Return both ends of the TCP connection *sock*; None for unix sockets.
+
+    Args:
+        sock: a connected socket.
+        remote: the name of its peer, from accept(2).
+    """
+    near, far = address_of(sock.family, sock.getsockname()), address_of(sock.family, remote)
+    if near is None or far is None:
+        return None
+    return Ends(near.address, near.port, near.family, far.address, far.port, far.family)

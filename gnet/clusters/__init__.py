@@ -1,0 +1,1 @@
+"""`gnet.cluster`: workers that share what they listen on, and their primary."""

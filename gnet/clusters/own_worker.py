@@ -1,0 +1,394 @@
+"""A worker of a cluster, in its own process: its servers listen by way of the primary."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import gevent
+
+from ..loop.loop import close_watcher
+from ..node import coded_errors, system_errors
+from ..processes.this_process import Process
+from ..servers.acceptor import Acceptor
+from ..servers.listener import Listener, receive
+from . import primary_watch
+from .protocol import COMMAND, PATH, Query
+from .remote_listener import Distributed, PrimaryListener
+from .worker import Life, Worker
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..options.listen import ListenRequest
+    from ..servers.server import Server
+
+__all__ = [
+    'OwnWorker',
+    'WorkerSide',
+]
+
+#: Descriptors and backlogs are C ints.
+_MAX_INT = 2**31 - 1
+
+
+class OwnWorker(Worker):
+    """The worker that this process is."""
+
+    __slots__ = ('_side',)
+
+    def __init__(self, number: int, process: Process) -> None:
+        super().__init__({'id': number, 'process': process})
+        self._side = WorkerSide(self, process)
+
+    def disconnect(self) -> Self:
+        """Close the servers that share, wait for their connections, and then disconnect."""
+        self._side.disconnect()
+        return self
+
+    def kill(self, signal: str | int | None = None) -> None:
+        """Disconnect and end, whatever is still open; *signal* means nothing here, as in Node."""
+        self._side.end()
+
+
+#: What disconnecting waits for besides servers: that all of them have been told to close.
+_TELLING = object()
+
+
+class _Stay(Enum):
+    """Whether this worker is to stay."""
+
+    STAYING = 'it serves'
+    LEAVING = 'its servers are closed; it disconnects when their connections have ended'
+    GONE = 'it has disconnected, or is about to'
+
+
+class _Request:
+    """A ``listen`` that the primary has not answered yet."""
+
+    __slots__ = ('listening_id', 'query', 'server')
+
+    def __init__(self, server: Any, query: Query) -> None:
+        self.server: Server = server
+        self.listening_id = self.server._listening_id
+        self.query = query
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether the server was closed meanwhile, or listens to something else."""
+        return bool(self.listening_id != self.server._listening_id)
+
+    @property
+    def key(self) -> str:
+        """Node's ``_connectionKey``."""
+        query = self.query
+        address = self.server._pipe_name if query.type == PATH else query.address
+        return f'{query.type}:{"null" if address is None else address}:{query.port}'
+
+
+class WorkerSide:
+    """What ``gnet.cluster`` does in a worker. Implements `Primary` of ``servers``."""
+
+    def __init__(self, worker: OwnWorker, process: Process) -> None:
+        self._worker = worker
+        self._process = process
+        self._stay = _Stay.STAYING
+        self._requests: dict[int, _Request] = {}
+        self._last_request = 0
+        #: The shared handles of servers, by their ids.
+        self._handles: dict[int, Distributed | Acceptor] = {}
+        #: What servers of this process listen on, or are about to.
+        self._keys: set[Any] = set()
+        #: By address: how often any free port was asked for, and how many of them are open.
+        self._indexes: dict[Any, list[int]] = {}
+        #: Servers that share nothing; a drain closes them, too.
+        self._alone: set[Server] = set()
+        #: What disconnecting waits for.
+        self._closing: set[Any] = set()
+        self._deadline: Any = None
+        #: Whether this is a worker of ``--workers``.
+        self._is_supervised = False
+        self._acts: dict[str, Callable[[dict[str, Any], Any], None]] = {
+            'connection': self._connection, 'bound': self._bound, 'failed': self._failed,
+            'disconnect': self._told_to_disconnect,
+        }
+        process._when_begun = self._begin
+
+    def _begin(self) -> None:
+        """The channel is open."""
+        process = self._process
+        process.on('internalMessage', self._received)
+        self._worker._life = Life.ONLINE
+        self._is_supervised = primary_watch.start(
+            process._channel.fd if process._channel is not None else -1,
+            lambda: self._worker.exited_after_disconnect is True)
+        if self._is_supervised:
+            # The script runs as it would alone: it ends when nothing is left.
+            process._when_disconnected = self._disconnected
+            self._heed_signals()
+        else:
+            # As in Node, this listener keeps a worker alive that has nothing else to do.
+            process.once('disconnect', self._disconnected)
+        self.send('online')
+
+    def _heed_signals(self) -> None:
+        """Leave SIGTERM (a drain) and SIGHUP to the primary, unless the script knows better.
+
+        Who stops a service sends them to all of its processes (systemd by default), and so does a
+        terminal that is closed. By default, the worker would end with all that is open; and if all
+        of them left at once, nobody would be left for what waits in the primary.
+        """
+        def leave() -> None:
+            self.send('terminate')
+
+        def stay() -> None:
+            """Not ignored: processes that the worker starts would inherit that."""
+
+        for number, react in ((signal.SIGTERM, leave), (signal.SIGHUP, stay)):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                # Of the loop, not of Python: that one is not called while the loop waits, if the
+                # signal came right before.
+                gevent.signal_handler(number, react)
+
+    def send(self, act: str, **fields: Any) -> None:
+        """Send the primary a message."""
+        self._process._send_internal({'cmd': COMMAND, 'act': act, **fields})
+
+    def _received(self, message: dict[str, Any], sock: Any) -> None:
+        """Take an internal message; must not block."""
+        act = message.get('act')
+        take = self._acts.get(act) if isinstance(act, str) else None
+        if message.get('cmd') == COMMAND and take is not None:
+            take(message, sock)
+        elif sock is not None:
+            sock.close()
+
+    # --- listening --------------------------------------------------------------------------------
+
+    def listen(
+        self, server: Any, request: ListenRequest, address: str | None, version: int,
+    ) -> None:
+        """Ask the primary; see :class:`gnet.clusters.protocol.Primary`."""
+        if not self._process.connected or self._stay is not _Stay.STAYING:
+            server._listen_failed(coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
+            return
+        query = self._query(request, address, version)
+        if query is None:
+            server._listen_failed(system_errors.bind_error(errno.EINVAL, None, 0))
+        elif query.key in self._keys:
+            server._listen_failed(
+                system_errors.bind_error(errno.EADDRINUSE, query.address, query.port))
+        else:
+            self._keys.add(query.key)
+            self._last_request += 1
+            self._requests[self._last_request] = _Request(server, query)
+            self._process._loop.hold()
+            self.send('listen', seq=self._last_request, query=list(query))
+
+    def _query(
+        self, request: ListenRequest, address: str | None, version: int,
+    ) -> Query | None:
+        fd = None
+        port = -1 if request.port is None else request.port
+        kind = version if address is not None else 4
+        if request.fd is not None:
+            if request.fd > _MAX_INT or request.fd != int(request.fd):
+                return None
+            fd, port = int(request.fd), 0
+        elif request.path is not None:
+            kind, port, address = PATH, PATH, request.path
+            if not address.startswith('\0'):
+                address = os.path.abspath(address)
+        index = self._next_index(kind, address) if port == 0 and fd is None else 0
+        backlog = max(-_MAX_INT, min(request.backlog, _MAX_INT))
+        return Query(
+            kind, address, port, fd, index, backlog, request.ipv6_only, request.readable_all,
+            request.writable_all)
+
+    def _next_index(self, kind: int, address: str | None) -> int:
+        counts = self._indexes.setdefault((kind, address), [0, 0])
+        counts[0] += 1
+        counts[1] += 1
+        return counts[0] - 1
+
+    def _release(self, query: Query) -> None:
+        """Its address may be listened on again."""
+        self._keys.discard(query.key)
+        if query.port == 0 and query.fd is None:
+            counts = self._indexes[query.type, query.address]
+            counts[1] -= 1
+            if not counts[1]:
+                del self._indexes[query.type, query.address]
+
+    def _answered(self, message: dict[str, Any]) -> _Request | None:
+        """Return the request that has its answer, which kept the program alive until now."""
+        request = self._requests.pop(message['seq'], None)
+        if request is not None:
+            self._process._loop.soon(self._process._loop.release)
+        return request
+
+    def _bound(self, message: dict[str, Any], sock: Any) -> None:
+        request = self._answered(message)
+        number: int = message['id']
+        if request is None or request.is_stale:
+            if sock is not None:
+                sock.close()
+            if request is not None:
+                self._let_go(number, request.query)
+            return
+        server = request.server
+        path = server._pipe_name if request.query.type == PATH else None
+        handle: Distributed | Acceptor
+        if sock is None:
+            handle = Distributed(
+                number, server, PrimaryListener(
+                    message['family'], message['name'], request.key, path,
+                    lambda: self._let_go(number, request.query)),
+                self)
+        else:
+            listener = receive(sock, request.key, path)
+            listener.closers.append(lambda: self._let_go(number, request.query))
+            handle = Acceptor(server._loop, listener, server)
+        self._handles[number] = handle
+        server._attach(handle, request.key)
+        port = (message['name'] or (None, PATH))[1]
+        query = request.query._replace(port=port if request.query.fd is None else 0)
+        server._loop.tick(self._announce, server, query)
+
+    def _announce(self, server: Server, query: Query) -> None:
+        # After the tick of 'listening', or when its listeners have blocked.
+        self._worker._life = Life.LISTENING
+        self.send('listening', query=list(query))
+
+    def _failed(self, message: dict[str, Any], _sock: Any) -> None:
+        request = self._answered(message)
+        if request is None:
+            return
+        self._release(request.query)
+        if not request.is_stale:
+            query = request.query
+            request.server._listen_failed(
+                system_errors.bind_error(message['errno'], query.address, query.port))
+
+    def _let_go(self, number: int, query: Query) -> None:
+        self._handles.pop(number, None)
+        self._release(query)
+        self.send('close', id=number)
+
+    def listens_alone(self, server: Any, listener: Listener) -> None:
+        """Remember *server* until it is closed; see :class:`gnet.clusters.protocol.Primary`."""
+        if self._is_supervised:
+            self.send('alone')
+        self._alone.add(server)
+        listener.closers.append(lambda: self._alone.discard(server))
+
+    # --- connections ------------------------------------------------------------------------------
+
+    def _connection(self, message: dict[str, Any], sock: Any) -> None:
+        handle = self._handles.get(message['id'])
+        if not isinstance(handle, Distributed) or sock is None or not handle.take(sock):
+            self.send('refused', n=message['n'])
+            if sock is not None:
+                sock.close()
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def _told_to_disconnect(self, message: dict[str, Any], _sock: Any) -> None:
+        deadline = message.get('deadline')
+        self._worker.exited_after_disconnect = True
+        self._close_servers(self._sharing() | (self._alone if deadline is not None else set()))
+        if deadline is not None and self._stay is _Stay.LEAVING and self._deadline is None:
+            loop = self._process._loop
+            self._deadline = loop.call_after(deadline, loop.tick, self._cut)
+
+    def disconnect(self) -> None:
+        """Leave, of the program's own will."""
+        if self._process.connected and self._stay is _Stay.STAYING:
+            self._worker.exited_after_disconnect = True
+            self.send('leaving')
+            self._close_servers(self._sharing())
+
+    def _sharing(self) -> set[Server]:
+        servers: set[Any] = {handle.server for handle in self._handles.values()}
+        return servers | {
+            request.server for request in self._requests.values() if not request.is_stale}
+
+    def _close_servers(self, servers: set[Server]) -> None:
+        if self._stay is _Stay.STAYING:
+            self._stay = _Stay.LEAVING
+            self._closing.add(_TELLING)
+        new = servers - self._closing
+        self._closing |= new
+        loop = self._process._loop
+        for server in new:
+            handle = server._handle
+            if isinstance(handle, Acceptor) and not handle.closed:
+                # In turn with the connections that it has accepted already: closed at once, they
+                # would be reset.
+                handle.stop_accepting()
+                loop.start(self._close_server, server)
+            else:
+                self._close_server(server)
+        loop.start(self._has_closed, _TELLING)
+
+    def _close_server(self, server: Server) -> None:
+        server.close(lambda *_error: self._has_closed(server))
+
+    def _has_closed(self, server: Any) -> None:
+        self._closing.discard(server)
+        if not self._closing and self._stay is _Stay.LEAVING:
+            self._leave()
+
+    def _leave(self) -> None:
+        self._stay = _Stay.GONE
+        close_watcher(self._deadline)
+        self._deadline = None
+        if self._process.connected:
+            self._process.disconnect()
+
+    def _cut(self) -> None:
+        """Time is up: destroy what is left, and say how many those were."""
+        close_watcher(self._deadline)
+        self._deadline = None
+        if self._stay is not _Stay.LEAVING:
+            return
+        servers = self._closing - {_TELLING}
+        left = [sock for server in servers for sock in server._sockets]
+        for sock in left:
+            sock.destroy()
+        self.send('cut', count=len(left))
+        # The servers would disconnect when they emit 'close', but who knows what else they wait
+        # for, such as connections that were sent to other processes.
+        self._process._loop.later(self._has_been_cut)
+
+    def _has_been_cut(self) -> None:
+        if self._stay is _Stay.LEAVING:
+            self._leave()
+
+    def end(self) -> None:
+        """Disconnect and exit."""
+        self._worker.exited_after_disconnect = True
+        self._stay = _Stay.GONE
+        if not self._process.connected:
+            sys.exit(0)
+        self.send('leaving')
+        self._process.once('disconnect', lambda: sys.exit(0))
+        self._process.disconnect()
+
+    def _disconnected(self) -> None:
+        self._stay = _Stay.GONE
+        self._worker._life = Life.DISCONNECTED
+        for request in self._requests.values():
+            self._process._loop.release()
+            if not request.is_stale:
+                request.server._listen_failed(coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
+        self._requests.clear()
+        self._worker.emit('disconnect')
+        if not self._worker.exited_after_disconnect:
+            # The primary is gone, and with it whoever would look after this process.
+            sys.exit(0)

@@ -1,0 +1,134 @@
+"""What a worker process and its primary agree on about shared listeners.
+
+``listen`` of a worker asks the primary (see :attr:`primary`), which has the listeners. Messages are
+internal ones of the channel, ``{"cmd": "NODE_CLUSTER", "act": ...}``; each is small, as some of
+them are sent for each connection:
+
+=================  ==============================================================================
+from the worker
+=================  ==============================================================================
+``online``         the channel is open
+``listen``         *seq* and a :class:`Query`; answered by ``bound`` or ``failed``
+``listening``      *query*: the server that asked for this has emitted `'listening'`
+``refused``        *n*: this connection is not taken (else: its acknowledgement, alone)
+``room``           *id*: after ``refused``, there is room for connections again
+``close``          *id*: the server is closed
+``leaving``        the worker is about to disconnect
+``terminate``      it was sent SIGTERM, and is to be told to disconnect (``--workers`` only)
+``alone``          a server of it listens by itself (``--workers`` only)
+``cut``            *count* connections were destroyed at the deadline
+=================  ==============================================================================
+
+=================  ==============================================================================
+from the primary
+=================  ==============================================================================
+``bound``          *seq*, *id*, *family* and *name* of the listener; its descriptor, if shared
+``failed``         *seq*, *errno*
+``connection``     *id*, *n* (the number of the connection), and the connection
+``disconnect``     close all servers and then the channel; after *deadline* seconds, by force
+=================  ==============================================================================
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from ..addresses.ip import is_ip
+
+if TYPE_CHECKING:
+    from ..options.listen import ListenRequest
+    from ..servers.listen_call import Listening
+    from ..servers.listener import Listener
+
+__all__ = [
+    'COMMAND',
+    'PATH',
+    'Primary',
+    'Query',
+    'primary',
+]
+
+COMMAND = 'NODE_CLUSTER'
+
+#: The address type of unix sockets, and their port (Node's numbers).
+PATH = -1
+_TYPES = (4, 6, PATH)
+
+#: Ports have 16 bits; descriptors and backlogs are C ints.
+_MAX_PORT = 2**16 - 1
+_MAX_INT = 2**31 - 1
+
+
+class Query(NamedTuple):
+    """What a worker wants to listen on.
+
+    Attributes:
+        type: 4 or 6, the version of *address*, or PATH. 4 where no address was asked for.
+        address: an IP address, an absolute path, an abstract name; None for every address.
+        port: -1 for paths.
+        fd: a descriptor of the primary's; then the rest means nothing.
+        nth: tells the workers' requests for any free port (0) apart: the first one of each
+            worker shares one port, the second one another…
+        backlog: connections that wait to be accepted.
+        ipv6_only, readable_all, writable_all: as for ``listen``.
+    """
+
+    type: int
+    address: str | None
+    port: int
+    fd: int | None
+    nth: int
+    backlog: int
+    ipv6_only: bool
+    readable_all: bool
+    writable_all: bool
+
+    @property
+    def key(self) -> tuple[Any, ...]:
+        """What is equal for all that share a listener."""
+        return self[:5]
+
+    @classmethod
+    def of(cls, fields: Any) -> Query | None:
+        """Return what another process sent as a query; None if it is none."""
+        if not isinstance(fields, list) or len(fields) != len(cls._fields):
+            return None
+        query = cls(*fields)
+        numbers = (query.type, query.port, query.nth, query.backlog, query.fd or 0)
+        flags = (query.ipv6_only, query.readable_all, query.writable_all)
+        if not all(type(number) is int for number in numbers):
+            return None
+        if not all(type(flag) is bool for flag in flags):
+            return None
+        is_path = query.type == PATH
+        address = query.address
+        if not (
+            query.type in _TYPES
+            and (
+                (isinstance(address, str)
+                and (bool(address) if is_path else is_ip(address) == query.type))
+                or (address is None and not is_path)
+            )
+            and (query.port == PATH if is_path else 0 <= query.port <= _MAX_PORT)
+            and (query.fd is None or 0 <= query.fd <= _MAX_INT)
+            and 0 <= query.nth <= _MAX_INT
+            and -_MAX_INT <= query.backlog <= _MAX_INT
+        ):
+            return None
+        return query
+
+
+class Primary(Protocol):
+    """What ``listening`` needs to know of the primary."""
+
+    def listen(
+        self, server: Listening, request: ListenRequest, address: str | None, version: int,
+    ) -> None:
+        """Have *server* listen by way of the primary. It attaches an acceptor, or fails, later."""
+
+    def listens_alone(self, server: Listening, listener: Listener) -> None:
+        """Be told of a server that does not share its listener."""
+
+
+#: Set where this process is a worker.
+primary: Primary | None = None

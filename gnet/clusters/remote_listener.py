@@ -1,0 +1,151 @@
+"""What a worker's server has as ``_handle`` when the primary accepts for it."""
+
+from __future__ import annotations
+
+import socket as _stdlib
+from collections.abc import Callable
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gevent import Greenlet
+
+if TYPE_CHECKING:
+    from ..servers.server import Server
+
+__all__ = [
+    'Distributed',
+    'PrimaryListener',
+]
+
+_FAMILIES: dict[Any, int] = {4: _stdlib.AF_INET, 6: _stdlib.AF_INET6}
+
+
+class Side(Protocol):
+    """The way to the primary."""
+
+    def send(self, act: str, **fields: Any) -> None:
+        """Send it a message."""
+
+
+class PrimaryListener:
+    """Where the primary listens: as much of a `Listener` as there is here.
+
+    Args:
+        family: 4, 6, or 0 for unix sockets.
+        name: the primary's name of the socket.
+        key: the server's ``_connection_key``.
+        path: the path of a unix socket, as the server was given it.
+        close: called when the server is closed.
+    """
+
+    def __init__(
+        self, family: Any, name: Any, key: str, path: str | None, close: Callable[[], None],
+    ) -> None:
+        self.socket = _Name(family, name)
+        self.key = key
+        self.path = path
+        self.close = close
+
+
+class _Name:
+    """A socket without descriptor: it has a name and no more."""
+
+    def __init__(self, family: Any, name: Any) -> None:
+        self.family: int = _FAMILIES.get(family, _stdlib.AF_UNIX)
+        self._name = name
+
+    def getsockname(self) -> Any:
+        return None if self._name is None else tuple(self._name)
+
+    @staticmethod
+    def fileno() -> int:
+        return -1
+
+
+class _Place(Enum):
+    """Where a server stands that gets its connections from the primary."""
+
+    NEW = 'not yet started'
+    OPEN = 'connections may come'
+    CLOSED = 'none come any more'
+
+
+class Distributed:
+    """Stands for the primary's listener: what a server has in the place of an ``Acceptor``."""
+
+    def __init__(
+        self, number: int, server: Server, listener: PrimaryListener, side: Side,
+    ) -> None:
+        self._number = number
+        self.server = server
+        self.listener = listener
+        self.socket = listener.socket
+        self._side = side
+        self._loop = server._loop
+        self._place = _Place.NEW
+        self._ref = True
+
+    @property
+    def started(self) -> bool:
+        """Whether it keeps the program alive, if it has a ref."""
+        return self._place is _Place.OPEN
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._place is _Place.CLOSED
+
+    def start(self) -> None:
+        """Keep the program alive from now on, unless :meth:`set_ref` says no."""
+        self._place = _Place.OPEN
+        if self._ref:
+            self._loop.hold()
+
+    def close(self) -> None:
+        """Take no more connections."""
+        if self.closed:
+            return
+        held = self.started and self._ref
+        self._place = _Place.CLOSED
+        if held:
+            self._loop.release()
+        self.server._on_room = None
+        self.listener.close()
+
+    def set_ref(self, ref: bool) -> None:
+        """Say whether this keeps the program alive."""
+        if ref is not self._ref:
+            self._ref = ref
+            if self.started:
+                (self._loop.hold if ref else self._loop.release)()
+
+    def has_ref(self) -> bool:
+        """Return whether this keeps the program alive while it is open."""
+        return self._ref
+
+    def take(self, sock: Any) -> bool:
+        """Give the server a connection; return False if it has no room."""
+        server = self.server
+        if server._is_full() and not server.drop_max_connection:
+            server._on_room = self._look_for_room
+            return False
+        try:
+            remote = sock.getpeername()
+        except OSError:
+            remote = None  # it has reset the connection; who it was is not known any more
+        try:
+            connection = server._admit(sock, remote)
+        except BaseException as error:
+            sock.close()
+            self._loop.report(server, error)
+        else:
+            if connection is not None:
+                Greenlet.spawn(server._serve, connection)
+        return True
+
+    def _look_for_room(self) -> None:
+        """There may be room again."""
+        server = self.server
+        if not server._is_full() or server.drop_max_connection:
+            server._on_room = None
+            self._side.send('room', id=self._number)

@@ -1,0 +1,298 @@
+"""The primary's listeners, and how their connections come to the workers.
+
+:class:`RoundRobin` accepts, and gives each connection to the worker whose turn it is.
+:class:`SharedListener` gives the listening descriptor to the workers, who all accept on it.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket as _stdlib
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from enum import Enum
+from typing import Any, Protocol
+
+from ..loop.loop import Loop
+from ..servers.acceptor import Acceptor, reset
+from ..servers.listener import Listener
+
+__all__ = [
+    'Recipient',
+    'RoundRobin',
+    'Transfer',
+]
+
+_log = logging.getLogger('gnet.cluster')
+
+#: Accepted connections that may wait for a worker. Further ones wait in the kernel's queue, where
+#: they cost no descriptor; the backlog bounds that.
+MAX_WAITING = 128
+
+#: Connections that are still accepted when a listener is closed, so that they are served and not
+#: reset: as many as Linux lets wait by default (``somaxconn``).
+MAX_LAST = 4096
+
+#: The address families as Node's numbers; 0 for unix sockets.
+_FAMILIES: dict[int, int] = {_stdlib.AF_INET: 4, _stdlib.AF_INET6: 6}
+
+
+class Recipient(Protocol):
+    """A worker, as far as listeners know it. Compared by identity."""
+
+    def _send_connection(self, handle_id: int, transfer: Transfer) -> None:
+        """Send a connection, and call one of the methods of *transfer* in the end."""
+
+
+#: Connections that may be under way to one worker. One that is busy gets few, which is what keeps
+#: the load even; but more than one, so that it need not wait for the next at each.
+MAX_UNDER_WAY = 4
+
+
+class _Place(Enum):
+    """Where a worker stands with a listener."""
+
+    OPEN = 'it takes connections'
+    FULL = 'it has refused one, and will say when there is room'
+    LEFT = 'it gets none any more'
+
+
+class _Seat:
+    """A worker at a listener."""
+
+    __slots__ = ('place', 'under_way', 'worker')
+
+    def __init__(self, worker: Recipient) -> None:
+        self.worker = worker
+        self.place = _Place.OPEN
+        #: How many connections it has not answered yet.
+        self.under_way = 0
+
+
+class Transfer:
+    """A connection under way. The socket is the primary's until the worker has accepted it."""
+
+    __slots__ = ('_handle', '_number', '_seat', 'sock')
+
+    def __init__(self, handle: RoundRobin, seat: _Seat, number: int, sock: Any) -> None:
+        self._handle = handle
+        self._seat = seat
+        self._number = number
+        self.sock = sock
+
+    def accepted(self) -> None:
+        """The worker has it."""
+        self.sock.close()
+        self._handle._answered(self._seat, _Place.OPEN)
+        self._handle._look_whether_finished()
+
+    def refused(self) -> None:
+        """The worker has no room, or no server any more."""
+        self._handle._answered(self._seat, _Place.FULL)
+        self._handle._give_back(self._number, self.sock)
+        self._handle._look_whether_finished()
+
+    def failed(self) -> None:
+        """The worker is gone, or its channel: its seat is taken away with it."""
+        self._handle._answered(self._seat, _Place.LEFT)
+        self._handle._give_back(self._number, self.sock)
+        self._handle._look_whether_finished()
+
+
+def name_of(listener: Listener) -> tuple[int, Any]:
+    sock = listener.socket
+    family = _FAMILIES.get(sock.family, 0)
+    return family, list(sock.getsockname()) if family else None
+
+
+class RoundRobin:
+    """A listener whose connections are given to workers in turn.
+
+    Whose turn it is: of those with the fewest connections under way, the one who waits longest.
+    """
+
+    def __init__(self, loop: Loop, handle_id: int, listener: Listener) -> None:
+        self.id = handle_id
+        #: ``(family, name)`` for the workers.
+        self.name = name_of(listener)
+        self._seats: dict[Recipient, _Seat] = {}
+        #: The seats, by how many connections are under way to them.
+        self._free: list[deque[_Seat]] = [deque() for _ in range(MAX_UNDER_WAY)]
+        #: In the order in which they were accepted, by their numbers.
+        self._waiting: deque[tuple[int, Any]] = deque()
+        self._last_number = 0
+        #: How many are under way, also to workers that have left meanwhile.
+        self._under_way = 0
+        self._acceptor = _Distributor(loop, listener, self)
+        #: Called when nothing is left to be given out, once no more is accepted.
+        self._when_finished: Callable[[], object] | None = None
+        self._is_closed = False
+        self._acceptor.start()
+
+    # --- workers ----------------------------------------------------------------------------------
+
+    def __contains__(self, worker: object) -> bool:
+        return worker in self._seats
+
+    @property
+    def is_deserted(self) -> bool:
+        """Whether no worker is left."""
+        return not self._seats
+
+    @staticmethod
+    def copy_for(_worker: Recipient) -> Any:
+        """Return what the worker listens on itself: nothing."""
+        return None
+
+    def add(self, worker: Recipient) -> None:
+        """Give connections to *worker*, too; when it has its answer."""
+        seat = self._seats[worker] = _Seat(worker)
+        self._free[0].append(seat)
+        self._distribute()
+
+    def remove(self, worker: Recipient) -> None:
+        """Give no more to *worker*. What it has not accepted goes to others."""
+        seat = self._seats.pop(worker, None)
+        if seat is not None:
+            self._take_out(seat)
+            seat.place = _Place.LEFT
+
+    def has_closed(self, worker: Recipient) -> None:
+        """*worker* says that it has left."""
+        self.remove(worker)
+
+    def has_room(self, worker: Recipient) -> bool:
+        """*worker* has room again; return whether it had none."""
+        seat = self._seats.get(worker)
+        if seat is None or seat.place is not _Place.FULL:
+            return False
+        seat.place = _Place.OPEN
+        self._put_in(seat)
+        return True
+
+    def finish(self, done: Callable[[], object]) -> None:
+        """Free the address, and call *done* when the workers have all that has come until now."""
+        if not self._acceptor.closed:
+            # One right after the other: what comes in between is reset by the system.
+            self._acceptor.accept_last(MAX_LAST)
+            self._acceptor.close()
+            self._distribute()
+        self._when_finished = done
+        self._look_whether_finished()
+
+    def _look_whether_finished(self) -> None:
+        done = self._when_finished
+        if done is not None and not self._waiting and not self._under_way:
+            self._when_finished = None
+            done()
+
+    def close(self) -> None:
+        """Free the address, and reset what nobody has accepted."""
+        self._is_closed = True
+        self._acceptor.close()
+        while self._waiting:
+            reset(self._waiting.popleft()[1])
+
+    # --- connections ------------------------------------------------------------------------------
+
+    @property
+    def is_congested(self) -> bool:
+        """Whether no more should be accepted now."""
+        return len(self._waiting) >= MAX_WAITING
+
+    def _admit(self, sock: Any, remote: Any) -> None:
+        """Take a connection; for the acceptor, in the hub."""
+        self.append(sock)
+        self._distribute()
+        if self.is_congested:
+            self._acceptor.stop_accepting()
+
+    def append(self, sock: Any) -> None:
+        """Let a new connection wait for its turn."""
+        self._last_number += 1
+        self._waiting.append((self._last_number, sock))
+
+    def _serve(self, sock: Any) -> None:
+        raise AssertionError('connections are for the workers')
+
+    def _accept_failed(self, error: BaseException) -> None:
+        _log.warning('%s', error)  # Node passes over it
+
+    def _distribute(self) -> None:
+        waiting = self._waiting
+        if not waiting:
+            return
+        was_congested = self.is_congested
+        while waiting:
+            seat = self._next_seat()
+            if seat is None:
+                break
+            seat.under_way += 1
+            self._under_way += 1
+            if seat.under_way < MAX_UNDER_WAY:
+                self._free[seat.under_way].append(seat)
+            seat.worker._send_connection(self.id, Transfer(self, seat, *waiting.popleft()))
+        if was_congested and not self.is_congested and self._acceptor.started:
+            self._acceptor.start_accepting()
+
+    def _next_seat(self) -> _Seat | None:
+        return next((free.popleft() for free in self._free if free), None)
+
+    def _take_out(self, seat: _Seat) -> None:
+        """Let it have no turn."""
+        if seat.place is _Place.OPEN and seat.under_way < MAX_UNDER_WAY:
+            self._free[seat.under_way].remove(seat)
+
+    def _put_in(self, seat: _Seat) -> None:
+        """Let it have its turn."""
+        if seat.under_way < MAX_UNDER_WAY:
+            self._free[seat.under_way].append(seat)
+            self._distribute()
+
+    def _answered(self, seat: _Seat, place: _Place) -> None:
+        """One that was under way to *seat* is no more; it stands so from now on."""
+        self._take_out(seat)
+        seat.under_way -= 1
+        self._under_way -= 1
+        if seat.place is _Place.OPEN:
+            seat.place = place
+            if place is _Place.OPEN:
+                self._put_in(seat)
+
+    def _give_back(self, number: int, sock: Any) -> None:
+        if self._is_closed:
+            reset(sock)
+            return
+        # Before those that came later, which may have come back earlier.
+        waiting = self._waiting
+        place = next(
+            (index for index, (other, _) in enumerate(waiting) if other > number), len(waiting))
+        waiting.insert(place, (number, sock))
+        self._distribute()
+
+
+class _Distributor(Acceptor):
+    """Accepts for a :class:`RoundRobin`."""
+
+    server: RoundRobin
+
+    #: gevent's 100 would overrun MAX_WAITING at a burst.
+    max_accept = 16
+
+    def start_accepting(self) -> None:
+        """Accept what comes, unless too much waits already (asked after a pause, too)."""
+        if not self.server.is_congested:
+            super().start_accepting()
+
+    def accept_last(self, limit: int) -> None:
+        """Accept what waits in the kernel, up to *limit* connections."""
+        self.stop_accepting()
+        with suppress(OSError):  # a BlockingIOError when there are no more
+            for _ in range(limit):
+                sock, _remote = self.do_read()
+                self.server.append(sock)
+
+    def do_handle(self, *accepted: Any) -> None:
+        """Hand a connection over at once: no listeners are to be waited for."""
+        self._hand_over(*accepted)

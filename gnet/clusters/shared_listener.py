@@ -1,0 +1,63 @@
+"""A listener that the workers of a cluster share: each of them accepts."""
+
+from __future__ import annotations
+
+import _socket
+import os
+from typing import Any
+
+from ..servers.listener import Listener
+from .round_robin import Recipient, name_of
+
+__all__ = [
+    'SharedListener',
+]
+
+
+class SharedListener:
+    """A listener whose descriptor the workers have, too: the system decides who accepts."""
+
+    def __init__(self, handle_id: int, listener: Listener) -> None:
+        self.id = handle_id
+        self.name = name_of(listener)
+        self._listener = listener
+        #: Each with the copy of the descriptor that is sent to it.
+        self._workers: dict[Recipient, Any] = {}
+
+    def __contains__(self, worker: object) -> bool:
+        return worker in self._workers
+
+    @property
+    def is_deserted(self) -> bool:
+        """Whether no worker is left."""
+        return not self._workers
+
+    def copy_for(self, worker: Recipient) -> Any:
+        """Return a duplicate to be sent to *worker*, and closed when it has it.
+
+        A duplicate, for it may have to wait for longer than the handle lives.
+        """
+        copy = self._workers[worker] = _socket.socket(fileno=os.dup(self._listener.socket.fileno()))
+        return copy
+
+    def add(self, worker: Recipient) -> None:
+        """*worker* accepts, too; it has its answer."""
+
+    def remove(self, worker: Recipient) -> None:
+        """*worker* is to accept no more."""
+        self._workers.pop(worker, None)
+
+    def has_closed(self, worker: Recipient) -> None:
+        """*worker* accepts no more, and so has received its copy: the address is free at once."""
+        copy = self._workers.pop(worker, None)
+        if copy is not None:
+            copy.close()
+
+    def has_room(self, worker: Recipient) -> bool:
+        """No connection is ever offered, so none is refused."""
+        return False
+
+    def close(self) -> None:
+        """Close the primary's descriptor."""
+        self._listener.socket.close()
+        self._listener.close()

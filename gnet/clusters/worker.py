@@ -1,0 +1,126 @@
+"""The :class:`Worker`: a process of a cluster, as the primary sees it, and as it sees itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from ..events.emitter import EventEmitter
+from ..node.spelling import snake_options
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..processes.messaging import Messaging
+
+__all__ = [
+    'Life',
+    'Worker',
+]
+
+
+class Life(Enum):
+    """How far a worker has come. The values are Node's words."""
+
+    NONE = 'none'
+    ONLINE = 'online'
+    LISTENING = 'listening'
+    DISCONNECTED = 'disconnected'
+    DEAD = 'dead'
+
+
+class Worker(EventEmitter):
+    """A worker process. In the primary it emits
+
+    ================  ==================  ==========================================================
+    event             arguments           when
+    ================  ==================  ==========================================================
+    ``'online'``      ``()``              it runs, and has opened its channel
+    ``'listening'``   ``(address)``       a server of it listens that shares the primary's listener:
+                                          a record with ``address``, ``port``, ``address_type``,
+                                          ``fd``
+    ``'message'``     ``(message,         the worker has sent something
+                      handle)``
+    ``'disconnect'``  ``()``              its channel is closed
+    ``'exit'``        ``(code, signal)``  it has ended
+    ``'error'``       ``(err)``           it could not be started, or sent a message
+    ================  ==================  ==========================================================
+
+    In the worker itself: `'message'` and `'disconnect'`.
+
+    Attributes:
+        id: its number in the cluster, from 1.
+        process: the :class:`gnet.child_process.ChildProcess`; in the worker ``gnet.process``.
+        exited_after_disconnect: whether it was asked to disconnect, by either side; None until it
+            was, and False when its channel is closed without.
+    """
+
+    __slots__ = ('_life', 'exited_after_disconnect', 'id', 'process')
+
+    def __init__(self, options: Mapping[str, Any] | None = None, **keywords: Any) -> None:
+        super().__init__()
+        given = snake_options(options, keywords)
+        self.id: int = given.get('id') or 0
+        self.process: Any = given.get('process')
+        self.exited_after_disconnect: bool | None = None
+        self._life = Life(given.get('state') or 'none')
+
+    def __repr__(self) -> str:
+        return f'<gnet.{type(self).__name__} {self.id} {self._life.value}>'
+
+    @property
+    def state(self) -> str:
+        """``'none'``, ``'online'``, ``'listening'``, ``'disconnected'`` or ``'dead'``."""
+        return self._life.value
+
+    @property
+    def _messaging(self) -> Messaging:
+        process: Messaging = self.process
+        return process
+
+    def send(self, *args: Any, **keywords: Any) -> bool:
+        """Send a message: see :meth:`gnet.processes.messaging.Messaging.send`."""
+        return self._messaging.send(*args, **keywords)
+
+    def is_connected(self) -> bool:
+        """Whether messages can be sent."""
+        return self._messaging.connected
+
+    def is_dead(self) -> bool:
+        """Whether the process has ended."""
+        process = self.process
+        return (
+            getattr(process, 'exit_code', None) is not None
+            or getattr(process, 'signal_code', None) is not None
+        )
+
+    def disconnect(self) -> Self:
+        """Have the worker close its servers, wait for their connections, and then disconnect.
+
+        In the worker, :attr:`process` is disconnected then; it ends when nothing else is left.
+        """
+        raise NotImplementedError
+
+    def kill(self, signal: str | int | None = None) -> None:
+        """In the primary: send the worker a signal (SIGTERM). In the worker: disconnect and end."""
+        raise NotImplementedError
+
+    def destroy(self, signal: str | int | None = None) -> None:
+        """The same as :meth:`kill`."""
+        self.kill(signal)
+
+    # --- who listens to messages ------------------------------------------------------------------
+
+    def _listener_added(self, event: Any) -> None:
+        super()._listener_added(event)
+        if event == 'message' and self.process is not None:
+            self._forward_messages()
+
+    def _forward_messages(self) -> None:
+        """Emit what the channel brings. Not before somebody listens: until then it is kept."""
+        if self._forward not in self.process.listeners('message'):
+            self.process.on('message', self._forward)
+
+    def _forward(self, message: Any, handle: Any) -> None:
+        self.emit('message', message, handle)

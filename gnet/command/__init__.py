@@ -1,0 +1,1 @@
+"""``python -m gnet``: finding and running a program, in one process or in several."""

@@ -1,0 +1,208 @@
+"""``python -m gnet [--workers N] [--patch] script.py [arguments]``, also installed as ``gnet``.
+
+Runs a script, or with ``-m`` a module, as Python itself would: as ``__main__``, with its own
+``sys.argv`` and ``sys.path[0]``, and with tracebacks that start in it. Then it serves on until
+nothing is left that keeps the program alive, as ``gnet.run()`` at the end of the script would do.
+How it ends is how Node ends:
+
+====================================  ============================================================
+The script reaches its last line      serve on; status 0 when nothing is left. It does not serve on
+                                      where the exit hook would not (see :mod:`gnet.loop.running`)
+``sys.exit(n)`` in the script, or in  end at once with that status, whatever is still open: Node's
+a listener                            ``process.exit``. (Without this command only a listener's can
+                                      be seen; the exit hook serves on after the script's.)
+An uncaught exception in the script   its traceback, status 1, no serving on
+A failure of what the program itself  the same, whenever it happens
+started (an ``'error'`` of a server
+that nobody listens to)
+Ctrl-C                                ``finally`` blocks and exit functions are run, nothing is
+                                      printed, and the process dies by SIGINT as a shell expects
+No such script                        a message, status 2
+No such module                        a message, status 1
+====================================  ============================================================
+
+``--patch`` calls ``gevent.monkey.patch_all()`` before the script or anything it imports is loaded.
+gnet itself is loaded by then and works either way; it has not loaded ``ssl``, which cannot be
+patched later.
+
+``--workers N`` runs the script, unchanged, in N processes that share what they listen on, and looks
+after them: :mod:`gnet.command.supervisor`. ``auto`` is one for each core it may run on.
+``--drain-timeout SECONDS`` is how long connections may go on when their worker is to end. How such
+a program ends:
+
+====================================  ============================================================
+``SIGTERM``                           drained, status 0; so, too, when a second one cuts that short
+Ctrl-C                                the workers end as the script would, and the primary with them
+The script ends everywhere, before    status 0
+any worker has listened
+A worker fails before any has         its traceback, and its status (128 plus the number of the
+listened                              signal, if it was one)
+A worker ends later                   it is restarted; the program goes on
+====================================  ============================================================
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+
+from .._version import __version__
+from ..clusters.cluster import cluster
+from ..loop import running
+from ..processes.this_process import process
+from .program import check, execute, find_module, find_script
+from .traceback import start_in_program
+
+__all__ = [
+    'main',
+]
+
+#: Options whose value may be the next word.
+_WITH_VALUE = ('--workers', '--drain-timeout')
+
+#: Seconds that connections have to finish. What stops services (systemd, Kubernetes) waits 90 and
+#: 30 seconds before it kills; few requests take longer.
+DRAIN_TIMEOUT = 30.0
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command. It returns when the program has ended well, else it raises.
+
+    Args:
+        argv: the arguments without the command's own name; None (the default) for those of the
+            process.
+
+    Raises:
+        SystemExit: a wrong usage, a script that was not found, or ``sys.exit`` in the program.
+        BaseException: what the program did not catch. Left alone, Python prints it (a Ctrl-C not)
+            and ends with the right status.
+    """
+    options, arguments = _parse(sys.argv[1:] if argv is None else argv)
+    if options.patch:
+        from gevent import monkey
+
+        monkey.patch_all()
+        cluster._defaults['patch'] = True  # for workers that the program forks itself
+    running.expect_interrupts()
+    process.begin()
+    own_pid = os.getpid()
+    try:
+        if options.workers is not None:
+            _supervise(options, arguments)
+            return
+        program = (
+            find_script(options.script) if options.module is None
+            else find_module(options.module)
+        )
+        sys.argv[:] = [options.script or program.path, *arguments]
+        execute(program)
+        # A child that the script forked has inherited what is open, but not the duty to serve it.
+        if running.stays_alive() and not sys.flags.interactive and os.getpid() == own_pid:
+            running.run()
+    except SystemExit:
+        raise
+    except KeyboardInterrupt as interrupt:
+        running.print_nothing_for(interrupt)
+        raise
+    except BaseException as error:
+        start_in_program(error)
+        raise
+    finally:
+        # All is decided: the exit hook must not serve on after a failure or sys.exit.
+        running.set_stay_alive(False)
+
+
+def _supervise(options: argparse.Namespace, arguments: list[str]) -> None:
+    """Run the program in worker processes.
+
+    Raises:
+        SystemExit: it has ended with another status than 0, or was not found.
+        KeyboardInterrupt: Ctrl-C.
+    """
+    # Before anything of the program can be taken for a module of the standard library.
+    from .supervisor import Supervisor
+
+    first_directory = sys.path[0]
+    check(options)
+    sys.path[0] = first_directory
+    settings = {
+        'exec': options.script if options.module is None else options.module,
+        'module': options.module is not None,
+        'args': arguments,
+        'patch': options.patch,
+    }
+    status = Supervisor(settings, options.workers, options.drain_timeout).run()
+    if status:
+        raise SystemExit(status)
+
+
+def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = argparse.ArgumentParser(
+        prog='gnet',
+        usage='%(prog)s [-h] [--version] [--workers N] [--drain-timeout SECONDS] [--patch] '
+              '(script.py | -m module) [arguments ...]',
+        description='Run a script, then serve until nothing is left that keeps it alive.',
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        '--version', action='version', version=f'%(prog)s {__version__}',
+    )
+    parser.add_argument(
+        '--patch', action='store_true',
+        help='first make the standard library cooperative: gevent.monkey.patch_all()',
+    )
+    parser.add_argument(
+        '--workers', type=_workers, metavar='N',
+        help='run it in N processes that share their servers; auto: one for each core',
+    )
+    parser.add_argument(
+        '--drain-timeout', type=_seconds, metavar='SECONDS',
+        help='how long connections may go on after SIGTERM or SIGHUP (30)',
+    )
+    parser.add_argument('-m', dest='module', metavar='module', help='run a module as a script')
+    parser.add_argument('script', nargs='?', metavar='script.py', help='the script to run')
+    own, arguments = _split(list(words))
+    options = parser.parse_args(own)
+    if options.script is None and options.module is None:
+        parser.error('a script or -m and a module are required')
+    if options.drain_timeout is None:
+        options.drain_timeout = DRAIN_TIMEOUT
+    elif options.workers is None:
+        parser.error('argument --drain-timeout: only with --workers')
+    return options, arguments
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Return the words that are for this command, and those that are for the program."""
+    index = 0
+    while index < len(words):
+        word = words[index]
+        if word in ('-m', '--'):
+            return words[:index + 2], words[index + 2:]
+        if not word.startswith('-') or word.startswith('-m'):
+            return words[:index + 1], words[index + 1:]
+        index += 2 if word in _WITH_VALUE else 1
+    return words, []
+
+
+def _workers(word: str) -> int:
+    """Return how many workers *word* asks for."""
+    if word == 'auto':
+        if hasattr(os, 'sched_getaffinity'):
+            return len(os.sched_getaffinity(0))
+        return os.cpu_count() or 1
+    if not word.isascii() or not word.isdigit() or int(word) == 0:
+        raise argparse.ArgumentTypeError(f'{word!r} is neither a positive number nor auto')
+    return int(word)
+
+
+def _seconds(word: str) -> float:
+    with suppress(ValueError):
+        seconds = float(word)
+        if 0 <= seconds <= threading.TIMEOUT_MAX:
+            return seconds
+    raise argparse.ArgumentTypeError(f'{word!r} is no number of seconds')

@@ -1,0 +1,480 @@
+"""``python -m gnet --workers N``: one script in several processes, looked after.
+
+The primary runs no code of the program. It starts the workers (:mod:`gnet.clusters`), restarts
+those that die, and does what signals ask for:
+
+===========  ==================================================================================
+``SIGTERM``  drain: nothing is accepted any more, what is open may finish until the deadline, the
+             rest is cut and counted; then it ends with status 0. A second one kills the workers
+``SIGINT``   interrupt the workers, kill those that do not end, and die of it
+``SIGHUP``   replace the workers one by one. The old one drains as soon as the new one is ready;
+             if the new one is never ready, the old ones stay
+===========  ==================================================================================
+
+The same signals to all processes at once, as from systemd or a terminal, do the same. SIGTERM to a
+worker alone has it drain, and another one takes its place.
+
+A worker that ends before any has ever listened is not restarted: with status 0 the script has
+simply ended, and with another one it is broken, and so is the whole program.
+
+All that happens (signals, timers, events of workers) goes through one queue to the main greenlet,
+so each is dealt with to its end before the next.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from enum import Enum
+from types import FrameType
+from typing import Any
+
+from gevent.queue import Queue
+
+from ..clusters import primary_watch
+from ..clusters.cluster import ListeningAddress, cluster
+from ..loop import running
+from ..loop.loop import close_watcher, get_loop
+from .members import Member, Place, Role, counted, say, status_of
+
+__all__ = [
+    'Supervisor',
+]
+
+#: Seconds that a worker has to end after its time is over, before it is killed: enough for exit
+#: functions.
+KILL_GRACE = 5.0
+
+#: Seconds that a worker has to end whose channel was closed, which it does by itself if it can.
+DISCONNECT_GRACE = 1.0
+
+#: Seconds that connections which were accepted before SIGTERM wait for a worker that has room. Most
+#: are given out at once; the time of those that are open is not to be used up.
+HAND_OUT_TIME = 1.0
+
+#: Seconds between Ctrl-C and interrupting the workers that are still there. The terminal interrupts
+#: them as well, and twice would break into their ``finally`` blocks; libuv takes up to 0.3 seconds.
+INTERRUPT_PAUSE = 0.5
+
+#: Seconds between a worker's SIGTERM and its drain: the primary may be about to hear of a SIGTERM
+#: to all, and needs the workers then, for connections that wait. libuv takes up to 0.3 seconds.
+GROUP_PAUSE = 0.5
+
+#: Seconds that a new worker has to be ready in a reload, after which it is taken to hang.
+START_PATIENCE = 60.0
+
+
+class Stage(Enum):
+    """What the primary is about."""
+
+    STARTING = 'no worker has listened yet'
+    SERVING = 'workers that end are restarted'
+    FAILED = 'the script is broken: the other workers are ended'
+    DRAINING = 'SIGTERM came: the workers finish what is open'
+    INTERRUPTED = 'SIGINT came: the workers are interrupted'
+    KILLING = 'a second signal came: the workers were killed'
+
+
+class Supervisor:
+    """The primary of ``python -m gnet --workers``."""
+
+    def __init__(self, settings: dict[str, Any], count: int, drain_timeout: float) -> None:
+        """Prepare it.
+
+        Args:
+            settings: for :meth:`gnet.clusters.cluster.Cluster.setup_primary`: what to run, and how.
+            count: how many workers.
+            drain_timeout: seconds that connections have to finish when their worker is to end.
+        """
+        self._loop = get_loop()
+        self._settings = settings
+        self._drain_timeout = drain_timeout
+        self._events: Queue[tuple[Callable[..., None], tuple[Any, ...]]] = Queue()
+        self._stage = Stage.STARTING
+        self._status = 0
+        self._places = [Place() for _ in range(count)]
+        self._members: list[Member] = []
+        #: How many reloads were begun: who has a lower one is to be replaced.
+        self._generation = 0
+        #: The places whose workers are still to be replaced; None when there is no reload.
+        self._to_replace: list[Place] | None = None
+        self._reload_again = False
+        #: The worker that is to take another one's place.
+        self._new: Member | None = None
+        self._interrupted = False
+        self._pause: Any = None
+        #: Connections that were cut in the end.
+        self._cut = 0
+
+    def run(self) -> int:
+        """Run the program to its end, and return the status to exit with.
+
+        Raises:
+            KeyboardInterrupt: after SIGINT, when the workers have ended.
+        """
+        self._loop.hold()
+        try:
+            with running.serving(self._loop), self._signals():
+                self._start()
+                while not self._is_over():
+                    handle, arguments = self._events.get()
+                    handle(*arguments)
+        finally:
+            # Something went wrong if there are any left.
+            for member in self._members:
+                member.signal('SIGKILL')
+                close_watcher(member.timer)
+            close_watcher(self._pause)
+            self._loop.release()
+        if self._cut:
+            self._say_cut('', self._cut)
+        if self._interrupted:
+            raise KeyboardInterrupt
+        return self._status
+
+    def _is_over(self) -> bool:
+        return not self._members and (self._ending or all(place.over for place in self._places))
+
+    @property
+    def _ending(self) -> bool:
+        return self._stage not in (Stage.STARTING, Stage.SERVING)
+
+    # --- events -----------------------------------------------------------------------------------
+
+    def _put(self, handle: Callable[..., None], *arguments: Any) -> None:
+        self._events.put((handle, arguments))
+
+    def _after(self, seconds: float, handle: Callable[..., None], *arguments: Any) -> Any:
+        return self._loop.call_after(seconds, self._put, handle, *arguments)
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        reactions = {
+            signal.SIGTERM: self._terminate, signal.SIGINT: self._interrupt,
+            signal.SIGHUP: self._reload,
+        }
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+            del reactions[signal.SIGINT]  # as for any program that a shell starts with "&"
+
+        def note(number: int, frame: FrameType | None) -> None:
+            # Python calls this in any frame, also in one of the queue's.
+            self._loop.from_hub(self._put, reactions[signal.Signals(number)])
+
+        previous = {number: signal.signal(number, note) for number in reactions}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    # --- starting workers -------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        cluster.setup_primary(self._settings)
+        # With all workers dead for a moment, connections wait instead of being refused.
+        cluster._keep_listeners = True
+        for place in self._places:
+            if self._fork(place, Role.CURRENT) is None:
+                self._fail(1)
+                return
+        pids = ', '.join(str(member.pid) for member in self._members)
+        say(f'started {counted(len(self._members), "worker")} ({pids})')
+
+    def _fork(self, place: Place, role: Role) -> Member | None:
+        """Start a worker; None, after a line about it, if the system cannot."""
+        try:
+            worker = cluster.fork({primary_watch.SUPERVISED: '1'})
+        except OSError as error:
+            say(f'a worker could not be started: {error}')
+            return None
+        if worker.process.pid is None:
+            say('a worker could not be started')
+            worker.on('error', lambda error: say(str(error)))  # comes later
+            return None
+        member = Member(worker, place, role, self._generation)
+        if role is Role.CURRENT:
+            place.current = member
+        self._members.append(member)
+        for event, handle in (
+            ('online', self._online), ('listening', self._listens), ('cut', self._has_cut),
+            ('leaving', self._leaves), ('terminate', self._terminated), ('alone', self._serves),
+            ('unlistening', self._closes), ('disconnect', self._disconnected),
+            ('exit', self._exited), ('error', self._failed),
+        ):
+            worker.on(event, lambda *arguments, handle=handle: self._put(
+                handle, member, *arguments))
+        return member
+
+    def _online(self, member: Member) -> None:
+        member.online = True
+        self._look_whether_ready()
+
+    def _listens(self, member: Member, address: ListeningAddress) -> None:
+        self._serves(member)
+        member.addresses.add(address)
+        self._look_whether_ready()
+
+    def _serves(self, member: Member) -> None:
+        """*member* listens, be it by itself (``reuse_port``)."""
+        if self._stage is Stage.STARTING:
+            self._stage = Stage.SERVING
+        if member.listening_since is None:
+            member.listening_since = self._loop.now()
+
+    def _closes(self, _member: Member) -> None:
+        """A server was closed: a new worker may be ready with less."""
+        self._look_whether_ready()
+
+    def _failed(self, member: Member, error: BaseException) -> None:
+        say(f'worker {member.pid}: {error}')
+
+    # --- workers that end -------------------------------------------------------------------------
+
+    def _terminated(self, member: Member) -> None:
+        """*member* was sent SIGTERM."""
+        if member in self._members and member.role is Role.CURRENT and member.timer is None and (
+            not self._ending
+        ):
+            member.timer = self._after(GROUP_PAUSE, self._leaves, member)
+        elif member is self._new:
+            self._leaves(member)
+
+    def _leaves(self, member: Member) -> None:
+        """*member* was sent SIGTERM, or wants to: it drains. Another one takes its place."""
+        if member not in self._members or member.role is Role.RETIRING:
+            return
+        was_current = member.role is Role.CURRENT
+        self._retire(member)
+        if was_current and not self._ending:
+            place = member.place
+            say(f'worker {member.pid} drains, and is replaced')
+            place.current = None
+            place.timer = self._after(
+                place.restart_delay(member, self._loop.now()), self._start_again, place)
+
+    def _disconnected(self, member: Member) -> None:
+        """The channel of *member* was closed. Mostly this is how its end is heard of."""
+        if self._ending or member.role is Role.RETIRING or member not in self._members:
+            return
+        self._limit(member, DISCONNECT_GRACE, 'after its channel was closed')
+
+    def _limit(self, member: Member, seconds: float, since: str) -> None:
+        """Kill *member* if it has not ended in *seconds*."""
+        close_watcher(member.timer)
+        member.timer = self._after(
+            seconds, self._overdue, member, f'did not end in {seconds:g} s {since}')
+
+    def _overdue(self, member: Member, what: str) -> None:
+        if member in self._members:
+            say(f'worker {member.pid} {what} and is killed')
+            member.signal('SIGKILL')
+
+    def _exited(self, member: Member, code: int | None, signal_name: str | None) -> None:
+        close_watcher(member.timer)
+        self._members.remove(member)
+        place = member.place
+        if place.current is member:
+            place.current = None
+        how = f'ended with status {code}' if signal_name is None else f'was killed by {signal_name}'
+        if self._ending:
+            if signal_name not in (None, 'SIGKILL', 'SIGTERM', 'SIGINT') or code:
+                say(f'worker {member.pid} {how}')
+        elif member is self._new:
+            self._give_up(f'worker {member.pid} {how} before it was ready')
+        elif member.role is Role.RETIRING:
+            if member.cut:
+                self._say_cut(f' of worker {member.pid}', member.cut)
+        elif self._stage is Stage.SERVING:
+            self._restart(place, member, f'worker {member.pid} {how}')
+        elif code == 0:
+            place.over = True
+        else:
+            say(f'worker {member.pid} {how} before any had listened')
+            self._fail(status_of(code, signal_name))
+
+    def _restart(self, place: Place, member: Member | None, reason: str) -> None:
+        """Start a worker in *place*, after a while if the last one was not there for long."""
+        place.current = None
+        if self._new is not None and self._new.place is place:
+            say(f'{reason}; its replacement is on its way')
+            return
+        delay = place.restart_delay(member, self._loop.now())
+        if delay:
+            say(f'{reason}; it is restarted in {delay:g} s')
+            place.timer = self._after(delay, self._start_again, place)
+        else:
+            say(f'{reason}; it is restarted')
+            self._start_again(place)
+
+    def _start_again(self, place: Place) -> None:
+        close_watcher(place.timer)
+        place.timer = None
+        if self._ending or place.current is not None or (
+            self._new is not None and self._new.place is place
+        ):
+            return
+        if self._fork(place, Role.CURRENT) is None:
+            self._restart(place, None, 'no worker was started')
+
+    # --- SIGHUP -----------------------------------------------------------------------------------
+
+    def _reload(self) -> None:
+        if self._ending:
+            return
+        if self._to_replace is not None:
+            self._reload_again = True
+            return
+        self._generation += 1
+        self._to_replace = list(self._places)
+        say('SIGHUP: the workers are replaced')
+        self._replace_next()
+
+    def _replace_next(self) -> None:
+        while self._to_replace:
+            place = self._to_replace.pop(0)
+            if place.over or (place.current and place.current.generation == self._generation):
+                continue
+            close_watcher(place.timer)
+            place.timer = None
+            new = self._new = self._fork(place, Role.NEW)
+            if new is None:
+                self._give_up('no worker was started')
+            else:
+                new.timer = self._after(START_PATIENCE, self._hangs, new)
+            return
+        say('the workers were replaced')
+        self._reloaded()
+
+    def _look_whether_ready(self) -> None:
+        new = self._new
+        if new is None or new.role is not Role.NEW or not new.online or (
+            len(new.addresses) < self._servers_needed()
+        ):
+            return
+        close_watcher(new.timer)
+        new.timer = self._new = None
+        old = new.place.current
+        new.role = Role.CURRENT
+        new.place.current = new
+        if old is not None:
+            self._retire(old)
+        self._replace_next()
+
+    def _servers_needed(self) -> int:
+        """Return how many servers a worker has that has come up to the others.
+
+        To the least of them: one may have more, by its number or for a while.
+        """
+        current = (place.current for place in self._places)
+        counts = (cluster._servers_of(member.worker) for member in current if member)
+        return min((count for count in counts if count), default=0)
+
+    def _hangs(self, member: Member) -> None:
+        if member is self._new:
+            member.signal('SIGKILL')
+            self._new = None
+            member.role = Role.RETIRING
+            self._give_up(
+                f'worker {member.pid} was not ready in {START_PATIENCE:g} s and is killed')
+
+    def _give_up(self, reason: str) -> None:
+        """End the reload. Workers that were not replaced yet go on."""
+        say(f'{reason}; the other workers stay')
+        self._new = None
+        for place in self._places:
+            if place.current is None and place.timer is None and not place.over:
+                self._restart(place, None, 'a worker is missing')
+        self._reloaded()
+
+    def _reloaded(self) -> None:
+        self._to_replace = None
+        if self._reload_again:
+            self._reload_again = False
+            self._reload()
+
+    # --- the end ----------------------------------------------------------------------------------
+
+    def _retire(self, member: Member) -> None:
+        """Let *member* finish what is open."""
+        member.role = Role.RETIRING
+        if member.online:
+            member.worker._drain(self._drain_timeout)
+            seconds = self._drain_timeout + KILL_GRACE
+        else:
+            member.signal('SIGTERM')  # it has not even begun
+            seconds = KILL_GRACE
+        self._limit(member, seconds, 'after it was told to')
+
+    def _has_cut(self, member: Member, count: int) -> None:
+        member.cut += count
+        if self._ending:
+            self._cut += count
+
+    def _say_cut(self, whose: str, count: int) -> None:
+        were = 'was' if count == 1 else 'were'
+        say(f'{counted(count, "connection")}{whose} {were} still open after '
+             f'{self._drain_timeout:g} s and {were} cut')
+
+    def _enter(self, stage: Stage) -> None:
+        """Begin to end: nothing is started any more."""
+        self._stage = stage
+        self._new = None
+        for place in self._places:
+            close_watcher(place.timer)
+            place.timer = None
+        if stage is not Stage.DRAINING:
+            cluster._keep_listeners = False
+
+    def _fail(self, status: int) -> None:
+        self._enter(Stage.FAILED)
+        self._status = status
+        for member in self._members:
+            member.signal('SIGKILL')  # none has ever listened: there is nothing to be finished
+
+    def _terminate(self) -> None:
+        if self._ending:
+            self._kill_all()
+            return
+        self._enter(Stage.DRAINING)
+        self._cut = sum(member.cut for member in self._members)
+        say(f'SIGTERM: {counted(len(self._members), "worker")} may finish what is open, for '
+             f'{self._drain_timeout:g} s')
+        # First of all, what was accepted goes to those who will drain.
+        cluster._finish(lambda: self._put(self._drain))
+        self._pause = self._after(min(HAND_OUT_TIME, self._drain_timeout), self._drain)
+
+    def _drain(self) -> None:
+        """Nothing is left to be given to the workers, or none of them takes it."""
+        if self._stage is not Stage.DRAINING:
+            return
+        close_watcher(self._pause)
+        self._pause = None
+        cluster._keep_listeners = False
+        for member in self._members:
+            if member.role is not Role.RETIRING:
+                self._retire(member)
+
+    def _interrupt(self) -> None:
+        self._interrupted = True
+        if self._stage in (Stage.INTERRUPTED, Stage.KILLING):
+            self._kill_all()
+            return
+        self._enter(Stage.INTERRUPTED)
+        close_watcher(self._pause)
+        self._pause = self._after(INTERRUPT_PAUSE, self._interrupt_all)
+
+    def _interrupt_all(self) -> None:
+        if self._stage is not Stage.INTERRUPTED:
+            return
+        for member in self._members:
+            member.signal('SIGINT')
+            self._limit(member, KILL_GRACE, 'after SIGINT')
+
+    def _kill_all(self) -> None:
+        self._stage = Stage.KILLING
+        if self._members:
+            were = 'was' if len(self._members) == 1 else 'were'
+            say(f'{counted(len(self._members), "worker")} {were} killed')
+        for member in self._members:
+            member.signal('SIGKILL')

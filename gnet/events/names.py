@@ -1,0 +1,73 @@
+"""Names of events: which of them are the same, and the one that is no string."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from decimal import Decimal
+from numbers import Number
+from typing import Final
+
+from ..node.inspection import inspect
+from ..node.values import UNDEFINED
+
+__all__ = [
+    'error_monitor',
+    'is_array_index',
+    'name_of',
+]
+
+#: JavaScript lists the property names below this number first, in ascending order.
+_MAX_ARRAY_INDEX = 2**32 - 2
+
+
+class _ErrorMonitor:
+    """The type of :data:`error_monitor`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return 'Symbol(events.errorMonitor)'
+
+    def __reduce__(self) -> str:
+        return 'error_monitor'
+
+
+#: The event whose listeners see every ``'error'`` first and do not count as handling it.
+error_monitor: Final = _ErrorMonitor()
+
+
+def name_of(event: Hashable) -> Hashable:
+    """Return the key of *event*: what JavaScript turns into a string becomes that string.
+
+    Numbers, bools and None do (``on(5)`` is ``on('5')``); any other object is a name of its own.
+    """
+    if type(event) is str:
+        return event
+    if isinstance(event, str):
+        # An Enum member that is a str hashes unlike the string it equals.
+        return str.__str__(event)
+    if event is None or event is UNDEFINED or isinstance(event, bool):
+        return inspect(event)
+    if isinstance(event, int):
+        return int.__repr__(event)
+    if isinstance(event, float):
+        return _float_name(event)
+    # So that no key is ever equal to a number, and emit may look a number up unconverted.
+    return str(event) if isinstance(event, Number) else event
+
+
+def _float_name(value: float) -> str:
+    if value != value or value in (float('inf'), float('-inf')):
+        return inspect(value)
+    if value == 0:
+        return '0'
+    # Python and JavaScript agree on the digits and differ in when they write an exponent.
+    digits = Decimal(float.__repr__(value)).normalize()
+    return format(digits, 'f' if 1e-6 <= abs(value) < 1e21 else 'e')
+
+
+def is_array_index(name: str) -> bool:
+    """Tell whether JavaScript takes *name* for the index of an array."""
+    if not (name.isascii() and name.isdecimal() and len(name) <= len(str(_MAX_ARRAY_INDEX))):
+        return False
+    return int(name) <= _MAX_ARRAY_INDEX and (name == '0' or name[0] != '0')

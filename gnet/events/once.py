@@ -1,0 +1,150 @@
+"""``once``: block until an event comes, and return its arguments."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from contextlib import ExitStack
+from typing import Any, Union
+
+from gevent.event import Event
+
+from ..node.coded_errors import invalid_arg_type
+from ..node.spelling import snake_options
+from ..node.validators import validate_signal
+from ..node.values import UNDEFINED, is_number
+from .abort import abort_error
+from .emitter import EventEmitter, check_emitter, exception_of
+from .names import name_of
+from .settings import checked_limit
+
+__all__ = [
+    'once',
+]
+
+
+def read_options(options: Any, keywords: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
+    """Merge the options of :func:`once` and :func:`on`; check the signal.
+
+    Raises:
+        AbortError: the signal is set already.
+    """
+    if options is not UNDEFINED and not isinstance(options, Mapping):
+        raise invalid_arg_type('options', 'of type object', options)
+    merged = snake_options(None if options is UNDEFINED else options)
+    for name, value in snake_options(keywords).items():
+        # Node ignores what it does not know; a misspelt timeout would wait for ever.
+        if name not in known:
+            raise TypeError(f'unexpected keyword argument {name!r}')
+        if value is not None:
+            merged[name] = value
+    signal = merged.setdefault('signal', UNDEFINED)
+    if signal is not UNDEFINED:
+        validate_signal('options.signal', signal)
+        ready = getattr(signal, 'ready', None)
+        if ready is not None and ready():
+            raise abort_error(signal)
+    return merged
+
+
+def once(
+    emitter: EventEmitter,
+    event: Hashable,
+    options: Any = UNDEFINED,
+    *,
+    timeout: float | None = None,
+    signal: Any = None,
+) -> list[Any]:
+    """Block until *event* is emitted, and return its arguments: Node's ``await once(…)``.
+
+    ``once(emitter, event, 5)`` is short for ``timeout=5``.
+
+    An ``'error'`` that comes first is raised. However the wait ends, the listeners it needed are
+    gone afterwards. Listening starts with the call; an event emitted before it is missed.
+
+    Args:
+        emitter: where to listen.
+        event: what to wait for; ``'error'`` is an event like any other then.
+        options: *signal* and *timeout* as a mapping.
+        timeout: seconds to wait at most; None for no limit.
+        signal: give up when this is set; anything that gevent can link to, such as
+            ``gevent.event.Event``.
+
+    Raises:
+        BaseException: the error that was emitted; if that was no exception, a CodedRuntimeError
+            with it as ``context`` (``ERR_UNHANDLED_ERROR``).
+        TimeoutError: *timeout* seconds have passed.
+        AbortError: *signal* is set (``ABORT_ERR``).
+        CodedTypeError, CodedValueError: an argument is of the wrong kind or out of range.
+    """
+    if is_number(options):
+        timeout, options = options, UNDEFINED
+    given = read_options(options, {'timeout': timeout, 'signal': signal}, {'timeout', 'signal'})
+    check_emitter(emitter)
+    timeout = given.get('timeout')
+    if timeout is not None:
+        limit = checked_limit('options.timeout', timeout)
+        # The loops have no infinite timer.
+        timeout = None if limit == float('inf') else limit
+    signal = given['signal']
+    outcome: list[list[Any] | BaseException] = []
+    settled = Event()
+
+    def fulfil(*args: Any) -> None:
+        settle(list(args))
+        emitter.remove_listener('error', fail)
+
+    def fail(*args: Any) -> None:
+        settle(exception_of(args))
+        emitter.remove_listener(event, fulfil)
+
+    def settle(result: list[Any] | BaseException) -> None:
+        outcome.append(result)
+        settled.set()
+
+    def abort(_source: Any) -> None:
+        settled.set()
+
+    with ExitStack() as undo:
+        # Each is undone even if doing it failed: a warning may be raised after the addition.
+        undo.callback(emitter.remove_listener, event, fulfil)
+        emitter.once(event, fulfil)
+        if name_of(event) != 'error':
+            undo.callback(emitter.remove_listener, 'error', fail)
+            emitter.once('error', fail)
+        if signal is not UNDEFINED:
+            undo.callback(signal.unlink, abort)
+            signal.rawlink(abort)
+        settled.wait(timeout)
+    if outcome:
+        result = outcome[0]
+        if isinstance(result, BaseException):
+            raise result
+        return result
+    if settled.is_set():
+        raise abort_error(signal)
+    raise TimeoutError(f'No {event!r} event within {timeout} seconds')
+
+
+class Done:
+    """The type of :data:`DONE`."""
+
+    __slots__ = ()
+
+
+#: What a waiting consumer gets when the iteration has finished.
+DONE = Done()
+Outcome = Union[list[Any], BaseException, Done]
+
+
+class Waiter:
+    """A consumer blocked in ``next()``."""
+
+    __slots__ = ('outcome', 'served')
+
+    def __init__(self) -> None:
+        self.outcome: Outcome = DONE
+        self.served = Event()
+
+    def serve(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        self.served.set()

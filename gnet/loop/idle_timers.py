@@ -1,0 +1,111 @@
+"""Idle timers: `'timeout'` of sockets, at a cost per message of one comparison.
+
+A socket notes the loop's time of its last activity and nothing else; one heap and one gevent timer
+serve all sockets of a loop. When an entry comes due the socket is asked when it was last active:
+either its idle period is over, or the entry goes back with the new due time. So 10,000 sockets with
+timeouts cost one heap operation each per period, and no timer is started per message. The timers
+never keep the program alive (as in Node).
+"""
+
+from __future__ import annotations
+
+from heapq import heapify, heappop, heappush
+from itertools import count
+from typing import Any, Protocol
+
+from .loop import Loop, close_watcher
+
+__all__ = [
+    'IdleTimer',
+    'IdleTimers',
+    'idle_timers',
+]
+
+#: Cancelled entries stay in the heap until they come due, or until there are this many and they
+#: are the greater part of it: so cancelling is cheap, and memory is bounded by what is in use.
+_SWEEP_FROM = 256
+
+
+class Watched(Protocol):
+    """What has an idle timer."""
+
+    def _idle_expired(self, timer: IdleTimer) -> None:
+        """Called in the hub when the idle period is over: must not block or raise."""
+
+
+class IdleTimer:
+    """One socket's idle period. The socket itself sets ``last_active``, from ``loop.now()``."""
+
+    __slots__ = ('armed', 'in_flight', 'last_active', 'owner', 'seconds')
+
+    def __init__(self, owner: Watched, seconds: float, now: float) -> None:
+        #: None once cancelled.
+        self.owner: Watched | None = owner
+        self.seconds = seconds
+        self.last_active = now
+        #: Whether it waits for its time. Not so after it fired, until the next activity.
+        self.armed = False
+        #: Bytes of a write that the kernel had not taken when the period was last over.
+        self.in_flight = 0
+
+
+class IdleTimers:
+    """The idle timers of one loop. Get it with :func:`idle_timers`."""
+
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
+        self._heap: list[tuple[float, int, IdleTimer]] = []
+        self._cancelled = 0
+        self._tie_breaker = count()
+        self._timer: Any = None
+        self._due = 0.0
+
+    def arm(self, timer: IdleTimer) -> None:
+        """Have ``timer.owner._idle_expired`` called once the idle period is over."""
+        timer.armed = True
+        self._push(timer)
+        if self._timer is None or self._heap[0][0] < self._due:
+            self._schedule()
+
+    def cancel(self, timer: IdleTimer) -> None:
+        """Forget *timer*; it can not be armed again."""
+        timer.owner = None
+        if timer.armed:
+            timer.armed = False
+            self._cancelled += 1
+            if self._cancelled >= _SWEEP_FROM and self._cancelled * 2 > len(self._heap):
+                self._heap = [entry for entry in self._heap if entry[2].owner is not None]
+                heapify(self._heap)
+                self._cancelled = 0
+
+    def _push(self, timer: IdleTimer) -> None:
+        due = timer.last_active + timer.seconds
+        heappush(self._heap, (due, next(self._tie_breaker), timer))
+
+    def _schedule(self) -> None:
+        close_watcher(self._timer)
+        self._timer = None
+        if self._heap:
+            self._due = self._heap[0][0]
+            self._timer = self._loop.call_after(self._due - self._loop.now(), self._expire)
+
+    def _expire(self) -> None:
+        now = self._loop.now()
+        while self._heap and self._heap[0][0] <= now:
+            timer = heappop(self._heap)[2]
+            if timer.owner is None:
+                self._cancelled -= 1
+            elif timer.last_active + timer.seconds > now:
+                self._push(timer)
+            else:
+                timer.armed = False
+                timer.owner._idle_expired(timer)
+        self._schedule()
+
+
+def idle_timers(loop: Loop) -> IdleTimers:
+    """Return the idle timers of *loop*, making them on first use."""
+    if loop.idle_timers is None:
+        loop.idle_timers = IdleTimers(loop)
+    timers: IdleTimers = loop.idle_timers
+    return timers

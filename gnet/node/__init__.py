@@ -1,0 +1,1 @@
+"""What Node would say: spellings, values, texts, errors, checks. Knows nothing of gnet."""

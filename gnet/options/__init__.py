@@ -1,0 +1,1 @@
+"""Arguments made into checked records: no I/O."""

@@ -1,0 +1,66 @@
+"""``create_server(...)`` checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..addresses.block_list import BlockList
+from ..node.validators import validate_number
+from ..node.values import UNDEFINED, truthy
+from .shared import DEFAULT_HIGH_WATER_MARK, block_list, keep_alive_seconds
+
+__all__ = [
+    'ServerOptions',
+    'server_options',
+]
+
+
+class ServerOptions(NamedTuple):
+    """What a server remembers of its options; each applies to the sockets it accepts.
+
+    Attributes:
+        allow_half_open: keep the own side open after the peer's FIN.
+        pause_on_connect: do not read before the program asks for it.
+        no_delay: disable Nagle's algorithm.
+        keep_alive: enable TCP keep-alive.
+        keep_alive_initial_delay: whole **seconds** of idleness before the first probe; 0 leaves the
+            system's default.
+        high_water_mark: bytes, for both directions. As in Node it is any number that is not
+            negative, so NaN, Infinity and fractions get through to here.
+        block_list: addresses to refuse, or None.
+    """
+
+    allow_half_open: bool
+    pause_on_connect: bool
+    no_delay: bool
+    keep_alive: bool
+    keep_alive_initial_delay: int
+    high_water_mark: float
+    block_list: BlockList | None
+
+
+def server_options(options: Mapping[str, Any]) -> ServerOptions:
+    """Validate the options of a server; unknown ones are ignored, as in Node.
+
+    Args:
+        options: with ``snake_case`` keys, from :func:`split_server_arguments`.
+
+    Raises:
+        CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for a ``keep_alive_initial_delay`` or a
+            ``high_water_mark`` that is no number (None is none), and for a ``block_list`` that is
+            something else.
+    """
+    seconds = keep_alive_seconds(options)
+    mark = options.get('high_water_mark', UNDEFINED)
+    if mark is UNDEFINED or validate_number('options.highWaterMark', mark) < 0:
+        mark = DEFAULT_HIGH_WATER_MARK
+    return ServerOptions(
+        allow_half_open=truthy(options.get('allow_half_open')),
+        pause_on_connect=truthy(options.get('pause_on_connect')),
+        no_delay=truthy(options.get('no_delay')),
+        keep_alive=truthy(options.get('keep_alive')),
+        keep_alive_initial_delay=seconds,
+        high_water_mark=mark,
+        block_list=block_list(options),
+    )

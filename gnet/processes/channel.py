@@ -1,0 +1,406 @@
+"""A channel between two processes: JSON messages and descriptors over a unix stream socket.
+
+The form is the one that Node documents for ``NODE_CHANNEL_FD``: a JSON value a line. A descriptor
+goes with the first byte of its line (``SCM_RIGHTS``, see unix(7)), so it arrives no later than that
+line. What the messages mean is none of this file's business: see :mod:`gnet.processes.messaging`.
+"""
+
+from __future__ import annotations
+
+import _socket
+import array
+import errno
+import json
+import logging
+import os
+from collections import deque
+from collections.abc import Callable
+from contextvars import Context
+from enum import Enum
+from typing import Any, Protocol
+
+from ..loop.loop import READ, WRITE, Loop, close_watcher
+from ..node import coded_errors, system_errors
+
+__all__ = [
+    'Channel',
+    'encode_message',
+]
+
+_log = logging.getLogger('gnet.ipc')
+
+#: Bytes asked of the kernel at once: a buffer of more than 128 KiB would be mapped anew each time.
+READ_SIZE = 65536
+
+#: Queued bytes from which on ``send()`` returns False (Node's number).
+HIGH_WATER_MARK = 2 * 65536
+
+#: The longest line that is taken. A peer that never ends its line must not fill the memory; Python
+#: needs some ten times as much for the objects of a message.
+MAX_LINE = 1 << 28
+
+#: Descriptors that may wait for their lines. One is under way at a time; more is no peer of ours.
+MAX_WAITING_DESCRIPTORS = 64
+
+#: Values nested in one another that everybody can decode.
+SHALLOW = 300
+
+#: Python limits how deep values are nested, by what is left of its stack. The other side stands
+#: about ten frames deeper when it decodes than a program may when it sends.
+DEPTH_MARGIN = 50
+_encode = json.JSONEncoder(separators=(',', ':'), allow_nan=False).encode
+_INT = array.array('i').itemsize
+_ANCILLARY = _socket.CMSG_SPACE(MAX_WAITING_DESCRIPTORS * _INT)
+
+#: Linux can close received descriptors on exec from the start; elsewhere that is said afterwards.
+_CLOSE_ON_EXEC = getattr(_socket, 'MSG_CMSG_CLOEXEC', 0)
+Callback = Callable[['BaseException | None'], object]
+
+
+class Receiver(Protocol):
+    """Who has a channel. Called in a runner, in order; must not block."""
+
+    def _received(self, message: Any) -> None:
+        """Take a message. A descriptor that came for it is taken with ``take_descriptor()``."""
+
+    def _channel_closed(self) -> None:
+        """Nothing comes any more: the peer has closed, or this side has."""
+
+
+class _State(Enum):
+    OPEN = 'both directions'
+    CLOSING = 'closes when all is written'
+    BROKEN = 'the peer takes nothing any more; it may have sent something before'
+    CLOSED = 'the descriptor is gone'
+
+
+class _Frame:
+    """A line on its way to the kernel."""
+
+    __slots__ = ('callback', 'data', 'sock')
+
+    def __init__(self, data: bytes, sock: Any, callback: Callback | None) -> None:
+        self.data = memoryview(data)
+        #: Whose descriptor goes with the first byte.
+        self.sock = sock
+        self.callback = callback
+
+
+def encode_message(message: Any) -> bytes:
+    """Return *message* as a line of JSON.
+
+    Raises:
+        CodedTypeError: ``ERR_INVALID_ARG_TYPE`` or ``ERR_INVALID_ARG_VALUE``: it is nothing that
+            JSON has.
+    """
+    try:
+        # ASCII, and so safe for lone surrogates as well.
+        line = _encode(message)
+        if line.count('[') + line.count('{') > SHALLOW:
+            for _ in range(DEPTH_MARGIN):
+                message = [message]
+            _encode(message)  # raises if it is too deep
+        if len(line) > MAX_LINE:
+            raise ValueError(f'it is longer than {MAX_LINE} bytes')
+        return line.encode('ascii') + b'\n'
+    except (TypeError, ValueError, RecursionError) as error:
+        if callable(message):
+            raise coded_errors.invalid_arg_type(
+                'message', 'one of type string, object, number, or boolean', message) from None
+        raise coded_errors.not_json(str(error)) from None
+
+
+class Channel:
+    """One end of the channel. It keeps the program alive unless :meth:`unref` says no.
+
+    Args:
+        loop: that of the current thread.
+        fd: a connected unix stream socket, which belongs to the channel from now on.
+        receiver: who gets what arrives.
+    """
+
+    _context: Context | None = None
+
+    def __init__(self, loop: Loop, fd: int, receiver: Receiver) -> None:
+        self._loop = loop
+        self._receiver = receiver
+        self._sock: Any = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, fd)
+        self._sock.setblocking(False)
+        self._state = _State.OPEN
+        self._ref = True
+        self._frames: deque[_Frame] = deque()
+        #: Bytes in them.
+        self.queued = 0
+        self._write_error: BaseException | None = None
+        #: Read, and not yet taken by the receiver.
+        self._arrived: deque[bytes] = deque()
+        self._is_over = False
+        self._is_given_up = False
+        self._is_queued = False
+        self._line: list[bytes] = []
+        self._line_size = 0
+        #: Those whose lines are to come; None for one that could not be received.
+        self._descriptors: deque[int | None] = deque()
+        self._write_watcher: Any = None
+        self._read_watcher = loop.io(fd, READ)
+        loop.start_io(self._read_watcher, self._on_readable)
+        loop.hold()
+
+    # --- life -------------------------------------------------------------------------------------
+
+    @property
+    def fd(self) -> int:
+        """The number of the descriptor; -1 when it is closed."""
+        return -1 if self._sock is None else int(self._sock.fileno())
+
+    def has_ref(self) -> bool:
+        """Return whether the open channel keeps the program alive."""
+        return self._ref
+
+    def ref(self) -> None:
+        """Let the open channel keep the program alive."""
+        self._set_ref(True)
+
+    def unref(self) -> None:
+        """Let the program end although the channel is open."""
+        self._set_ref(False)
+
+    def _set_ref(self, ref: bool) -> None:
+        if ref is not self._ref:
+            self._ref = ref
+            if self._sock is not None:
+                (self._loop.hold if ref else self._loop.release)()
+
+    def close(self) -> None:
+        """Close when all that was given to :meth:`write` is written, or cannot be."""
+        self._is_given_up = True
+        if self._state is _State.OPEN and self._frames:
+            self._state = _State.CLOSING
+        elif self._state in (_State.OPEN, _State.BROKEN):
+            self._close_now()
+
+    @property
+    def can_answer(self) -> bool:
+        """Whether the peer, if it is alive, can still be told that something has arrived."""
+        return not (self._is_given_up and self._state is _State.CLOSED)
+
+    def _close_now(self) -> None:
+        self._state = _State.CLOSED
+        close_watcher(self._read_watcher)
+        close_watcher(self._write_watcher)
+        self._read_watcher = self._write_watcher = None
+        # What was read is the receiver's, but for descriptors, which nobody would take any more.
+        if not self._arrived:
+            self._drop_descriptors()
+        sock, self._sock = self._sock, None
+        sock.close()
+        if self._frames:
+            self._fail_frames(coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
+        if self._ref:
+            self._loop.release()
+        self._is_over = True
+        if self._arrived:
+            self._queue_delivery()
+        else:
+            self._loop.tick(self._deliver)  # before what is asked of the closed channel next
+
+    def _drop_descriptors(self) -> None:
+        while self._descriptors:
+            descriptor = self._descriptors.popleft()
+            if descriptor is not None:
+                os.close(descriptor)
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    def write(self, line: bytes, sock: Any = None, callback: Callback | None = None) -> None:
+        """Send a line that :func:`encode_message` made, or queue what the kernel does not take.
+
+        Args:
+            line: the line.
+            sock: what has the descriptor to be sent with it; it stays the caller's, who keeps it
+                open until *callback* is called.
+            callback: called on a tick with None when the kernel has the line, or with the error.
+        """
+        if self._write_error is not None or self._state is _State.CLOSED:
+            error = self._write_error or coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED')
+            if callback is not None:
+                self._loop.tick(callback, error)
+            return
+        self._frames.append(_Frame(line, sock, callback))
+        self.queued += len(line)
+        if len(self._frames) == 1:
+            self._loop.hold()  # as in Node, what is being written keeps the program alive
+            self._write_on()
+
+    def _on_writable(self) -> None:
+        try:
+            self._write_on()
+        except BaseException as error:
+            self._loop.report(self, error)
+            self._close_now()
+
+    def _write_on(self) -> None:
+        """Write what the kernel takes now."""
+        frames = self._frames
+        while frames:
+            frame = frames[0]
+            try:
+                if frame.sock is None:
+                    sent = self._sock.send(frame.data)
+                else:
+                    rights = array.array('i', [frame.sock.fileno()])
+                    sent = self._sock.sendmsg(
+                        [frame.data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
+            except BlockingIOError:
+                self._watch_writable()
+                return
+            except OSError as error:
+                self._write_failed(error)
+                return
+            frame.sock = None
+            self.queued -= sent
+            frame.data = frame.data[sent:]
+            if frame.data:
+                continue
+            frames.popleft()
+            if frame.callback is not None:
+                self._loop.tick(frame.callback, None)
+        self._loop.release()
+        if self._write_watcher is not None:
+            self._write_watcher.stop()
+        if self._state is _State.CLOSING:
+            self._close_now()
+
+    def _watch_writable(self) -> None:
+        if self._write_watcher is None:
+            self._write_watcher = self._loop.io(self._sock.fileno(), WRITE)
+        if not self._write_watcher.active:
+            self._loop.start_io(self._write_watcher, self._on_writable)
+
+    def _write_failed(self, error: OSError) -> None:
+        self._write_error = system_errors.system_error(error.errno or 0, 'write')
+        if self._write_watcher is not None:
+            self._write_watcher.stop()
+        self._fail_frames(self._write_error)
+        if self._state is _State.CLOSING:
+            self._close_now()
+        elif error.errno in (errno.EPIPE, errno.ECONNRESET):
+            self._state = _State.BROKEN  # its last messages may still be there to be read
+        else:
+            # Such as a descriptor that was closed meanwhile, or too many under way: part of a line
+            # may have been written.
+            self._close_now()
+
+    def _fail_frames(self, error: BaseException) -> None:
+        frames, self._frames = self._frames, deque()
+        self.queued = 0
+        self._loop.release()
+        for frame in frames:
+            if frame.callback is not None:
+                self._loop.tick(frame.callback, error)
+
+    # --- reading, in the hub ----------------------------------------------------------------------
+
+    def _on_readable(self) -> None:
+        try:
+            self.read_on()
+        except BaseException as error:
+            # Whatever escaped would stop the watcher for good.
+            self._loop.report(self, error)
+            self._close_now()
+
+    def read_on(self) -> bool:
+        """Read once, without waiting; return whether there may be more to read."""
+        if self._sock is None:
+            return False
+        try:
+            data, ancillary, flags, _address = self._sock.recvmsg(
+                READ_SIZE, _ANCILLARY, _CLOSE_ON_EXEC)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            if error.errno != errno.ECONNRESET:
+                raise
+            data, ancillary, flags = b'', [], 0  # it died with something of ours unread
+        for level, kind, content in ancillary:
+            if level == _socket.SOL_SOCKET and kind == _socket.SCM_RIGHTS:
+                rights = array.array('i')
+                rights.frombytes(content[:len(content) - len(content) % _INT])
+                for number in rights:
+                    if not _CLOSE_ON_EXEC:
+                        os.set_inheritable(number, False)
+                    self._descriptors.append(number)
+        if flags & _socket.MSG_CTRUNC:
+            _log.warning('a descriptor could not be received: there are too many open ones')
+            # Its place is kept: its message must not get that of a later one.
+            self._descriptors.append(None)
+        if len(self._descriptors) > MAX_WAITING_DESCRIPTORS:
+            self._break('descriptors without messages')
+            return False
+        if not data:
+            self._close_now()
+            return False
+        self._arrived.append(data)
+        self._queue_delivery()
+        return True
+
+    def drain(self) -> None:
+        """Read all that a peer has sent which has ended, and close."""
+        while self.read_on():
+            pass
+        if self._state is not _State.CLOSED:
+            self._close_now()
+
+    def _queue_delivery(self) -> None:
+        if not self._is_queued:
+            self._is_queued = True
+            self._loop.enqueue(self)
+
+    # --- delivering, in a runner ------------------------------------------------------------------
+
+    def _deliver(self) -> None:
+        self._is_queued = False
+        while self._arrived:
+            self._take_chunk(self._arrived.popleft())
+        if not self._line_size:
+            self._drop_descriptors()  # they belong to no message
+        if self._is_over:
+            self._is_over = False
+            self._drop_descriptors()
+            self._receiver._channel_closed()
+
+    def _take_chunk(self, chunk: bytes) -> None:
+        first, *rest = chunk.split(b'\n')
+        if not rest:
+            self._line.append(first)
+            self._line_size += len(first)
+            if self._line_size > MAX_LINE:
+                self._break(f'more than {MAX_LINE} bytes without a line end')
+            return
+        if self._line:
+            self._line.append(first)
+            first = b''.join(self._line)
+        rest.insert(0, first)
+        last = rest.pop()
+        self._line = [last] if last else []
+        self._line_size = len(last)
+        for line in rest:
+            try:
+                message = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                self._break(f'{line[:60]!r} ({error})')
+                return
+            self._receiver._received(message)
+
+    def take_descriptor(self) -> int | None:
+        """Return the descriptor that came with a message; None if it did not arrive."""
+        return self._descriptors.popleft() if self._descriptors else None
+
+    def _break(self, what: str) -> None:
+        """What the peer sends is none of our messages: close."""
+        _log.warning('%r sent what is no message, and its channel is closed: %s',
+                     self._receiver, what)
+        self._arrived.clear()
+        self._line, self._line_size = [], 0
+        if self._state is not _State.CLOSED:
+            self._close_now()

@@ -1,0 +1,136 @@
+"""Counting the connections of a server that were sent to another process.
+
+Where they were accepted, the server has a :class:`SentSockets` for each process that it sent some
+to, and asks it (see :mod:`gnet.servers.workers`). Where they are, a :class:`ReceivedSockets`
+counts and answers. The messages are Node's, so each end may be Node:
+
+====================================  ====================================================
+``NODE_SOCKET_GET_COUNT`` *key*       how many are open? Answer: ``NODE_SOCKET_COUNT``
+``NODE_SOCKET_NOTIFY_CLOSE`` *key*    tell when there are none; ``NODE_SOCKET_ALL_CLOSED``
+====================================  ====================================================
+
+*key* names the server: its ``_connection_key``. Answers come in the order of the questions.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ..events.emitter import EventEmitter
+from ..loop.loop import Loop
+from ..node import coded_errors
+
+__all__ = [
+    'ReceivedSockets',
+    'SentSockets',
+]
+
+Callback = Callable[..., object]
+
+
+class Peer(Protocol):
+    """What sends messages to the other process."""
+
+    _loop: Loop
+
+    @property
+    def connected(self) -> bool: ...
+
+    def _send_internal(
+        self, message: dict[str, Any], sock: Any = None, callback: Any = None,
+    ) -> bool: ...
+
+
+class SentSockets(EventEmitter):
+    """The tracker of the connections of one server that were sent to one process.
+
+    Emits `'exit'` when that process has ended: it has none of them any more.
+    """
+
+    def __init__(self, peer: Peer, key: str) -> None:
+        super().__init__()
+        self._peer = peer
+        self._key = key
+        #: Who waits for which answer.
+        self._asking: dict[str, deque[Callback]] = {
+            'NODE_SOCKET_COUNT': deque(), 'NODE_SOCKET_ALL_CLOSED': deque(),
+        }
+
+    def get_connections(self, callback: Callback) -> None:
+        """Call back with ``(err, count)``; *err* if the channel is closed before the answer."""
+        self._ask('NODE_SOCKET_GET_COUNT', 'NODE_SOCKET_COUNT', callback)
+
+    def close(self, callback: Callback) -> None:
+        """Call back with ``(err)`` when the other process has none of them any more."""
+        self._ask('NODE_SOCKET_NOTIFY_CLOSE', 'NODE_SOCKET_ALL_CLOSED', callback)
+
+    def _ask(self, question: str, answer: str, callback: Callback) -> None:
+        if self._peer.connected:
+            self._asking[answer].append(callback)
+            # As in Node, who waits for an answer is alive: the channel of a child may be unref'ed.
+            self._peer._loop.hold()
+            self._peer._send_internal({'cmd': question, 'key': self._key})
+        else:
+            callback(coded_errors.state_error('ERR_CHILD_CLOSED_BEFORE_REPLY'), None)
+
+    def answered(self, message: dict[str, Any]) -> None:
+        """Take a message from the other process about this server."""
+        waiting = self._asking.get(message['cmd'])
+        if waiting:
+            count = message.get('count')
+            self._peer._loop.release()
+            waiting.popleft()(None, count if isinstance(count, int) else 0)
+
+    def disconnected(self) -> None:
+        """No answers come any more."""
+        for waiting in self._asking.values():
+            while waiting:
+                self._peer._loop.release()
+                waiting.popleft()(coded_errors.state_error('ERR_CHILD_CLOSED_BEFORE_REPLY'), None)
+
+
+class ReceivedSockets:
+    """Stands for a server of another process, for the connections that it has sent here."""
+
+    is_elsewhere = True
+
+    def __init__(self, peer: Peer, key: str) -> None:
+        self._peer = peer
+        self._key = key
+        self._connections = 0
+        #: How many times the other process wants to be told when there are none.
+        self._to_be_told = 0
+
+    def add(self) -> None:
+        """One more has arrived."""
+        self._connections += 1
+
+    def count(self) -> None:
+        """Answer how many there are."""
+        self._peer._send_internal(
+            {'cmd': 'NODE_SOCKET_COUNT', 'key': self._key, 'count': self._connections})
+
+    def notify_close(self) -> None:
+        """Tell when there are none, which may be now."""
+        self._to_be_told += 1
+        self._tell()
+
+    def _tell(self) -> None:
+        while self._to_be_told and not self._connections:
+            self._to_be_told -= 1
+            if self._peer.connected:
+                self._peer._send_internal({'cmd': 'NODE_SOCKET_ALL_CLOSED', 'key': self._key})
+
+    # --- what a socket asks of its server ---------------------------------------------------------
+
+    def _connection_destroyed(self, _sock: Any) -> None:
+        self._connections -= 1
+        self._tell()
+
+    #: It is sent on to yet another process, which that one does not count.
+    _connection_departed = _connection_destroyed
+
+    def _connection_returned(self, _sock: Any) -> None:
+        self._connections += 1

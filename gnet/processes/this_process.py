@@ -1,0 +1,154 @@
+"""This process, as the one that started it sees it: the object ``gnet.process``.
+
+In a process that ``child_process.fork`` has started (of gnet, or of Node), it is the other end of
+the channel::
+
+    @gnet.process.on('message')
+    def serve(message, sock):
+        sock.end('hello from a child')
+
+    gnet.process.send('ready')
+    gnet.run()
+
+The channel keeps the program alive as long as there is a listener of `'message'` or `'disconnect'`
+(Node's rule).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import sys
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, NoReturn
+
+from ..loop import running
+from ..loop.loop import get_loop
+from .channel import Channel
+from .messaging import Messaging
+
+__all__ = [
+    'Process',
+    'process',
+]
+
+_log = logging.getLogger('gnet.ipc')
+
+
+class _Start(Enum):
+    TO_BE_OPENED = 'the channel was not needed yet'
+    BEGUN = 'it was opened, or there is none'
+
+
+def _inherited_channel() -> int | None:
+    """Return the descriptor of the channel; processes that this one starts do not see it."""
+    number = os.environ.pop('NODE_CHANNEL_FD', None)
+    form = os.environ.pop('NODE_CHANNEL_SERIALIZATION_MODE', 'json')
+    if number is None:
+        return None
+    try:
+        fd = int(number)
+        if not stat.S_ISSOCK(os.fstat(fd).st_mode):
+            raise ValueError('it is no socket')
+        os.set_inheritable(fd, False)
+    except (ValueError, OSError) as error:
+        _log.warning('NODE_CHANNEL_FD=%s leads to no channel: %s', number, error)
+        return None
+    if form != 'json':
+        _log.warning('the channel speaks %s, which gnet does not: it is left alone', form)
+        return None
+    return fd
+
+
+class Process(Messaging):
+    """This process. See :class:`gnet.processes.messaging.Messaging` for events and methods."""
+
+    __slots__ = ('_fd', '_start', '_when_begun', '_when_disconnected')
+
+    def __init__(self) -> None:
+        # The loop is made on first use: importing gnet makes no hub.
+        super().__init__(None)  # type: ignore[arg-type]
+        self._fd = _inherited_channel()
+        self._start = _Start.TO_BE_OPENED
+        #: Called when the channel has been opened: set by ``cluster_worker``.
+        self._when_begun: Callable[[], None] | None = None
+        #: Called before 'disconnect' is emitted; unlike a listener, it keeps nothing alive.
+        self._when_disconnected: Callable[[], None] | None = None
+
+    def _has_channel(self) -> bool:
+        """Whether the process that started this one has made a channel."""
+        return self._fd is not None
+
+    def __repr__(self) -> str:
+        return f'<gnet.{type(self).__name__} {os.getpid()}>'
+
+    @property
+    def pid(self) -> int:
+        """The number of this process."""
+        return os.getpid()
+
+    def begin(self) -> None:
+        """Open the channel if there is one, and it is not open yet."""
+        if self._start is _Start.TO_BE_OPENED and self._fd is not None:
+            self._begin()
+
+    def _begin(self) -> None:
+        if self._start is _Start.BEGUN:
+            return
+        self._start = _Start.BEGUN
+        self._loop = get_loop()
+        if self._fd is not None:
+            running.arm()
+            self._open_channel(self._fd).unref()
+            self._apply_ref()
+            if self._when_begun is not None:
+                self._when_begun()
+
+    def exit(self, code: int = 0) -> NoReturn:
+        """End this process with the status *code*: ``sys.exit``."""
+        sys.exit(code)
+
+    # --- opened on first use ----------------------------------------------------------------------
+
+    @property
+    def connected(self) -> bool:
+        """Whether the process that started this one has a channel to it, which is open."""
+        self._begin()
+        return super().connected
+
+    def send(self, *args: Any, **keywords: Any) -> bool:
+        """Send a message: see :meth:`gnet.processes.messaging.Messaging.send`."""
+        self._begin()
+        return super().send(*args, **keywords)
+
+    def disconnect(self) -> None:
+        """Close the channel: see :meth:`gnet.processes.messaging.Messaging.disconnect`."""
+        self._begin()
+        super().disconnect()
+
+    def _emit_disconnect(self) -> None:
+        if self._when_disconnected is not None:
+            self._guard('disconnect', self._when_disconnected)
+        super()._emit_disconnect()
+
+    # --- what keeps the program alive -------------------------------------------------------------
+
+    def _listener_added(self, event: Any) -> None:
+        self._begin()
+        super()._listener_added(event)
+        self._apply_ref()
+
+    def _listener_removed(self, event: Any) -> None:
+        super()._listener_removed(event)
+        self._apply_ref()
+
+    def _apply_ref(self) -> None:
+        channel: Channel | None = self._channel
+        if channel is not None:
+            heard = self._events.get('message') or self._events.get('disconnect')
+            (channel.ref if heard else channel.unref)()
+
+
+process = Process()

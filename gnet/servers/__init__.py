@@ -1,0 +1,1 @@
+"""`gnet.Server`: what listens, accepts, counts its connections, and stops."""

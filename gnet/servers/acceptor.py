@@ -1,0 +1,298 @@
+"""The accepting end of a server: :class:`Acceptor`, the one file that knows gevent's StreamServer.
+
+From :class:`gevent.server.StreamServer` it has the listening socket's life. Its own are the accept
+loop and what goes wrong in it: gevent's prints a traceback for each failed accept, forgets
+``unref`` at each pause, and cannot drop; and where it spawns a greenlet for each connection, one
+that nobody can tell from a new one is used again (:mod:`gnet.loop.handler_greenlets`).
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import logging
+import socket as _stdlib
+import struct
+from typing import Any, Protocol
+
+from gevent.server import StreamServer
+
+from ..loop.loop import READ, Loop, close_watcher
+from ..node import coded_errors, system_errors
+from .listener import Listener, adopt
+
+__all__ = [
+    'Acceptor',
+    'Handle',
+    'reset',
+    'take_over',
+]
+
+_log = logging.getLogger('gnet.server')
+
+#: The connection was lost before it was accepted, or the packet filter refused it: the listener is
+#: fine and the next accept may work. accept(2) on Linux hands on such errors of the new socket.
+_PEER_FAULTS = frozenset(
+    getattr(errno, name)
+    for name in (
+        'ECONNABORTED', 'EINTR', 'EPERM', 'EPROTO', 'ENETDOWN', 'ENOPROTOOPT', 'EHOSTDOWN',
+        'ENONET', 'EHOSTUNREACH', 'EOPNOTSUPP', 'ENETUNREACH', 'ETIMEDOUT',
+    )
+    if hasattr(errno, name)  # some are only known to Linux
+)
+
+#: Out of descriptors or memory: what waits in the kernel's queue is accepted when there are some.
+_EXHAUSTION = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+#: close(2) resets the connection instead of ending it: linger (SO_LINGER) for no time.
+_RESET = struct.pack('ii', 1, 0)
+
+
+class Accepting(Protocol):
+    """What an acceptor needs of its server."""
+
+    def _admit(self, sock: Any, remote: Any) -> Any:
+        """Return the ``gnet.Socket`` for a new connection, or None if it was refused. In the hub.
+
+        If this raises, *sock* is closed by the caller.
+        """
+
+    def _serve(self, sock: Any) -> None:
+        """Handle an admitted connection. In a greenlet of its own."""
+
+    def _accept_failed(self, error: BaseException) -> None:
+        """Be told of an error that is neither a peer's nor will pass. In the hub."""
+
+
+class Handle(Protocol):
+    """What a server has as ``_handle`` while it listens: an acceptor, or what stands for one."""
+
+    @property
+    def closed(self) -> bool: ...
+
+    @property
+    def started(self) -> bool: ...
+
+    @property
+    def listener(self) -> Any:
+        """Where it listens: has a ``path``, None for TCP, and a ``key``."""
+
+    @property
+    def socket(self) -> Any:
+        """Has a ``family``, and ``getsockname()``."""
+
+    def start(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def set_ref(self, ref: bool) -> None: ...
+
+    def has_ref(self) -> bool: ...
+
+
+class Acceptor(StreamServer):
+    """Accepts connections for a server, which has it as ``_handle`` while it listens."""
+
+    # The members of StreamServer that have no type there.
+    _timer: Any
+    _watcher: Any
+    socket: Any
+
+    #: Seconds to wait after an accept that failed for want of descriptors or memory; doubled for
+    #: each that follows, up to ``max_delay``, and reset by a success (gevent's defaults).
+    min_delay = 0.01
+    max_delay = 1
+
+    #: Seconds without such a failure after which the next one is logged again. Accepting is tried
+    #: at least every ``max_delay``, so a lasting shortage is one episode; and a server that stays
+    #: at its limit, where each client that leaves lets one in, does not log a line for each.
+    episode_gap = 10
+
+    def __init__(self, loop: Loop, listener: Listener, server: Accepting) -> None:
+        super().__init__(listener.socket)
+        self.gnet_loop = loop
+        self.listener = listener
+        self.server = server
+        self._ref = True
+        self._exhausted_at: float | None = None
+        self._family = listener.socket.family
+
+    # --- life -------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Start accepting; keeps the program alive from now on unless :meth:`set_ref` says no."""
+        super().start()
+        if self._ref:
+            self.gnet_loop.hold()
+
+    def close(self) -> None:
+        """Stop accepting and close the listening socket, at once, without blocking."""
+        if self.closed:
+            return
+        held = self.started and self._ref
+        super().close()
+        if held:
+            self.gnet_loop.release()
+        self.listener.close()
+
+    def set_ref(self, ref: bool) -> None:
+        """Say whether this listener keeps the program alive; pauses of accepting change nothing."""
+        if ref is not self._ref:
+            self._ref = ref
+            if self.started:
+                (self.gnet_loop.hold if ref else self.gnet_loop.release)()
+
+    def has_ref(self) -> bool:
+        """Return whether this listener keeps the program alive while it is open."""
+        return self._ref
+
+    def start_accepting(self) -> None:
+        """Accept what comes; called by ``start`` and after a pause."""
+        if self._watcher is None:
+            self._watcher = self.gnet_loop.io(self.socket.fileno(), READ)
+            self.gnet_loop.start_io(self._watcher, self._do_read)
+
+    def stop_accepting(self) -> None:
+        """Leave what comes in the kernel's queue."""
+        close_watcher(self._watcher)
+        close_watcher(self._timer)
+        self._watcher = self._timer = None
+
+    # --- accepting, in the hub --------------------------------------------------------------------
+
+    def _do_read(self) -> None:
+        try:
+            # A peer's fault counts as one of these too: one that never ends must not hold the hub.
+            for _ in range(self.max_accept):
+                try:
+                    accepted = self.do_read()
+                except BlockingIOError:
+                    return
+                except OSError as error:
+                    if error.errno not in _PEER_FAULTS:
+                        self._accept_failed(error)
+                        return
+                    _log.debug('%s: accept: %s', self, error)
+                else:
+                    self.do_handle(*accepted)
+        except BaseException as error:
+            # Whatever escaped would stop the watcher for good, and the reason would be lost.
+            self.gnet_loop.report(self, error)
+
+    def do_read(self) -> tuple[Any, Any]:
+        """Accept one connection: ``(socket, remote name)``.
+
+        Raises:
+            OSError: what accept(2) says; a BlockingIOError when there is none.
+        """
+        fd, remote = self.socket._accept()
+        # Not gevent's class: its two watchers and weak references cost 6 us a connection.
+        sock = _socket.socket(self._family, _socket.SOCK_STREAM, 0, fd)
+        sock.setblocking(False)
+        self.delay = self.min_delay
+        return sock, remote
+
+    def do_handle(self, *accepted: Any) -> None:
+        """Hand a connection over in turn: after the listeners of the one before, and their ticks.
+
+        So the server decides on it (``max_connections``) when it has dealt with those before, as
+        Node does, which accepts one at a time.
+        """
+        self.gnet_loop.start(self._hand_over, *accepted)
+
+    def _hand_over(self, sock: Any, remote: Any) -> None:
+        if self.closed:
+            # No 'connection' after close(): it fares like those in the kernel's queue.
+            reset(sock)
+            return
+        try:
+            connection = self.server._admit(sock, remote)
+        except BaseException:
+            sock.close()
+            raise
+        if connection is not None:
+            self.gnet_loop.handlers.call(self.server._serve, connection)
+
+    def handle(self, sock: Any, address: Any) -> None:
+        """StreamServer wants one; :meth:`do_handle` gives connections to the server instead."""
+        raise AssertionError('an Acceptor hands connections to its server')
+
+    def _accept_failed(self, error: OSError) -> None:
+        failure = system_errors.system_error(error.errno or 0, 'accept')
+        if error.errno in _EXHAUSTION:
+            now, last = self.gnet_loop.now(), self._exhausted_at
+            if last is None or now - last >= self.episode_gap:
+                _log.warning(
+                    '%s: %s; new connections wait until there are some free', self, failure)
+            self._exhausted_at = now
+        else:
+            self.server._accept_failed(failure)
+        self._pause()
+
+    def _pause(self) -> None:
+        self.stop_accepting()
+        self._timer = self.gnet_loop.call_after(self.delay, self._resume)
+        self.delay = min(self.max_delay, self.delay * 2)
+
+    def _resume(self) -> None:
+        close_watcher(self._timer)
+        self._timer = None
+        if self.started:
+            self.start_accepting()
+
+
+def reset(sock: Any) -> None:
+    """Close a connection that nobody has served: its peer sees a reset, if it is TCP."""
+    if sock.family != _stdlib.AF_UNIX:
+        sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, _RESET)
+    sock.close()
+
+
+def take_over(loop: Loop, given: Any, backlog: int, server: Accepting) -> Acceptor:
+    """Return the acceptor that gives *server* the connections of something that listens already.
+
+    Args:
+        loop: that of *server*.
+        given: another server's :class:`Acceptor`, which both share from now on; a gevent server,
+            started or not, which accepts no longer and is closed together with *server*; or what
+            :func:`gnet.servers.listener.adopt` takes.
+        backlog: connections that wait to be accepted.
+        server: who gets the connections.
+
+    Raises:
+        CodedTypeError: ``ERR_INVALID_ARG_VALUE`` for what speaks TLS, which would be lost, and for
+            a server of another thread.
+        NodeOSError, LookupFailure: the system refuses.
+    """
+    if getattr(given, 'ssl_enabled', False) or hasattr(given, 'do_handshake'):
+        raise coded_errors.invalid_arg_value('handle', given, 'must not be one with TLS')
+    if not hasattr(given, 'stop_accepting'):
+        return Acceptor(loop, adopt(given, backlog), server)
+    if given.loop is not loop.hub.loop:
+        raise coded_errors.invalid_arg_value('handle', given, 'belongs to another thread')
+    if isinstance(given, Acceptor):
+        given.listener.relisten(backlog)
+        given.server = server
+        return given
+    if given.closed:
+        _bind(given)
+    listener = adopt(given.socket, backlog)
+    given.stop_accepting()
+    # Its pool, and its own start(), would begin to accept again.
+    given.start_accepting = given.stop_accepting
+    listener.closers.append(given.close)
+    return Acceptor(loop, listener, server)
+
+
+def _bind(given: Any) -> None:
+    """Have a gevent server that was not started make its listening socket."""
+    host, port = given.address[:2] if isinstance(given.address, tuple) else (None, -1)
+    if not hasattr(given, 'handle'):
+        # It was stopped, after which gevent can not start it again.
+        raise system_errors.listen_error(errno.EINVAL, host, port)
+    try:
+        given.init_socket()
+    except _socket.gaierror as error:
+        raise system_errors.lookup_error(error, str(host)) from error
+    except OSError as error:
+        raise system_errors.listen_error(error.errno or errno.EINVAL, host, port) from error

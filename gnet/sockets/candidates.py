@@ -1,0 +1,74 @@
+"""The addresses that a connection may be made to: read from a look-up, and put in order."""
+
+from __future__ import annotations
+
+import _socket
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ..node.values import truthy
+
+__all__ = [
+    'FAMILIES',
+    'VERSIONS',
+    'Candidate',
+    'interleave',
+    'pairs_of',
+    'system_name',
+]
+
+#: The system's numbers by Node's, and back.
+FAMILIES = {4: _socket.AF_INET, 6: _socket.AF_INET6}
+VERSIONS = {family: version for version, family in FAMILIES.items()}
+
+
+class Candidate(NamedTuple):
+    """An address to try."""
+
+    address: str
+    family: int
+
+
+def interleave(candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Alternate between the families, beginning with that of the first; drop duplicates.
+
+    RFC 8305, section 4; the resolver's order is kept within each family.
+    """
+    found = list(dict.fromkeys(candidates))
+    first = [one for one in found if one.family == found[0].family]
+    other = [one for one in found if one.family != found[0].family]
+    mixed = []
+    while first or other:
+        for queue in (first, other):
+            if queue:
+                mixed.append(queue.pop(0))
+    return mixed
+
+
+def system_name(address: str, port: int, family: int) -> Any:
+    """The form in which the system takes this address; a zone becomes its number.
+
+    Raises gaierror when it is not of this family, OverflowError for what is no port.
+    """
+    if not 0 <= port <= 65535:
+        raise OverflowError(port)
+    return _socket.getaddrinfo(
+        address, port, family, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)[0][4]
+
+
+def pairs_of(found: Any) -> list[tuple[Any, Any]]:
+    """Read the list that a look-up function answered with: mappings, or pairs.
+
+    What is neither becomes an address that is none, whose error names it.
+    """
+    if isinstance(found, Iterable) and not isinstance(found, (str, Mapping)):
+        return [_pair(entry) for entry in found]
+    return [(found, None)] if truthy(found) else []
+
+
+def _pair(entry: Any) -> tuple[Any, Any]:
+    if isinstance(entry, Mapping):
+        return entry.get('address'), entry.get('family')
+    if isinstance(entry, (list, tuple)) and len(entry) == 2:
+        return entry[0], entry[1]
+    return entry, None

@@ -1,0 +1,226 @@
+"""What else a :class:`socket.socket` can do, so that code which expects one gets along.
+
+None of these names blocks. :mod:`gnet.sockets.blocking` has those that do.
+"""
+
+from __future__ import annotations
+
+import io
+import socket as _stdlib
+from typing import Any
+
+from ..loop.loop import Loop
+from ..streams.states import CONNECTED, FINISHED, GONE, PAUSED, WRITABLE
+from .blocking import Blocking
+
+__all__ = [
+    'SocketLike',
+]
+
+#: Bytes read from a file at once by sendfile(): as much as the kernel buffers of a socket take in
+#: a few steps, and little enough that reading it from a disk holds up the hub for a moment only.
+FILE_BLOCK = 1 << 18
+
+
+class SocketLike(Blocking):
+    """What lets a ``gnet.Socket`` be handed to code that expects a ``socket.socket``."""
+
+    __slots__ = ('_close_wanted', '_io_refs')
+
+    def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
+        super()._prepare(loop, allow_half_open)
+        #: Open makefile() objects; close() waits for them, as in the standard library.
+        self._io_refs = 0
+        self._close_wanted = False
+
+    # --- closing ----------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close the connection; does nothing if it is closed.
+
+        Waits, without blocking, for the objects of :meth:`makefile` to be closed, and for what
+        ``write()`` has queued to be sent, as long as the peer takes it. Greenlets that are blocked
+        on the socket wake at once with ``ERR_SOCKET_CLOSED``; if one is blocked in a write, what is
+        queued is given up with it.
+        """
+        self._note_blocking_use()
+        self._close_wanted = True
+        if self._io_refs <= 0:
+            self._close_now()
+
+    @property
+    def _closed(self) -> bool:
+        """Whether :meth:`close` was called; the standard library has it, and paramiko asks."""
+        return self._close_wanted or self._stage in GONE
+
+    def _close_now(self) -> None:
+        if not self._queued_units or self._senders or self._stage is not CONNECTED:
+            self.destroy()
+        elif self._linger_timer is None:
+            self._linger()
+            self._wake_blocked()
+            self.destroy_soon()
+
+    def destroy_soon(self) -> None:
+        """Send what is queued and the FIN, then destroy without waiting for the peer's end."""
+        if self._stage in GONE:
+            return
+        if self._write_state is WRITABLE:
+            self.end()
+        if self._write_state is FINISHED:
+            self.destroy()
+        else:
+            self.once('finish', self.destroy)
+
+    def _decref_socketios(self) -> None:
+        """Called by the file objects of :meth:`makefile` when they are closed."""
+        self._io_refs -= 1
+        if self._close_wanted and self._io_refs <= 0:
+            self._close_now()
+
+    def detach(self) -> int:
+        """Give the descriptor away without closing it, and return its number.
+
+        -1 if there is no connection; one that is being made is given up.
+
+        The socket is destroyed. What was already read from the kernel stays here: ``read()``
+        returns it.
+        """
+        sock = self._sock
+        if sock is None:
+            if self._connecting is not None:
+                self.destroy()
+            return -1
+        self._flow = PAUSED
+        self._shut_now()  # what was ended stays so
+        self._close_watchers()
+        fd: int = sock.detach()
+        self.destroy()  # there is no descriptor left to close
+        return fd
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """Send a file, opened in binary mode, from *offset* on; return how many bytes that was.
+
+        Args:
+            file: anything with ``read``; and ``seek``, unless the offset is 0.
+            offset: where to begin, whatever the file's position is; a file that cannot seek is
+                read on.
+            count: bytes to send; None for all up to its end.
+
+        The file's position is behind what was sent, also when this raises, as for
+        :meth:`socket.socket.sendfile`.
+
+        Raises:
+            ValueError: for a text file, a count that is no positive integer, or with a timeout of
+                0.
+            TimeoutError: nothing could be sent for the time of :meth:`settimeout`.
+            OSError: as :meth:`sendall`.
+        """
+        if 'b' not in getattr(file, 'mode', 'b'):
+            raise ValueError('file should be opened in binary mode')
+        if count is not None and (not isinstance(count, int) or count <= 0):
+            raise ValueError(f'count must be a positive integer (got {count!r})')
+        if self._seconds == 0:
+            raise ValueError('non-blocking sockets are not supported')
+        can_seek = file.seekable() if hasattr(file, 'seekable') else hasattr(file, 'seek')
+        if offset or can_seek:
+            file.seek(offset)
+        sent = 0
+        try:
+            while count is None or sent < count:
+                size = FILE_BLOCK if count is None else min(FILE_BLOCK, count - sent)
+                block = file.read(size)
+                if not block:
+                    break
+                rest = memoryview(block)
+                while rest:
+                    # Not sendall(), which cannot tell how much it had sent when it fails.
+                    done = self.send(rest)
+                    sent += done
+                    rest = rest[done:]
+        finally:
+            if can_seek:
+                file.seek(offset + sent)
+        return sent
+
+    def __enter__(self) -> Any:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    # --- files, names and options -----------------------------------------------------------------
+
+    def makefile(
+        self, mode: str = 'r', buffering: int | None = None, *, encoding: str | None = None,
+        errors: str | None = None, newline: str | None = None,
+    ) -> Any:
+        """Return a file object over the connection; the arguments are those of :func:`open`.
+
+        Closing it leaves the socket open; :meth:`close` waits for it.
+        """
+        if not set(mode) <= {'r', 'w', 'b'}:
+            raise ValueError(f'invalid mode {mode!r} (only r, w, b allowed)')
+        if buffering == 0 and 'b' not in mode:
+            raise ValueError('unbuffered streams must be binary')
+        self._note_blocking_use()
+        writing = 'w' in mode
+        reading = 'r' in mode or not writing
+        raw_mode: Any = ('r' if reading else '') + ('w' if writing else '')
+        raw = _stdlib.SocketIO(self, raw_mode)  # type: ignore[arg-type]  # it is duck-typed
+        self._io_refs += 1
+        if buffering == 0:
+            return raw
+        size = io.DEFAULT_BUFFER_SIZE if buffering is None or buffering < 0 else buffering
+        buffer: Any
+        if reading and writing:
+            buffer = io.BufferedRWPair(raw, raw, size)
+        else:
+            buffer = io.BufferedReader(raw, size) if reading else io.BufferedWriter(raw, size)
+        if 'b' in mode:
+            return buffer
+        text: Any = io.TextIOWrapper(buffer, encoding, errors, newline)
+        text.mode = mode
+        return text
+
+    def _os_socket(self) -> Any:
+        if self._sock is None:
+            raise self._blocked_error()
+        return self._sock
+
+    def fileno(self) -> int:
+        """Return the descriptor's number, -1 if there is none. It must not be closed by others."""
+        return -1 if self._sock is None else int(self._sock.fileno())
+
+    def getsockname(self) -> Any:
+        """Return the local name in the standard library's form."""
+        return self._os_socket().getsockname()
+
+    def getpeername(self) -> Any:
+        """Return the peer's name in the standard library's form."""
+        return self._os_socket().getpeername()
+
+    def getsockopt(self, level: int, option: int, buffer_size: int = 0) -> Any:
+        """Return a socket option, as :meth:`socket.socket.getsockopt`."""
+        if buffer_size:
+            return self._os_socket().getsockopt(level, option, buffer_size)
+        return self._os_socket().getsockopt(level, option)
+
+    def setsockopt(self, *arguments: Any) -> None:
+        """Set a socket option, as :meth:`socket.socket.setsockopt`."""
+        self._os_socket().setsockopt(*arguments)
+
+    @property
+    def family(self) -> int:
+        """The address family, an ``AF_…`` number; also after the socket is closed."""
+        return _stdlib.AddressFamily(self._family)
+
+    @property
+    def type(self) -> int:
+        """Always ``SOCK_STREAM``."""
+        return _stdlib.SOCK_STREAM
+
+    @property
+    def proto(self) -> int:
+        """The protocol number, 0 unless the descriptor was made with one; also after closing."""
+        return self._proto

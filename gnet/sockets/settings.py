@@ -1,0 +1,208 @@
+"""What can be set of a connection: its idle time-out, and options that the system has for it.
+
+As in Node, what is set before there is a connection is remembered, and applied when there is one.
+"""
+
+from __future__ import annotations
+
+import _socket
+import socket as _stdlib
+import warnings
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from ..loop.idle_timers import IdleTimer
+from ..loop.loop import Loop
+from ..node import coded_errors
+from ..node.inspection import inspect
+from ..node.spelling import snake_options
+from ..node.validators import validate_function, validate_msecs
+from ..node.values import to_int32, to_number, truthy
+from ..options.socket import type_of_service
+from .connector import Connectable
+
+__all__ = [
+    'TCP_FAMILIES',
+    'TimeoutOverflowWarning',
+    'Tuned',
+]
+
+#: Node's timers count milliseconds in 32 bits with a sign.
+_LONGEST_TIMEOUT = 2**31 - 1
+TCP_FAMILIES = (_socket.AF_INET, _socket.AF_INET6)
+
+
+class TimeoutOverflowWarning(RuntimeWarning):
+    """A timeout is longer than Node's timers can count; it was cut to their longest, 25 days."""
+
+
+class Tuned(Connectable):
+    """Setting options. :class:`gnet.Socket` is the public class."""
+
+    __slots__ = ('_keep_alive', '_no_delay', '_timeout', '_type_of_service')
+
+    def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
+        super()._prepare(loop, allow_half_open)
+        self._timeout: float | None = None
+        self._no_delay = False
+        #: Seconds, seconds and a count, or None: as set_keep_alive() was called last.
+        self._keep_alive: tuple[int, int, int] | None = None
+        self._type_of_service: int | None = None
+
+    # --- idle time --------------------------------------------------------------------------------
+
+    def set_timeout(self, msecs: float, callback: Callable[[], object] | None = None) -> Any:
+        """Emit `'timeout'` once the socket has been idle for *msecs* milliseconds.
+
+        Nothing is closed: that is up to the listener. It is emitted once per idle period; reading,
+        and writing that makes progress, start a new one. The timer does not keep the program alive.
+
+        Args:
+            msecs: milliseconds; 0 switches it off. More than 2147483647 (25 days) is cut to that,
+                with a :class:`TimeoutOverflowWarning`.
+            callback: registered with ``once('timeout')``; with 0, removed.
+
+        Returns:
+            The socket.
+
+        Raises:
+            CodedTypeError, CodedValueError: ``ERR_INVALID_ARG_TYPE`` or ``ERR_OUT_OF_RANGE``.
+        """
+        if self.destroyed:
+            return self
+        validate_msecs(msecs)
+        if callback is not None:
+            validate_function('callback', callback)
+        self._timeout = msecs
+        if msecs > _LONGEST_TIMEOUT:
+            warnings.warn(
+                f'{inspect(msecs)} does not fit into a 32-bit signed integer.\n'
+                f'Timer duration was truncated to {_LONGEST_TIMEOUT}.',
+                TimeoutOverflowWarning, stacklevel=2,
+            )
+        # Less than a millisecond counts as one, as for all of Node's timers.
+        self._set_idle_timer(min(max(msecs, 1), _LONGEST_TIMEOUT) / 1000 if msecs else 0)
+        if callback is not None:
+            (self.once if msecs else self.off)('timeout', callback)
+        return self
+
+    def _idle_expired(self, timer: IdleTimer) -> None:
+        if self._in_flight is not None and timer.in_flight != self._queued_bytes:
+            # As in Node: a write that has moved since the last time is no idleness.
+            timer.in_flight = self._queued_bytes
+            self._touch()
+        else:
+            self._tick(self._emit_timeout, timer)
+
+    def _emit_timeout(self, timer: IdleTimer) -> None:
+        if self._idle_timer is timer and not timer.armed:
+            self._emit_guarded('timeout')
+
+    @property
+    def timeout(self) -> float | None:
+        """The last value given to :meth:`set_timeout`, in milliseconds; None if there was none."""
+        return self._timeout
+
+    # --- options of the connection ----------------------------------------------------------------
+
+    def set_no_delay(self, enable: bool = True) -> Any:
+        """Switch Nagle's algorithm off (TCP_NODELAY) or on; returns the socket.
+
+        Does nothing on unix sockets and closed ones; a value that is already set costs no call.
+        """
+        enable = truthy(enable)
+        if self._no_delay is not enable:
+            self._set_option(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, enable)
+        self._no_delay = enable
+        return self
+
+    def set_keep_alive(
+        self, enable: Any = False, initial_delay: float = 0, interval: float = 1000,
+        count: float = 10,
+    ) -> Any:
+        """Have the kernel probe an idle connection (SO_KEEPALIVE); returns the socket.
+
+        Args:
+            enable: whether; or a mapping with these four names.
+            initial_delay: milliseconds of idleness before the first probe. Whole seconds count;
+                below one second, this and the next two are left as the system has them.
+            interval: milliseconds between probes.
+            count: unanswered probes after which the connection is dropped.
+
+        Numbers that the system does not like are ignored, as in Node. It does nothing on unix
+        sockets and closed ones.
+        """
+        if isinstance(enable, Mapping):
+            return self.set_keep_alive(**{'enable': False, **snake_options(enable)})
+        wanted = None
+        if truthy(enable):
+            wanted = (_whole_seconds(initial_delay), _whole_seconds(interval), to_int32(count))
+        if self._keep_alive != wanted:
+            self._keep_alive = wanted
+            self._apply_keep_alive()
+        return self
+
+    def _apply_keep_alive(self) -> None:
+        enabled = self._keep_alive is not None
+        delay, pause, probes = self._keep_alive or (0, 0, 0)
+        self._set_option(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, enabled)
+        if delay > 0:
+            for name, value in (
+                ('TCP_KEEPIDLE', delay), ('TCP_KEEPINTVL', pause), ('TCP_KEEPCNT', probes),
+            ):
+                self._set_option(_socket.IPPROTO_TCP, getattr(_stdlib, name), value)
+
+    def set_type_of_service(self, tos: int) -> Any:
+        """Set the field of that name (DSCP and ECN) of the packets to send; returns the socket.
+
+        Args:
+            tos: 0 to 255. Before there is a connection it is remembered.
+
+        Raises:
+            CodedTypeError, CodedValueError: ``ERR_INVALID_ARG_TYPE``, ``ERR_OUT_OF_RANGE``.
+        """
+        if isinstance(tos, float) and tos != tos:
+            raise coded_errors.invalid_arg_type('tos', 'of type number', tos)
+        self._type_of_service = type_of_service('tos', tos)
+        self._apply_type_of_service()
+        return self
+
+    def get_type_of_service(self) -> int:
+        """Return what the system has; before there is a connection, what was set, or 0."""
+        where = self._type_of_service_option()
+        if where is None:
+            return self._type_of_service or 0
+        return int(self._sock.getsockopt(*where))
+
+    def _type_of_service_option(self) -> tuple[int, int] | None:
+        if self._sock is None or self._sock.family not in TCP_FAMILIES:
+            return None
+        if self._sock.family == _socket.AF_INET:
+            return _socket.IPPROTO_IP, _socket.IP_TOS
+        return _socket.IPPROTO_IPV6, _stdlib.IPV6_TCLASS
+
+    def _apply_type_of_service(self) -> None:
+        where = self._type_of_service_option()
+        if where is not None and self._type_of_service is not None:
+            self._set_option(*where, self._type_of_service)
+
+    def _apply_options(self) -> None:
+        if self._no_delay:
+            self._set_option(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, True)
+        if self._keep_alive is not None:
+            self._apply_keep_alive()
+        self._apply_type_of_service()
+
+    def _set_option(self, level: int, option: int, value: int) -> None:
+        """Set an option of a TCP socket; without a connection, or another kind, do nothing."""
+        if self._sock is not None and self._sock.family in TCP_FAMILIES:
+            # Refused is a number out of the system's range, or (not on Linux) a connection that the
+            # peer has reset, of which reading tells.
+            with suppress(OSError):
+                self._sock.setsockopt(level, option, value)
+
+
+def _whole_seconds(msecs: Any) -> int:
+    """Return *msecs*, milliseconds, as Node gives them to the system: what is no number is 0."""
+    return to_int32(to_number(msecs) / 1000)

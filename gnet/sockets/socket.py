@@ -1,0 +1,420 @@
+"""``gnet.Socket``: one connection, with Node's events and methods and Python's blocking ones."""
+
+from __future__ import annotations
+
+import _socket
+import struct
+from collections.abc import Mapping
+from sys import intern
+from typing import TYPE_CHECKING, Any
+
+from ..addresses.ends import Address, address_of
+from ..loop.loop import Loop, get_loop
+from ..node import coded_errors
+from ..node.spelling import snake_options
+from ..node.values import is_number, truthy
+from ..options.shapes import normalize_arguments
+from ..options.socket import SocketOptions, socket_options
+from ..streams.piping import Pipe
+from ..streams.states import CONNECTED, CONNECTING, FAILED, NEW
+from .departure import Movable
+from .descriptors import adopt_descriptor, adopt_socket, remember
+from .settings import TCP_FAMILIES, TimeoutOverflowWarning, Tuned
+
+if TYPE_CHECKING:
+    from ..servers.server import Server
+
+__all__ = [
+    'Socket',
+    'TimeoutOverflowWarning',
+    'connect',
+]
+
+#: By whether the socket is readable, and writable.
+_READY_STATES = {
+    (True, True): 'open', (True, False): 'readOnly', (False, True): 'writeOnly',
+    (False, False): 'closed',
+}
+
+
+class Socket(Movable):
+    """One end of a TCP or unix-socket connection.
+
+    A server hands it to its `'connection'` listeners; :func:`gnet.connect` makes one that connects.
+    Event style::
+
+        sock.on('data', lambda chunk: sock.write(chunk))
+
+    or blocking style, in a greenlet::
+
+        for chunk in sock:
+            sock.sendall(chunk)
+
+    Node's names (``write``, ``end``, ``set_timeout``…) never block and count in milliseconds;
+    the names of :class:`socket.socket` (``recv``, ``sendall``, ``settimeout``…) block the calling
+    greenlet only and count in seconds.
+
+    ====================  ==============================  ==========================================
+    event                 arguments                       when
+    ====================  ==============================  ==========================================
+    ``'lookup'``          ``(err, address, family,        for each address of the host's name, or
+                          host)``                         with the error
+    ``'connectionAtt…     ``(address, port, family)``     before each connect(2); a unix path has
+    empt'``                                               neither port nor family
+    ``'connectionAtt…     ``(address, port, family,       an attempt failed
+    emptFailed'``         err)``
+    ``'connectionAtt…     ``(address, port, family)``     an attempt had its time; the next begins
+    emptTimeout'``
+    ``'connect'``         ``()``                          connected, where the program had asked
+    ``'ready'``           ``()``                          right after `'connect'`
+    ``'data'``            ``(chunk)``                     ``bytes``, or ``str`` with an encoding
+    ``'readable'``        ``()``                          ``read()`` may return something
+    ``'end'``             ``()``                          the peer ended, and all was consumed
+    ``'drain'``           ``()``                          the write queue became empty
+    ``'finish'``          ``()``                          ended: all sent, and the FIN
+    ``'timeout'``         ``()``                          idle for the time of ``set_timeout``
+    ``'error'``           ``(err)``                       at most once; `'close'` follows
+    ``'close'``           ``(had_error)``                 once, last
+    ``'pause'``           ``()``                          ``pause()`` was called
+    ``'resume'``          ``()``                          data flows again
+    ``'pipe'``            ``(source)``                    something is piped into this socket
+    ``'unpipe'``          ``(source)``                    … or no longer
+    ====================  ==============================  ==========================================
+    """
+
+    __slots__ = ('_pipes', '_remote')
+
+    def __init__(self, given: Any = None, **keywords: Any) -> None:
+        """Make a socket; it has no connection yet, unless *fd* is given.
+
+        Args:
+            given: options as a mapping, in either spelling; the same can be given as keywords. A
+                number is ``fd``; anything else is ignored, as in Node.
+            allow_half_open: keep the writing half open when the peer has ended; False by default.
+            high_water_mark: bytes buffered in each direction before reading stops, or ``write()``
+                returns False; 65536 by default. ``readable_high_water_mark`` and
+                ``writable_high_water_mark`` set one side.
+            no_delay: switch Nagle's algorithm off, once connected (False).
+            keep_alive: have the kernel probe the idle connection (False).
+            keep_alive_initial_delay: milliseconds before its first probe (0: the system's default).
+            type_of_service: as of :meth:`set_type_of_service`.
+            encoding: as of :meth:`set_encoding`.
+            default_encoding: as of :meth:`set_default_encoding`.
+            signal: a :class:`gevent.event.Event`, or what else has ``rawlink``: set means
+                ``destroy()`` with an ``AbortError``. One that is set already lets nothing connect.
+            block_list: a :class:`gnet.BlockList` of addresses that must not be connected to.
+            onread: a mapping of ``buffer``, something writable or a function that returns such,
+                and ``callback(size, buffer)``: what arrives is read into the buffer, which is used
+                again when the callback has returned (a function is called each time), and
+                `'data'` is not emitted. When it returns False, nothing is read before
+                :meth:`resume`.
+            fd: the number of a connected descriptor (TCP, unix socket or pipe), which belongs to
+                the socket from now on.
+            readable: False to never read.
+            writable: False to never write.
+
+        Raises:
+            CodedTypeError, CodedValueError: for an option of the wrong type or value;
+                ``ERR_INVALID_FD_TYPE`` for a descriptor that is no stream.
+            OSError: ``EEXIST`` when another socket has adopted *fd*.
+        """
+        if not isinstance(given, Mapping):
+            given = {'fd': given} if is_number(given) else {}
+        chosen = socket_options(snake_options(given, keywords))
+        adopted = None if chosen.fd is None else adopt_descriptor(chosen.fd)
+        self._make(chosen)
+        if adopted is not None:
+            remember(adopted.fileno(), self)
+            self._adopt(adopted)
+            self._apply_options()
+        if chosen.signal is not None:
+            self._destroy_on(chosen.signal)
+
+    def _make(self, chosen: SocketOptions) -> None:
+        super().__init__(
+            chosen.read_mark, writable_high_water_mark=chosen.write_mark,
+            **({} if chosen.capture_rejections is None else
+               {'capture_rejections': chosen.capture_rejections}),
+        )
+        self._prepare(get_loop(), chosen.allow_half_open)
+        self._belongs_to_program()
+        self._default_encoding = chosen.default_encoding
+        self.block_list = chosen.block_list
+        self._no_delay = chosen.no_delay
+        if chosen.keep_alive:
+            self.set_keep_alive(True, chosen.keep_alive_seconds * 1000)
+        self._type_of_service = chosen.type_of_service
+        if chosen.encoding is not None:
+            self.set_encoding(chosen.encoding)
+        self._sides = (chosen.readable, chosen.writable)
+        self._close_sides()
+        if chosen.onread is not None:
+            self._read_into(chosen.onread)
+
+    @classmethod
+    def from_socket(cls, sock: Any, **options: Any) -> Any:
+        """Adopt a connected socket of the standard library or gevent; return it as a gnet one.
+
+        Args:
+            sock: it has no descriptor any more when this returns.
+            options: as of the constructor, but for *fd*.
+
+        Its timeout becomes that of :meth:`settimeout`. The counterpart is :meth:`to_socket`.
+
+        Raises:
+            CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for what is no socket, or one of :mod:`ssl` or
+                gnet; ``ERR_INVALID_FD_TYPE`` when it is no stream.
+            OSError: it is closed (``EBADF``), or not connected (``ENOTCONN``).
+            ValueError: objects of its ``makefile()`` are open.
+        """
+        given = snake_options(options)
+        # As in the constructor: a signal that is set already closes what was adopted.
+        signal = socket_options(given).signal
+        self = cls(**{**given, 'fd': None, 'signal': None})
+        seconds = sock.gettimeout() if hasattr(sock, 'gettimeout') else None
+        adopted = adopt_socket(sock)
+        self._adopt(adopted)
+        self._apply_options()
+        self._seconds = seconds
+        if signal is not None:
+            self._destroy_on(signal)
+        return self
+
+    @classmethod
+    def _accepted(
+        cls, server: Server, loop: Loop, sock: Any, remote: Any, high_water_mark: float,
+        allow_half_open: bool,
+    ) -> Socket:
+        """Make the socket of a connection that *server* accepted; *sock* is non-blocking."""
+        self = cls.__new__(cls)
+        Tuned.__init__(self, high_water_mark)
+        self._prepare(loop, allow_half_open)
+        self._server = server
+        if type(remote) is tuple and type(remote[0]) is str:
+            # Many connections often come from few addresses, which then share the text.
+            remote = (intern(remote[0]), *remote[1:])
+        self._remote = remote
+        self._open(sock)
+        return self
+
+    def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
+        super()._prepare(loop, allow_half_open)
+        self._remote: Any = None
+        self._pipes: list[Pipe] | None = None
+
+    def __repr__(self) -> str:
+        peer = self.remote_address
+        where = f' {peer}:{self.remote_port}' if peer is not None else ''
+        return f'<gnet.{type(self).__name__}{where} {self.ready_state}>'
+
+    def capture_rejection(self, error: BaseException, event: Any, *args: Any) -> None:
+        """Destroy the socket with the failure of a greenlet that a listener returned.
+
+        Called with ``capture_rejections`` only, in a greenlet of its own. May be overridden.
+        """
+        self.destroy(error)
+
+    # --- closing ----------------------------------------------------------------------------------
+
+    def reset_and_destroy(self) -> Any:
+        """Destroy, and have the peer see a reset (RST); returns the socket. TCP only.
+
+        Raises:
+            CodedTypeError: ``ERR_INVALID_HANDLE_TYPE`` for a unix socket.
+        """
+        if self._sock is None:
+            if self._stage is NEW:
+                self.destroy(coded_errors.state_error('ERR_SOCKET_CLOSED'))
+            if self._connecting is not None and self._connecting.is_local:
+                raise coded_errors.invalid_handle_type()
+            if self._stage is CONNECTING:
+                self.once('connect', self._reset_when_connected)
+            return self
+        if self._sock.family not in TCP_FAMILIES:
+            raise coded_errors.invalid_handle_type()
+        # With a linger time of zero, close(2) resets.
+        self._sock.setsockopt(
+            _socket.SOL_SOCKET, _socket.SO_LINGER, struct.pack('ii', 1, 0))
+        return self.destroy()
+
+    def _reset_when_connected(self) -> None:
+        # As in Node, perhaps another connection than was meant, which had failed: a unix one even.
+        if self._sock is not None and self._sock.family not in TCP_FAMILIES:
+            self.destroy()
+        else:
+            self.reset_and_destroy()
+
+    # --- life of the program ----------------------------------------------------------------------
+
+    def ref(self) -> Any:
+        """Let this socket keep the program alive while it is open (the default); returns it."""
+        return self._set_ref(True)
+
+    def unref(self) -> Any:
+        """Let the program end although this socket is open; returns it."""
+        return self._set_ref(False)
+
+    def _set_ref(self, ref: bool) -> Any:
+        if self._ref is not ref:
+            self._ref = ref
+            if self._sock is not None:
+                (self._loop.hold if ref else self._loop.release)()
+        return self
+
+    @property
+    def _handle(self) -> Any:
+        """The socket of the system while there is a connection, else None."""
+        return self._sock
+
+    # --- piping -----------------------------------------------------------------------------------
+
+    def pipe(self, destination: Any, options: Any = None, *, end: bool = True) -> Any:
+        """Write what arrives here to *destination*, at the pace it takes; returns *destination*.
+
+        Args:
+            destination: another socket, or any object with ``write(chunk)`` and ``end()``. If it
+                is an emitter, ``write`` returning False waits for its `'drain'`.
+            options: the next one as a mapping, as in Node.
+            end: whether `'end'` here ends *destination* too.
+        """
+        if isinstance(options, Mapping):
+            end = options.get('end', end) is not False
+        Pipe(self, destination, end)
+        return destination
+
+    def unpipe(self, destination: Any = None) -> Any:
+        """Undo :meth:`pipe` for *destination*, or for all; returns the socket, now paused."""
+        pipes = self._pipes or []
+        if destination is not None:
+            for pipe in pipes:
+                if pipe.destination is destination:
+                    pipe.close()
+                    break
+        elif pipes:
+            self._pipes = None
+            self.pause()
+            for pipe in pipes:
+                pipe.part()
+        return self
+
+    # --- properties -------------------------------------------------------------------------------
+
+    def address(self) -> Address | None:
+        """Return the local end as ``(address, family, port)``.
+
+        None for a unix socket, and while there is no connection.
+        """
+        if self._sock is None:
+            return None
+        return address_of(self._sock.family, self._sock.getsockname())
+
+    @property
+    def local_address(self) -> str | None:
+        """The local IP address; None for unix sockets and without a connection."""
+        local = self.address()
+        return local.address if local else None
+
+    @property
+    def local_port(self) -> int | None:
+        """The local port; None for unix sockets and without a connection."""
+        local = self.address()
+        return local.port if local else None
+
+    @property
+    def local_family(self) -> str | None:
+        """``'IPv4'`` or ``'IPv6'``; None for unix sockets and without a connection."""
+        local = self.address()
+        return local.family if local else None
+
+    def _peer(self) -> Address | None:
+        remote = self._remote
+        if not isinstance(remote, tuple):
+            return None
+        return address_of(_socket.AF_INET6 if len(remote) == 4 else _socket.AF_INET, remote)
+
+    @property
+    def remote_address(self) -> str | None:
+        """The peer's IP address, also after the connection is closed; None for unix sockets."""
+        peer = self._peer()
+        return peer.address if peer else None
+
+    @property
+    def remote_port(self) -> int | None:
+        """The peer's port, also after the connection is closed; None for unix sockets."""
+        peer = self._peer()
+        return peer.port if peer else None
+
+    @property
+    def remote_family(self) -> str | None:
+        """``'IPv4'`` or ``'IPv6'``; None for unix sockets."""
+        peer = self._peer()
+        return peer.family if peer else None
+
+    @property
+    def buffer_size(self) -> int | None:
+        """The older name of :attr:`writable_length`; None where no connection is, or is made."""
+        connected = self._sock is not None or self._connecting is not None
+        return self._queued_units if connected else None
+
+    @property
+    def server(self) -> Server | None:
+        """The server that accepted this connection, in this process; else None."""
+        server = self._server
+        return None if server is None or server.is_elsewhere else server
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes taken from the kernel so far, those still buffered included."""
+        return self._bytes_read
+
+    @property
+    def connecting(self) -> bool:
+        """Whether a connection is being made."""
+        return self._stage is CONNECTING
+
+    @property
+    def pending(self) -> bool:
+        """Whether there is no connection (yet, or any more)."""
+        return self._stage not in (CONNECTED, FAILED)
+
+    @property
+    def ready_state(self) -> str:
+        """``'opening'``, ``'open'``, ``'readOnly'``, ``'writeOnly'`` or ``'closed'``."""
+        if self.connecting:
+            return 'opening'
+        return _READY_STATES[self.readable, self.writable]
+
+
+def connect(*args: Any, **keywords: Any) -> Socket:
+    """Make a :class:`Socket` and connect it; returns it at once.
+
+    The arguments are those of :meth:`Socket.connect` (but for its blocking form) and the options
+    of the constructor, and further:
+
+    Args:
+        timeout: milliseconds, as of :meth:`Socket.set_timeout`: `'timeout'` is emitted when the
+            socket was idle for so long, also while it connects. Nothing is closed by that.
+
+    Event style::
+
+        sock = gnet.connect(7000, '127.0.0.1', lambda: sock.write('hello'))
+        sock.on('data', print)
+
+    and blocking style, in which each call waits for the connection, and raises its failure::
+
+        with gnet.connect(7000, '127.0.0.1') as sock:
+            sock.sendall(b'hello')
+            print(sock.recv(100))
+    """
+    given, callback = normalize_arguments(args, keywords)
+    if args and isinstance(args[0], (list, tuple)):
+        raise coded_errors.missing_args('options', 'port', 'path')
+    sock = Socket(given)
+    try:
+        if truthy(given.get('timeout')):
+            sock.set_timeout(given['timeout'])
+        sock.connect(given) if callback is None else sock.connect(given, callback)
+    except BaseException:
+        sock.destroy()  # nobody has it: its timer and its link to a signal shall not stay
+        raise
+    return sock

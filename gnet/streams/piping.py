@@ -1,0 +1,117 @@
+"""``pipe``: one stream's data written to another object, at the pace that one takes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..sockets.socket import Socket
+
+__all__ = [
+    'Pipe',
+]
+
+
+class Pipe:
+    """One ``source.pipe(destination)`` while it lasts.
+
+    The source flows; a ``write`` that returns False pauses it until the destination's `'drain'`
+    (until all its destinations drained, if it has several). The source's `'end'` ends the
+    destination unless told not to; an error on either side never travels to the other: the
+    destination's `'finish'` or `'close'` only ends the pipe. The rules are Node's (measured).
+    """
+
+    __slots__ = ('_ends', '_listening', '_waits_for_drain', 'destination', 'source')
+
+    def __init__(self, source: Socket, destination: Any, ends: bool) -> None:
+        self.source = source
+        self.destination = destination
+        self._ends = ends
+        self._waits_for_drain = False
+        #: What was registered where, to be taken back by :meth:`close`.
+        self._listening: list[tuple[Any, str, Any]] = []
+        if source._pipes is None:
+            source._pipes = []
+        source._pipes.append(self)
+        if source.readable_ended:
+            source._tick(source._call_guarded, self._source_ended)
+        else:
+            self._listen(source, 'end', self._source_ended)
+        self._listen(source, 'data', self._forward)
+        if self._is_emitter():
+            self._listen(destination, 'finish', self.close)
+            self._listen(destination, 'close', self._destination_closed)
+            destination.prepend_listener('error', self._destination_failed)
+            self._listening.append((destination, 'error', self._destination_failed))
+            destination.emit('pipe', source)
+        if getattr(destination, 'writable_need_drain', False):
+            self._wait()
+        elif source.readable_flowing is not True and self._is_open():
+            source.resume()
+
+    def _is_emitter(self) -> bool:
+        return hasattr(self.destination, 'emit')
+
+    def _is_open(self) -> bool:
+        return self in (self.source._pipes or ())
+
+    def _listen(self, emitter: Any, event: str, listener: Any) -> None:
+        emitter.on(event, listener)
+        self._listening.append((emitter, event, listener))
+
+    def _forward(self, chunk: Any) -> None:
+        if self.destination.write(chunk) is False:
+            self._wait()
+
+    def _wait(self) -> None:
+        hears_drain = any(event == 'drain' for _, event, _ in self._listening)
+        if not hears_drain and self._is_emitter():
+            self._listen(self.destination, 'drain', self._drained)
+        self._waits_for_drain = True
+        self.source.pause()
+
+    def _drained(self) -> None:
+        self._waits_for_drain = False
+        if not any(pipe._waits_for_drain for pipe in self.source._pipes or ()) and (
+            self.source.listener_count('data')
+        ):
+            self.source.resume()
+
+    def _source_ended(self) -> None:
+        if self._ends and self._is_open():
+            self.destination.end()
+        if not self._ends or not self._is_emitter():
+            self.close()  # else the destination's 'finish' does
+
+    def _destination_closed(self, *_arguments: Any) -> None:
+        self.close()
+
+    def _destination_failed(self, error: Any) -> None:
+        self.close()
+        if not self.destination.listener_count('error'):
+            # Nobody but this pipe was listening.
+            emit = getattr(self.destination, '_emit_error', None)
+            if emit is not None:
+                emit(error)
+            else:
+                self.destination.emit('error', error)
+
+    def close(self) -> None:
+        """End the pipe: the destination gets `'unpipe'`, a source without another is paused."""
+        pipes = self.source._pipes
+        if not pipes or self not in pipes:
+            return
+        pipes.remove(self)
+        if not pipes:
+            self.source.pause()
+        self.part()
+
+    def part(self) -> None:
+        """Do what follows when the source has it no more."""
+        for emitter, event, listener in self._listening:
+            emitter.off(event, listener)
+        self._listening.clear()  # the listeners refer to this pipe
+        if self._waits_for_drain and getattr(self.destination, '_needs_drain', True):
+            self._drained()  # the others need not wait for this one any more
+        if self._is_emitter():
+            self.destination.emit('unpipe', self.source)

@@ -1,0 +1,1 @@
+"""Tests of the loop, and of how long a program lives."""

@@ -1,0 +1,1 @@
+"""Tests of the streams, on a fake source: no I/O."""
