@@ -64,9 +64,9 @@ _NO_THREADS_AT_EXIT = (3, 12, 0) <= sys.version_info[:3] < (3, 12, 3)
 class Deliverable(Protocol):
     """A piece of work for a runner: something with events to deliver."""
 
-    _context: Context | None
+    context: Context | None
 
-    def _deliver(self) -> None:
+    def deliver(self) -> None:
         """Emit what is waiting. Called in a runner; may block."""
 
 
@@ -93,7 +93,7 @@ class Runner(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run ti
 
     def _run(self) -> None:
         loop = self.gnet_loop
-        ticks, work, hub = loop._ticks, loop._work, loop.hub
+        ticks, work, hub = loop.ticks, loop.work, loop.hub
         last_context: Context | None = None
         item: Deliverable | None
         while True:
@@ -105,7 +105,7 @@ class Runner(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run ti
                     item = None
                 elif work:
                     item = work.popleft()
-                    context = item._context
+                    context = item.context
                 else:
                     break
                 if context is not last_context:
@@ -116,7 +116,7 @@ class Runner(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run ti
                     if item is None:
                         callback(*arguments)
                     else:
-                        item._deliver()
+                        item.deliver()
                 except GreenletExit:
                     return
                 except BaseException:
@@ -147,8 +147,8 @@ class Loop:
             # The hub asks for this list whenever nothing is left to wait for, as at the end of
             # run(). gevent's libuv loop makes it from handles that may have been freed: a crash.
             hub.loop.debug = list
-        self._ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = deque()
-        self._work: deque[Deliverable] = deque()
+        self.ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = deque()
+        self.work: deque[Deliverable] = deque()
         self._starts: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._soon: list[Callable[[], object]] = []
         self._later: list[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = []
@@ -156,7 +156,7 @@ class Loop:
         #: The greenlets of `'connection'` listeners.
         self.handlers = Handlers(self.block, self.from_hub)
         self._deadline = 0.0
-        self._wake_scheduled = False
+        self.wake_scheduled = False
         self._turn_scheduled = False
         # With a delay of zero this fires after the next poll, on libev and on libuv.
         self._next_turn = self._loop.timer(0)
@@ -178,22 +178,22 @@ class Loop:
         self, callback: Callable[..., object], *arguments: Any, context: Context | None = None,
     ) -> None:
         """Run ``callback(*arguments)`` in a runner when the running piece of work ends."""
-        self._ticks.append((callback, arguments, context))
-        if not self._wake_scheduled:
-            self._wake_scheduled = True
+        self.ticks.append((callback, arguments, context))
+        if not self.wake_scheduled:
+            self.wake_scheduled = True
             self._loop.run_callback(self._wake)
 
     def enqueue(self, item: Deliverable) -> None:
-        """Let a runner call ``item._deliver()``. The caller sees to it that it waits only once."""
-        self._work.append(item)
-        if not self._wake_scheduled:
-            self._wake_scheduled = True
+        """Let a runner call ``item.deliver()``. The caller sees to it that it waits only once."""
+        self.work.append(item)
+        if not self.wake_scheduled:
+            self.wake_scheduled = True
             self._loop.run_callback(self._wake)
 
     def start(self, begin: Callable[..., object], *arguments: Any) -> None:
         """Call ``begin(*arguments)`` in the hub, after the ticks of what was started before."""
         self._starts.append((begin, arguments))
-        self._schedule_wake()
+        self.schedule_wake()
 
     def soon(self, callback: Callable[[], object]) -> None:
         """Call *callback* in the hub when all ticks and work are done, before the next poll.
@@ -201,7 +201,7 @@ class Loop:
         It must not block.
         """
         self._soon.append(callback)
-        self._schedule_wake()
+        self.schedule_wake()
 
     def later(
         self, callback: Callable[..., object], *arguments: Any, context: Context | None = None,
@@ -214,9 +214,9 @@ class Loop:
         """Whether a runner has worked long enough: timers and descriptors should have a turn."""
         return perf_counter() >= self._deadline
 
-    def _schedule_wake(self) -> None:
-        if not self._wake_scheduled:
-            self._wake_scheduled = True
+    def schedule_wake(self) -> None:
+        if not self.wake_scheduled:
+            self.wake_scheduled = True
             self._loop.run_callback(self._wake)
 
     def _schedule_turn(self) -> None:
@@ -229,29 +229,29 @@ class Loop:
         self._next_turn.stop()
         self._turn_scheduled = False
         later, self._later = self._later, []
-        if self._ticks or self._work:
+        if self.ticks or self.work:
             # On libuv a timer may come before the callbacks that were asked for earlier.
             self._wake()
-        self._ticks.extend(later)
+        self.ticks.extend(later)
         self._wake()
 
     def _wake(self) -> None:
         """Let runners do what is waiting: runs in the hub."""
         # While this is set no second wake is scheduled: this one sees all that is added meanwhile.
-        self._wake_scheduled = True
+        self.wake_scheduled = True
         idle = self._idle
         late = False
         self._deadline = perf_counter() + WORK_BUDGET
         while True:
-            while self._ticks or self._work:
+            while self.ticks or self.work:
                 if perf_counter() >= self._deadline:
                     late = True
                     # Ticks, too: Node's starve all else for ever when they post themselves.
                     self._schedule_turn()
-                    while self._ticks and self._work:
+                    while self.ticks and self.work:
                         # What waits for the ticks comes after those here, not after theirs.
-                        item = self._work.popleft()
-                        self._ticks.append((item._deliver, (), item._context))
+                        item = self.work.popleft()
+                        self.ticks.append((item.deliver, (), item.context))
                     break
                 runner = idle.pop() if idle else Runner(self)
                 if runner.dead:
@@ -272,12 +272,12 @@ class Loop:
                     self._schedule_turn()
                 continue  # with its ticks: they come before the next start
             # (Ticks that cause each other must not hold up these for ever.)
-            if self._soon and (late or not self._ticks):
+            if self._soon and (late or not self.ticks):
                 self._call_soon()
-                if self._ticks and not late:
+                if self.ticks and not late:
                     continue
             break
-        self._wake_scheduled = False
+        self.wake_scheduled = False
 
     def _call_soon(self) -> None:
         callbacks, self._soon = self._soon, []

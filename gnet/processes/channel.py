@@ -119,7 +119,7 @@ class Channel:
         receiver: who gets what arrives.
     """
 
-    _context: Context | None = None
+    context: Context | None = None
 
     def __init__(self, loop: Loop, fd: int, receiver: Receiver) -> None:
         self._loop = loop
@@ -202,7 +202,7 @@ class Channel:
         if self._arrived:
             self._queue_delivery()
         else:
-            self._loop.tick(self._deliver)  # before what is asked of the closed channel next
+            self._loop.tick(self.deliver)  # before what is asked of the closed channel next
 
     def _drop_descriptors(self) -> None:
         while self._descriptors:
@@ -358,7 +358,7 @@ class Channel:
 
     # --- delivering, in a runner ------------------------------------------------------------------
 
-    def _deliver(self) -> None:
+    def deliver(self) -> None:
         self._is_queued = False
         while self._arrived:
             self._take_chunk(self._arrived.popleft())

@@ -289,10 +289,10 @@ class ChildProcess(Messaging):
 class _Exit:
     """Work for a runner: a child has ended. After the work of its channel."""
 
-    _context: Context | None = None
+    context: Context | None = None
 
     def __init__(self, child: ChildProcess) -> None:
-        self._deliver = child._emit_exit
+        self.deliver = child._emit_exit
 
 
 _NAMES = ('stdin', 'stdout', 'stderr')

@@ -27,12 +27,18 @@ class BufferReader:
     """
 
     __slots__ = (
-        '_buffer', '_callback', '_context', '_filled', '_made_by', '_socket', 'stopped',
+        '_buffer',
+        '_callback',
+        '_filled',
+        '_made_by',
+        '_socket',
+        'context',
+        'stopped',
     )
 
     def __init__(self, sock: Connectable, options: OnRead) -> None:
         self._socket = sock
-        self._context: Context | None = None
+        self.context: Context | None = None
         self._callback = options.callback
         self._made_by = options.buffer if callable(options.buffer) else None
         self._buffer = options.buffer() if self._made_by else options.buffer
@@ -61,7 +67,7 @@ class BufferReader:
             if size:
                 sock._bytes_read += size
                 self._filled = size
-                self._context = sock._context
+                self.context = sock.context
                 sock._loop.enqueue(self)
             else:
                 sock._read_state = FIN
@@ -70,7 +76,7 @@ class BufferReader:
         except BaseException as error:
             sock._failed_in_hub(error)
 
-    def _deliver(self) -> None:
+    def deliver(self) -> None:
         """Call back; runs in a runner."""
         sock = self._socket
         answer: Any = None

@@ -202,7 +202,7 @@ class Connectable(SocketLike):
             self._write_state = WRITABLE  # it was ended before there was anything to end
         running.arm()
         self._stage = CONNECTING
-        self._context = copy_context()
+        self.context = copy_context()
         # Whatever ref() says: a connection that is being made keeps the program alive.
         self._loop.hold()
         self._touch()
@@ -380,7 +380,7 @@ class Connectable(SocketLike):
     def _adopt(self, sock: Any) -> None:
         """Take over *sock*, which is connected and non-blocking."""
         running.arm()
-        self._context = copy_context()
+        self.context = copy_context()
         try:
             self._remote = sock.getpeername()
         except OSError:

@@ -93,7 +93,7 @@ class Handled(Transport):
         if owner.gr_context is None:
             # Else it would get one when it sets its first variable, which no other greenlet sees.
             owner.gr_context = copy_context()
-        self._context = owner.gr_context
+        self.context = owner.gr_context
         if self._stage is CONNECTED and self._flow is not PAUSED:
             self._readable_wanted = True
             self._start_reading()

@@ -70,14 +70,27 @@ class Transport(Duplex):
     """A stream over a descriptor. :class:`gnet.Socket` is the public class."""
 
     __slots__ = (
-        '_bytes_read', '_connecting', '_context', '_family', '_idle_timer',
-        '_loop', '_proto', '_read_error', '_read_watcher', '_reader', '_ref', '_server', '_sock',
-        '_write_watcher', 'allow_half_open', 'opened_at',
+        '_bytes_read',
+        '_connecting',
+        '_family',
+        '_idle_timer',
+        '_loop',
+        '_proto',
+        '_read_error',
+        '_read_watcher',
+        '_reader',
+        '_ref',
+        '_server',
+        '_sock',
+        '_write_watcher',
+        'allow_half_open',
+        'context',
+        'opened_at',
     )
 
     def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
         self._loop = loop
-        self._context: Context | None = None
+        self.context: Context | None = None
         self._sock: Any = None
         self._server: Server | None = None
         #: The ``connect()`` that is going on.
@@ -110,12 +123,12 @@ class Transport(Duplex):
 
     def _tick(self, callback: Callable[..., object], *arguments: Any) -> None:
         loop = self._loop
-        loop._ticks.append((callback, arguments, self._context))  # tick(), without the call
-        if not loop._wake_scheduled:
-            loop._schedule_wake()
+        loop.ticks.append((callback, arguments, self.context))  # tick(), without the call
+        if not loop.wake_scheduled:
+            loop.schedule_wake()
 
     def _later(self, callback: Callable[..., object], *arguments: Any) -> None:
-        self._loop.later(callback, *arguments, context=self._context)
+        self._loop.later(callback, *arguments, context=self.context)
 
     def _soon(self, callback: Callable[[], object]) -> None:
         self._loop.soon(callback)
@@ -191,7 +204,7 @@ class Transport(Duplex):
         if (
             self._reading is ACTIVE and self._flow is FLOWING
             # As in Node, the ticks of one chunk come before the next chunk.
-            and not loop._ticks and not loop.is_late()
+            and not loop.ticks and not loop.is_late()
             and (size == READ_SIZE or self._has_arrived())
         ):
             return self._receive()
@@ -302,9 +315,9 @@ class Transport(Duplex):
             if self._delivery is IDLE and not self._blocking_style:
                 self._delivery = QUEUED
                 loop = self._loop
-                loop._work.append(self)  # enqueue(), without the call
-                if not loop._wake_scheduled:
-                    loop._schedule_wake()
+                loop.work.append(self)  # enqueue(), without the call
+                if not loop.wake_scheduled:
+                    loop.schedule_wake()
         except BaseException as error:
             self._failed_in_hub(error)
 
@@ -608,13 +621,13 @@ class Transport(Duplex):
 class _ReadFailure:
     """Work for a runner: a socket's reading has failed, after what it had received before."""
 
-    __slots__ = ('_context', '_socket')
+    __slots__ = ('_socket', 'context')
 
     def __init__(self, socket: Transport) -> None:
-        self._context = socket._context
+        self.context = socket.context
         self._socket = socket
 
-    def _deliver(self) -> None:
+    def deliver(self) -> None:
         socket = self._socket
         if socket._incoming and socket._delivery is QUEUED:
             socket._loop.enqueue(self)  # what it received has not had its turn
@@ -625,13 +638,13 @@ class _ReadFailure:
 class _WriteFailure:
     """Work for a runner: a socket's writing has failed, after what it had received before."""
 
-    __slots__ = ('_context', '_error', '_socket')
+    __slots__ = ('_error', '_socket', 'context')
 
     def __init__(self, socket: Transport, error: OSError) -> None:
-        self._context = socket._context
+        self.context = socket.context
         self._socket = socket
         self._error = error
 
-    def _deliver(self) -> None:
+    def deliver(self) -> None:
         if self._socket._stage is CONNECTED:
             self._socket._sending_failed(self._error)

@@ -1,6 +1,6 @@
 """The first part of the reading half of a stream: how what arrived becomes events.
 
-Bytes wait in ``_incoming`` until a runner brings them into the stream (``_deliver``). Blocking
+Bytes wait in ``_incoming`` until a runner brings them into the stream (``deliver``). Blocking
 readers take them from there without any event. Read events are serial: while a listener of one is
 blocked, what would cause the next one waits for its turn (``_delivery``, ``_in_turn``).
 """
@@ -162,7 +162,7 @@ class Arrival(EventEmitter):
 
     # --- arrival ----------------------------------------------------------------------------------
 
-    def _deliver(self) -> None:
+    def deliver(self) -> None:
         """Bring what arrived into the stream, chunk by chunk. Called in a runner."""
         if self._delivery is RUNNING:
             return  # the turn that is being taken ends with a look at what has arrived

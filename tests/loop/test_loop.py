@@ -18,13 +18,13 @@ PATIENCE = 10
 class Work:
     """A piece of work that notes its name."""
 
-    _context = None
+    context = None
 
     def __init__(self, log: list[Any], name: Any) -> None:
         self.log = log
         self.name = name
 
-    def _deliver(self) -> None:
+    def deliver(self) -> None:
         self.log.append(self.name)
 
 
@@ -56,8 +56,8 @@ def test_ticks_that_ticks_cause_come_before_the_next_piece_of_work(loop: Loop) -
     log: list[Any] = []
 
     class Causing(Work):
-        def _deliver(self) -> None:
-            super()._deliver()
+        def deliver(self) -> None:
+            super().deliver()
             loop.tick(lambda: (log.append('tick'), loop.tick(log.append, 'its tick')))
 
     loop.enqueue(Causing(log, 'first'))
@@ -215,11 +215,11 @@ def test_what_ends_the_program_reaches_the_main_greenlet(
 
 def test_a_turn_of_work_is_cut_so_that_timers_have_theirs(loop: Loop) -> None:
     class Busy(Work):
-        def _deliver(self) -> None:
+        def deliver(self) -> None:
             end = time.perf_counter() + 0.001
             while time.perf_counter() < end:
                 pass
-            super()._deliver()
+            super().deliver()
 
     log: list[Any] = []
     for number in range(200):

@@ -95,7 +95,7 @@ def test_a_listener_that_raises_before_it_reads_costs_its_connection(
 
     server = listening(serve(handler))
     assert connect(server).recv_until_end() == b''
-    assert [type(error) for _context, error in hub_reports] == [ZeroDivisionError]
+    assert [type(error) for context, error in hub_reports] == [ZeroDivisionError]
 
 
 def test_the_listeners_after_one_that_raises_are_not_called(
@@ -119,7 +119,7 @@ def test_a_timeout_that_escapes_costs_its_connection(
     timeouts: list[gevent.Timeout] = []
     server = listening(serve(handler))
     assert connect(server).recv_until_end() == b''
-    assert [error for _context, error in hub_reports] == timeouts
+    assert [error for context, error in hub_reports] == timeouts
     timeouts[0].close()  # on libuv, one that is freed unclosed leaves the loop a dangling pointer
     assert server.get_connections() == 0
 
@@ -211,7 +211,7 @@ def test_a_capture_rejection_that_fails_costs_the_connection_too(
     with Broken(lambda sock: 1 / 0) as server:
         listening(server)
         assert connect(server).recv_until_end() == b''
-    assert sorted(type(error).__name__ for _context, error in hub_reports) == [
+    assert sorted(type(error).__name__ for context, error in hub_reports) == [
         'KeyError', 'ZeroDivisionError']
 
 
@@ -323,7 +323,7 @@ def test_an_error_monitor_alone_is_nobody_who_listens(
     server.listen(port)
     gevent.idle()
     assert seen == ['EADDRINUSE']
-    assert [error.code for _context, error in hub_reports] == ['EADDRINUSE']
+    assert [error.code for context, error in hub_reports] == ['EADDRINUSE']
 
 
 def test_an_error_listener_that_raises_ends_run_with_its_own_error(serve: Serve) -> None:

@@ -284,5 +284,5 @@ def test_the_loop_is_in_order_after_all_that(accept: Accept) -> None:
     assert c.peer.recv_exactly(1) == b'x'
     loop = get_loop()
     turn()
-    assert not loop._work
+    assert not loop.work
     assert loop._held >= 1

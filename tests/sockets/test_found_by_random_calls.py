@@ -269,7 +269,7 @@ def test_a_blocking_connect_waits_for_close_also_when_a_listener_of_that_raises(
     with gevent.Timeout(PATIENCE):
         sock.connect(('127.0.0.1', server.address().port))
     assert sock.ready_state == 'open'
-    assert [type(error) for _context, error in hub_reports] == [LookupError]
+    assert [type(error) for context, error in hub_reports] == [LookupError]
     sock.destroy()
     gnet.once(sock, 'close', timeout=PATIENCE)
 

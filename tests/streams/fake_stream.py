@@ -77,7 +77,7 @@ class FakeStream(Duplex):
                 callback, args = self.ticks.popleft()
                 callback(*args)
             else:
-                self._deliver()
+                self.deliver()
 
     def run_later(self) -> None:
         self.run()

@@ -349,7 +349,7 @@ def serial(request: pytest.FixtureRequest, stream: FakeStream) -> list[str]:
             log.append(' '.join([name, *map(repr, args)]))
             # Other runners: whatever else waits is done meanwhile.
             if stream._delivery is Delivery.QUEUED:
-                stream._deliver()
+                stream.deliver()
             stream.run()
             running.pop()
         return run
@@ -390,7 +390,7 @@ def test_what_arrives_while_the_buffer_is_poured_out_comes_after_it(stream: Fake
         seen.append(data)
         if data == b'a':
             stream.arrive(b'c')
-            stream._deliver()  # another runner
+            stream.deliver()  # another runner
 
     stream.pause()
     stream.on('data', listener)
@@ -426,7 +426,7 @@ def test_others_get_a_turn_between_chunks_when_it_is_late(stream: FakeStream) ->
     stream.run()
     stream.arrive(b'a', b'b', b'c')
     stream.late = True
-    stream._deliver()
+    stream.deliver()
     assert stream.readable_length == 2
     stream.run()
     assert stream.readable_length == 0
