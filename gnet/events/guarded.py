@@ -15,7 +15,7 @@ from .. import lifecycle
 from ..loop.loop import EXITS
 from .emitter import EventEmitter
 
-__all__ = ['Guarded']
+__all__ = ['EXITS', 'Guarded']
 
 
 class Guarded(EventEmitter):

@@ -9,9 +9,10 @@ never keep the program alive (as in Node).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from heapq import heapify, heappop, heappush
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
 
 from .loop import Loop, close_watcher
 
@@ -26,21 +27,17 @@ __all__ = [
 _SWEEP_FROM = 256
 
 
-class Watched(Protocol):
-    """What has an idle timer."""
-
-    def _idle_expired(self, timer: IdleTimer) -> None:
-        """Called in the hub when the idle period is over: must not block or raise."""
-
-
 class IdleTimer:
     """One socket's idle period. The socket itself sets ``last_active``, from ``loop.now()``."""
 
-    __slots__ = ('armed', 'in_flight', 'last_active', 'owner', 'seconds')
+    __slots__ = ('armed', 'expired', 'in_flight', 'last_active', 'seconds')
 
-    def __init__(self, owner: Watched, seconds: float, now: float) -> None:
-        #: None once cancelled.
-        self.owner: Watched | None = owner
+    def __init__(
+        self, expired: Callable[[IdleTimer], object], seconds: float, now: float,
+    ) -> None:
+        #: Called in the hub, with this timer, when the idle period is over: must not block or
+        #: raise. None once cancelled.
+        self.expired: Callable[[IdleTimer], object] | None = expired
         self.seconds = seconds
         self.last_active = now
         #: Whether it waits for its time. Not so after it fired, until the next activity.
@@ -61,7 +58,7 @@ class IdleTimers:
         self._due = 0.0
 
     def arm(self, timer: IdleTimer) -> None:
-        """Have ``timer.owner._idle_expired`` called once the idle period is over."""
+        """Have ``timer.expired`` called once the idle period is over."""
         timer.armed = True
         self._push(timer)
         if self._timer is None or self._heap[0][0] < self._due:
@@ -69,12 +66,12 @@ class IdleTimers:
 
     def cancel(self, timer: IdleTimer) -> None:
         """Forget *timer*; it can not be armed again."""
-        timer.owner = None
+        timer.expired = None
         if timer.armed:
             timer.armed = False
             self._cancelled += 1
             if self._cancelled >= _SWEEP_FROM and self._cancelled * 2 > len(self._heap):
-                self._heap = [entry for entry in self._heap if entry[2].owner is not None]
+                self._heap = [entry for entry in self._heap if entry[2].expired is not None]
                 heapify(self._heap)
                 self._cancelled = 0
 
@@ -93,13 +90,13 @@ class IdleTimers:
         now = self._loop.now()
         while self._heap and self._heap[0][0] <= now:
             timer = heappop(self._heap)[2]
-            if timer.owner is None:
+            if timer.expired is None:
                 self._cancelled -= 1
             elif timer.last_active + timer.seconds > now:
                 self._push(timer)
             else:
                 timer.armed = False
-                timer.owner._idle_expired(timer)
+                timer.expired(timer)
         self._schedule()
 
 

@@ -1,469 +1,217 @@
-"""The client side of ``gnet.Socket``: ``connect``, and what waits for the connection.
+"""Making a connection: from ``connect()`` to a connected descriptor, or to an error.
 
-The way to a connection is :mod:`gnet.sockets.connecting`; here is what the socket does about it,
-and how a connection that was made elsewhere becomes a socket's.
+One :class:`Connector` exists for each ``connect()`` of a socket, from the call until the connection
+is made, has failed, or is given up. It looks the name up; :mod:`gnet.sockets.attempts` does the
+rest. The rules and the events are Node's:
+
+=================================  =================================================================
+event of the socket                when
+=================================  =================================================================
+``'lookup'``                       once for each address found, or once with the error
+``'connectionAttempt'``            before each connect(2)
+``'connectionAttemptFailed'``      an attempt failed
+``'connectionAttemptTimeout'``     an attempt had its time: the next one starts beside it
+=================================  =================================================================
 """
 
 from __future__ import annotations
 
-import errno
-from contextvars import copy_context
-from typing import TYPE_CHECKING, Any
+import _socket
+import encodings.idna  # noqa: F401  # needed for each name, and unreadable without descriptors
+from collections.abc import Callable
+from typing import Any
 
 import gevent.socket
-from gevent.event import AsyncResult, Event
+from gevent import Greenlet, getcurrent
 
-from .. import lifecycle
 from ..addresses.ip import is_ip
-from ..events.abort import abort_error
-from ..loop import running
-from ..loop.loop import Loop
 from ..node import coded_errors, system_errors
-from ..options.connect import ConnectRequest, connect_request
-from ..options.shapes import normalize_arguments
-from ..options.socket import OnRead
-from ..streams.states import (
-    ASKED,
-    CLOSED,
-    CONNECTED,
-    CONNECTING,
-    DESTROYED,
-    END_EMITTED,
-    ENDING,
-    FAILED,
-    FINISHED,
-    GONE,
-    IDLE,
-    MUTE,
-    NEW,
-    NOT_ENDED,
-    NOT_STARTED,
-    OVER,
-    RUNNING,
-    WRITABLE,
-)
-from .buffer_reader import BufferReader
-from .connecting import Connecting
-from .giving_away import with_unread
-from .python_names import SocketLike
+from ..node.values import truthy
+from ..options.connect import ConnectRequest
+from .attempts import Attempts, without_frames
+from .candidates import FAMILIES, VERSIONS, Candidate, interleave, pairs_of
+from .wire import DescriptorWire
 
-if TYPE_CHECKING:
-    from ..addresses.block_list import BlockList
-
-__all__ = [
-    'Connectable',
-]
-
-#: Destroyed, and `'close'` is still to come.
-_CLOSING = (DESTROYED, MUTE)
+__all__ = ['Connector']
 
 
-class Connectable(SocketLike):
-    """What makes connections. :class:`gnet.Socket` is the public class."""
+class Connector:
+    """One ``connect()`` on its way. It keeps the program alive until :meth:`release`.
 
-    __slots__ = (
-        '_onread', '_request', '_sides', '_signal',
-        'auto_select_family_attempted_addresses', 'block_list',
-    )
+    Args:
+        sock: the socket; its public names alone are used.
+        wire: the wire that will carry it.
+        request: where to.
+        emit: emits an event of the socket, guarded.
+        connected: called with the connected socket of the system and the peer's name, once.
+        about_to_fail: called when the only attempt has failed, before the event that says so.
 
-    def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
-        super()._prepare(loop, allow_half_open)
-        #: What to connect to when `'close'` of the connection before was emitted.
-        self._request: ConnectRequest | None = None
-        self._onread: BufferReader | None = None
-        self._signal: Any = None
-        #: Whether it may be read, and written, when it is connected.
-        self._sides = (True, True)
-        #: ``'address:port'`` of each address tried, where a host had several; else None.
-        self.auto_select_family_attempted_addresses: list[str] | None = None
-        #: Addresses that must not be connected to; None for none.
-        self.block_list: BlockList | None = None
+    What goes wrong destroys the socket.
+    """
 
-    # --- connecting -------------------------------------------------------------------------------
+    __slots__ = ('_emit', '_loop', '_request', '_resolving', '_socket', '_wire', 'attempts')
 
-    def connect(self, *args: Any, **keywords: Any) -> Any:
-        """Connect; returns the socket at once. `'connect'` and then `'ready'` tell of success.
-
-        The forms, each of which may be followed by a callback for `'connect'`::
-
-            connect(port, host='localhost')
-            connect(path)               a unix socket; with a leading NUL, an abstract name
-            connect(options)            a mapping, in either spelling; or the same as keywords
-            connect((host, port))       as socket.socket: blocks until connected, returns None
-
-        (As ``connect(path)`` is Node's, the form that blocks for a unix socket is
-        ``connect_ex(path)``; or use any blocking name next, each of which waits.)
-
-        What is written before is sent when the connection is made, and what blocks on the socket
-        waits for it. A socket may be connected again when it is closed: listeners, encoding and
-        options stay, what it had received does not.
-
-        Args:
-            port: 0 to 65535.
-            host: a name or an IP address; ``localhost`` by default.
-            path: of a unix socket; then host and port are not looked at.
-            local_address: an IP address to connect from; one address of the host is tried then.
-            local_port: a port to connect from.
-            family: 4 or 6 for addresses of that kind alone; 0 (the default) for both.
-            hints: ``AI_…`` flags for the look-up of the name.
-            lookup: called in place of the resolver, as ``lookup(host, options, callback)``; it
-                calls ``callback(err, address, family)``, or ``callback(err, addresses)`` where
-                ``options['all']`` is set, *addresses* being ``{'address': …, 'family': …}`` or
-                pairs.
-            auto_select_family: whether to try several addresses of a host (True by default, see
-                :func:`gnet.set_default_auto_select_family`): the next one whenever
-                *auto_select_family_attempt_timeout* milliseconds (250; 10 at least) have passed,
-                or an attempt has failed. The first connection is kept (RFC 8305).
-
-        Raises:
-            CodedTypeError, CodedValueError: for arguments that make no sense; nothing is changed.
-            OSError: from the blocking form alone.
-
-        Emits `'lookup'`, `'connectionAttempt'`, `'connectionAttemptFailed'`,
-        `'connectionAttemptTimeout'`; and on failure `'error'` and `'close'`.
-        """
-        if len(args) == 1 and isinstance(args[0], tuple) and not keywords:
-            return self._connect_and_wait(_socket_address(args[0]))
-        options, callback = normalize_arguments(args, keywords)
-        request = connect_request(options)
-        if callback is not None:
-            self.once('connect', callback)
-        aborted = self._signal is not None and self._signal.ready()
-        if aborted and self._stage is not CLOSED:
-            self.destroy(abort_error(self._signal))
-        elif self._stage in _CLOSING:
-            self._request = request
-        elif self._stage in (NEW, CLOSED):
-            self._connect(request)
-        elif self._stage is CONNECTING:
-            self._tick(self._connect_twice, request)
-        elif self._stage is CONNECTED:
-            # (Node goes on with the connection that there is, whatever was asked for.)
-            self.destroy(_connect_error(errno.EISCONN, request))
-        return self
-
-    def _connect_twice(self, request: ConnectRequest) -> None:
-        if self._connecting is None:
-            return
-        if request.path is None:
-            family = is_ip(request.host) or None
-            self._emit_guarded('connectionAttempt', request.host, request.port, family)
-        else:
-            self._emit_guarded('connectionAttempt', request.path, None, None)
-        if self._connecting is not None:
-            self.destroy(_connect_error(errno.EALREADY, request, self._connecting.local()))
-
-    def _connect_and_wait(self, options: dict[str, Any]) -> None:
-        """Connect as ``socket.socket.connect`` does: block, and raise what goes wrong."""
-        if self._stage is CONNECTED:
-            raise _connect_error(errno.EISCONN, connect_request(options))
-        if self._stage is CONNECTING:
-            raise _connect_error(errno.EALREADY, connect_request(options))
-        self._note_blocking_use()
-        if self._stage in _CLOSING:
-            closed = Event()
-            # The first: one that raises keeps those after it from being called.
-            self.prepend_once_listener('close', lambda had_error: closed.set())
-            closed.wait()
-        self.connect(options)
-        if self._seconds == 0:
-            raise BlockingIOError(errno.EINPROGRESS, 'Operation now in progress')
-        try:
-            self.sendall(b'')  # queued, as there is no connection yet: it waits for one
-        except BaseException as error:
-            self.destroy(error if isinstance(error, Exception) else None)
-            raise
-
-    def connect_ex(self, address: Any) -> int:
-        """Connect to ``(host, port)`` or a path, and block; return the error number, 0 for success.
-
-        As in the standard library, that is ``EAGAIN`` after the time of :meth:`settimeout`, and a
-        name that cannot be looked up raises :class:`socket.gaierror`.
-        """
-        options = _socket_address(address)
-        try:
-            self._connect_and_wait(options)
-        except gevent.socket.timeout:
-            return errno.EAGAIN
-        except OSError as error:
-            if error.errno is None or isinstance(error, gevent.socket.gaierror):
-                raise
-            return error.errno
-        return 0
-
-    def _connect(self, request: ConnectRequest) -> None:
-        if self._stage is CLOSED:
-            self._start_anew()
-            if self._signal is not None:
-                self._destroy_on(self._signal)
-                if self.destroyed:
-                    return
-        elif self._write_state is FINISHED and self._sides[1]:
-            self._write_state = WRITABLE  # it was ended before there was anything to end
-        running.arm()
-        self._stage = CONNECTING
-        self.context = copy_context()
+    def __init__(
+        self, sock: Any, wire: DescriptorWire, request: ConnectRequest, *,
+        emit: Callable[..., None], connected: Callable[[Any, Any], None],
+        about_to_fail: Callable[[], None],
+    ) -> None:
+        self._socket = sock
+        self._wire = wire
+        self._loop: Any = wire.schedule
+        self._request = request
+        self._emit = emit
+        self.attempts = Attempts(
+            sock, wire, request, emit=emit, connected=connected, failed=sock.destroy,
+            about_to_fail=about_to_fail)
+        self._resolving: Any = None
         # Whatever ref() says: a connection that is being made keeps the program alive.
         self._loop.hold()
-        self._touch()
-        connecting = self._connecting = Connecting(self, request)
-        try:
-            connecting.start()
-        except BaseException:
-            self.destroy()  # the look-up function raised
-            raise
 
-    def _start_anew(self) -> None:
-        """Forget the connection that was, but not the listeners, the encoding and the options."""
-        self._errored = self._read_error = None
-        self._read_state, self._write_state = NOT_ENDED, WRITABLE
-        self._reading = NOT_STARTED
-        self._incoming = self._buffer = self._turns = None
-        self._incoming_size = self._length = 0
-        self._did_read = self._readable_pending = False
-        self._readable_wanted = False
-        self._bytes_read = self._bytes_sent = self._queued_bytes = self._queued_units = 0
-        self._corked = self._pending_callbacks = 0
-        self._needs_drain = self._close_wanted = False
-        self._remote = None
-        self._stage = NEW
-        if self._server is not None:
-            # It counted the connection that was; the one to come is the program's.
-            self._server = None
-            self._belongs_to_program()
-        self.opened_at = 0.0
-        if self._delivery is not RUNNING:
-            self._delivery = IDLE
-        if self._decoder is not None:
-            self.set_encoding(self._decoder.encoding)
-        if self._onread is not None:
-            self._onread.stopped = False
-        self._close_sides()
+    def start(self) -> None:
+        """Begin; a unix path is tried before this returns, and a look-up function is called."""
+        request = self._request
+        version = is_ip(request.host)
+        if request.path is not None:
+            self.attempts.try_path(request.path)
+        elif version:
+            self._tick(self.attempts.try_one, Candidate(request.host, version))
+        else:
+            self._look_up()
 
-    def _close_sides(self) -> None:
-        """Close the halves that the program does not want."""
-        readable, writable = self._sides
-        if not readable:
-            self._read_state = END_EMITTED
-            self._reading = OVER
-        if not writable:
-            self._write_state = FINISHED
+    @property
+    def is_local(self) -> bool:
+        """Whether it leads to a unix socket."""
+        return self._request.path is not None
 
-    def _attempt_has_failed(self) -> None:
-        """The one attempt has failed; between `'connectionAttemptFailed'` and `'error'`."""
-        self._stage = FAILED
+    def abandon(self) -> None:
+        """Give up: the socket was destroyed."""
+        self.attempts.abandon()
+        if self._resolving is not None:
+            self._resolving.kill(block=False)
+            self._resolving = None
+        self.release()
 
-    def _established(self, sock: Any, remote: Any) -> None:
-        """Take over the connection; runs in a runner."""
-        self._remote = remote
-        self._connecting = None
-        self._open(sock)
+    def release(self) -> None:
+        """No longer keep the program alive."""
         self._loop.release()
-        self._apply_options()
-        self._touch()
-        self._wake_blocked()
-        lifecycle.publish(lifecycle.ConnectionOpened, None, self)
-        try:
-            self._emit_guarded('connect')
-        finally:
-            self._begin_with(sock)  # also if the greenlet of a listener was ended
 
-    def _begin_with(self, sock: Any) -> None:
-        """Do what waits for the listeners of `'connect'`, which may have blocked."""
-        if not self._corked or self._stage in GONE:
-            # Usually a listener of 'connect' has done this already.
-            self._send_first()
-        if self._stage is CONNECTED and self._write_state is not WRITABLE and (
-            self._in_flight is None and not self._queue
-        ):
-            self._end_late()
-        try:
-            if self._sock is sock or self._stage in _CLOSING:
-                # (Not if a listener has blocked for longer than the connection was there.)
-                self._emit_guarded('ready')
-        finally:
-            if self._stage is CONNECTED and (
-                not self._explicitly_paused or self._reading is ASKED
-            ):
-                self._take(0)
+    def _tick(self, callback: Callable[..., object], *arguments: Any) -> None:
+        self._loop.tick(callback, *arguments, context=self._wire.context)
 
-    def _end_late(self) -> None:
-        """``end()`` was called before there was a connection, and there is nothing to send."""
-        if self._write_state is ENDING:
-            self._shut()
-        elif self._sides[1]:
-            self._shut_down_writing()  # even before connect(): 'finish' was emitted then
+    def _fail(self, error: Any) -> None:
+        if not self.attempts.over:
+            self._socket.destroy(error)
 
-    def _apply_options(self) -> None:
-        """Give the new connection the options that were set before."""
-        raise NotImplementedError
+    # --- look-up ----------------------------------------------------------------------------------
 
-    def reset_and_destroy(self) -> Any:
-        """Destroy, and have the peer see a reset (RST)."""
-        raise NotImplementedError
-
-    # --- hooks ------------------------------------------------------------------------------------
-
-    def _send_when_connected(self) -> None:
-        self.once('connect', self._send_first)
-
-    def _close_descriptor(self) -> None:
-        connecting, self._connecting = self._connecting, None
-        if connecting is not None:
-            connecting.abandon()
-            self._loop.release()
-            if self._queue:
-                self.off('connect', self._send_first)
-        if self._signal is not None:
-            self._signal.unlink(self._aborted)
-        super()._close_descriptor()
-
-    def destroy(self, error: Any = None) -> Any:
-        self._request = None
-        return super().destroy(error)
-
-    def _emit_close(self, had_error: bool) -> None:
-        try:
-            super()._emit_close(had_error)
-        finally:
-            request, self._request = self._request, None
-            if request is not None and self._stage is CLOSED:
-                self._connect(request)
-
-    def _start_reading(self) -> None:
-        if self._onread is None:
-            super()._start_reading()
-        else:
-            self._start_watching(self._onread.on_readable)
-
-    def _begin_blocking(self) -> None:
-        if self._onread is not None:
-            raise coded_errors.state_error('ERR_READING_IN_EVENT_STYLE')
-        super()._begin_blocking()
-
-    # --- a buffer of the program's ----------------------------------------------------------------
-
-    def _read_into(self, options: OnRead) -> None:
-        self._onread = BufferReader(self, options)
-
-    def resume(self) -> Any:
-        """Let data flow; returns the socket. See :meth:`gnet.streams.readable.Readable.resume`."""
-        super().resume()
-        if self._onread is not None:
-            self._onread.go_on()
-        return self
-
-    def read(self, size: float | None = None) -> Any:
-        """Take what is buffered, or None. See :meth:`gnet.streams.readable.Readable.read`.
-
-        With ``onread`` nothing ever is; but reading goes on if the callback has stopped it.
-        """
-        if self._onread is not None:
-            self._onread.go_on()
-        return super().read(size)
-
-    # --- giving up --------------------------------------------------------------------------------
-
-    def _destroy_on(self, signal: Any) -> None:
-        """Destroy the socket when *signal* is set, or now if it is."""
-        self._signal = signal
-        if signal.ready():
-            self.destroy(abort_error(signal))
-        else:
-            signal.rawlink(self._aborted)
-
-    def _aborted(self, signal: Any) -> None:
-        self.destroy(abort_error(signal))
-
-    # --- connections that were made elsewhere, or go there ----------------------------------------
-
-    def _adopt(self, sock: Any) -> None:
-        """Take over *sock*, which is connected and non-blocking."""
-        running.arm()
-        self.context = copy_context()
-        try:
-            self._remote = sock.getpeername()
-        except OSError:
-            self._remote = None  # the peer has reset the connection already
-        self._open(sock)
-        if self._read_state is not NOT_ENDED:
-            pass
-        elif getattr(sock, 'is_readable', True):
-            self._readable_wanted = True
-            self._start_reading()
-        else:
-            # The writing end of a pipe, without readable=False. Nothing would ever tell of its end.
-            self.destroy(system_errors.system_error(errno.ENOTCONN, 'read'))
-
-    def to_socket(self, cls: type[Any] = gevent.socket.socket) -> Any:
-        """Give the connection away as a socket of class *cls*, and destroy this one; blocks.
-
-        Nothing is lost: what ``write()`` has queued is sent first, and what was received and not
-        yet read is what the new socket's ``recv``, ``recv_into`` and ``makefile`` return first
-        (``select`` and ``ssl``, which look at the descriptor, do not see it; with
-        ``pause_on_connect``, or ``pause()`` before ``connect``, there is none). The time of
-        :meth:`settimeout` stays.
-
-        Args:
-            cls: :class:`gevent.socket.socket` by default, whose calls block their greenlet only;
-                :class:`socket.socket` for code in other threads.
-
-        Raises:
-            OSError: the socket is closed, or its connection has failed.
-            CodedRuntimeError: as :meth:`recv`.
-            ValueError: objects of :meth:`makefile` are open, which may have read ahead.
-        """
-        if self._io_refs:
-            raise ValueError('objects of makefile() are open: close them first')
-        self._begin_giving_away()
-        while self._stage is CONNECTING or self._queued_units:
-            self._wait_until_sent()
-            self._begin_giving_away()  # others may have read and written meanwhile
-        self._shut_now()  # what was ended stays so
-        if self._sock is None or self._read_error is not None:
-            raise self._blocked_error()
-        unread = b''.join(self._incoming or ())
-        family, proto = self._family, self._proto
-        self._close_watchers()
-        made = with_unread(cls, unread, family, proto, self._sock.detach())
-        self._incoming = None
-        self._incoming_size = 0
-        self.destroy()
-        made.settimeout(self._seconds)
-        return made
-
-    def _begin_giving_away(self) -> None:
-        self._begin_blocking()
-        if self._reader is not None:
-            raise coded_errors.state_error('ERR_CONCURRENT_READ')
-        if self._decoder is not None and self._buffer:
-            raise coded_errors.state_error('ERR_TEXT_IS_BUFFERED')
-
-    def _wait_until_sent(self) -> None:
-        if self._write_state is WRITABLE:
-            self.sendall(b'')
+    def _look_up(self) -> None:
+        request = self._request
+        wants_all = (
+            request.auto_select_family and not request.family and request.local_address is None
+        )
+        if request.lookup is None:
+            self._loop.start_resolver()
+            self._resolving = Greenlet.spawn(self._resolve, wants_all)
             return
-        ended: AsyncResult[BaseException | None] = AsyncResult()
-        self.end(ended.set)  # it was called already; this is told of the outcome
-        error = self._within_seconds(ended.get)
-        if error is not None:
-            raise self._blocked_error() if self._stage in GONE else error
+        options: dict[str, Any] = {
+            'family': request.family_for_lookup, 'hints': request.hints}
+        if wants_all:
+            options['all'] = True
+        answered: list[bool] = []
 
+        def answer(error: Any = None, found: Any = None, family: Any = None) -> None:
+            if answered or self.attempts.over:
+                return  # a second answer would start a second connection on this socket
+            answered.append(True)
+            took: tuple[Any, ...] = (
+                (self._found_all, error, found) if wants_all
+                else (self._found_one, error, found, family)
+            )
+            if getcurrent() is self._loop.hub:
+                self._tick(*took)  # listeners may block
+            else:
+                took[0](*took[1:])
 
-def _socket_address(address: Any) -> dict[str, Any]:
-    """Return as options what ``socket.socket`` takes as an address."""
-    if isinstance(address, tuple):
-        if len(address) < 2:
-            raise coded_errors.missing_args('options', 'port', 'path')
-        return {'host': address[0], 'port': address[1]}
-    if isinstance(address, (str, bytes)):
-        return {'path': address}
-    raise TypeError(f'an address is a tuple or a path, not {type(address).__name__}')
+        request.lookup(request.host, options, answer)
 
+    def _resolve(self, wants_all: bool) -> None:
+        """Ask the resolver; runs in a greenlet of its own, the resolver in another thread."""
+        request = self._request
+        family = FAMILIES.get(request.family, 0)
+        try:
+            # Before the resolver's thread does it, whose failures gevent reports.
+            request.host.encode('idna')
+            found = gevent.socket.getaddrinfo(
+                request.host, None, family, _socket.SOCK_STREAM, 0, request.hints)
+            if not found:
+                raise gevent.socket.gaierror(gevent.socket.EAI_NONAME, 'no address')
+        except (gevent.socket.gaierror, UnicodeError) as error:
+            failure = system_errors.lookup_error(without_frames(error), request.host)
+            arguments: tuple[Any, ...] = (failure, None)
+        except Exception as error:
+            # No thread can be started, say. Whoever waits for the connection shall know.
+            arguments = (without_frames(error), None)
+        else:
+            pairs = [(str(entry[4][0]), VERSIONS[entry[0]]) for entry in found]
+            arguments = (None, pairs) if wants_all else (None, *pairs[0])
+        self._resolving = None
+        self._tick(self._found_all if wants_all else self._found_one, *arguments)
 
-def _connect_error(
-    number: int, request: ConnectRequest, local: str | None = None,
-) -> system_errors.NodeOSError:
-    if request.path is not None:
-        return system_errors.connect_error(number, 'connect', request.path, None, local)
-    return system_errors.connect_error(number, 'connect', request.host, request.port, local)
+    def _found_one(self, error: Any, address: Any, family: Any = None) -> None:
+        """The look-up of a single address has answered."""
+        if self.attempts.over:
+            return
+        host = self._request.host
+        if truthy(error):
+            self._look_up_failed(error)
+            return
+        self._emit('lookup', None, address, family, host)
+        if self.attempts.over:
+            return
+        failure = self._unusable(address, family)
+        if failure is not None:
+            self._tick(self._fail, failure)
+            return
+        self._wire.touch()
+        self.attempts.try_one(Candidate(address, family))
+
+    def _found_all(self, error: Any, found: Any) -> None:
+        """The look-up of all addresses has answered."""
+        if self.attempts.over:
+            return
+        host = self._request.host
+        pairs = [] if truthy(error) else pairs_of(found)
+        if not pairs:
+            # Node has no answer to an empty list: it throws in its own code and hangs.
+            not_found = gevent.socket.gaierror(gevent.socket.EAI_NONAME, 'no addresses')
+            self._look_up_failed(
+                error if truthy(error) else system_errors.lookup_error(not_found, host))
+            return
+        for address, family in pairs:
+            self._emit('lookup', None, address, family, host)
+            if self.attempts.over:
+                return
+        valid = [Candidate(*pair) for pair in pairs if self._unusable(*pair) is None]
+        if not valid:
+            self._tick(self._fail, self._unusable(*pairs[0]))
+            return
+        self._wire.touch()
+        candidates = interleave(valid)
+        if len(candidates) == 1:
+            self.attempts.try_one(candidates[0])
+            return
+        self.attempts.race(candidates)
+
+    def _look_up_failed(self, error: Any) -> None:
+        self._emit('lookup', error, None, None, self._request.host)
+        self._tick(self._fail, error)
+
+    def _unusable(self, address: Any, family: Any) -> BaseException | None:
+        """Return what is wrong with an answer of the look-up, or None."""
+        if not isinstance(address, str) or not is_ip(address):
+            return coded_errors.invalid_ip_address(address)
+        if family not in (4, 6):
+            return coded_errors.invalid_address_family(
+                family, self._request.host, self._request.port)
+        return None

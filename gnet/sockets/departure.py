@@ -1,22 +1,24 @@
-"""A connection that goes to another process, or came from one: :class:`Movable`.
+"""A connection that goes to another process, or came from one.
 
 What the socket had read goes with it, and what it had not yet sent: nothing is lost (Node loses
 what was read). The descriptor is closed here only when the other process has it.
+
+:func:`can_depart`, :func:`depart`, :class:`Departed` and :func:`arrive` are what other rooms use.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..node import coded_errors
+from ..streams.sending import WriteRequest
 from ..streams.states import (
     CONNECTED,
     END_EMITTED,
     ENDING,
-    FIN,
     NEW,
+    NOT_ENDED,
     NOT_STARTED,
     OVER,
     SHUT,
@@ -25,25 +27,20 @@ from ..streams.states import (
     ReadState,
     WriteState,
 )
-from ..streams.writable import WriteRequest
+from .client import Client
 from .descriptors import Pipe
-from .settings import Tuned
+from .ownership import Counter
 
-if TYPE_CHECKING:
-    from ..servers.server import Server
-
-__all__ = [
-    'Departed',
-    'Movable',
-]
+__all__ = ['Departed', 'Movable', 'arrive', 'can_depart', 'depart']
 
 
 @dataclass
 class Departed:
     """What was taken out of a socket: enough to give it back."""
 
+    socket: Movable
     sock: Any
-    server: Server | None
+    counter: Counter | None
     remote: Any
     unread: bytes
     requests: list[WriteRequest]
@@ -65,91 +62,81 @@ class Departed:
         """Whether ``end()`` was called."""
         return self.write_state is not WRITABLE
 
+    def done(self) -> None:
+        """The other process has the connection."""
+        self.sock.close()
+        self.answer(None, None)
 
-class Movable(Tuned):
-    """Leaving and arriving. :class:`gnet.Socket` is the public class."""
+    def answer(self, written: BaseException | None, ended: BaseException | None) -> None:
+        """Call the callbacks of what was still to be written, and of ``end()``."""
+        # (Their own file's: a Departed is a part of its socket.)
+        sock = self.socket
+        sock._answer(sock._tick, self.requests, self.end_callbacks, written, ended)
+
+    def come_back(self, error: BaseException | None) -> None:
+        """The other process never had it: the connection is its socket's again.
+
+        Args:
+            error: destroy the socket with it, because nobody will look after it.
+        """
+        self.socket._come_back(self, error)  # as above
+
+
+class Movable(Client):
+    """Leaving and arriving. Without state of its own: :class:`gnet.Socket` has it."""
 
     __slots__ = ()
 
     def _can_depart(self) -> bool:
-        """Whether there is a connection to be sent.
-
-        Raises:
-            CodedTypeError: ``ERR_INVALID_HANDLE_TYPE`` for a pipe.
-            CodedRuntimeError: a greenlet is blocked in a read or write (``ERR_SOCKET_IN_USE``), or
-                text was made of what arrived (``ERR_TEXT_IS_BUFFERED``).
-        """
-        if self._stage is not CONNECTED or self._errored is not None or self._read_error:
+        wire = self._wire
+        if self._stage is not CONNECTED or self._errored is not None or wire.error:
             return False
-        if isinstance(self._sock, Pipe):
+        if isinstance(wire.sock, Pipe):
             raise coded_errors.invalid_handle_type()
-        if self._reader is not None or self._senders or self._io_refs:
+        blocking = self._blocking
+        if wire.reader is not None or blocking.senders or blocking.io_refs:
             raise coded_errors.state_error('ERR_SOCKET_IN_USE')
         if self._decoder is not None and self._buffer:
             raise coded_errors.state_error('ERR_TEXT_IS_BUFFERED')
         return True
 
     def _depart(self) -> Departed:
-        """Take the connection out of this socket, which has none from then on."""
         self._shut_now()  # what was ended stays so
-        self._close_watchers()
-        sock, server = self._sock, self._server
-        # No text: see _can_depart(). But part of a character may have arrived.
+        wire, counter = self._wire, self._counter
+        sock = wire.take_out()
+        # No text: see can_depart(). But part of a character may have arrived.
         held = b'' if self._decoder is None else self._decoder.take_held()
-        buffered: list[Any] = [held, *(self._buffer or ()), *(self._incoming or ())]
-        unread = b''.join(buffered)
+        buffered: list[Any] = [held, *(self._buffer or ()), *wire.take_all()]
+        # What the wire knows of the end goes along in the state of reading.
         read_state, write_state = self._read_state, self._write_state
         in_flight, queued, end_callbacks = self._take_unsent()
         requests = [*in_flight, *queued]
         departed = Departed(
-            sock, server, self._remote, unread, requests, end_callbacks, write_state, read_state,
-            self._reading, self._timeout, (self._bytes_read, self._bytes_sent), self._needs_drain)
+            self, sock, counter, self._remote, b''.join(buffered), requests, end_callbacks,
+            write_state, read_state, wire.reading, self._settings.timeout,
+            (wire.bytes_read, self._bytes_sent), self._needs_drain)
         called_back = self._pending_callbacks - len(requests)
-        self._set_idle_timer(0)
-        self._sock = None
-        if self._ref:
-            self._loop.release()
+        wire.close()
         self._start_anew()
         self._pending_callbacks = called_back  # those of what was sent, on their ticks still
-        if server is not None:
-            server._connection_departed(self)
+        if counter is not None:
+            counter.departed(self)
         return departed
 
-    def _departure_done(self, departed: Departed) -> None:
-        """The other process has the connection."""
-        departed.sock.close()
-        self._answer(departed, None, None)
-
-    def _answer(
-        self, departed: Departed, written: BaseException | None, ended: BaseException | None,
-    ) -> None:
-        """Call the callbacks of what was still to be written, and of ``end()``."""
-        for request in departed.requests:
-            if request.callback is not None:
-                self._tick(self._call_guarded, request.callback, written)
-        for callback in departed.end_callbacks:
-            self._tick(self._call_guarded, callback, ended)
-
     def _come_back(self, departed: Departed, error: BaseException | None) -> None:
-        """The other process never had it: the connection is this socket's again.
-
-        Args:
-            departed: what :meth:`_depart` returned.
-            error: destroy the socket with it, because nobody will look after it.
-        """
         if self._stage is not NEW:
             departed.sock.close()  # destroyed, or connected to somewhere else, meanwhile
-            self._answer(
-                departed, coded_errors.stream_destroyed('write'),
-                coded_errors.stream_destroyed('end'))
+            departed.answer(
+                coded_errors.stream_destroyed('write'), coded_errors.stream_destroyed('end'))
             return
-        self._server = departed.server
+        self._counter = departed.counter
         self._remote = departed.remote
-        if departed.server is not None:
+        if departed.counter is not None:
             self._owner = None
-            departed.server._connection_returned(self)
+            departed.counter.returned(self)
         self._open(departed.sock)
-        self._bytes_read, self._bytes_sent = departed.counts
+        wire = self._wire
+        wire.bytes_read, self._bytes_sent = departed.counts
         if departed.timeout:
             self.set_timeout(departed.timeout)
         self._bring(departed.unread)
@@ -162,13 +149,14 @@ class Movable(Tuned):
             self.destroy(error)
             return
         if departed.reading is OVER:
-            self._reading = OVER
+            wire.reading = OVER
             # What was in the stream has to be brought there again.
-            ended = departed.read_state is END_EMITTED
-            self._read_state = END_EMITTED if ended else FIN
-            self._queue_delivery()
+            wire.ended = True
+            self._read_state = (
+                END_EMITTED if departed.read_state is END_EMITTED else NOT_ENDED)
+            wire.announce()
         elif departed.reading is not NOT_STARTED:
-            self._start_reading()
+            wire.want()
         if self._queue:
             self._continue_sending(at_once=True)
         elif self._write_state is ENDING:
@@ -177,20 +165,10 @@ class Movable(Tuned):
             self._tick(self._finish)
 
     def _arrive(
-        self, sock: Any, server: Any, unread: bytes, unsent: bytes, was_ended: bool,
+        self, sock: Any, counter: Counter | None, unread: bytes, unsent: bytes, was_ended: bool,
     ) -> None:
-        """Take over a connection that another process had.
-
-        Args:
-            sock: the connected, non-blocking socket.
-            server: who counts it, as a server its connections; None for one that was opened by
-                ``connect()``.
-            unread: what the other process had received.
-            unsent: what it had still to send.
-            was_ended: whether it had ended its half.
-        """
-        if server is not None:
-            self._server = server
+        if counter is not None:
+            self._counter = counter
             self._owner = None
         self._adopt(sock)
         self._bring(unread)
@@ -202,6 +180,42 @@ class Movable(Tuned):
     def _bring(self, unread: bytes) -> None:
         """Put *unread* in front of all that will be received."""
         if unread:
-            self._incoming = deque([unread])
-            self._incoming_size = len(unread)
-            self._queue_delivery()
+            self._wire.give_back(unread)
+            self._wire.announce()
+
+
+# The three below are what other rooms know of it. They are friends of Movable: it is theirs.
+
+
+def can_depart(sock: Movable) -> bool:
+    """Return whether there is a connection to be sent.
+
+    Raises:
+        CodedTypeError: ``ERR_INVALID_HANDLE_TYPE`` for a pipe.
+        CodedRuntimeError: a greenlet is blocked in a read or write (``ERR_SOCKET_IN_USE``), or
+            text was made of what arrived (``ERR_TEXT_IS_BUFFERED``).
+    """
+    return sock._can_depart()
+
+
+def depart(sock: Movable) -> Departed:
+    """Take the connection out of this socket, which has none from then on."""
+    return sock._depart()
+
+
+def arrive(
+    sock: Movable, descriptor: Any, counter: Counter | None, unread: bytes, unsent: bytes,
+    was_ended: bool,
+) -> None:
+    """Take over a connection that another process had.
+
+    Args:
+        sock: a new socket.
+        descriptor: the connected, non-blocking socket of the system.
+        counter: who counts it, as a server its connections; None for one that was opened by
+            ``connect()``.
+        unread: what the other process had received.
+        unsent: what it had still to send.
+        was_ended: whether it had ended its half.
+    """
+    sock._arrive(descriptor, counter, unread, unsent, was_ended)

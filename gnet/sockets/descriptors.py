@@ -8,12 +8,9 @@ import fcntl
 import os
 import stat
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..node import coded_errors, system_errors
-
-if TYPE_CHECKING:
-    from .transport import Transport
 
 __all__ = [
     'adopt_descriptor',
@@ -104,7 +101,7 @@ def adopt_descriptor(fd: int) -> Any:
     return sock
 
 
-def remember(fd: int, owner: Transport) -> None:
+def remember(fd: int, owner: Any) -> None:
     """Note that *owner* has adopted *fd*."""
     _adopted[fd] = owner
 

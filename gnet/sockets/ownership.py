@@ -1,28 +1,53 @@
-"""A connection in the hands of its 'connection' listeners, and what becomes of it afterwards.
+"""Whose a connection is: its 'connection' listeners', the program's, nobody's; and what follows.
 
-These listeners run in a greenlet of their own, the *owner*. If they used the blocking names of
-their socket it is ended when they return; if they only registered listeners, or left reading to
-events in the end, it stays open, as in Node.
+Who ends a connection
+=====================
+
+- *The program*, by ``end``, ``destroy``, ``close``, ``with``: whoever has it, in either style.
+- *Its listeners' return.* They run in a greenlet of their own, the *owner* (:func:`hand_over`). If
+  they used the blocking names of their socket it is ended when they return, and gets
+  ``LINGER_SECONDS`` to take leave of its peer. If they only registered listeners, or left
+  reading to events in the end, it stays open, as in Node.
+- *Their failure*: a listener of an accepted connection that raises costs that connection
+  (:meth:`Owned._fail`). On a socket that the program itself opened, it ends ``gnet.run()``.
+- *The peer*: its end has its turn after all that came before it, and not before a listener that is
+  still at work has said how it reads (``Taker.NOBODY_YET``; the rule is
+  ``Delivery._holds_end`` in ``streams/delivery.py``). Then the socket ends too, unless
+  ``allow_half_open``, or a greenlet that reads in blocking style, says otherwise.
 """
 
 from __future__ import annotations
 
 import errno
+import logging
+from collections.abc import Callable
 from contextvars import copy_context
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
-from gevent import getcurrent
+from gevent import GreenletExit, getcurrent
 
 from ..loop.idle_timers import IdleTimer, idle_timers
-from ..loop.loop import Loop
+from ..loop.loop import EXITS
 from ..node import system_errors
-from ..streams.states import CONNECTED, FIN, FLOWING, GONE, NOT_ENDED, PAUSED, UNDECIDED, WRITABLE
-from .transport import Transport
+from ..streams.delivery import BLOCKING
+from ..streams.duplex import Duplex
+from ..streams.states import (
+    CONNECTED,
+    DRAIN,
+    EVENTS,
+    FLOWING,
+    GONE,
+    NOBODY_YET,
+    NOT_ENDED,
+    PAUSED,
+    WRITABLE,
+)
+from .wire import DescriptorWire
 
-__all__ = [
-    'Handled',
-]
+__all__ = ['BlockingUser', 'Counter', 'Linger', 'Owned', 'fail', 'hand_over', 'is_accepted']
+
+_log = logging.getLogger('gnet.socket')
 
 #: When a blocking handler has returned: how long a write may make no progress, and after the last
 #: one how long the peer may keep its half open. nginx's default for this (lingering_time).
@@ -44,48 +69,67 @@ _PROGRAM = BlockingUser.PROGRAM
 _HANDLER = BlockingUser.HANDLER
 
 
-class _Linger:
+class Counter(Protocol):
+    """Who counts a connection: a server's connections, or who stands for those of another process.
+    """
+
+    @property
+    def server(self) -> Any:
+        """The server that accepted it, in this process; else None."""
+
+    def destroyed(self, sock: Any) -> None:
+        """It is closed."""
+
+    def departed(self, sock: Any) -> None:
+        """It is another process's now."""
+
+    def returned(self, sock: Any) -> None:
+        """The other process never had it."""
+
+
+class Linger:
     """The time that a connection is given to end, when its handler has returned.
 
     One of the idle timers, of which a loop has one heap: a timer of gevent's for each connection
     would cost more than the rest of its end, on libuv above all.
     """
 
-    __slots__ = ('_sent_before', '_socket', '_timer')
+    __slots__ = ('_lingered', '_loop', '_sent_before', '_timer')
 
-    def __init__(self, socket: Handled) -> None:
-        self._socket = socket
-        self._sent_before = socket._bytes_sent
-        self._timer = IdleTimer(self, LINGER_SECONDS, socket._loop.now())
-        idle_timers(socket._loop).arm(self._timer)
+    def __init__(
+        self, wire: DescriptorWire, sent_before: int, lingered: Callable[[int], None],
+    ) -> None:
+        self._loop = wire.schedule
+        self._sent_before = sent_before
+        self._lingered = lingered
+        self._timer = IdleTimer(self._over, LINGER_SECONDS, self._loop.now())
+        idle_timers(self._loop).arm(self._timer)
 
-    def _idle_expired(self, timer: IdleTimer) -> None:
-        self._socket._lingered(self._sent_before)
+    def _over(self, timer: IdleTimer) -> None:
+        self._lingered(self._sent_before)
 
     def cancel(self) -> None:
         """Forget it."""
-        idle_timers(self._socket._loop).cancel(self._timer)
+        idle_timers(self._loop).cancel(self._timer)
 
 
-class Handled(Transport):
-    """The life of a connection beside its events."""
+class Owned(Duplex):
+    """Whose a connection is. Without state of its own: :class:`gnet.Socket` has it."""
 
-    __slots__ = ('_blocking_user', '_linger_timer', '_owner')
+    __slots__ = ()
 
-    def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
-        super()._prepare(loop, allow_half_open)
-        #: The greenlet of the 'connection' listeners, until they return or block on the socket.
-        self._owner: Any = None
-        self._blocking_user = _NOBODY
-        self._linger_timer: _Linger | None = None
+    _wire: DescriptorWire
+    #: The greenlet of the 'connection' listeners, until they return or block on the socket; PROGRAM
+    #: for a socket that the program opened, until it uses a blocking name.
+    _owner: Any
+    _blocking_user: BlockingUser
+    _linger_timer: Linger | None
+    #: Who counts the connection, if it was accepted.
+    _counter: Counter | None
 
     def _belongs_to_program(self) -> None:
         """There is no 'connection' listener: the program opened this socket."""
         self._owner = _PROGRAM
-
-    def _pause_at_birth(self) -> None:
-        """Read nothing before ``resume()`` or a read (``pause_on_connect``)."""
-        self._flow = PAUSED
 
     def _begin(self, owner: Any) -> None:
         """The 'connection' listeners are about to run, in the greenlet *owner*."""
@@ -96,20 +140,23 @@ class Handled(Transport):
         self.context = owner.gr_context
         if self._stage is CONNECTED and self._flow is not PAUSED:
             self._readable_wanted = True
-            self._start_reading()
+            self._wire.want()
 
     def _owner_returned(self) -> None:
         """They have returned: end the connection if they used it blockingly."""
-        if self._server is None:
+        if self._counter is None:
             return  # they have connected it again: it is the program's now
         self._owner = None
+        wire = self._wire
+        if wire.taker is NOBODY_YET:
+            wire.taker = EVENTS
         if self._blocking_user is not _HANDLER or self._reads_by_events():
-            if self._read_state is FIN:
-                self._queue_delivery()
+            if wire.ended and self._read_state is NOT_ENDED:
+                wire.announce()
         elif self._stage is not CONNECTED:
             pass
         elif (
-            self._read_state is not NOT_ENDED and self._write_state is WRITABLE
+            (wire.ended or self._read_state is not NOT_ENDED) and self._write_state is WRITABLE
             and not self._pending_callbacks
             and not (self._events.get('finish') or self._events.get('prefinish'))
         ):
@@ -119,7 +166,7 @@ class Handled(Transport):
 
     def _reads_by_events(self) -> bool:
         """Whether events were chosen to read the socket after the last blocking read."""
-        return not self._blocking_style and (
+        return self._wire.taker not in BLOCKING and (
             self._flow is FLOWING
             or bool(self._events.get('data') or self._events.get('readable'))
         )
@@ -130,16 +177,17 @@ class Handled(Transport):
         Closing at once would make the kernel reset the connection if anything is unread, and the
         peer might lose the answer.
         """
+        wire = self._wire
         self._linger()
-        self._wake_blocked()  # another greenlet than the handler's reads: no more
-        self._blocking_style = False
+        wire.wake_reader()  # another greenlet than the handler's reads: no more
+        wire.taker = DRAIN
         self.end()
         self._start_flowing()
-        if self._incoming or self._read_state is FIN:
-            self._queue_delivery()
+        if wire.arrived or (wire.ended and self._read_state is NOT_ENDED):
+            wire.announce()
 
     def _linger(self) -> None:
-        self._linger_timer = _Linger(self)
+        self._linger_timer = Linger(self._wire, self._bytes_sent, self._lingered)
 
     def _lingered(self, sent_before: int) -> None:
         """Stop waiting for the peer, unless it is still taking what was written."""
@@ -157,27 +205,77 @@ class Handled(Transport):
         if owner is _PROGRAM:
             self._owner = None
             self._blocking_user = _PROGRAM
+            if self._wire.taker is EVENTS:
+                self._wire.taker = NOBODY_YET
         elif owner is not None and owner is getcurrent():
             self._owner = None
             self._blocking_user = _HANDLER
+            if self._wire.taker is NOBODY_YET:
+                self._wire.taker = EVENTS
 
-    # --- hooks of the transport -------------------------------------------------------------------
+    # --- failures ---------------------------------------------------------------------------------
 
-    def _holds_end(self) -> bool:
-        # A 'connection' listener that is still at work and has not said how it reads may be about
-        # to, and so may a program that has begun with sendall(): the peer's end waits for it, as it
-        # would in the kernel.
-        return self._stage in GONE or (
-            (self._tells_by_raising() or self._owner not in (None, _PROGRAM))
-            and self._flow is UNDECIDED
-            and not self._events.get('end') and not self._events.get('readable')
-        )
+    def _failed(self, error: BaseException) -> None:
+        if self._counter is None:
+            self._loop.fail(self, error)
+        else:
+            self._fail(error)
 
-    def _tells_by_raising(self) -> bool:
-        return self._blocking_user is _PROGRAM
+    def _fail(self, error: BaseException) -> None:
+        """A listener of this accepted connection raised: it costs the connection."""
+        if error is self._errored:
+            # A blocked listener let through what the connection had failed with. The traceback has
+            # the frames that have the socket that has the error: a cycle for each reset.
+            error.__traceback__ = None
+        elif self._stage not in GONE:
+            self.destroy(error)
+        elif not system_errors.is_socket_closed(error):
+            # (Closed on this side, by a timeout or by stop(): a blocked listener was told, and
+            # did what such a listener should. That is no failure.)
+            self._loop.report(self, error)
 
-    def _close_descriptor(self) -> None:
-        if self._linger_timer is not None:
-            self._linger_timer.cancel()
-            self._linger_timer = None
-        super()._close_descriptor()
+    def _unheard(self, error: BaseException) -> None:
+        if self._counter is None:
+            if self._blocking_user is not _PROGRAM:  # else blocking calls have told it
+                self._loop.fail(self, error)
+        elif isinstance(error, system_errors.NodeOSError) and error.syscall in ('read', 'write'):
+            # The peer's doing, any number of times: no traceback for each.
+            _log.info('%s: %s', self, error)
+        else:
+            self._loop.report(self, error)
+
+
+# The three below are what other rooms know of ownership. They are friends of Owned: it is theirs.
+
+
+def hand_over(
+    sock: Any, emit: Callable[[], object], failed: Callable[[BaseException], object],
+) -> None:
+    """Give an accepted connection to listeners, in this greenlet; end it when they have used it.
+
+    Args:
+        sock: the connection.
+        emit: calls its listeners.
+        failed: called with what they raise, but for what ends a greenlet or the program.
+    """
+    sock._begin(getcurrent())
+    try:
+        emit()
+    except GreenletExit:
+        sock.destroy()  # somebody killed the handler
+    except EXITS:
+        sock.destroy()
+        raise
+    except BaseException as error:
+        failed(error)
+    sock._owner_returned()
+
+
+def fail(sock: Any, error: BaseException) -> None:
+    """Let a failure of its listeners cost this accepted connection."""
+    sock._fail(error)
+
+
+def is_accepted(sock: Any) -> bool:
+    """Whether somebody counts the connection, as it was accepted by a server, here or elsewhere."""
+    return sock._counter is not None

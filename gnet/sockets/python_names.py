@@ -1,6 +1,6 @@
 """What else a :class:`socket.socket` can do, so that code which expects one gets along.
 
-None of these names blocks. :mod:`gnet.sockets.blocking` has those that do.
+None of these names blocks but ``sendfile``; :mod:`gnet.sockets.blocking_names` has those that do.
 """
 
 from __future__ import annotations
@@ -9,29 +9,37 @@ import io
 import socket as _stdlib
 from typing import Any
 
-from ..loop.loop import Loop
-from ..streams.states import CONNECTED, FINISHED, GONE, PAUSED, WRITABLE
-from .blocking import Blocking
+import gevent.socket
+from gevent.event import AsyncResult
 
-__all__ = [
-    'SocketLike',
-]
+from ..node import coded_errors
+from ..streams.states import (
+    CONNECTED,
+    CONNECTING,
+    FINISHED,
+    GONE,
+    GREENLET,
+    NOBODY,
+    PAUSED,
+    WRITABLE,
+)
+from .blocking_names import BlockingNames
+from .connector import Connector
+from .giving_away import with_unread
+
+__all__ = ['PythonNames']
 
 #: Bytes read from a file at once by sendfile(): as much as the kernel buffers of a socket take in
 #: a few steps, and little enough that reading it from a disk holds up the hub for a moment only.
 FILE_BLOCK = 1 << 18
 
 
-class SocketLike(Blocking):
+class PythonNames(BlockingNames):
     """What lets a ``gnet.Socket`` be handed to code that expects a ``socket.socket``."""
 
-    __slots__ = ('_close_wanted', '_io_refs')
+    __slots__ = ()
 
-    def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
-        super()._prepare(loop, allow_half_open)
-        #: Open makefile() objects; close() waits for them, as in the standard library.
-        self._io_refs = 0
-        self._close_wanted = False
+    _connector: Connector | None
 
     # --- closing ----------------------------------------------------------------------------------
 
@@ -44,21 +52,25 @@ class SocketLike(Blocking):
         queued is given up with it.
         """
         self._note_blocking_use()
-        self._close_wanted = True
-        if self._io_refs <= 0:
+        blocking = self._own_blocking()
+        blocking.close_wanted = True
+        if blocking.io_refs <= 0:
             self._close_now()
 
     @property
     def _closed(self) -> bool:
         """Whether :meth:`close` was called; the standard library has it, and paramiko asks."""
-        return self._close_wanted or self._stage in GONE
+        return self._blocking.close_wanted or self._stage in GONE
 
     def _close_now(self) -> None:
-        if not self._queued_units or self._senders or self._stage is not CONNECTED:
+        if not self._queued_units or self._blocking.senders or self._stage is not CONNECTED:
             self.destroy()
         elif self._linger_timer is None:
             self._linger()
-            self._wake_blocked()
+            wire = self._wire
+            wire.wake_reader()
+            if wire.taker is GREENLET:
+                wire.taker = NOBODY
             self.destroy_soon()
 
     def destroy_soon(self) -> None:
@@ -74,8 +86,9 @@ class SocketLike(Blocking):
 
     def _decref_socketios(self) -> None:
         """Called by the file objects of :meth:`makefile` when they are closed."""
-        self._io_refs -= 1
-        if self._close_wanted and self._io_refs <= 0:
+        blocking = self._own_blocking()
+        blocking.io_refs -= 1
+        if blocking.close_wanted and blocking.io_refs <= 0:
             self._close_now()
 
     def detach(self) -> int:
@@ -86,17 +99,66 @@ class SocketLike(Blocking):
         The socket is destroyed. What was already read from the kernel stays here: ``read()``
         returns it.
         """
-        sock = self._sock
-        if sock is None:
-            if self._connecting is not None:
+        if self._wire.sock is None:
+            if self._connector is not None:
                 self.destroy()
             return -1
         self._flow = PAUSED
         self._shut_now()  # what was ended stays so
-        self._close_watchers()
-        fd: int = sock.detach()
+        fd: int = self._wire.take_out().detach()
         self.destroy()  # there is no descriptor left to close
         return fd
+
+    def to_socket(self, cls: type[Any] = gevent.socket.socket) -> Any:
+        """Give the connection away as a socket of class *cls*, and destroy this one; blocks.
+
+        Nothing is lost: what ``write()`` has queued is sent first, and what was received and not
+        yet read is what the new socket's ``recv``, ``recv_into`` and ``makefile`` return first
+        (``select`` and ``ssl``, which look at the descriptor, do not see it; with
+        ``pause_on_connect``, or ``pause()`` before ``connect``, there is none). The time of
+        :meth:`settimeout` stays.
+
+        Args:
+            cls: :class:`gevent.socket.socket` by default, whose calls block their greenlet only;
+                :class:`socket.socket` for code in other threads.
+
+        Raises:
+            OSError: the socket is closed, or its connection has failed.
+            CodedRuntimeError: as :meth:`recv`.
+            ValueError: objects of :meth:`makefile` are open, which may have read ahead.
+        """
+        if self._blocking.io_refs:
+            raise ValueError('objects of makefile() are open: close them first')
+        self._begin_giving_away()
+        while self._stage is CONNECTING or self._queued_units:
+            self._wait_until_sent()
+            self._begin_giving_away()  # others may have read and written meanwhile
+        self._shut_now()  # what was ended stays so
+        wire = self._wire
+        if wire.sock is None or wire.error is not None:
+            raise self._blocked_error()
+        unread = b''.join(wire.take_all())
+        made = with_unread(cls, unread, wire.family, wire.proto, wire.take_out().detach())
+        self.destroy()
+        made.settimeout(self._blocking.seconds)
+        return made
+
+    def _begin_giving_away(self) -> None:
+        self._begin_blocking()
+        if self._wire.reader is not None:
+            raise coded_errors.state_error('ERR_CONCURRENT_READ')
+        if self._decoder is not None and self._buffer:
+            raise coded_errors.state_error('ERR_TEXT_IS_BUFFERED')
+
+    def _wait_until_sent(self) -> None:
+        if self._write_state is WRITABLE:
+            self.sendall(b'')
+            return
+        ended: AsyncResult[BaseException | None] = AsyncResult()
+        self.end(ended.set)  # it was called already; this is told of the outcome
+        error = self._blocking.within_seconds(ended.get)
+        if error is not None:
+            raise self._blocked_error() if self._stage in GONE else error
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """Send a file, opened in binary mode, from *offset* on; return how many bytes that was.
@@ -120,7 +182,7 @@ class SocketLike(Blocking):
             raise ValueError('file should be opened in binary mode')
         if count is not None and (not isinstance(count, int) or count <= 0):
             raise ValueError(f'count must be a positive integer (got {count!r})')
-        if self._seconds == 0:
+        if self._blocking.seconds == 0:
             raise ValueError('non-blocking sockets are not supported')
         can_seek = file.seekable() if hasattr(file, 'seekable') else hasattr(file, 'seek')
         if offset or can_seek:
@@ -168,7 +230,7 @@ class SocketLike(Blocking):
         reading = 'r' in mode or not writing
         raw_mode: Any = ('r' if reading else '') + ('w' if writing else '')
         raw = _stdlib.SocketIO(self, raw_mode)  # type: ignore[arg-type]  # it is duck-typed
-        self._io_refs += 1
+        self._own_blocking().io_refs += 1
         if buffering == 0:
             return raw
         size = io.DEFAULT_BUFFER_SIZE if buffering is None or buffering < 0 else buffering
@@ -184,13 +246,14 @@ class SocketLike(Blocking):
         return text
 
     def _os_socket(self) -> Any:
-        if self._sock is None:
+        if self._wire.sock is None:
             raise self._blocked_error()
-        return self._sock
+        return self._wire.sock
 
     def fileno(self) -> int:
         """Return the descriptor's number, -1 if there is none. It must not be closed by others."""
-        return -1 if self._sock is None else int(self._sock.fileno())
+        sock = self._wire.sock
+        return -1 if sock is None else int(sock.fileno())
 
     def getsockname(self) -> Any:
         """Return the local name in the standard library's form."""
@@ -213,7 +276,7 @@ class SocketLike(Blocking):
     @property
     def family(self) -> int:
         """The address family, an ``AF_…`` number; also after the socket is closed."""
-        return _stdlib.AddressFamily(self._family)
+        return _stdlib.AddressFamily(self._wire.family)
 
     @property
     def type(self) -> int:
@@ -223,4 +286,4 @@ class SocketLike(Blocking):
     @property
     def proto(self) -> int:
         """The protocol number, 0 unless the descriptor was made with one; also after closing."""
-        return self._proto
+        return self._wire.proto

@@ -10,17 +10,19 @@ import socket as _stdlib
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from ..loop.idle_timers import IdleTimer
-from ..loop.loop import Loop
 from ..node import coded_errors
 from ..node.inspection import inspect
 from ..node.spelling import snake_options
 from ..node.validators import validate_function, validate_msecs
 from ..node.values import to_int32, to_number, truthy
 from ..options.socket import type_of_service
-from .connector import Connectable
+from ..addresses.block_list import BlockList
+from ..options.socket import OnRead
+from ..streams.duplex import Duplex
+from .wire import DescriptorWire
 
 __all__ = [
     'TCP_FAMILIES',
@@ -37,18 +39,59 @@ class TimeoutOverflowWarning(RuntimeWarning):
     """A timeout is longer than Node's timers can count; it was cut to their longest, 25 days."""
 
 
-class Tuned(Connectable):
-    """Setting options. :class:`gnet.Socket` is the public class."""
+class Settings:
+    """What was set of a socket, to be applied to each of its connections.
 
-    __slots__ = ('_keep_alive', '_no_delay', '_timeout', '_type_of_service')
+    One object, :data:`DEFAULTS`, serves all sockets of which nothing was set.
+    """
 
-    def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
-        super()._prepare(loop, allow_half_open)
-        self._timeout: float | None = None
-        self._no_delay = False
+    __slots__ = (
+        'block_list', 'keep_alive', 'no_delay', 'onread', 'readable', 'signal', 'timeout',
+        'type_of_service', 'writable',
+    )
+
+    def __init__(self) -> None:
+        #: What set_timeout() was given, in milliseconds.
+        self.timeout: float | None = None
+        self.no_delay = False
         #: Seconds, seconds and a count, or None: as set_keep_alive() was called last.
-        self._keep_alive: tuple[int, int, int] | None = None
-        self._type_of_service: int | None = None
+        self.keep_alive: tuple[int, int, int] | None = None
+        self.type_of_service: int | None = None
+        #: Whether it may be read, and written, when it is connected.
+        self.readable = self.writable = True
+        #: Set means destroy.
+        self.signal: Any = None
+        self.onread: OnRead | None = None
+        self.block_list: BlockList | None = None
+
+
+#: Never changed.
+DEFAULTS: Final = Settings()
+
+
+class Tuned(Duplex):
+    """The names that set something. Without state of its own: :class:`gnet.Socket` has it."""
+
+    __slots__ = ()
+
+    _wire: DescriptorWire
+    _settings: Settings
+
+    def _own_settings(self) -> Settings:
+        """Return the settings to be changed: a socket's own, from the first time on."""
+        if self._settings is DEFAULTS:
+            self._settings = Settings()
+        return self._settings
+
+    @property
+    def block_list(self) -> BlockList | None:
+        """Addresses that must not be connected to; None for none. May be changed any time."""
+        return self._settings.block_list
+
+    @block_list.setter
+    def block_list(self, value: BlockList | None) -> None:
+        if value is not self._settings.block_list:
+            self._own_settings().block_list = value
 
     # --- idle time --------------------------------------------------------------------------------
 
@@ -74,7 +117,7 @@ class Tuned(Connectable):
         validate_msecs(msecs)
         if callback is not None:
             validate_function('callback', callback)
-        self._timeout = msecs
+        self._own_settings().timeout = msecs
         if msecs > _LONGEST_TIMEOUT:
             warnings.warn(
                 f'{inspect(msecs)} does not fit into a 32-bit signed integer.\n'
@@ -82,7 +125,8 @@ class Tuned(Connectable):
                 TimeoutOverflowWarning, stacklevel=2,
             )
         # Less than a millisecond counts as one, as for all of Node's timers.
-        self._set_idle_timer(min(max(msecs, 1), _LONGEST_TIMEOUT) / 1000 if msecs else 0)
+        self._wire.set_idle_time(
+            min(max(msecs, 1), _LONGEST_TIMEOUT) / 1000 if msecs else 0, self._idle_expired)
         if callback is not None:
             (self.once if msecs else self.off)('timeout', callback)
         return self
@@ -91,18 +135,18 @@ class Tuned(Connectable):
         if self._in_flight is not None and timer.in_flight != self._queued_bytes:
             # As in Node: a write that has moved since the last time is no idleness.
             timer.in_flight = self._queued_bytes
-            self._touch()
+            self._wire.touch()
         else:
             self._tick(self._emit_timeout, timer)
 
     def _emit_timeout(self, timer: IdleTimer) -> None:
-        if self._idle_timer is timer and not timer.armed:
+        if self._wire.idle_timer is timer and not timer.armed:
             self._emit_guarded('timeout')
 
     @property
     def timeout(self) -> float | None:
         """The last value given to :meth:`set_timeout`, in milliseconds; None if there was none."""
-        return self._timeout
+        return self._settings.timeout
 
     # --- options of the connection ----------------------------------------------------------------
 
@@ -112,9 +156,9 @@ class Tuned(Connectable):
         Does nothing on unix sockets and closed ones; a value that is already set costs no call.
         """
         enable = truthy(enable)
-        if self._no_delay is not enable:
+        if self._settings.no_delay is not enable:
             self._set_option(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, enable)
-        self._no_delay = enable
+            self._own_settings().no_delay = enable
         return self
 
     def set_keep_alive(
@@ -138,14 +182,14 @@ class Tuned(Connectable):
         wanted = None
         if truthy(enable):
             wanted = (_whole_seconds(initial_delay), _whole_seconds(interval), to_int32(count))
-        if self._keep_alive != wanted:
-            self._keep_alive = wanted
+        if self._settings.keep_alive != wanted:
+            self._own_settings().keep_alive = wanted
             self._apply_keep_alive()
         return self
 
     def _apply_keep_alive(self) -> None:
-        enabled = self._keep_alive is not None
-        delay, pause, probes = self._keep_alive or (0, 0, 0)
+        enabled = self._settings.keep_alive is not None
+        delay, pause, probes = self._settings.keep_alive or (0, 0, 0)
         self._set_option(_socket.SOL_SOCKET, _socket.SO_KEEPALIVE, enabled)
         if delay > 0:
             for name, value in (
@@ -164,7 +208,7 @@ class Tuned(Connectable):
         """
         if isinstance(tos, float) and tos != tos:
             raise coded_errors.invalid_arg_type('tos', 'of type number', tos)
-        self._type_of_service = type_of_service('tos', tos)
+        self._own_settings().type_of_service = type_of_service('tos', tos)
         self._apply_type_of_service()
         return self
 
@@ -172,35 +216,35 @@ class Tuned(Connectable):
         """Return what the system has; before there is a connection, what was set, or 0."""
         where = self._type_of_service_option()
         if where is None:
-            return self._type_of_service or 0
-        return int(self._sock.getsockopt(*where))
+            return self._settings.type_of_service or 0
+        return int(self._wire.sock.getsockopt(*where))
 
     def _type_of_service_option(self) -> tuple[int, int] | None:
-        if self._sock is None or self._sock.family not in TCP_FAMILIES:
+        if self._wire.sock is None or self._wire.sock.family not in TCP_FAMILIES:
             return None
-        if self._sock.family == _socket.AF_INET:
+        if self._wire.sock.family == _socket.AF_INET:
             return _socket.IPPROTO_IP, _socket.IP_TOS
         return _socket.IPPROTO_IPV6, _stdlib.IPV6_TCLASS
 
     def _apply_type_of_service(self) -> None:
         where = self._type_of_service_option()
-        if where is not None and self._type_of_service is not None:
-            self._set_option(*where, self._type_of_service)
+        if where is not None and self._settings.type_of_service is not None:
+            self._set_option(*where, self._settings.type_of_service)
 
     def _apply_options(self) -> None:
-        if self._no_delay:
+        if self._settings.no_delay:
             self._set_option(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, True)
-        if self._keep_alive is not None:
+        if self._settings.keep_alive is not None:
             self._apply_keep_alive()
         self._apply_type_of_service()
 
     def _set_option(self, level: int, option: int, value: int) -> None:
         """Set an option of a TCP socket; without a connection, or another kind, do nothing."""
-        if self._sock is not None and self._sock.family in TCP_FAMILIES:
+        if self._wire.sock is not None and self._wire.sock.family in TCP_FAMILIES:
             # Refused is a number out of the system's range, or (not on Linux) a connection that the
             # peer has reset, of which reading tells.
             with suppress(OSError):
-                self._sock.setsockopt(level, option, value)
+                self._wire.sock.setsockopt(level, option, value)
 
 
 def _whole_seconds(msecs: Any) -> int:

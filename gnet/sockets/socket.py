@@ -6,8 +6,9 @@ import _socket
 import struct
 from collections.abc import Mapping
 from sys import intern
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from .. import lifecycle
 from ..addresses.ends import Address, address_of
 from ..loop.loop import Loop, get_loop
 from ..node import coded_errors
@@ -15,18 +16,19 @@ from ..node.spelling import snake_options
 from ..node.values import is_number, truthy
 from ..options.shapes import normalize_arguments
 from ..options.socket import SocketOptions, socket_options
-from ..streams.piping import Pipe
-from ..streams.states import CONNECTED, CONNECTING, FAILED, NEW
+from ..streams.duplex import Duplex
+from ..streams.states import CLOSED, CONNECTED, CONNECTING, FAILED, GONE, NEW, PAUSED
+from .blocking import NOT_USED
 from .departure import Movable
 from .descriptors import adopt_descriptor, adopt_socket, remember
-from .settings import TCP_FAMILIES, TimeoutOverflowWarning, Tuned
-
-if TYPE_CHECKING:
-    from ..servers.server import Server
+from .ownership import BlockingUser, Counter
+from .settings import DEFAULTS, TCP_FAMILIES, TimeoutOverflowWarning
+from .wire import DescriptorWire
 
 __all__ = [
     'Socket',
     'TimeoutOverflowWarning',
+    'accept',
     'connect',
 ]
 
@@ -82,7 +84,13 @@ class Socket(Movable):
     ====================  ==============================  ==========================================
     """
 
-    __slots__ = ('_pipes', '_remote')
+    __slots__ = (
+        '_blocking', '_blocking_user', '_connector', '_counter', '_linger_timer', '_owner',
+        '_remote', '_request', '_settings', 'auto_select_family_attempted_addresses', 'opened_at',
+    )
+
+    #: ``'address:port'`` of each address tried, where a host had several; else None.
+    auto_select_family_attempted_addresses: list[str] | None
 
     def __init__(self, given: Any = None, **keywords: Any) -> None:
         """Make a socket; it has no connection yet, unless *fd* is given.
@@ -131,25 +139,43 @@ class Socket(Movable):
             self._destroy_on(chosen.signal)
 
     def _make(self, chosen: SocketOptions) -> None:
+        loop = get_loop()
         super().__init__(
-            chosen.read_mark, writable_high_water_mark=chosen.write_mark,
+            loop, DescriptorWire(loop), chosen.read_mark, chosen.write_mark,
+            allow_half_open=chosen.allow_half_open,
             **({} if chosen.capture_rejections is None else
                {'capture_rejections': chosen.capture_rejections}),
         )
-        self._prepare(get_loop(), chosen.allow_half_open)
+        self._prepare(None, None)
         self._belongs_to_program()
         self._default_encoding = chosen.default_encoding
-        self.block_list = chosen.block_list
-        self._no_delay = chosen.no_delay
+        settings = self._own_settings()
+        settings.block_list = chosen.block_list
+        settings.no_delay = chosen.no_delay
         if chosen.keep_alive:
             self.set_keep_alive(True, chosen.keep_alive_seconds * 1000)
-        self._type_of_service = chosen.type_of_service
+        settings.type_of_service = chosen.type_of_service
+        settings.readable, settings.writable = chosen.readable, chosen.writable
+        settings.onread = chosen.onread
+        if chosen.onread is not None:
+            self._wire = self._new_wire()
         if chosen.encoding is not None:
             self.set_encoding(chosen.encoding)
-        self._sides = (chosen.readable, chosen.writable)
         self._close_sides()
-        if chosen.onread is not None:
-            self._read_into(chosen.onread)
+
+    def _prepare(self, counter: Counter | None, remote: Any) -> None:
+        self._counter = counter
+        self._remote = remote
+        self._owner: Any = None
+        self._blocking_user = BlockingUser.NOBODY
+        self._linger_timer = None
+        self._blocking = NOT_USED
+        self._settings = DEFAULTS
+        self._connector = None
+        self._request = None
+        #: The loop's time, in seconds, when the connection was established.
+        self.opened_at = 0.0
+        self.auto_select_family_attempted_addresses = None
 
     @classmethod
     def from_socket(cls, sock: Any, **options: Any) -> Any:
@@ -175,32 +201,11 @@ class Socket(Movable):
         adopted = adopt_socket(sock)
         self._adopt(adopted)
         self._apply_options()
-        self._seconds = seconds
+        if seconds is not None:
+            self._own_blocking().seconds = seconds
         if signal is not None:
             self._destroy_on(signal)
         return self
-
-    @classmethod
-    def _accepted(
-        cls, server: Server, loop: Loop, sock: Any, remote: Any, high_water_mark: float,
-        allow_half_open: bool,
-    ) -> Socket:
-        """Make the socket of a connection that *server* accepted; *sock* is non-blocking."""
-        self = cls.__new__(cls)
-        Tuned.__init__(self, high_water_mark)
-        self._prepare(loop, allow_half_open)
-        self._server = server
-        if type(remote) is tuple and type(remote[0]) is str:
-            # Many connections often come from few addresses, which then share the text.
-            remote = (intern(remote[0]), *remote[1:])
-        self._remote = remote
-        self._open(sock)
-        return self
-
-    def _prepare(self, loop: Loop, allow_half_open: bool) -> None:
-        super()._prepare(loop, allow_half_open)
-        self._remote: Any = None
-        self._pipes: list[Pipe] | None = None
 
     def __repr__(self) -> str:
         peer = self.remote_address
@@ -222,27 +227,64 @@ class Socket(Movable):
         Raises:
             CodedTypeError: ``ERR_INVALID_HANDLE_TYPE`` for a unix socket.
         """
-        if self._sock is None:
+        sock = self._wire.sock
+        if sock is None:
             if self._stage is NEW:
                 self.destroy(coded_errors.state_error('ERR_SOCKET_CLOSED'))
-            if self._connecting is not None and self._connecting.is_local:
+            if self._connector is not None and self._connector.is_local:
                 raise coded_errors.invalid_handle_type()
             if self._stage is CONNECTING:
                 self.once('connect', self._reset_when_connected)
             return self
-        if self._sock.family not in TCP_FAMILIES:
+        if sock.family not in TCP_FAMILIES:
             raise coded_errors.invalid_handle_type()
         # With a linger time of zero, close(2) resets.
-        self._sock.setsockopt(
-            _socket.SOL_SOCKET, _socket.SO_LINGER, struct.pack('ii', 1, 0))
+        sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, struct.pack('ii', 1, 0))
         return self.destroy()
 
     def _reset_when_connected(self) -> None:
         # As in Node, perhaps another connection than was meant, which had failed: a unix one even.
-        if self._sock is not None and self._sock.family not in TCP_FAMILIES:
+        sock = self._wire.sock
+        if sock is not None and sock.family not in TCP_FAMILIES:
             self.destroy()
         else:
             self.reset_and_destroy()
+
+    def destroy(self, error: Any = None) -> Any:
+        self._request = None
+        if self._stage in GONE:
+            return self
+        connector, self._connector = self._connector, None
+        if connector is not None:
+            connector.abandon()
+        if self._settings.signal is not None:
+            self._settings.signal.unlink(self._aborted)
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()
+            self._linger_timer = None
+        super().destroy(error)
+        if self._counter is not None:
+            self._counter.destroyed(self)
+        return self
+
+    destroy.__doc__ = Movable.destroy.__doc__
+
+    def _emit_close(self, had_error: bool) -> None:
+        told = None
+        if self.opened_at and lifecycle.has_subscribers():
+            # Taken now: a listener may connect again.
+            told = (
+                self.server, self, self._wire.bytes_read, self._bytes_sent,
+                self._loop.now() - self.opened_at, self._errored,
+            )
+        try:
+            super()._emit_close(had_error)
+        finally:
+            if told is not None:
+                lifecycle.publish(lifecycle.ConnectionClosed, *told)
+            request, self._request = self._request, None
+            if request is not None and self._stage is CLOSED:
+                self._connect(request)
 
     # --- life of the program ----------------------------------------------------------------------
 
@@ -255,47 +297,13 @@ class Socket(Movable):
         return self._set_ref(False)
 
     def _set_ref(self, ref: bool) -> Any:
-        if self._ref is not ref:
-            self._ref = ref
-            if self._sock is not None:
-                (self._loop.hold if ref else self._loop.release)()
+        self._wire.set_ref(ref)
         return self
 
     @property
     def _handle(self) -> Any:
         """The socket of the system while there is a connection, else None."""
-        return self._sock
-
-    # --- piping -----------------------------------------------------------------------------------
-
-    def pipe(self, destination: Any, options: Any = None, *, end: bool = True) -> Any:
-        """Write what arrives here to *destination*, at the pace it takes; returns *destination*.
-
-        Args:
-            destination: another socket, or any object with ``write(chunk)`` and ``end()``. If it
-                is an emitter, ``write`` returning False waits for its `'drain'`.
-            options: the next one as a mapping, as in Node.
-            end: whether `'end'` here ends *destination* too.
-        """
-        if isinstance(options, Mapping):
-            end = options.get('end', end) is not False
-        Pipe(self, destination, end)
-        return destination
-
-    def unpipe(self, destination: Any = None) -> Any:
-        """Undo :meth:`pipe` for *destination*, or for all; returns the socket, now paused."""
-        pipes = self._pipes or []
-        if destination is not None:
-            for pipe in pipes:
-                if pipe.destination is destination:
-                    pipe.close()
-                    break
-        elif pipes:
-            self._pipes = None
-            self.pause()
-            for pipe in pipes:
-                pipe.part()
-        return self
+        return self._wire.sock
 
     # --- properties -------------------------------------------------------------------------------
 
@@ -304,9 +312,8 @@ class Socket(Movable):
 
         None for a unix socket, and while there is no connection.
         """
-        if self._sock is None:
-            return None
-        return address_of(self._sock.family, self._sock.getsockname())
+        sock = self._wire.sock
+        return None if sock is None else address_of(sock.family, sock.getsockname())
 
     @property
     def local_address(self) -> str | None:
@@ -353,19 +360,19 @@ class Socket(Movable):
     @property
     def buffer_size(self) -> int | None:
         """The older name of :attr:`writable_length`; None where no connection is, or is made."""
-        connected = self._sock is not None or self._connecting is not None
+        connected = self._wire.sock is not None or self._connector is not None
         return self._queued_units if connected else None
 
     @property
-    def server(self) -> Server | None:
+    def server(self) -> Any:
         """The server that accepted this connection, in this process; else None."""
-        server = self._server
-        return None if server is None or server.is_elsewhere else server
+        return None if self._counter is None else self._counter.server
 
     @property
     def bytes_read(self) -> int:
         """Bytes taken from the kernel so far, those still buffered included."""
-        return self._bytes_read
+        read: int = self._wire.bytes_read
+        return read
 
     @property
     def connecting(self) -> bool:
@@ -383,6 +390,35 @@ class Socket(Movable):
         if self.connecting:
             return 'opening'
         return _READY_STATES[self.readable, self.writable]
+
+
+def accept(
+    counter: Counter, loop: Loop, sock: Any, remote: Any, high_water_mark: float,
+    allow_half_open: bool, paused: bool,
+) -> Socket:
+    """Make the socket of a connection that was accepted.
+
+    Args:
+        counter: who counts it, as a server its connections.
+        loop: the loop of this thread.
+        sock: the connected, non-blocking socket of the system.
+        remote: the peer's name.
+        high_water_mark: bytes, in each direction.
+        allow_half_open: as the option.
+        paused: read nothing before ``resume()`` or a read (``pause_on_connect``).
+    """
+    made = Socket.__new__(Socket)
+    Duplex.__init__(
+        made, loop, DescriptorWire(loop), high_water_mark, allow_half_open=allow_half_open)
+    if type(remote) is tuple and type(remote[0]) is str:
+        # Many connections often come from few addresses, which then share the text.
+        remote = (intern(remote[0]), *remote[1:])
+    # (The class's own constructor, but for its arguments: hence the underscores.)
+    made._prepare(counter, remote)
+    made._open(sock)
+    if paused:
+        made._flow = PAUSED
+    return made
 
 
 def connect(*args: Any, **keywords: Any) -> Socket:

@@ -1,8 +1,30 @@
-"""The first part of the reading half of a stream: how what arrived becomes events.
+"""What arrived becomes events, one turn at a time: the first of a wire's two consumers.
 
-Bytes wait in ``_incoming`` until a runner brings them into the stream (``deliver``). Blocking
-readers take them from there without any event. Read events are serial: while a listener of one is
-blocked, what would cause the next one waits for its turn (``_delivery``, ``_in_turn``).
+Bytes wait in the wire (:mod:`gnet.streams.wire`) until a runner brings them into the stream
+(:meth:`Delivery._deliver`). Blocking readers take them from there without any event. Read events
+are serial: while a listener of one is blocked, what would cause the next one waits for its turn
+(:meth:`Delivery._in_turn`).
+
+Copies for speed
+================
+
+A message costs 0.5 us in here and in the wire, and a call of Python 30 to 60 ns. So the usual way
+is written out where it is gone, beside the general one. These pairs must agree:
+
+===============================================  ================================================
+written out in                                   what it would call
+===============================================  ================================================
+`Delivery._deliver`, the loop over listeners     `Delivery._push`, `EventEmitter.emit`
+`Delivery._deliver`, its last lines              `Delivery._turn_over`
+`Delivery._push_end`                             `Delivery._emit_readable`
+`Delivery._tick`                                 `Agenda.tick` (``gnet.loop``)
+`Readable._resumed`                              `Readable._take`, `Readable._pour`
+``DescriptorWire._on_readable``                  `Arrivals.put`, `Agenda.enqueue`
+``BlockingNames.recv`` and ``__iter__``          ``BlockingNames._take_bytes``
+===============================================  ================================================
+
+``tests/streams/test_reading.py`` and the random calls of ``tests/sockets`` run each scenario on
+both ways and compare.
 """
 
 from __future__ import annotations
@@ -11,82 +33,81 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Union
 
-from ..events.emitter import EventEmitter
+from ..events.guarded import Guarded
+from ..node import coded_errors
 from .encodings import StreamDecoder
 from .states import (
     ACTIVE,
+    ASKED,
+    CONNECTED,
+    CONNECTING,
     END_EMITTED,
     ENDED,
-    FIN,
+    EVENTS,
     FLOWING,
+    FULL,
     GONE,
+    GREENLET,
+    HELD,
     IDLE,
     NEW,
+    NOBODY,
+    NOBODY_YET,
     NOT_ENDED,
     NOT_STARTED,
+    OVER,
     RUNNING,
     SILENT,
     UNDECIDED,
+    Flow,
+    ReadState,
+    Stage,
 )
+from .wire import BULK_SIZE, MAX_READS, Schedule
 
-__all__ = [
-    'BULK_SIZE',
-    'HIGH_WATER_MARK',
-    'MAX_READS',
-    'READ_SIZE',
-    'Arrival',
-    'Chunk',
-]
+__all__ = ['BLOCKING', 'HIGH_WATER_MARK', 'Chunk', 'Delivery']
 
 #: Bytes buffered before reading stops; Node's default since v22.
 HIGH_WATER_MARK = 65536
 
-#: Bytes asked of the kernel at once: Node's chunk size, which bounds those of `'data'`.
-READ_SIZE = 65536
-
-#: When a read gets as many bytes, there is a stream of them, and more is likely to wait: it is read
-#: without another look at all descriptors, which costs 5-10 us where few are ready; a read in vain
-#: costs 1. (libuv, and so Node, reads on after READ_SIZE bytes alone. Measured with one connection
-#: that sends 64 KiB blocks: 23 us of CPU a block so, 13 from a quarter of it on.)
-BULK_SIZE = 16384
-
-#: How often that is done before others have their turn: what libuv allows itself.
-MAX_READS = 32
 Chunk = Union[bytes, str]
 Turn = tuple[Callable[..., object], tuple[Any, ...]]
 
 #: The whole stream has arrived.
 _AFTER_THE_LAST_CHUNK = (ENDED, END_EMITTED)
 
+#: The takers of a stream that is read by blocking calls: then nothing is delivered.
+BLOCKING = (GREENLET, NOBODY)
 
-class Arrival(EventEmitter):
-    """What arrives, on its way into the stream. `Readable` is the rest."""
+
+class Delivery(Guarded):
+    """What arrives, on its way into the stream. `Readable` is the rest of the reading half."""
 
     __slots__ = (
-        '_blocking_style', '_buffer', '_decoder', '_delivery', '_did_read', '_errored',
-        '_explicitly_paused', '_flow', '_incoming', '_incoming_size', '_length', '_read_mark',
-        '_read_state', '_readable_listened', '_readable_pending', '_readable_wanted', '_reading',
-        '_resume_pending', '_stage', '_turns',
+        '_buffer', '_decoder', '_did_read', '_errored', '_explicitly_paused', '_flow', '_length',
+        '_loop', '_pipes', '_read_mark', '_read_state', '_readable_listened', '_readable_pending',
+        '_readable_wanted', '_resume_pending', '_stage', '_turns', '_wire',
     )
 
-    def __init__(self, high_water_mark: float = HIGH_WATER_MARK, **options: Any) -> None:
+    _stage: Stage
+    _flow: Flow
+    _read_state: ReadState
+
+    def __init__(
+        self, loop: Schedule, wire: Any, high_water_mark: float = HIGH_WATER_MARK, **options: Any,
+    ) -> None:
         if options:
             super().__init__(**options)
+        self._loop: Any = loop
+        #: What carries the stream: see ``streams/wire.py``. There always is one.
+        self._wire = wire
         self._stage = NEW
         self._errored: Any = None
         self._read_mark = high_water_mark
         self._flow = UNDECIDED
         self._read_state = NOT_ENDED
-        #: Set by the transport, which has the watcher.
-        self._reading = NOT_STARTED
-        self._delivery = IDLE
         #: What waits for its turn while a listener is blocked.
         self._turns: deque[Turn] | None = None
-        #: Whether the last read was a blocking one: then bytes stay where such reads find them.
-        self._blocking_style = False
-        #: Arrived and not yet seen by the stream; memoryviews are rests of a partly read chunk.
-        self._incoming: deque[bytes | memoryview] | None = None
-        self._incoming_size = 0
         #: In the stream and not yet consumed; ``_length`` counts characters once decoded.
         self._buffer: deque[Chunk] | None = None
         self._length = 0
@@ -97,85 +118,57 @@ class Arrival(EventEmitter):
         self._readable_pending = False
         self._readable_listened = False
         self._resume_pending = False
+        #: Where it is piped to; see ``streams/piping.py``.
+        self._pipes: list[Any] | None = None
 
-    # --- hooks ------------------------------------------------------------------------------------
+    # --- given by Readable and Duplex, below which this stands ------------------------------------
 
-    def _tick(self, callback: Callable[..., object], *arguments: Any) -> None:
-        """Run *callback* when the current piece of work ends."""
-        raise NotImplementedError
-
-    def _emit_guarded(self, event: Any, *arguments: Any) -> None:
-        """Emit from a runner: what a listener raises must go where such failures go."""
-        raise NotImplementedError
-
-    def _want_data(self) -> None:
-        """Read from the source if that is not going on and there is room."""
-        raise NotImplementedError
-
-    def _filled(self) -> None:
-        """What arrived has filled the buffer: stop reading until somebody takes from it."""
-        raise NotImplementedError
-
-    def _holds_end(self) -> bool:
-        """Whether the peer's end must not take effect yet."""
-        raise NotImplementedError
-
-    def _read_on(self, size: int) -> bytes | None:
-        """After a read of *size* bytes, return what more has arrived already; None for nothing.
-
-        Also if something else should have its turn first. As in Node, an end or a failure is met
-        here only if *size* was all that was asked for; else the next poll finds it.
-        """
-        raise NotImplementedError
-
-    def _delivered(self) -> None:
-        """Do what follows the turn of a read event, also one whose greenlet was ended in it."""
-        raise NotImplementedError
-
-    def _is_late(self) -> bool:
-        """Whether timers and other streams should have their turn before the next chunk."""
-        raise NotImplementedError
-
-    def _use_events(self) -> None:
-        """Events take what arrives from now on; raises if a greenlet is blocked in a read."""
-        raise NotImplementedError
-
-    def _listener_failed(self, event: str, error: BaseException) -> None:
-        """Route what a listener of *event* raised; raises it again if it ends the program."""
+    def _take(self, size: int | None = None) -> Chunk | None:
+        """Take *size* units out of the buffer; 0 only sees to it that reading goes on."""
         raise NotImplementedError
 
     def _pour(self) -> None:
         """Emit what is buffered for as long as the mode is flowing."""
         raise NotImplementedError
 
-    def _take(self, size: int | None = None) -> Chunk | None:
-        """Take *size* units out of the buffer; 0 only sees to it that reading goes on."""
+    def _end_consumed(self) -> None:
+        """Do what follows `'end'`: called right after it was emitted."""
         raise NotImplementedError
 
     def destroy(self, error: Any = None) -> Any:
         """Close at once."""
         raise NotImplementedError
 
-    def _end_consumed(self) -> None:
-        """Do what follows `'end'`: called right after it was emitted."""
-        raise NotImplementedError
+    # --- when things happen -----------------------------------------------------------------------
+
+    def _tick(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """Run *callback* when the current piece of work ends."""
+        loop = self._loop
+        loop.ticks.append((callback, arguments, self._wire.context))  # tick(), without the call
+        if not loop.wake_scheduled:
+            loop.schedule_wake()
+
+    def _later(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """Like :meth:`_tick`, but at least one poll of all descriptors from now."""
+        self._loop.later(callback, *arguments, context=self._wire.context)
 
     # --- arrival ----------------------------------------------------------------------------------
 
-    def deliver(self) -> None:
-        """Bring what arrived into the stream, chunk by chunk. Called in a runner."""
-        if self._delivery is RUNNING:
+    def _deliver(self) -> None:
+        """Bring what arrived into the stream, chunk by chunk. Called in a runner, by the wire."""
+        wire = self._wire
+        if wire.delivery is RUNNING:
             return  # the turn that is being taken ends with a look at what has arrived
-        self._delivery = RUNNING
+        wire.delivery = RUNNING
         reads = MAX_READS
         try:
             chunk: bytes | memoryview | None = None
             while True:
                 if chunk is None:
-                    if not self._incoming or self._blocking_style:
+                    if not wire.arrived or wire.taker in BLOCKING:
                         break
-                    chunk = self._incoming.popleft()
-                    self._incoming_size -= len(chunk)
+                    chunk = wire.arrived.popleft()
+                    wire.arrived_size -= len(chunk)
                 size = len(chunk)
                 listeners = self._events.get('data')
                 if (
@@ -192,50 +185,123 @@ class Arrival(EventEmitter):
                 else:
                     self._push(bytes(chunk))
                 chunk = None  # its memory is used again
-                if self._incoming:
-                    if self._is_late():
+                if wire.arrived:
+                    if self._loop.is_late():
                         break
                 elif size >= BULK_SIZE and reads:
                     reads -= 1
                     chunk = self._read_on(size)  # unless it is late
                 else:
                     break
+            wire = self._wire  # a listener may have blocked until the stream had another one
             if (
-                self._read_state is FIN and not self._incoming
-                and not self._blocking_style and not self._holds_end()
+                wire.ended and self._read_state is NOT_ENDED and not wire.arrived
+                and wire.taker not in BLOCKING and not self._holds_end()
             ):
                 self._push_end()
         finally:
-            if self._reading is ACTIVE and self._turns is None and not self._incoming:
+            wire = self._wire
+            if wire.reading is ACTIVE and self._turns is None and not wire.arrived:
                 # Most turns: nothing else waits. _turn_over would find that, at the cost of a call.
-                self._delivery = IDLE
+                wire.delivery = IDLE
             else:
                 self._turn_over()
+
+    def _read_on(self, size: int) -> bytes | None:
+        """After a chunk of *size* bytes, take what more has come, if nothing else has its turn."""
+        loop, wire = self._loop, self._wire
+        if (
+            wire.reading is ACTIVE and self._flow is FLOWING
+            # As in Node, the ticks of one chunk come before the next chunk.
+            and not loop.ticks and not loop.is_late()
+        ):
+            more: bytes | None = wire.read_on(size)
+            return more
+        return None
+
+    def _holds_end(self) -> bool:
+        """Whether the peer's end must not take effect yet.
+
+        A 'connection' listener that is still at work and has not said how it reads may be about to,
+        and so may a program that has begun with sendall(): the peer's end waits for it, as it would
+        in the kernel.
+        """
+        return self._stage in GONE or (
+            self._wire.taker is NOBODY_YET and self._flow is UNDECIDED
+            and not self._events.get('end') and not self._events.get('readable')
+        )
 
     def _in_turn(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Like :meth:`_tick`, for what emits read events: never while a listener of one blocks."""
         self._tick(self._take_turn, callback, arguments)
 
     def _take_turn(self, callback: Callable[..., object], arguments: tuple[Any, ...]) -> None:
-        if self._delivery is RUNNING:
+        if self._wire.delivery is RUNNING:
             if self._turns is None:
                 self._turns = deque()
             self._turns.append((callback, arguments))
             return
-        self._delivery = RUNNING
+        self._wire.delivery = RUNNING
         try:
             callback(*arguments)
         finally:
             self._turn_over()
 
     def _turn_over(self) -> None:
-        self._delivery = IDLE
+        """Do what follows the turn of a read event, also one whose greenlet was ended in it."""
+        wire = self._wire
+        wire.delivery = IDLE
         if self._turns is not None:
             turns, self._turns = self._turns, None
             for callback, arguments in turns:
                 self._tick(self._take_turn, callback, arguments)
-        if self._reading is not ACTIVE or self._incoming:
-            self._delivered()
+        if wire.arrived or (
+            wire.ended and self._read_state is NOT_ENDED and not self._holds_end()
+        ):
+            wire.announce()  # it was late, or broken off by the end of its greenlet
+        elif wire.reading is not ACTIVE:
+            if wire.error is not None:
+                self.destroy(wire.error)
+            elif wire.reading is HELD:
+                self._want_data()
+
+    def _want_data(self) -> None:
+        """Read from the wire if that is not going on and there is room."""
+        wire = self._wire
+        reading = wire.reading
+        if reading is ACTIVE:
+            return
+        if reading is NOT_STARTED and self._stage in (NEW, CONNECTING):
+            wire.reading = ASKED
+        elif reading is not OVER:
+            buffered = self._length + wire.arrived_size
+            if (buffered < self._read_mark or not buffered) and self._stage is CONNECTED:
+                wire.want()
+        elif wire.ended and self._read_state is NOT_ENDED:
+            wire.announce()
+
+    def _use_events(self) -> None:
+        """Events take what arrives from now on.
+
+        Raises:
+            CodedRuntimeError: ``ERR_READING_INBLOCKING_STYLE``: a greenlet is blocked in a read.
+        """
+        wire = self._wire
+        if wire.reader is not None:
+            raise coded_errors.state_error('ERR_READING_INBLOCKING_STYLE')
+        if wire.taker in BLOCKING:
+            wire.taker = EVENTS
+            if self._stage in GONE:
+                self._drop_arrived()  # left for read(), but no 'data' comes any more
+            elif wire.arrived or (wire.ended and self._read_state is NOT_ENDED):
+                wire.announce()
+
+    def _drop_arrived(self) -> None:
+        """After destroy() no 'data' comes; what a paused stream has buffered stays readable."""
+        chunks = self._wire.take_all()
+        if self._flow is not FLOWING:
+            for chunk in chunks:
+                self._push_quietly(bytes(chunk))
 
     def _push(self, data: bytes) -> None:
         chunk: Chunk = data if self._decoder is None else self._decoder.decode(data)
@@ -250,8 +316,8 @@ class Arrival(EventEmitter):
             self._schedule_readable()
         elif self._length < self._read_mark:
             self._in_turn(self._read_more)
-        if self._length >= self._read_mark:
-            self._filled()
+        if self._length >= self._read_mark and self._wire.reading in (ACTIVE, HELD):
+            self._wire.hold(FULL)
 
     def _read_more(self) -> None:
         if self._length < self._read_mark:
@@ -304,7 +370,7 @@ class Arrival(EventEmitter):
 
     def _emit_end(self) -> None:
         if (
-            self._read_state is ENDED and not self._length and not self._incoming
+            self._read_state is ENDED and not self._length and not self._wire.arrived
             and self._stage not in SILENT and self._errored is None
         ):
             self._read_state = END_EMITTED

@@ -1,24 +1,55 @@
-"""Both halves of a stream as one: what their states are called in Node.
+"""Both halves of a stream together: one end ends the other, and ``destroy`` ends both.
 
-Nothing changes here; the rules that do are in the files of the two halves.
+The order of a destroy
+======================
+
+1. the stage is DESTROYED: nothing is taken any more;
+2. the wire is closed: its watchers, then its descriptor (``sockets/wire.py``);
+3. what has arrived is dropped, or kept for ``read()`` if nothing flows; a blocked reader wakes;
+4. what was not sent is given up, and the callbacks of it are answered, on ticks or in the closing
+   phase, as Node does;
+5. `'error'`, if there is one, on a tick;
+6. `'close'`, after at least one poll if there ever was a connection.
 """
 
 from __future__ import annotations
 
+import errno
+from collections.abc import Callable
 from typing import Any
 
-from .states import END_EMITTED, FINISHED, GONE, WRITABLE
+from ..events.names import error_monitor
+from ..node import coded_errors, system_errors
+from ..node.values import truthy
+from .delivery import BLOCKING
+from .sending import WriteRequest
+from .states import (
+    CLOSED,
+    CONNECTED,
+    DESTROYED,
+    ENDED,
+    FINISHED,
+    GONE,
+    MUTE,
+    NEW,
+)
 from .writable import Writable
 
-__all__ = [
-    'Duplex',
-]
+__all__ = ['Duplex']
 
 
 class Duplex(Writable):
-    """The properties of a stream that can be read and written."""
+    """A stream that can be read and written. :class:`gnet.Socket` is the public class.
+
+    Its owner gives it a loop and a wire, and what to do about failures: ``_failed`` (a listener or
+    callback has raised) and ``_unheard`` (an `'error'` that nobody listens to).
+    """
 
     __slots__ = ()
+
+    def _unheard(self, error: BaseException) -> None:
+        """Do what an `'error'` leads to that nobody listens to."""
+        self._failed(error)
 
     # --- life -------------------------------------------------------------------------------------
 
@@ -37,101 +68,141 @@ class Duplex(Writable):
         """The error that the stream was destroyed with, else None."""
         return self._errored
 
-    # --- reading ----------------------------------------------------------------------------------
+    # --- one end and the other --------------------------------------------------------------------
 
-    @property
-    def readable_flowing(self) -> bool | None:
-        """Node's name of the mode: None undecided, True flowing, False paused."""
-        flowing: bool | None = self._flow.value
-        return flowing
+    def _end_consumed(self) -> None:
+        if self._write_state is FINISHED:
+            self.destroy()
+        elif not self.allow_half_open and self._wire.taker not in BLOCKING:
+            self._tick(self._end_in_turn)
 
-    @property
-    def readable_length(self) -> int:
-        """What is buffered, in bytes (in characters after :meth:`set_encoding`)."""
-        return self._length + self._incoming_size
+    def _end_in_turn(self) -> None:
+        """The peer has ended: end too, unless that has happened meanwhile."""
+        if self._can_write():
+            self.end()
 
-    @property
-    def readable_high_water_mark(self) -> float:
-        """The amount of buffered data at which reading stops, in bytes."""
-        return self._read_mark
+    # --- closing ----------------------------------------------------------------------------------
 
-    @property
-    def readable_encoding(self) -> str | None:
-        """The encoding set by :meth:`set_encoding`, else None."""
-        return None if self._decoder is None else self._decoder.encoding
+    def destroy(self, error: Any = None) -> Any:
+        """Close the descriptor at once and forget what is queued; returns the stream.
 
-    @property
-    def readable_ended(self) -> bool:
-        """Whether `'end'` was emitted."""
-        return self._read_state is END_EMITTED
+        The peer sees the end, or a reset if it had sent something that was not read. Whoever is
+        blocked on the stream wakes with an error. `'close'` follows, never in the same turn.
 
-    @property
-    def readable_did_read(self) -> bool:
-        """Whether data was ever delivered."""
-        return self._did_read
+        Args:
+            error: what `'error'` is emitted with before `'close'`; falsy for none. If the stream
+                is destroyed already, nothing happens: the first error wins.
+        """
+        before = self._stage
+        if before in GONE:
+            return self
+        # What is corked waits for uncork(), and not for the connection.
+        begun = self._begun
+        self._stage = DESTROYED
+        error = error if error is not None and truthy(error) else None
+        if self._errored is None:
+            self._errored = error
+        wire = self._wire
+        wire.close()
+        if wire.arrived:
+            self._drop_arrived()
+        if wire.reader is not None:
+            wire.wake_reader()
+        if begun and before is CONNECTED:
+            begun = 0  # in a listener of 'connect': _send_first() follows, and answers them
+        elif (
+            begun or self._queued_units or self._in_flight is not None or self._queue
+            or self._end_callbacks
+        ):
+            if begun:
+                self.off('connect', self._send_first)
+            self._begun = 0
+            unsent = self._take_unsent()
+            if not begun:
+                self._fail_writes(*unsent)
+        if error is not None:
+            self._tick(self._emit_error, error)
+        elif self._length or self._read_state is ENDED:
+            self._tick(self._mute)
+        closing = self._tick if before is NEW else self._later
+        closing(self._emit_close, error is not None)
+        if begun:
+            self._fail_unconnected(begun, *unsent)
+        return self
 
-    @property
-    def readable_aborted(self) -> bool:
-        """Whether the stream was destroyed or failed before `'end'`."""
-        return (self.destroyed or self._errored is not None) and not self.readable_ended
+    def _mute(self) -> None:
+        if self._stage is DESTROYED:
+            self._stage = MUTE
 
-    @property
-    def readable_object_mode(self) -> bool:
-        """Always False: a socket carries bytes."""
-        return False
+    def _emit_error(self, error: Any) -> None:
+        self._mute()
+        if self._events.get('error'):
+            self._emit_guarded('error', error)
+            return
+        if self._events.get(error_monitor):
+            self._emit_guarded(error_monitor, error)
+        self._unheard(
+            error if isinstance(error, BaseException) else coded_errors.unhandled_error(error))
 
-    @property
-    def readable(self) -> bool:
-        """Whether data or `'end'` may still come."""
-        return not self.destroyed and self._read_state is not END_EMITTED
+    def _emit_close(self, had_error: bool) -> None:
+        self._stage = CLOSED
+        if self._begun:
+            # A listener of 'connect' is at work still.
+            self._tick(self._call_all, self._take_begun())
+        self._emit_guarded('close', had_error)
 
-    # --- writing ----------------------------------------------------------------------------------
+    # --- what was not sent ------------------------------------------------------------------------
 
-    @property
-    def bytes_written(self) -> int:
-        """Bytes accepted by :meth:`write` so far, those still queued included."""
-        return self._bytes_sent + self._queued_bytes
+    def _fail_writes(
+        self, in_flight: list[WriteRequest], queued: list[WriteRequest],
+        callbacks: list[Callable[..., object]],
+    ) -> None:
+        """Answer the callbacks of what was not sent, in order."""
+        answer, error = self._tick, self._errored
+        if in_flight:
+            # Node learns of these from the kernel, in its closing phase.
+            answer = self._later
+            cancelled = system_errors.system_error(errno.ECANCELED, 'write')
+            error = error or cancelled
+            for request in in_flight:
+                if request.callback is not None:
+                    answer(self._call_guarded, request.callback, cancelled)
+        elif queued:
+            self._tick(self._forget_corked)
+        self._answer(
+            answer, queued, callbacks, error or coded_errors.stream_destroyed('write'),
+            error or coded_errors.stream_destroyed('end'))
 
-    @property
-    def writable_length(self) -> int:
-        """What is queued: a str counts its characters, other chunks their bytes, until all sent."""
-        return self._queued_units
+    def _forget_corked(self) -> None:
+        # As in Node, they count as written no more; what it had begun with does.
+        self._queued_bytes = 0
 
-    @property
-    def writable_high_water_mark(self) -> float:
-        """The queued amount from which on :meth:`write` returns False."""
-        return self._write_mark
+    def _fail_unconnected(
+        self, begun: int, _in_flight: list[WriteRequest], queued: list[WriteRequest],
+        callbacks: list[Callable[..., object]],
+    ) -> None:
+        """Answer the callbacks of what waited for a connection that was not made: after `'close'`.
 
-    @property
-    def writable_need_drain(self) -> bool:
-        """Whether a write returned False and `'drain'` will follow."""
-        return (
-            self._needs_drain and not self.destroyed and self._write_state is WRITABLE
-        )
+        As in Node, what was *begun* with learns of that, and what comes after it of the reason.
+        """
+        first = coded_errors.state_error('ERR_SOCKET_CLOSED_BEFORE_CONNECTION')
+        self._answer(self._later, queued[:begun], [], first, first)
+        self._later(self._forget_queued, sum(len(request.data) for request in queued[:begun]))
+        reason = self._errored or first
+        self._answer(self._later, queued[begun:], callbacks, reason, reason)
 
-    @property
-    def writable_corked(self) -> int:
-        """How many :meth:`uncork` calls are missing."""
-        return self._corked
+    def _forget_queued(self, begun: int) -> None:
+        # As above; unless there is a new connection already.
+        if self._stage in GONE:
+            self._queued_bytes = begun
 
-    @property
-    def writable_ended(self) -> bool:
-        """Whether :meth:`end` was called."""
-        return self._write_state is not WRITABLE
-
-    @property
-    def writable_finished(self) -> bool:
-        """Whether everything was sent, the FIN too; true from just before `'finish'` on."""
-        return self._write_state is FINISHED
-
-    @property
-    def writable_object_mode(self) -> bool:
-        """Always False: a socket carries bytes."""
-        return False
-
-    @property
-    def writable(self) -> bool:
-        """Whether :meth:`write` would be taken."""
-        return (
-            self._write_state is WRITABLE and not self.destroyed and self._errored is None
-        )
+    def _answer(
+        self, when: Callable[..., None], requests: list[WriteRequest],
+        end_callbacks: list[Callable[..., object]], of_writes: Any, of_ends: Any,
+    ) -> None:
+        """Call the callbacks of writes and of ends that are settled: *when* is a tick, or later."""
+        for request in requests:
+            if request.callback is not None:
+                when(self._call_guarded, request.callback, of_writes)
+        for callback in end_callbacks:
+            when(self._call_guarded, callback, of_ends)

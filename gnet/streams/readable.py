@@ -1,8 +1,8 @@
 """The reading half of a stream: buffer, modes, and the events `'data'`, `'readable'`, `'end'`.
 
-No I/O and no gevent here: :class:`Readable` is told what arrived (``_incoming``, ``_read_state``)
-and asks for more through hooks, so that tests can drive it alone. The rules are Node's (its
-``stream`` documentation and measurements); :mod:`gnet.streams.delivery` has what comes before them.
+No I/O and no gevent here: what arrives comes from a wire (``streams/wire.py``), so that tests can
+drive it alone. The rules are Node's (its ``stream`` documentation and measurements);
+:mod:`gnet.streams.delivery` has what comes before them.
 
 Modes (:class:`Flow`), Node's ``readableFlowing``:
 
@@ -22,11 +22,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 from typing import Any
 
 from ..node import coded_errors
-from .delivery import Arrival, Chunk
+from .delivery import BLOCKING, Chunk, Delivery
 from .encodings import StreamDecoder, as_bytes, canonical, encode
+from .piping import Pipe
 from .states import (
     ACTIVE,
     END_EMITTED,
@@ -39,15 +41,13 @@ from .states import (
     UNDECIDED,
 )
 
-__all__ = [
-    'Readable',
-]
+__all__ = ['Readable']
 
 #: Node refuses to buffer more than this for one ``read(size)``: 1 GiB.
 _MAX_READ_SIZE = 1 << 30
 
 
-class Readable(Arrival):
+class Readable(Delivery):
     """The reading half. See the module's text; :class:`gnet.Socket` is the one user."""
 
     __slots__ = ()
@@ -70,11 +70,10 @@ class Readable(Arrival):
             CodedValueError: ``ERR_OUT_OF_RANGE`` for more than 1 GiB.
             CodedRuntimeError: ``ERR_READING_IN_BLOCKING_STYLE``.
         """
-        if self._blocking_style:
+        if self._wire.taker in BLOCKING:
             self._use_events()
-            while self._incoming:
-                self._push_quietly(bytes(self._incoming.popleft()))
-            self._incoming_size = 0
+            for chunk in self._wire.take_all():
+                self._push_quietly(bytes(chunk))
         if isinstance(size, float):
             # What JavaScript's parseInt makes of it.
             size = int(size) if math.isfinite(size) else None
@@ -83,6 +82,8 @@ class Readable(Arrival):
                 raise coded_errors.out_of_range('size', '<= 1GiB', size)
             if size > self._read_mark:
                 self._read_mark = 1 << (size - 1).bit_length()
+        if self._wire.stopped:
+            self._wire.go_on()
         return self._take(size)
 
     def _take(self, size: int | None = None) -> Chunk | None:
@@ -188,14 +189,11 @@ class Readable(Arrival):
             return False
         if self._stage in GONE or self._errored is not None:
             return False
-        if self._blocking_style and isinstance(chunk, bytes):
-            if self._incoming is None:
-                self._incoming = deque()
-            self._incoming.appendleft(chunk)
-            self._incoming_size += len(chunk)
+        if self._wire.taker in BLOCKING and isinstance(chunk, bytes):
+            self._wire.give_back(chunk)
         elif (
             self._flow is FLOWING and not self._length and self._events.get('data')
-            and self._reading is not NOT_STARTED  # 'resume' is still to come
+            and self._wire.reading is not NOT_STARTED  # 'resume' is still to come
         ):
             self._did_read = True
             self._emit_guarded('data', chunk)
@@ -213,7 +211,7 @@ class Readable(Arrival):
         """Emit what is buffered for as long as the mode is flowing."""
         # As in Node, what was buffered is not held back by a destroy() that comes meanwhile.
         while self._flow is FLOWING and self._take() is not None:
-            if self._length and self._is_late():
+            if self._length and self._loop.is_late():
                 self._in_turn(self._pour)
                 return
 
@@ -240,6 +238,8 @@ class Readable(Arrival):
             self._use_events()
             self._start_flowing()
         self._explicitly_paused = False
+        if self._wire.stopped:
+            self._wire.go_on()
         return self
 
     def _start_flowing(self) -> None:
@@ -251,7 +251,7 @@ class Readable(Arrival):
 
     def _resumed(self) -> None:
         if (
-            self._reading is ACTIVE and not self._length
+            self._wire.reading is ACTIVE and not self._length
             and 'resume' not in self._events and self._read_state is NOT_ENDED
         ):
             # Most often: nothing was buffered, and nobody waits for this. What is below, in fewer
@@ -298,7 +298,7 @@ class Readable(Arrival):
         if self._resume_pending and not self._explicitly_paused:
             self._flow = FLOWING
         elif self.listener_count('data'):
-            if not self._blocking_style:  # put in front, it has not been noticed
+            if self._wire.taker not in BLOCKING:  # put in front, it has not been noticed
                 self.resume()
         elif not self._readable_listened:
             self._flow = UNDECIDED
@@ -327,3 +327,83 @@ class Readable(Arrival):
         if text:
             self._append(text)
         return self
+
+    # --- piping -----------------------------------------------------------------------------------
+
+    def pipe(self, destination: Any, options: Any = None, *, end: bool = True) -> Any:
+        """Write what arrives here to *destination*, at the pace it takes; returns *destination*.
+
+        Args:
+            destination: another socket, or any object with ``write(chunk)`` and ``end()``. If it
+                is an emitter, ``write`` returning False waits for its `'drain'`.
+            options: the next one as a mapping, as in Node.
+            end: whether `'end'` here ends *destination* too.
+        """
+        if isinstance(options, Mapping):
+            end = options.get('end', end) is not False
+        Pipe(self, destination, end)
+        return destination
+
+    def unpipe(self, destination: Any = None) -> Any:
+        """Undo :meth:`pipe` for *destination*, or for all; returns the socket, now paused."""
+        pipes = self._pipes or []
+        if destination is not None:
+            for pipe in pipes:
+                if pipe.destination is destination:
+                    pipe.close()
+                    break
+        elif pipes:
+            self._pipes = None
+            self.pause()
+            for pipe in pipes:
+                pipe.part()
+        return self
+
+    # --- state ------------------------------------------------------------------------------------
+
+    @property
+    def readable_flowing(self) -> bool | None:
+        """Node's name of the mode: None undecided, True flowing, False paused."""
+        flowing: bool | None = self._flow.value
+        return flowing
+
+    @property
+    def readable_length(self) -> int:
+        """What is buffered, in bytes (in characters after :meth:`set_encoding`)."""
+        arrived: int = self._wire.arrived_size
+        return self._length + arrived
+
+    @property
+    def readable_high_water_mark(self) -> float:
+        """The amount of buffered data at which reading stops, in bytes."""
+        return self._read_mark
+
+    @property
+    def readable_encoding(self) -> str | None:
+        """The encoding set by :meth:`set_encoding`, else None."""
+        return None if self._decoder is None else self._decoder.encoding
+
+    @property
+    def readable_ended(self) -> bool:
+        """Whether `'end'` was emitted."""
+        return self._read_state is END_EMITTED
+
+    @property
+    def readable_did_read(self) -> bool:
+        """Whether data was ever delivered."""
+        return self._did_read
+
+    @property
+    def readable_aborted(self) -> bool:
+        """Whether the stream was destroyed or failed before `'end'`."""
+        return (self._stage in GONE or self._errored is not None) and not self.readable_ended
+
+    @property
+    def readable_object_mode(self) -> bool:
+        """Always False: a socket carries bytes."""
+        return False
+
+    @property
+    def readable(self) -> bool:
+        """Whether data or `'end'` may still come."""
+        return self._stage not in GONE and self._read_state is not END_EMITTED

@@ -1,51 +1,28 @@
-"""The states of a stream and of the connection under it, one Enum for each thing that changes.
+"""The states of a stream and of what carries it: one Enum for each thing that changes, and a table
+of which state may follow which.
 
-Their members are names of this module, too: on CPython 3.11, where each of some eighty that a
+Everything about these machines stands here: what a state means, and where it may lead
+(:data:`FOLLOWS`). The code of the stream only goes from one to the next; the tests watch it do so,
+in real runs and in random ones, and fail at a step that is not in the table. ``docs/states.md`` is
+drawn from it.
+
+The members are names of this module, too: on CPython 3.11, where each of some eighty that a
 connection's life takes would be looked up in two classes, ``Stage.OPEN`` costs 100 ns, and
 ``CONNECTED`` 5.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
-from typing import Final
+from typing import Any, Final
 
 __all__ = [
-    'ACTIVE',
-    'ASKED',
-    'CLOSED',
-    'CONNECTED',
-    'CONNECTING',
-    'DESTROYED',
-    'ENDED',
-    'ENDING',
-    'END_EMITTED',
-    'FAILED',
-    'FIN',
-    'FINISHED',
-    'FLOWING',
-    'FULL',
-    'GONE',
-    'HELD',
-    'IDLE',
-    'MUTE',
-    'NEW',
-    'NOT_ENDED',
-    'NOT_STARTED',
-    'OVER',
-    'PAUSED',
-    'QUEUED',
-    'RUNNING',
-    'SHUT',
-    'SILENT',
-    'UNDECIDED',
-    'WRITABLE',
-    'Delivery',
-    'Flow',
-    'ReadState',
-    'Reading',
-    'Stage',
-    'WriteState',
+    'ACTIVE', 'ASKED', 'CLOSED', 'CONNECTED', 'CONNECTING', 'DESTROYED', 'DRAIN', 'ENDED', 'ENDING',
+    'END_EMITTED', 'EVENTS', 'FAILED', 'FINISHED', 'FLOWING', 'FOLLOWS', 'FULL', 'GONE', 'GREENLET',
+    'HELD', 'IDLE', 'MUTE', 'NEW', 'NOBODY', 'NOBODY_YET', 'NOT_ENDED', 'NOT_STARTED', 'OVER',
+    'PAUSED', 'QUEUED', 'RUNNING', 'SHUT', 'SILENT', 'UNDECIDED', 'WRITABLE', 'Delivery', 'Flow',
+    'ReadState', 'Reading', 'Stage', 'Taker', 'WriteState',
 ]
 
 
@@ -88,16 +65,14 @@ PAUSED: Final = Flow.PAUSED
 
 
 class ReadState(Enum):
-    """How far the reading half has come."""
+    """How far the reading half has come. (That the peer has ended is the wire's to know.)"""
 
-    OPEN = 'more may arrive'
-    FIN = 'the peer has ended; its last chunks wait to be brought into the stream'
+    OPEN = 'more may come into the stream'
     ENDED = 'all is in the stream, perhaps not yet consumed'
     END_EMITTED = "all was consumed, and 'end' has said so"
 
 
 NOT_ENDED: Final = ReadState.OPEN
-FIN: Final = ReadState.FIN
 ENDED: Final = ReadState.ENDED
 END_EMITTED: Final = ReadState.END_EMITTED
 
@@ -131,14 +106,14 @@ RUNNING: Final = Delivery.RUNNING
 
 
 class Reading(Enum):
-    """What the read watcher is doing."""
+    """What a wire is doing about what its peer sends."""
 
     NOT_STARTED = 'nothing was asked for yet (no connection, or pause_on_connect)'
     ASKED = 'something was, before there was a connection'
     ACTIVE = 'the hub reads what arrives'
     HELD = 'stopped: as much waits for its turn as the high-water mark allows'
     FULL = 'stopped: as much was buffered as the high-water mark allows; a read starts it again'
-    OVER = 'the peer has ended, or the socket is closed'
+    OVER = 'the peer has ended, or the wire is closed'
 
 
 NOT_STARTED: Final = Reading.NOT_STARTED
@@ -147,3 +122,62 @@ ACTIVE: Final = Reading.ACTIVE
 HELD: Final = Reading.HELD
 FULL: Final = Reading.FULL
 OVER: Final = Reading.OVER
+
+
+class Taker(Enum):
+    """Who takes what arrives."""
+
+    NOBODY_YET = 'a runner, but whoever has the connection may still turn to blocking calls'
+    EVENTS = 'a runner, which makes events of it'
+    GREENLET = 'whoever blocks in a read'
+    DRAIN = 'a runner, which drops it: the blocking handler has returned'
+    NOBODY = 'nobody any more: close() was called, and what was written is being sent'
+
+
+NOBODY_YET: Final = Taker.NOBODY_YET
+EVENTS: Final = Taker.EVENTS
+GREENLET: Final = Taker.GREENLET
+DRAIN: Final = Taker.DRAIN
+NOBODY: Final = Taker.NOBODY
+
+
+#: Which state may follow which. Everything else is a fault.
+FOLLOWS: Final[Mapping[Any, tuple[Any, ...]]] = {
+    NEW: (CONNECTING, CONNECTED, DESTROYED),
+    CONNECTING: (CONNECTED, FAILED, DESTROYED),
+    FAILED: (DESTROYED,),
+    CONNECTED: (DESTROYED, NEW),  # NEW: the connection went to another process
+    DESTROYED: (MUTE, CLOSED),
+    MUTE: (CLOSED,),
+    CLOSED: (NEW,),  # it is about to be connected again
+
+    UNDECIDED: (FLOWING, PAUSED),
+    FLOWING: (PAUSED, UNDECIDED),
+    PAUSED: (FLOWING, UNDECIDED),
+
+    NOT_ENDED: (ENDED, END_EMITTED),  # END_EMITTED: a socket that is not to be read at all
+    ENDED: (END_EMITTED, NOT_ENDED),  # NOT_ENDED: a blocking read takes the rest; a new connection
+    END_EMITTED: (NOT_ENDED,),  # a new connection
+
+    WRITABLE: (ENDING, FINISHED),  # FINISHED: a socket that is not to be written to at all
+    ENDING: (SHUT, WRITABLE),  # WRITABLE, here and below: a new connection
+    SHUT: (FINISHED, WRITABLE, ENDING),  # ENDING: the connection has come back
+    FINISHED: (WRITABLE,),
+
+    IDLE: (QUEUED, RUNNING),
+    QUEUED: (RUNNING, IDLE),
+    RUNNING: (IDLE,),
+
+    NOT_STARTED: (ASKED, ACTIVE, OVER),
+    ASKED: (ACTIVE, OVER),
+    ACTIVE: (HELD, FULL, OVER),
+    HELD: (ACTIVE, FULL, OVER),
+    FULL: (ACTIVE, OVER),
+    OVER: (),  # a new connection is a new wire
+
+    NOBODY_YET: (EVENTS, GREENLET, DRAIN),
+    EVENTS: (NOBODY_YET, GREENLET, DRAIN),
+    GREENLET: (EVENTS, DRAIN, NOBODY),
+    DRAIN: (),
+    NOBODY: (EVENTS,),
+}

@@ -1,45 +1,26 @@
-"""Making a connection: name look-up, attempts, happy eyeballs.
+"""The attempts of one ``connect()``: connect(2) for each address, and the race between them.
 
-One :class:`Connecting` exists for each ``connect()`` of a socket, from the call until the
-connection is made, has failed, or is given up. The rules and the events are Node's, with one
-difference: when an attempt has had its time, it goes on beside the next one instead of being
-closed, and the first to succeed wins (RFC 8305, section 5). Node's way fails where every address is
-slow.
-
-=================================  =================================================================
-event of the socket                when
-=================================  =================================================================
-``'lookup'``                       once for each address found, or once with the error
-``'connectionAttempt'``            before each connect(2)
-``'connectionAttemptFailed'``      an attempt failed
-``'connectionAttemptTimeout'``     an attempt had its time: the next one starts beside it
-=================================  =================================================================
+Several addresses are tried as RFC 8305 says (happy eyeballs), with Node's events: the next one when
+one has failed or has had its time. One difference to Node: an attempt that has had its time goes on
+beside the next instead of being closed, and the first to succeed wins. Node's way fails where every
+address is slow.
 """
 
 from __future__ import annotations
 
 import _socket
-import encodings.idna  # noqa: F401  # needed for each name, and unreadable without descriptors
 import errno
 import os
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-import gevent.socket
-from gevent import Greenlet, getcurrent
-
-from ..addresses.ip import is_ip
 from ..loop.loop import WRITE, close_watcher
 from ..node import coded_errors, system_errors
-from ..node.values import truthy
 from ..options.connect import ConnectRequest
-from .candidates import FAMILIES, VERSIONS, Candidate, interleave, pairs_of, system_name
+from .candidates import FAMILIES, Candidate, system_name
+from .wire import DescriptorWire
 
-if TYPE_CHECKING:
-    from .connector import Connectable
-
-__all__ = [
-    'Connecting',
-]
+__all__ = ['Attempts', 'without_frames']
 
 #: What connect(2) of a non-blocking socket says when it has begun. (EAGAIN is not among them: on a
 #: unix socket it means that the listener's queue is full, and nothing would ever tell more.)
@@ -76,185 +57,86 @@ class Attempt:
         self.sock.close()
 
 
-class Connecting:
-    """One ``connect()`` on its way. All methods but the hub's callbacks run in runners."""
+class Attempts:
+    """The attempts of one ``connect()``. All methods but the hub's callbacks run in runners.
 
-    def __init__(self, sock: Connectable, request: ConnectRequest) -> None:
+    Args:
+        sock: the socket; its public names alone are used.
+        wire: the wire that will carry it.
+        request: what was asked for.
+        emit: emits an event of the socket, guarded.
+        connected: called with the connected socket of the system and the peer's name, once.
+        failed: called with the reason, once, if there will be no connection.
+        about_to_fail: called when the only attempt has failed, before the event that says so.
+    """
+
+    __slots__ = (
+        '_about_to_fail', '_connected', '_emit', '_failed', '_failures', '_loop', '_on_their_way',
+        '_request', '_several', '_socket', '_waiting', '_wire', 'over', 'timer',
+    )
+
+    def __init__(
+        self, sock: Any, wire: DescriptorWire, request: ConnectRequest, *,
+        emit: Callable[..., None], connected: Callable[[Any, Any], None],
+        failed: Callable[[Any], object], about_to_fail: Callable[[], None],
+    ) -> None:
         self._socket = sock
+        self._wire = wire
+        self._loop: Any = wire.schedule
         self._request = request
-        self._attempts: list[Attempt] = []
+        self._emit = emit
+        self._connected = connected
+        self._failed = failed
+        self._about_to_fail = about_to_fail
+        self._on_their_way: list[Attempt] = []
         self._waiting: list[Candidate] = []
         self._failures: list[Exception] = []
-        self._timer: Any = None
-        self._resolving: Any = None
+        #: When the newest attempt has had its time.
+        self.timer: Any = None
         #: Several candidates: one failure is not the end.
         self._several = False
-        self._over = False
+        #: Whether there is a connection, or the socket was destroyed.
+        self.over = False
 
-    def start(self) -> None:
-        """Begin; a unix path is tried before this returns, and a look-up function is called."""
-        request = self._request
-        version = is_ip(request.host)
-        if request.path is not None:
-            self._connect_path(request.path)
-        elif version:
-            self._socket._tick(self._connect_single, Candidate(request.host, version))
-        else:
-            self._look_up()
-
-    @property
-    def is_local(self) -> bool:
-        """Whether it leads to a unix socket."""
-        return self._request.path is not None
+    def __len__(self) -> int:
+        return len(self._on_their_way)
 
     def local(self) -> str | None:
         """Return where the newest attempt comes from, as Node's texts have it; None for none."""
-        return self._attempts[-1].local() if self._attempts else None
+        return self._on_their_way[-1].local() if self._on_their_way else None
 
     def abandon(self) -> None:
         """Give up: the socket was destroyed. Where there are several, attempts have failed then."""
-        for attempt in self._attempts:
+        for attempt in self._on_their_way:
             if self._several and attempt.has_begun and attempt.candidate is not None:
-                self._socket._later(
+                self._loop.later(
                     self._emit, 'connectionAttemptFailed', attempt.candidate.address,
                     self._request.port, attempt.candidate.family,
-                    self._failure(attempt, errno.ECANCELED, None))
+                    self._failure(attempt, errno.ECANCELED, None), context=self._wire.context)
         self.cancel()
 
     def cancel(self) -> None:
-        """Give up: the socket was destroyed, or has its connection."""
-        self._over = True
-        close_watcher(self._timer)
-        self._timer = None
-        for attempt in self._attempts:
+        """Close all that is on its way: the socket was destroyed, or has its connection."""
+        self.over = True
+        close_watcher(self.timer)
+        self.timer = None
+        for attempt in self._on_their_way:
             attempt.close()
-        self._attempts.clear()
+        self._on_their_way.clear()
         self._waiting.clear()
-        if self._resolving is not None:
-            self._resolving.kill(block=False)
-            self._resolving = None
 
-    # --- look-up ----------------------------------------------------------------------------------
+    def _tick(self, callback: Callable[..., object], *arguments: Any) -> None:
+        self._loop.tick(callback, *arguments, context=self._wire.context)
 
-    def _look_up(self) -> None:
-        request = self._request
-        wants_all = (
-            request.auto_select_family and not request.family and request.local_address is None
-        )
-        if request.lookup is None:
-            self._socket._loop.start_resolver()
-            self._resolving = Greenlet.spawn(self._resolve, wants_all)
-            return
-        options: dict[str, Any] = {
-            'family': request.family_for_lookup, 'hints': request.hints}
-        if wants_all:
-            options['all'] = True
-        answered: list[bool] = []
-
-        def answer(error: Any = None, found: Any = None, family: Any = None) -> None:
-            if answered or self._over:
-                return  # a second answer would start a second connection on this socket
-            answered.append(True)
-            took: tuple[Any, ...] = (
-                (self._found_all, error, found) if wants_all
-                else (self._found_one, error, found, family)
-            )
-            if getcurrent() is self._socket._loop.hub:
-                self._socket._tick(*took)  # listeners may block
-            else:
-                took[0](*took[1:])
-
-        request.lookup(request.host, options, answer)
-
-    def _resolve(self, wants_all: bool) -> None:
-        """Ask the resolver; runs in a greenlet of its own, the resolver in another thread."""
-        request = self._request
-        family = FAMILIES.get(request.family, 0)
-        try:
-            # Before the resolver's thread does it, whose failures gevent reports.
-            request.host.encode('idna')
-            found = gevent.socket.getaddrinfo(
-                request.host, None, family, _socket.SOCK_STREAM, 0, request.hints)
-            if not found:
-                raise gevent.socket.gaierror(gevent.socket.EAI_NONAME, 'no address')
-        except (gevent.socket.gaierror, UnicodeError) as error:
-            failure = system_errors.lookup_error(_without_frames(error), request.host)
-            arguments: tuple[Any, ...] = (failure, None)
-        except Exception as error:
-            # No thread can be started, say. Whoever waits for the connection shall know.
-            arguments = (_without_frames(error), None)
-        else:
-            pairs = [(str(entry[4][0]), VERSIONS[entry[0]]) for entry in found]
-            arguments = (None, pairs) if wants_all else (None, *pairs[0])
-        self._resolving = None
-        self._socket._tick(self._found_all if wants_all else self._found_one, *arguments)
-
-    def _found_one(self, error: Any, address: Any, family: Any = None) -> None:
-        """The look-up of a single address has answered."""
-        if self._over:
-            return
-        host = self._request.host
-        if truthy(error):
-            self._look_up_failed(error)
-            return
-        self._emit('lookup', None, address, family, host)
-        if self._over:
-            return
-        failure = self._unusable(address, family)
-        if failure is not None:
-            self._socket._tick(self._fail, failure)
-            return
-        self._socket._touch()
-        self._connect_single(Candidate(address, family))
-
-    def _found_all(self, error: Any, found: Any) -> None:
-        """The look-up of all addresses has answered."""
-        if self._over:
-            return
-        host = self._request.host
-        pairs = [] if truthy(error) else pairs_of(found)
-        if not pairs:
-            # Node has no answer to an empty list: it throws in its own code and hangs.
-            not_found = gevent.socket.gaierror(gevent.socket.EAI_NONAME, 'no addresses')
-            self._look_up_failed(
-                error if truthy(error) else system_errors.lookup_error(not_found, host))
-            return
-        for address, family in pairs:
-            self._emit('lookup', None, address, family, host)
-            if self._over:
-                return
-        valid = [Candidate(*pair) for pair in pairs if self._unusable(*pair) is None]
-        if not valid:
-            self._socket._tick(self._fail, self._unusable(*pairs[0]))
-            return
-        self._socket._touch()
-        candidates = interleave(valid)
-        if len(candidates) == 1:
-            self._connect_single(candidates[0])
-            return
-        self._several = True
-        self._socket.auto_select_family_attempted_addresses = []
-        self._waiting = candidates
-        self._connect_next()
-
-    def _look_up_failed(self, error: Any) -> None:
-        self._emit('lookup', error, None, None, self._request.host)
-        self._socket._tick(self._fail, error)
-
-    def _unusable(self, address: Any, family: Any) -> BaseException | None:
-        """Return what is wrong with an answer of the look-up, or None."""
-        if not isinstance(address, str) or not is_ip(address):
-            return coded_errors.invalid_ip_address(address)
-        if family not in (4, 6):
-            return coded_errors.invalid_address_family(
-                family, self._request.host, self._request.port)
-        return None
+    def _fail(self, error: Any) -> None:
+        if not self.over:
+            self._failed(error)
 
     # --- one candidate ----------------------------------------------------------------------------
 
-    def _connect_path(self, path: str) -> None:
+    def try_path(self, path: str) -> None:
         self._emit('connectionAttempt', path, None, None)
-        if self._over:
+        if self.over:
             return
         try:
             name = os.fsencode(path)
@@ -271,16 +153,16 @@ class Connecting:
             return
         self._began(attempt, number)
 
-    def _connect_single(self, candidate: Candidate) -> None:
-        if self._over:
+    def try_one(self, candidate: Candidate) -> None:
+        if self.over:
             return
         try:
             attempt = self._prepare(candidate)
         except OSError as error:
-            self._fail(_without_frames(error))
+            self._fail(without_frames(error))
             return
         self._emit('connectionAttempt', candidate.address, self._request.port, candidate.family)
-        if self._over:
+        if self.over:
             return
         failure: BaseException | None = self._blocked(candidate)
         if failure is None:
@@ -293,7 +175,7 @@ class Connecting:
 
     def _new_attempt(self, candidate: Candidate | None, family: int) -> Attempt:
         attempt = Attempt(candidate, family)
-        self._attempts.append(attempt)
+        self._on_their_way.append(attempt)
         return attempt
 
     def _prepare(self, candidate: Candidate) -> Attempt:
@@ -315,7 +197,7 @@ class Connecting:
                 # An address of the other family, or what is no port: EINVAL in Node, too.
                 known = isinstance(error, OSError) and not isinstance(error, _socket.gaierror)
                 number = error.errno if known else errno.EINVAL  # type: ignore[union-attr]
-                self._attempts.remove(attempt)
+                self._on_their_way.remove(attempt)
                 attempt.close()
                 raise system_errors.connect_error(
                     number or errno.EINVAL, 'bind', address, _as_port(request.local_port),
@@ -341,14 +223,15 @@ class Connecting:
         """connect(2) returned *number*: wait for the outcome, or take note of it in a moment."""
         attempt.has_begun = True
         if number in _IN_PROGRESS:
-            attempt.watcher = self._socket._loop.io(attempt.sock.fileno(), WRITE)
+            attempt.watcher = self._loop.io(attempt.sock.fileno(), WRITE)
             attempt.watcher.start(self._settled_in_hub, attempt)
         else:
             # A unix socket has it at once. As in Node, the ticks of who called come before it.
-            self._socket._later(self._settled_at_once, attempt, number)
+            self._loop.later(
+                self._settled_at_once, attempt, number, context=self._wire.context)
 
     def _settled_at_once(self, attempt: Attempt, number: int) -> None:
-        if not number and attempt in self._attempts:
+        if not number and attempt in self._on_their_way:
             # The listener may have been closed meanwhile.
             number = attempt.sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
         self._settled(attempt, number)
@@ -356,13 +239,13 @@ class Connecting:
     def _settled_in_hub(self, attempt: Attempt) -> None:
         attempt.stop_watching()
         number = attempt.sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
-        self._socket._tick(self._settled, attempt, number)
+        self._tick(self._settled, attempt, number)
 
     def _settled(self, attempt: Attempt, number: int) -> None:
         """An attempt has its outcome."""
-        if self._over or attempt not in self._attempts:
+        if self.over or attempt not in self._on_their_way:
             return
-        self._attempts.remove(attempt)
+        self._on_their_way.remove(attempt)
         if not number:
             try:
                 remote = attempt.sock.getpeername()
@@ -372,7 +255,7 @@ class Connecting:
             self._attempt_failed(attempt, number)
             return
         self.cancel()  # the losers
-        self._socket._established(attempt.sock, remote)
+        self._connected(attempt.sock, remote)
 
     def _attempt_failed(self, attempt: Attempt, number: int, local: str | None = None) -> None:
         request = self._request
@@ -387,10 +270,10 @@ class Connecting:
         if self._several:
             self._failures.append(error)
             self._emit('connectionAttemptFailed', *where, error)
-            if not self._over:
+            if not self.over:
                 self._connect_next()
             return
-        self._socket._attempt_has_failed()
+        self._about_to_fail()
         self._emit('connectionAttemptFailed', *where, error)
         self._fail(error)
 
@@ -405,12 +288,19 @@ class Connecting:
 
     # --- several candidates -----------------------------------------------------------------------
 
+    def race(self, candidates: list[Candidate]) -> None:
+        """Try these addresses, in this order."""
+        self._several = True
+        self._socket.auto_select_family_attempted_addresses = []
+        self._waiting = candidates
+        self._connect_next()
+
     def _connect_next(self) -> None:
         """Try the next candidate; after the last, wait for those that are on their way."""
-        close_watcher(self._timer)
-        self._timer = None
+        close_watcher(self.timer)
+        self.timer = None
         port = self._request.port
-        while self._waiting and not self._over:
+        while self._waiting and not self.over:
             candidate = self._waiting.pop(0)
             where = (candidate.address, port, candidate.family)
             blocked = self._blocked(candidate)
@@ -421,10 +311,10 @@ class Connecting:
             try:
                 attempt = self._prepare(candidate)
             except OSError as error:
-                self._failures.append(_without_frames(error))
+                self._failures.append(without_frames(error))
                 continue
             self._emit('connectionAttempt', *where)
-            if self._over:
+            if self.over:
                 return
             attempted = self._socket.auto_select_family_attempted_addresses
             assert attempted is not None
@@ -434,41 +324,32 @@ class Connecting:
                 self._began(attempt, number)
                 if self._waiting:
                     # A listener that blocked may have let another failure come before this.
-                    close_watcher(self._timer)
-                    self._timer = self._socket._loop.call_after(
+                    close_watcher(self.timer)
+                    self.timer = self._loop.call_after(
                         self._request.attempt_timeout / 1000, self._time_is_over, attempt)
             else:
-                self._attempts.remove(attempt)
+                self._on_their_way.remove(attempt)
                 self._attempt_failed(attempt, number, attempt.local())
             return
-        if not self._over and not self._attempts:
+        if not self.over and not self._on_their_way:
             self._fail(system_errors.all_attempts_failed(self._failures))
 
     def _time_is_over(self, attempt: Attempt) -> None:
         """In the hub: the newest attempt has had its time."""
-        self._socket._tick(self._attempt_timed_out, attempt)
+        self._tick(self._attempt_timed_out, attempt)
 
     def _attempt_timed_out(self, attempt: Attempt) -> None:
-        if self._over or attempt not in self._attempts or attempt.candidate is None:
+        if self.over or attempt not in self._on_their_way or attempt.candidate is None:
             return
         self._emit(
             'connectionAttemptTimeout', attempt.candidate.address, self._request.port,
             attempt.candidate.family,
         )
-        if not self._over:
+        if not self.over:
             self._connect_next()
 
-    # --- outcome ----------------------------------------------------------------------------------
 
-    def _fail(self, error: Any) -> None:
-        if not self._over:
-            self._socket.destroy(error)
-
-    def _emit(self, event: str, *arguments: Any) -> None:
-        self._socket._emit_guarded(event, *arguments)
-
-
-def _without_frames(error: Any) -> Any:
+def without_frames(error: Any) -> Any:
     """Forget where *error* was raised: the frames have the socket that will have the error."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

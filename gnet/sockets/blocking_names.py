@@ -1,0 +1,473 @@
+"""The blocking names of ``gnet.Socket``: ``recv``, ``sendall``, iteration, with Python's units.
+
+A socket that is read this way does not end by itself when its peer has ended, so a handler may
+still answer a request that came with a FIN; it is closed by ``close()``, by ``with``, or when the
+`'connection'` listener that used it returns.
+
+One greenlet reads at a time; writes of several greenlets go out one after another, whole.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+import socket as _stdlib
+from collections.abc import Iterator
+from contextlib import suppress
+from operator import index
+from typing import Any
+
+from gevent import getcurrent
+from gevent.event import AsyncResult
+
+from ..node import coded_errors, system_errors
+from ..streams.delivery import BLOCKING, Chunk
+from ..streams.sending import BlockingRequest, WriteRequest
+from ..streams.states import (
+    ACTIVE,
+    CONNECTED,
+    CONNECTING,
+    ENDED,
+    FAILED,
+    FLOWING,
+    FULL,
+    GONE,
+    GREENLET,
+    HELD,
+    NEW,
+    NOT_ENDED,
+    WRITABLE,
+)
+from ..streams.wire import BULK_SIZE
+from .blocking import NOT_USED, Blocking
+from .ownership import Owned
+
+__all__ = ['BlockingNames']
+
+_STOPPED = (HELD, FULL)
+
+#: The stages in which a blocking read may wait: for the connection, or for data.
+_READABLE = (CONNECTED, CONNECTING, FAILED)
+_WRITABLE = (CONNECTED, CONNECTING)
+_UNCONNECTED = (NEW, CONNECTING, FAILED)
+
+
+def _check_send_flags(flags: int) -> None:
+    if flags & ~getattr(_socket, 'MSG_NOSIGNAL', 0):
+        raise OSError(errno.EOPNOTSUPP, 'flags are not supported')
+
+
+class BlockingNames(Owned):
+    """Reading and writing that waits. Without state of its own: :class:`gnet.Socket` has it."""
+
+    __slots__ = ()
+
+    _blocking: Blocking
+
+    # --- how long to wait -------------------------------------------------------------------------
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Let blocking calls wait at most *seconds*; None (the default) for ever, 0 not at all."""
+        if seconds is not None and seconds < 0:
+            raise ValueError('Timeout value out of range')
+        self._own_blocking().seconds = seconds
+
+    def gettimeout(self) -> float | None:
+        """Return what :meth:`settimeout` was given."""
+        return self._blocking.seconds
+
+    def setblocking(self, flag: bool) -> None:
+        """``settimeout(None)`` if *flag*, else ``settimeout(0)``."""
+        self._own_blocking().seconds = None if flag else 0.0
+
+    def getblocking(self) -> bool:
+        """Return whether blocking calls wait at all."""
+        return self._blocking.seconds != 0
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def recv(self, size: int, flags: int = 0) -> bytes:
+        """Return at most *size* bytes as soon as there are any; ``b''`` once the peer has ended.
+
+        Args:
+            size: bytes at most.
+            flags: ``MSG_PEEK`` leaves them to be read again; other flags are not supported.
+
+        Raises:
+            TimeoutError: none came within the time of :meth:`settimeout` (``socket.timeout``).
+            BlockingIOError: there are none, and that time is 0.
+            OSError: the connection failed (``ConnectionResetError``…), or was closed on this side
+                (``ERR_SOCKET_CLOSED``), also while waiting.
+            CodedRuntimeError: another greenlet is blocked in a read (``ERR_CONCURRENT_READ``),
+                events read the socket (``ERR_READING_IN_EVENT_STYLE``), or text is left that
+                :meth:`set_encoding` made of what arrived before (``ERR_TEXT_IS_BUFFERED``).
+        """
+        if type(size) is not int:
+            size = index(size)
+        if size < 0:
+            raise ValueError('negative buffersize in recv')
+        if flags & ~_socket.MSG_PEEK:
+            raise OSError(errno.EOPNOTSUPP, 'only MSG_PEEK is supported')
+        if self._decoder is not None and self._buffer:
+            raise coded_errors.state_error('ERR_TEXT_IS_BUFFERED')
+        chunk: bytes | memoryview | None = None
+        wire, blocking = self._wire, self._blocking
+        if (
+            wire.taker is GREENLET and wire.reading is ACTIVE and not wire.arrived
+            and wire.reader is None and self._owner is None and not self._queue
+            and blocking.seconds is None and not blocking.more_reads and size
+        ):
+            # The hot path: what _take_bytes would do, without its calls.
+            wire.reader = getcurrent()
+            try:
+                chunk = self._loop.block()
+            finally:
+                wire.reader = None
+            if chunk is not None and len(chunk) >= BULK_SIZE:
+                blocking.expect_more(len(chunk))
+        if chunk is None and size:
+            chunk = self._take_bytes()
+        if chunk is None:
+            return b''
+        if len(chunk) > size or flags:
+            # A view: cutting bytes would copy the rest each time.
+            self._wire.give_back(chunk if flags else memoryview(chunk)[size:])
+            return bytes(chunk[:size])
+        return chunk if type(chunk) is bytes else bytes(chunk)
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """Like :meth:`recv`, into *buffer* (*nbytes* of it, all by default); return the count."""
+        target = memoryview(buffer).cast('B')
+        if target.readonly:
+            raise TypeError('recv_into() needs a buffer that can be written to')
+        if nbytes < 0:
+            raise ValueError('negative buffersize in recv_into')
+        if nbytes > len(target):
+            raise ValueError('buffer too small for requested bytes')
+        chunk = self.recv(nbytes or len(target), flags)
+        target[:len(chunk)] = chunk
+        return len(chunk)
+
+    def __iter__(self) -> Iterator[Any]:
+        """Iterate over what arrives, in chunks of the network's making, until the peer ends.
+
+        Chunks are ``bytes``, or ``str`` where :meth:`set_encoding` was called.
+        """
+        switch = self._loop.block
+        while True:
+            wire, blocking = self._wire, self._blocking
+            if (
+                wire.taker is GREENLET and wire.reading is ACTIVE and not wire.arrived
+                and wire.reader is None and self._owner is None and self._decoder is None
+                and blocking.seconds is None and not blocking.more_reads
+            ):
+                # The hot path: what _take_bytes would do, without its calls.
+                wire.reader = getcurrent()
+                try:
+                    chunk = switch()
+                finally:
+                    wire.reader = None
+                if chunk is not None:
+                    if len(chunk) >= BULK_SIZE:
+                        blocking.expect_more(len(chunk))
+                    yield chunk
+                    continue
+            chunk = self._next_chunk()
+            if chunk is None:
+                return
+            yield chunk
+
+    def _next_chunk(self) -> Chunk | None:
+        if self._decoder is not None:
+            return self._next_text()
+        chunk = self._take_bytes()
+        return bytes(chunk) if isinstance(chunk, memoryview) else chunk
+
+    def _next_text(self) -> str | None:
+        decoder = self._decoder
+        assert decoder is not None
+        if self._wire.taker not in BLOCKING:
+            self._begin_blocking()
+        if self._buffer:
+            text = self._buffer.popleft()
+            self._length -= len(text)
+            return str(text)
+        while True:
+            chunk = self._take_bytes()
+            text = decoder.flush() if chunk is None else decoder.decode(bytes(chunk))
+            if text:
+                return text
+            if chunk is None:
+                return None
+
+    def _take_bytes(self) -> bytes | memoryview | None:
+        """Return the next chunk that arrived, blocking until there is one; None at the end."""
+        if self._wire.taker not in BLOCKING or self._owner is not None:
+            self._begin_blocking()
+        while True:
+            wire = self._wire
+            if wire.arrived:
+                chunk: bytes | memoryview = wire.arrived.popleft()
+                wire.arrived_size -= len(chunk)
+                if wire.reading is not ACTIVE and wire.reading in _STOPPED:
+                    self._want_data()
+                return chunk
+            if (wire.ended or self._read_state is not NOT_ENDED) and not self._has_lost_data():
+                self._end_seen()
+                return None
+            if (
+                self._stage not in _READABLE or wire.error is not None
+                or self._linger_timer is not None
+            ):
+                raise self._blocked_error()
+            if self._stage is CONNECTED and wire.reading is not ACTIVE:
+                wire.want()
+            if wire.reader is not None:
+                raise coded_errors.state_error('ERR_CONCURRENT_READ')
+            handed_over = self._wait_for_bytes()
+            if handed_over is not None:
+                return handed_over
+
+    def _has_lost_data(self) -> bool:
+        """Whether the socket was closed before all that came before the peer's end was read."""
+        return self._stage in GONE and (
+            (self._read_state is NOT_ENDED and self._wire.ended) or self._length > 0)
+
+    def _wait_for_bytes(self) -> bytes | None:
+        """Block until the hub hands a chunk over, or (None) has something else to say."""
+        wire = self._wire
+        if self._blocking.seconds == 0:
+            if self._stage is CONNECTED:
+                # Nobody may ever let the hub have a turn: look into the kernel now.
+                wire.on_readable()
+                if wire.arrived or wire.reading is not ACTIVE:
+                    return None
+            raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
+        if self._queue:
+            # In a listener of 'connect': what was written before may be what is answered.
+            self._flush()
+            if self._stage in GONE:
+                return None
+        return self._blocking.wait_for_chunk(wire)
+
+    def _own_blocking(self) -> Blocking:
+        """Return the blocking side to be changed: a socket's own, from the first time on."""
+        if self._blocking is NOT_USED:
+            self._blocking = Blocking()
+        return self._blocking
+
+    def _begin_blocking(self) -> None:
+        """Note that the socket is read by blocking calls from now on."""
+        wire = self._wire
+        if not wire.can_block:
+            raise coded_errors.state_error('ERR_READING_IN_EVENT_STYLE')
+        if self._linger_timer is not None:
+            raise self._blocked_error()  # its handler has returned
+        if self._flow is FLOWING or self._readable_listened:
+            raise coded_errors.state_error('ERR_READING_IN_EVENT_STYLE')
+        if wire.taker is not GREENLET:
+            self._own_blocking()
+            wire.taker = GREENLET
+            # What was brought into the stream in Node's style is read first; but nothing is read
+            # that was left when the socket was closed on this side.
+            if self._stage is CONNECTED or wire.error is not None:
+                if self._length and self._read_state is ENDED:
+                    self._read_state = NOT_ENDED  # the end comes after them again
+                while self._buffer and self._decoder is None:
+                    chunk = self._buffer.pop()
+                    assert isinstance(chunk, bytes)
+                    self._length -= len(chunk)
+                    wire.give_back(chunk)
+        self._note_blocking_use()
+
+    def _end_seen(self) -> None:
+        """A blocking read has met the peer's end."""
+        if self._read_state is NOT_ENDED:
+            self._read_state = ENDED
+            self._in_turn(self._emit_end)
+
+    def _blocked_error(self) -> BaseException:
+        """What a blocking call of a broken or closed socket raises."""
+        if self._wire.error is not None:
+            self.destroy(self._wire.error)
+        if self._stage in _UNCONNECTED:
+            return system_errors.system_error(errno.ENOTCONN, 'read')
+        error = self._errored
+        if isinstance(error, system_errors.ConnectFailure):
+            # Code for sockets looks for an OSError: the first, as Node's code does.
+            first = error.errors[0].with_traceback(None)
+            first.__cause__ = error.with_traceback(None)
+            return first
+        if isinstance(error, BaseException):
+            # It may be raised any number of times: its traceback must not grow with each.
+            return error.with_traceback(None)
+        return system_errors.socket_closed()
+    # --- writing ----------------------------------------------------------------------------------
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """Return when the kernel has taken all of *data* (bytes-like, not copied).
+
+        Raises:
+            TimeoutError: it has not, within the time of :meth:`settimeout`; what was not sent by
+                then is given up, and how much that is cannot be told.
+            OSError: the connection failed (``BrokenPipeError``…), or was ended or closed here.
+        """
+        if self._owner is not None:
+            self._note_blocking_use()
+        if flags:
+            _check_send_flags(flags)
+        if (
+            self._stage is not CONNECTED or self._write_state is not WRITABLE
+            or self._in_flight is not None or self._queue or self._corked
+        ):
+            self._send_in_turn(memoryview(data).cast('B'))
+            return
+        try:
+            sent = self._wire.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError as error:
+            self._write_failed(error, memoryview(data).nbytes, None)
+            sent = -1
+        if sent < 0:
+            # Not up there: it would have that error, whose traceback has the frames that have the
+            # socket, which has this one.
+            raise self._blocked_error()
+        self._bytes_sent += sent
+        if sent != len(data):
+            rest = memoryview(data).cast('B')[sent:]
+            if rest:
+                self._send_in_turn(rest)
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """Send *data* and return its length; with a timeout of 0, what the kernel takes at once.
+
+        Raises:
+            TimeoutError: nothing was sent within the time of :meth:`settimeout`. If something was,
+                its length is returned instead.
+            BlockingIOError: the kernel takes nothing, and that time is 0.
+            OSError: as :meth:`sendall`.
+        """
+        if self._blocking.seconds == 0:
+            _check_send_flags(flags)
+            return self._send_at_once(data)
+        self._note_blocking_use()
+        _check_send_flags(flags)
+        view, sent = memoryview(data).cast('B'), 0
+        if self._stage is CONNECTED:
+            with suppress(BlockingIOError):
+                sent = self._send_at_once(view)
+                if sent == len(view):
+                    return sent
+        try:
+            return len(view) - self._send_in_turn(view[sent:], partly=True)
+        except _stdlib.timeout:
+            if not sent:
+                raise
+            return sent
+
+    def _send_at_once(self, data: Any) -> int:
+        self._note_blocking_use()
+        if (
+            self._stage is not CONNECTED or self._write_state is not WRITABLE
+            or self._errored is not None  # a write has failed, and destroy() is about to come
+        ):
+            raise self._sending_error()
+        if self._in_flight is not None or self._queue or self._corked:
+            raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
+        try:
+            sent = self._wire.send(data)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            self._write_failed(error, memoryview(data).nbytes, None)
+            sent = -1
+        if sent < 0:
+            raise self._blocked_error()  # as in sendall()
+        self._bytes_sent += sent
+        return sent
+
+    def _send_in_turn(self, data: memoryview, *, partly: bool = False) -> int:
+        """Queue *data* behind what is queued, and block until it is in the kernel.
+
+        With *partly*, being late is no failure if a part of it is. Returns how much is not.
+        """
+        if (
+            self._stage not in _WRITABLE or self._write_state is not WRITABLE
+            # A write has failed, and destroy() is about to come.
+            or (self._stage is CONNECTED and self._errored is not None)
+        ):
+            raise self._sending_error()
+        if self._blocking.seconds == 0:
+            raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
+        done: AsyncResult[BaseException | None] = AsyncResult()
+        request = BlockingRequest(data, len(data), done.set)
+        self._enqueue(request)
+        # What it waits for would never happen while cork() holds it back.
+        self._corked = 0
+        blocking = self._own_blocking()
+        blocking.senders += 1
+        try:
+            self._flush()
+            error = self._blocking.within_seconds(done.get)
+        except BaseException as reason:
+            unsent = len(request.data)
+            is_late = isinstance(reason, _stdlib.timeout) and self._stage not in GONE
+            if is_late and not unsent and (data or not self._is_queued(request)):
+                return 0  # it was sent, and only the news is late
+            self._give_up(request)
+            if is_late and partly and unsent < len(data):
+                return unsent
+            raise
+        finally:
+            blocking.senders -= 1
+        if error is not None:
+            raise self._blocked_error() if self._stage in GONE else error
+        return 0
+
+    def _sending_error(self) -> BaseException:
+        if self._write_state is WRITABLE or self._stage in GONE:
+            return self._blocked_error()
+        return system_errors.system_error(errno.EPIPE, 'write')
+
+    def _is_queued(self, request: WriteRequest) -> bool:
+        # Told from this for an empty one, of whose data nothing is ever left (connect() waits so).
+        queued = (*(self._in_flight or ()), *(self._queue or ()))
+        return any(one is request for one in queued)
+
+    def _give_up(self, request: WriteRequest) -> None:
+        """Take back what of *request* is not sent: nobody waits for it any more."""
+        request.callback = None
+        if self._stage in GONE:
+            return
+        self._queued_bytes -= len(request.data)
+        self._queued_units -= request.units
+        request.data, request.units = b'', 0
+        if self._in_flight is not None:
+            self._continue_sending()  # past this one, to what comes after it
+
+    def shutdown(self, how: int) -> None:
+        """Close the reading (``SHUT_RD``), the writing (``SHUT_WR``) or both (``SHUT_RDWR``) half.
+
+        Writes that are queued are sent first; the call blocks for that long.
+
+        Raises:
+            TimeoutError: they were not, within the time of :meth:`settimeout`.
+            OSError: the socket is closed (``EBADF``), or the connection failed.
+        """
+        if how not in (_socket.SHUT_RD, _socket.SHUT_WR, _socket.SHUT_RDWR):
+            raise OSError(errno.EINVAL, 'Invalid argument')
+        self._note_blocking_use()
+        if self._wire.sock is None:
+            raise self._blocked_error()
+        if how != _socket.SHUT_WR:
+            self._wire.sock.shutdown(_socket.SHUT_RD)
+        if how != _socket.SHUT_RD and self._write_state is WRITABLE:
+            queued = bool(self._queued_units)
+            done: AsyncResult[BaseException | None] = AsyncResult()
+            self.end(done.set)
+            # No later than this call returns: the program may go on with what the hub never sees.
+            self._shut_now()
+            error = self._blocking.within_seconds(done.get) if queued else None
+            if error is not None:
+                raise error

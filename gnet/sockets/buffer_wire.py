@@ -1,0 +1,91 @@
+"""The option ``onread``: a wire that reads into the program's own buffer.
+
+For programs that want no ``bytes`` object for each chunk. `'data'` is not emitted; `'end'`,
+`'error'` and `'close'` are as always.
+"""
+
+from __future__ import annotations
+
+from ..loop.loop import Loop
+from ..options.socket import OnRead
+from ..streams.states import FULL
+from .wire import DescriptorWire
+
+__all__ = ['BufferWire']
+
+
+class BufferWire(DescriptorWire):
+    """Reads into a buffer, in the hub, and calls back, in a runner.
+
+    One buffer's content is delivered at a time: while the callback blocks, nothing is read.
+    """
+
+    __slots__ = ('_buffer', '_callback', '_filled', '_made_by', 'stopped')
+
+    can_block = False
+
+    def __init__(self, loop: Loop, options: OnRead, ref: bool = True) -> None:
+        super().__init__(loop, ref)
+        self._callback = options.callback
+        self._made_by = options.buffer if callable(options.buffer) else None
+        self._buffer = options.buffer() if self._made_by else options.buffer
+        #: Bytes in the buffer that the callback has not seen the end of.
+        self._filled = 0
+        #: Whether a callback that returned False has stopped reading.
+        self.stopped = False
+
+    def on_readable(self) -> None:
+        """In the hub: take what the kernel has, or wait until the callback has returned."""
+        if self.sock is None:
+            return
+        try:
+            if self._filled or self.stopped or self.is_paused():
+                self.hold(FULL)
+                return
+            try:
+                size = self.sock.recv_into(self._buffer)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self.fail(error)
+                return
+            self.touch()
+            if size:
+                self.bytes_read += size
+                self._filled = size
+                self.schedule.enqueue(self)
+            else:
+                self.end()
+        except BaseException as error:
+            self.failed_in_hub(error)
+
+    def deliver(self) -> None:
+        """Call back with what was read; or let the end have its turn. Runs in a runner."""
+        if not self._filled:
+            super().deliver()
+            return
+        if self.stream is None:
+            return
+        answer = None
+        try:
+            answer = self._callback(self._filled, self._buffer)
+            if self._made_by is not None:
+                self._buffer = self._made_by()
+        except BaseException as error:
+            self.listener_failed('onread', error)
+        finally:
+            self._filled = 0
+        self.stopped = answer is False
+        if not self.stopped and self.stream is not None and not self.is_paused():
+            self.go_on()
+
+    def want(self) -> None:
+        """Read ahead from now on, unless the callback has stopped that."""
+        if not self.stopped:
+            super().want()
+
+    def go_on(self) -> None:
+        """Read again where that was stopped."""
+        self.stopped = False
+        if self.sock is not None and self.reading is FULL:
+            self.want()

@@ -1,0 +1,342 @@
+"""The client side of ``gnet.Socket``: ``connect``, and what waits for the connection.
+
+The way to a connection is :mod:`gnet.sockets.connector`; here is what the socket does about it, and
+how a connection that was made elsewhere becomes a socket's.
+"""
+
+from __future__ import annotations
+
+import errno
+from contextvars import copy_context
+from typing import Any
+
+import gevent.socket
+from gevent.event import Event
+
+from .. import lifecycle
+from ..addresses.ip import is_ip
+from ..events.abort import abort_error
+from ..loop import running
+from ..node import coded_errors, system_errors
+from ..options.connect import ConnectRequest, connect_request
+from ..options.shapes import normalize_arguments
+from ..streams.states import (
+    ASKED,
+    CLOSED,
+    CONNECTED,
+    CONNECTING,
+    DESTROYED,
+    END_EMITTED,
+    ENDING,
+    EVENTS,
+    FAILED,
+    FINISHED,
+    GONE,
+    MUTE,
+    NEW,
+    NOBODY_YET,
+    NOT_ENDED,
+    OVER,
+    WRITABLE,
+)
+from .buffer_wire import BufferWire
+from .connector import Connector
+from .python_names import PythonNames
+from .settings import Tuned
+from .wire import DescriptorWire
+
+__all__ = ['Client']
+
+#: Destroyed, and `'close'` is still to come.
+_CLOSING = (DESTROYED, MUTE)
+
+
+class Client(Tuned, PythonNames):
+    """What makes connections. Without state of its own: :class:`gnet.Socket` has it."""
+
+    __slots__ = ()
+
+    #: What to connect to when `'close'` of the connection before was emitted.
+    _request: ConnectRequest | None
+    _remote: Any
+    opened_at: float
+
+    # --- connecting -------------------------------------------------------------------------------
+
+    def connect(self, *args: Any, **keywords: Any) -> Any:
+        """Connect; returns the socket at once. `'connect'` and then `'ready'` tell of success.
+
+        The forms, each of which may be followed by a callback for `'connect'`::
+
+            connect(port, host='localhost')
+            connect(path)               a unix socket; with a leading NUL, an abstract name
+            connect(options)            a mapping, in either spelling; or the same as keywords
+            connect((host, port))       as socket.socket: blocks until connected, returns None
+
+        (As ``connect(path)`` is Node's, the form that blocks for a unix socket is
+        ``connect_ex(path)``; or use any blocking name next, each of which waits.)
+
+        What is written before is sent when the connection is made, and what blocks on the socket
+        waits for it. A socket may be connected again when it is closed: listeners, encoding and
+        options stay, what it had received does not.
+
+        Args:
+            port: 0 to 65535.
+            host: a name or an IP address; ``localhost`` by default.
+            path: of a unix socket; then host and port are not looked at.
+            local_address: an IP address to connect from; one address of the host is tried then.
+            local_port: a port to connect from.
+            family: 4 or 6 for addresses of that kind alone; 0 (the default) for both.
+            hints: ``AI_…`` flags for the look-up of the name.
+            lookup: called in place of the resolver, as ``lookup(host, options, callback)``; it
+                calls ``callback(err, address, family)``, or ``callback(err, addresses)`` where
+                ``options['all']`` is set, *addresses* being ``{'address': …, 'family': …}`` or
+                pairs.
+            auto_select_family: whether to try several addresses of a host (True by default, see
+                :func:`gnet.set_default_auto_select_family`): the next one whenever
+                *auto_select_family_attempt_timeout* milliseconds (250; 10 at least) have passed,
+                or an attempt has failed. The first connection is kept (RFC 8305).
+
+        Raises:
+            CodedTypeError, CodedValueError: for arguments that make no sense; nothing is changed.
+            OSError: from the blocking form alone.
+
+        Emits `'lookup'`, `'connectionAttempt'`, `'connectionAttemptFailed'`,
+        `'connectionAttemptTimeout'`; and on failure `'error'` and `'close'`.
+        """
+        if len(args) == 1 and isinstance(args[0], tuple) and not keywords:
+            return self._connect_and_wait(_socket_address(args[0]))
+        options, callback = normalize_arguments(args, keywords)
+        request = connect_request(options)
+        if callback is not None:
+            self.once('connect', callback)
+        signal = self._settings.signal
+        aborted = signal is not None and signal.ready()
+        if aborted and self._stage is not CLOSED:
+            self.destroy(abort_error(signal))
+        elif self._stage in _CLOSING:
+            self._request = request
+        elif self._stage in (NEW, CLOSED):
+            self._connect(request)
+        elif self._stage is CONNECTING:
+            self._tick(self._connect_twice, request)
+        elif self._stage is CONNECTED:
+            # (Node goes on with the connection that there is, whatever was asked for.)
+            self.destroy(_connect_error(errno.EISCONN, request))
+        return self
+
+    def _connect_twice(self, request: ConnectRequest) -> None:
+        if self._connector is None:
+            return
+        if request.path is None:
+            family = is_ip(request.host) or None
+            self._emit_guarded('connectionAttempt', request.host, request.port, family)
+        else:
+            self._emit_guarded('connectionAttempt', request.path, None, None)
+        if self._connector is not None:
+            self.destroy(
+                _connect_error(errno.EALREADY, request, self._connector.attempts.local()))
+
+    def _connect_and_wait(self, options: dict[str, Any]) -> None:
+        """Connect as ``socket.socket.connect`` does: block, and raise what goes wrong."""
+        if self._stage is CONNECTED:
+            raise _connect_error(errno.EISCONN, connect_request(options))
+        if self._stage is CONNECTING:
+            raise _connect_error(errno.EALREADY, connect_request(options))
+        self._note_blocking_use()
+        if self._stage in _CLOSING:
+            closed = Event()
+            # The first: one that raises keeps those after it from being called.
+            self.prepend_once_listener('close', lambda had_error: closed.set())
+            closed.wait()
+        self.connect(options)
+        if self._blocking.seconds == 0:
+            raise BlockingIOError(errno.EINPROGRESS, 'Operation now in progress')
+        try:
+            self.sendall(b'')  # queued, as there is no connection yet: it waits for one
+        except BaseException as error:
+            self.destroy(error if isinstance(error, Exception) else None)
+            raise
+
+    def connect_ex(self, address: Any) -> int:
+        """Connect to ``(host, port)`` or a path, and block; return the error number, 0 for success.
+
+        As in the standard library, that is ``EAGAIN`` after the time of :meth:`settimeout`, and a
+        name that cannot be looked up raises :class:`socket.gaierror`.
+        """
+        options = _socket_address(address)
+        try:
+            self._connect_and_wait(options)
+        except gevent.socket.timeout:
+            return errno.EAGAIN
+        except OSError as error:
+            if error.errno is None or isinstance(error, gevent.socket.gaierror):
+                raise
+            return error.errno
+        return 0
+
+    def _connect(self, request: ConnectRequest) -> None:
+        if self._stage is CLOSED:
+            self._start_anew()
+            if self._settings.signal is not None:
+                self._destroy_on(self._settings.signal)
+                if self.destroyed:
+                    return
+        elif self._write_state is FINISHED and self._settings.writable:
+            self._write_state = WRITABLE  # it was ended before there was anything to end
+        running.arm()
+        self._stage = CONNECTING
+        wire = self._wire
+        wire.context = copy_context()
+        wire.touch()
+        connector = self._connector = Connector(
+            self, wire, request, emit=self._emit_guarded, connected=self._established,
+            about_to_fail=self._attempt_has_failed)
+        try:
+            connector.start()
+        except BaseException:
+            self.destroy()  # the look-up function raised
+            raise
+
+    def _start_anew(self) -> None:
+        """Forget the connection that was, but not the listeners, the encoding and the options."""
+        self._errored = None
+        self._read_state, self._write_state = NOT_ENDED, WRITABLE
+        self._buffer = self._turns = None
+        self._length = 0
+        self._did_read = self._readable_pending = False
+        self._readable_wanted = False
+        self._bytes_sent = self._queued_bytes = self._queued_units = 0
+        self._corked = self._pending_callbacks = 0
+        self._needs_drain = False
+        if self._blocking.close_wanted:
+            self._blocking.close_wanted = False
+        self._remote = None
+        self._stage = NEW
+        self.opened_at = 0.0
+        wire = self._new_wire()
+        wire.succeed(self._wire)
+        self._wire = wire
+        if self._counter is not None:
+            # It counted the connection that was; the one to come is the program's.
+            self._counter = None
+            self._belongs_to_program()
+            if wire.taker is NOBODY_YET:
+                wire.taker = EVENTS
+        if self._decoder is not None:
+            self.set_encoding(self._decoder.encoding)
+        self._close_sides()
+
+    def _new_wire(self) -> DescriptorWire:
+        """Return the wire of a connection to come."""
+        onread = self._settings.onread
+        return DescriptorWire(self._loop) if onread is None else BufferWire(self._loop, onread)
+
+    def _close_sides(self) -> None:
+        """Close the halves that the program does not want."""
+        if not self._settings.readable:
+            self._read_state = END_EMITTED
+            self._wire.reading = OVER
+        if not self._settings.writable:
+            self._write_state = FINISHED
+
+    def _attempt_has_failed(self) -> None:
+        """The one attempt has failed; between `'connectionAttemptFailed'` and `'error'`."""
+        self._stage = FAILED
+
+    def _established(self, sock: Any, remote: Any) -> None:
+        """Take over the connection; runs in a runner."""
+        self._remote = remote
+        connector, self._connector = self._connector, None
+        self._open(sock)
+        if connector is not None:
+            connector.release()
+        self._apply_options()
+        wire = self._wire
+        wire.touch()
+        wire.wake_reader()
+        lifecycle.publish(lifecycle.ConnectionOpened, None, self)
+        try:
+            self._emit_guarded('connect')
+        finally:
+            self._begin_with(sock)  # also if the greenlet of a listener was ended
+
+    def _begin_with(self, sock: Any) -> None:
+        """Do what waits for the listeners of `'connect'`, which may have blocked."""
+        if not self._corked or self._stage in GONE:
+            # Usually a listener of 'connect' has done this already.
+            self._send_first()
+        if self._stage is CONNECTED and self._write_state is not WRITABLE and (
+            self._in_flight is None and not self._queue
+        ):
+            self._end_late()
+        try:
+            if self._wire.sock is sock or self._stage in _CLOSING:
+                # (Not if a listener has blocked for longer than the connection was there.)
+                self._emit_guarded('ready')
+        finally:
+            if self._stage is CONNECTED and (
+                not self._explicitly_paused or self._wire.reading is ASKED
+            ):
+                self._take(0)
+
+    def _end_late(self) -> None:
+        """``end()`` was called before there was a connection, and there is nothing to send."""
+        if self._write_state is ENDING:
+            self._shut()
+        elif self._settings.writable:
+            self._wire.shut_down()  # even before connect(): 'finish' was emitted then
+
+    def _open(self, sock: Any) -> None:
+        """Take over a connected, non-blocking ``_socket.socket``."""
+        self._wire.open(self, sock)
+        self._stage = CONNECTED
+        self.opened_at = self._loop.now()
+
+    def _destroy_on(self, signal: Any) -> None:
+        """Destroy the socket when *signal* is set, or now if it is."""
+        self._own_settings().signal = signal
+        if signal.ready():
+            self.destroy(abort_error(signal))
+        else:
+            signal.rawlink(self._aborted)
+
+    def _aborted(self, signal: Any) -> None:
+        self.destroy(abort_error(signal))
+
+    def _adopt(self, sock: Any) -> None:
+        """Take over *sock*, which is connected and non-blocking."""
+        running.arm()
+        self.context = copy_context()
+        try:
+            self._remote = sock.getpeername()
+        except OSError:
+            self._remote = None  # the peer has reset the connection already
+        self._open(sock)
+        if self._read_state is not NOT_ENDED:
+            pass
+        elif getattr(sock, 'is_readable', True):
+            self._readable_wanted = True
+            self._wire.want()
+        else:
+            # The writing end of a pipe, without readable=False. Nothing would ever tell of its end.
+            self.destroy(system_errors.system_error(errno.ENOTCONN, 'read'))
+
+
+def _socket_address(address: Any) -> dict[str, Any]:
+    """Return as options what ``socket.socket`` takes as an address."""
+    if isinstance(address, tuple):
+        if len(address) < 2:
+            raise coded_errors.missing_args('options', 'port', 'path')
+        return {'host': address[0], 'port': address[1]}
+    if isinstance(address, (str, bytes)):
+        return {'path': address}
+    raise TypeError(f'an address is a tuple or a path, not {type(address).__name__}')
+
+
+def _connect_error(
+    number: int, request: ConnectRequest, local: str | None = None,
+) -> system_errors.NodeOSError:
+    if request.path is not None:
+        return system_errors.connect_error(number, 'connect', request.path, None, local)
+    return system_errors.connect_error(number, 'connect', request.host, request.port, local)

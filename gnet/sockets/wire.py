@@ -1,0 +1,291 @@
+"""The wire on a descriptor: two watchers, one ``recv`` per readiness, and an idle timer.
+
+One read watcher is started once and stopped only when the buffer is full or the peer has ended. Its
+callback, in the hub, takes what the kernel has (one bounded ``recv``) and either lets a blocked
+reader go on or queues the wire for a runner, which calls the listeners. ``streams/wire.py`` has the
+contract.
+
+Who closes what
+===============
+
+:meth:`DescriptorWire.close` closes the watchers, then cancels the idle timer, then closes the
+descriptor, then gives back the hold on the loop: a descriptor that goes away under a started
+watcher aborts the process. Nobody else closes a connected descriptor; who takes it elsewhere (``detach``,
+``to_socket``, another process) calls :meth:`DescriptorWire.take_out`, which ends with the same
+watchers closed.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+from collections import deque
+from collections.abc import Callable
+from fcntl import ioctl
+from termios import FIONREAD
+from typing import Any
+
+from ..loop.idle_timers import IdleTimer, idle_timers
+from ..loop.loop import READ, WRITE, Loop, close_watcher
+from ..streams.arrivals import BY_RUNNERS, Arrivals
+from ..streams.states import (
+    ACTIVE,
+    DRAIN,
+    EVENTS,
+    GREENLET,
+    IDLE,
+    NOBODY,
+    OVER,
+    QUEUED,
+    RUNNING,
+    Reading,
+)
+from ..streams.wire import READ_SIZE
+
+__all__ = ['DescriptorWire']
+
+#: What FIONREAD says, an int in the machine's order, when no byte waits.
+_NO_BYTES = bytes(4)
+
+
+class DescriptorWire(Arrivals):
+    """What carries a socket's stream. It exists before there is a connection: see :meth:`open`."""
+
+    __slots__ = (
+        '_on_writable', '_read_watcher', '_write_watcher', 'family', 'idle_timer', 'proto', 'ref',
+        'sock',
+    )
+
+    def __init__(self, loop: Loop, ref: bool = True) -> None:
+        super().__init__(loop)
+        #: The connected, non-blocking ``_socket.socket``, or what has as much of its interface as
+        #: is used here; None while there is none.
+        self.sock: Any = None
+        self._read_watcher: Any = None
+        self._write_watcher: Any = None
+        self._on_writable: Callable[[], None] | None = None
+        #: Of ``set_timeout``. It is there before the connection, and counts while it is made.
+        self.idle_timer: IdleTimer | None = None
+        #: Whether it keeps the program alive while it is open.
+        self.ref = ref
+        #: Of the descriptor, also when it is closed; at first those of a ``socket.socket()``.
+        self.family, self.proto = _socket.AF_INET, 0
+
+    def open(self, stream: Any, sock: Any) -> None:
+        """Carry *stream* on *sock* from now on."""
+        self.stream = stream
+        self.sock = sock
+        self.family, self.proto = sock.family, sock.proto
+        if self.ref:
+            self.schedule.hold()
+
+    def succeed(self, other: DescriptorWire) -> None:
+        """Be the wire of the same stream's next connection, after *other*."""
+        # That the connection before was closed is no matter of this one.
+        taker = other.taker
+        self.taker = GREENLET if taker is NOBODY else EVENTS if taker is DRAIN else taker
+        if other.delivery is RUNNING:
+            self.delivery = RUNNING  # a listener is blocked still
+        self.ref = other.ref
+        self.family, self.proto = other.family, other.proto
+
+    def set_ref(self, ref: bool) -> None:
+        """Keep the program alive while this is open, or not."""
+        if self.ref is not ref:
+            self.ref = ref
+            if self.sock is not None:
+                (self.schedule.hold if ref else self.schedule.release)()
+
+    # --- reading ----------------------------------------------------------------------------------
+
+    def want(self) -> None:
+        """Read ahead from now on."""
+        self._watch_readable(self.on_readable)
+
+    def _watch_readable(self, on_readable: Callable[[], None]) -> None:
+        loop = self.schedule
+        watcher = self._read_watcher
+        if watcher is None:
+            watcher = self._read_watcher = loop.io(self.sock.fileno(), READ)
+        loop.start_io(watcher, on_readable)
+        self.reading = ACTIVE
+        writer = self._write_watcher
+        if writer is not None and writer.active:
+            # libev calls back in the order of starting. As in Node, reading comes first: a reset
+            # that a write meets costs what had arrived before.
+            writer.stop()
+            loop.start_io(writer, self._on_writable)
+
+    def hold(self, reading: Reading) -> None:
+        """Stop reading ahead; *reading* says why."""
+        self.reading = reading
+        if self._read_watcher is not None:
+            self._read_watcher.stop()
+
+    def on_readable(self) -> None:
+        """In the hub: take what the kernel has. (What `Arrivals.put` does is written out.)"""
+        sock = self.sock
+        if sock is None:
+            # gevent looks for signals right before it calls back: a Ctrl-C that it found there has
+            # made the program close this socket.
+            return
+        try:
+            if self.arrived_size and self.is_full():
+                return
+            try:
+                chunk = sock.recv(READ_SIZE)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self.fail(error)
+                return
+            timer = self.idle_timer
+            if timer is not None:  # touch(), without the call
+                timer.last_active = self.schedule.now()
+                if not timer.armed:
+                    idle_timers(self.schedule).arm(timer)
+            if not chunk:
+                self.end()
+                return
+            size = len(chunk)
+            self.bytes_read += size
+            reader = self.reader
+            if reader is not None:
+                # Handed over: the greenlet that is blocked in a read goes on with it.
+                self.reader = None
+                reader.switch(chunk)
+                return
+            self.arrived_size += size
+            arrived = self.arrived
+            if arrived is None:
+                arrived = self.arrived = deque()
+            arrived.append(chunk)
+            if self.delivery is IDLE and self.taker in BY_RUNNERS:
+                self.delivery = QUEUED
+                loop = self.schedule
+                loop.work.append(self)  # enqueue(), without the call
+                if not loop.wake_scheduled:
+                    loop.schedule_wake()
+        except BaseException as error:
+            self.failed_in_hub(error)
+
+    def receive(self) -> bytes | None:
+        """Take what has arrived; None if that is no bytes. Called by whoever consumes it.
+
+        (:meth:`on_readable` does the same for whoever may come, without this call.)
+        """
+        try:
+            chunk: bytes = self.sock.recv(READ_SIZE)
+        except BlockingIOError:
+            return None
+        except OSError as error:
+            self.fail(error)
+            return None
+        self.touch()
+        if chunk:
+            self.bytes_read += len(chunk)
+            return chunk
+        self.ended = True
+        self.hold(OVER)
+        return None
+
+    def read_on(self, size: int) -> bytes | None:
+        """After a chunk of *size* bytes, return what more has arrived already; None for nothing."""
+        return self.receive() if size == READ_SIZE or self.has_arrived() else None
+
+    def has_arrived(self) -> bool:
+        """Whether bytes wait in the kernel. Unlike a read, this meets no end and no failure."""
+        return ioctl(self.sock.fileno(), FIONREAD, _NO_BYTES) != _NO_BYTES
+
+    # --- writing ----------------------------------------------------------------------------------
+
+    def send(self, data: Any) -> int:
+        """Give the kernel what it takes of *data*."""
+        if self.idle_timer is not None:
+            self.touch()
+        sent: int = self.sock.send(data)
+        return sent
+
+    def send_all(self, chunks: list[Any]) -> int:
+        """Like :meth:`send` for several chunks, in one system call."""
+        self.touch()
+        sent: int = self.sock.sendmsg(chunks)
+        return sent
+
+    def watch_writable(self, callback: Callable[[], None] | None) -> None:
+        """Call back in the hub while the kernel takes more, or (None) no longer."""
+        watcher = self._write_watcher
+        if callback is None:
+            if watcher is not None:
+                watcher.stop()
+            return
+        loop = self.schedule
+        if watcher is None:
+            if self._read_watcher is None:
+                # libuv calls back in the order in which watchers were made: see _watch_readable.
+                self._read_watcher = loop.io(self.sock.fileno(), READ)
+            watcher = self._write_watcher = loop.io(self.sock.fileno(), WRITE)
+        if not watcher.active:
+            self._on_writable = callback
+            loop.start_io(watcher, callback)
+
+    def shut_down(self) -> None:
+        """Send the FIN."""
+        try:
+            self.sock.shutdown(_socket.SHUT_WR)
+        except OSError as error:
+            # The peer is gone already; Node, too, takes that as done.
+            if error.errno != errno.ENOTCONN:
+                raise
+
+    # --- closing ----------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close watchers, timer and descriptor, in this order, and let the program end."""
+        self._close_watchers()
+        self.reading = OVER
+        self.set_idle_time(0, None)
+        self.stream = None
+        sock = self.sock
+        if sock is not None:
+            self.sock = None
+            sock.close()
+            if self.ref:
+                self.schedule.release()
+
+    def take_out(self) -> Any:
+        """Return the socket: it is the caller's, and this wire has none any more."""
+        self._close_watchers()
+        self.set_idle_time(0, None)
+        sock, self.sock = self.sock, None
+        if sock is not None and self.ref:
+            self.schedule.release()
+        return sock
+
+    def _close_watchers(self) -> None:
+        if self._read_watcher is not None:
+            close_watcher(self._read_watcher)
+            self._read_watcher = None
+        if self._write_watcher is not None:
+            close_watcher(self._write_watcher)
+            self._write_watcher = None
+            self._on_writable = None
+
+    # --- idle time --------------------------------------------------------------------------------
+
+    def set_idle_time(self, seconds: float, expired: Callable[[IdleTimer], None] | None) -> None:
+        """Have *expired* called in the hub after *seconds* without activity; 0 for never."""
+        if self.idle_timer is not None:
+            idle_timers(self.schedule).cancel(self.idle_timer)
+            self.idle_timer = None
+        if expired is not None and seconds:
+            self.idle_timer = IdleTimer(expired, seconds, self.schedule.now())
+            idle_timers(self.schedule).arm(self.idle_timer)
+
+    def touch(self) -> None:
+        """Note an activity: a new idle period begins."""
+        timer = self.idle_timer
+        if timer is not None:
+            timer.last_active = self.schedule.now()
+            if not timer.armed:
+                idle_timers(self.schedule).arm(timer)

@@ -1,0 +1,192 @@
+"""What has arrived on a wire and is nobody's yet. Each wire derives from :class:`Arrivals`.
+
+The hub puts chunks in, and either lets a greenlet go on that is blocked in a read, or has a runner
+call :meth:`Arrivals.deliver`. (The underscored names of the stream are used here, and in no other
+wire: this is the stream's own end of the seam.)
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from ..events.guarded import EXITS
+from ..node import system_errors
+from .states import (
+    DRAIN,
+    EVENTS,
+    HELD,
+    IDLE,
+    NOBODY_YET,
+    NOT_STARTED,
+    OVER,
+    QUEUED,
+    Delivery,
+    Reading,
+    Taker,
+)
+from .wire import Schedule
+
+__all__ = ['BY_RUNNERS', 'Arrivals']
+
+#: Who have a runner take what has arrived.
+BY_RUNNERS = (EVENTS, NOBODY_YET, DRAIN)
+
+
+class Arrivals:
+    """The receiving side of a wire: what has come, who takes it, and how far reading is."""
+
+    __slots__ = (
+        'arrived', 'arrived_size', 'bytes_read', 'context', 'delivery', 'ended', 'error', 'reader',
+        'reading', 'schedule', 'stream', 'taker',
+    )
+
+    #: Whether the program has stopped reading by other means than the stream's.
+    stopped = False
+    #: Whether blocking calls may read it.
+    can_block = True
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule: Any = schedule
+        #: The stream that it carries; None once the wire is closed.
+        self.stream: Any = None
+        #: The context variables in which the stream's listeners are called.
+        self.context: Any = None
+        self.arrived: deque[Any] | None = None
+        self.arrived_size = 0
+        self.bytes_read = 0
+        self.ended = False
+        self.error: BaseException | None = None
+        self.reader: Any = None
+        self.reading: Reading = NOT_STARTED
+        self.delivery: Delivery = IDLE
+        self.taker: Taker = EVENTS
+
+    # --- told by the wire, in the hub -------------------------------------------------------------
+
+    def put(self, chunk: bytes) -> None:
+        """*chunk* has arrived."""
+        size = len(chunk)
+        self.bytes_read += size
+        reader = self.reader
+        if reader is not None:
+            # Handed over: the greenlet that is blocked in a read goes on with it.
+            self.reader = None
+            reader.switch(chunk)
+            return
+        self.arrived_size += size
+        arrived = self.arrived
+        if arrived is None:
+            arrived = self.arrived = deque()
+        arrived.append(chunk)
+        if self.delivery is IDLE and self.taker in BY_RUNNERS:
+            self.delivery = QUEUED
+            self.schedule.enqueue(self)
+
+    def end(self) -> None:
+        """The peer has ended."""
+        self.ended = True
+        self.hold(OVER)
+        if self.reader is not None:
+            self._wake(self.reader)
+        else:
+            self.announce()
+
+    def fail(self, error: OSError) -> None:
+        """Reading has failed: the stream is destroyed when it has had what came before."""
+        failure = self.error = system_errors.system_error(error.errno or 0, 'read')
+        self.hold(OVER)
+        if self.arrived and self.taker not in BY_RUNNERS:
+            return  # blocking reads take that first
+        if self.arrived and self.delivery is QUEUED:
+            self.schedule.enqueue(_Failure(self))
+        else:
+            # A listener that is blocked shall not hold up 'error' and 'close'.
+            self.stream.destroy(failure)
+
+    def is_full(self) -> bool:
+        """Whether as much waits as the stream's high-water mark allows: then reading is held."""
+        stream = self.stream
+        if self.arrived_size + stream._length < stream._read_mark:
+            return False
+        self.hold(HELD)
+        return True
+
+    def hold(self, reading: Reading) -> None:
+        """Stop reading ahead."""
+        self.reading = reading
+
+    def failed_in_hub(self, error: BaseException) -> None:
+        """A callback of the hub failed, and not for what happened to the connection."""
+        # Whatever escaped would stop the watcher for good, and the reason would be lost; with the
+        # watcher left on, it would be found again and again. (But Ctrl-C is nobody's fault.)
+        self.schedule.report(self.stream, error)
+        if not isinstance(error, EXITS):
+            self.stream.destroy(error)
+
+    # --- whoever takes it -------------------------------------------------------------------------
+
+    def announce(self) -> None:
+        """Have a runner deliver what there is, if it is for runners."""
+        if self.delivery is IDLE and self.taker in BY_RUNNERS:
+            self.delivery = QUEUED
+            self.schedule.enqueue(self)
+
+    def deliver(self) -> None:
+        """Make events of what has arrived. Called in a runner."""
+        stream = self.stream
+        if stream is not None:
+            stream._deliver()
+
+    def give_back(self, chunk: bytes | memoryview) -> None:
+        """Put *chunk* in front of what has arrived."""
+        if self.arrived is None:
+            self.arrived = deque()
+        self.arrived.appendleft(chunk)
+        self.arrived_size += len(chunk)
+
+    def take_all(self) -> list[Any]:
+        """Return all that has arrived: it is the caller's."""
+        taken = list(self.arrived or ())
+        self.arrived = None
+        self.arrived_size = 0
+        return taken
+
+    def wake_reader(self) -> None:
+        """Let the blocked reader see that something has changed. Callable anywhere."""
+        if self.reader is not None:
+            self.schedule.from_hub(self._wake, self.reader)
+
+    def _wake(self, reader: Any) -> None:
+        # Meanwhile it may have left, by its timeout say; then it must not be switched to.
+        if self.reader is reader:
+            self.reader = None
+            reader.switch(None)
+
+    # --- what other wires ask of the stream -------------------------------------------------------
+
+    def is_paused(self) -> bool:
+        """Whether ``pause()`` holds the stream."""
+        paused: bool = self.stream._explicitly_paused
+        return paused
+
+    def listener_failed(self, event: str, error: BaseException) -> None:
+        """What the program gave the wire to call has raised; raises it again if it ends all."""
+        self.stream._listener_failed(event, error)
+
+
+class _Failure:
+    """Work for a runner: reading has failed, after what had arrived before."""
+
+    __slots__ = ('_wire', 'context')
+
+    def __init__(self, wire: Arrivals) -> None:
+        self.context = wire.context
+        self._wire = wire
+
+    def deliver(self) -> None:
+        wire = self._wire
+        if wire.arrived and wire.delivery is QUEUED:
+            wire.schedule.enqueue(self)  # what it received has not had its turn
+        elif wire.stream is not None:
+            wire.stream.destroy(wire.error)

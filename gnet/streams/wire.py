@@ -1,0 +1,152 @@
+"""The seam: all that a stream asks of what carries it, and what it is told by it.
+
+A stream (:class:`gnet.streams.duplex.Duplex`) is states and events. What brings its bytes and takes
+them away is a *wire*: a descriptor (:mod:`gnet.sockets.wire`), a buffer of the program's
+(:mod:`gnet.sockets.buffer_wire`), TLS on another wire, a list in a test. A stream always has one; a
+new connection of the same stream is a new wire.
+
+The contract
+============
+
+**What a wire has** is what has arrived and is nobody's yet (:class:`gnet.streams.arrivals.Arrivals`
+has these fields; each wire derives from it). Two take from there: delivery, which makes events of
+it in a runner (:mod:`gnet.streams.delivery`), and a greenlet that blocks in a read
+(:mod:`gnet.sockets.blocking`). ``taker`` says which.
+
+**Who calls what, from where.** The stream calls the wire from runners, from greenlets that block,
+and from the hub; so **no method of a wire may block**, or call a listener. What happens in the hub
+a wire tells by ``put``, ``end``, ``fail`` of its base class, and by calling what it was given to
+``watch_writable``. These let no exception out.
+
+**An end and a failure.** The peer's end is ``ended``: what had arrived before it is delivered
+first, and then `'end'`. A failure is ``error``: what had arrived is delivered first, then the
+stream is destroyed with it. A wire whose ``reading`` is OVER says no more of either.
+
+**Back-pressure, reading.** A wire reads ahead while ``reading`` is ACTIVE. It stops by itself
+(HELD) when as much waits for its turn as the stream's high-water mark allows; the stream stops it
+(``hold(FULL)``) when its buffer is full, and starts it again with ``want()``.
+
+**Back-pressure, writing.** ``send`` takes what it can without waiting and says how much that was;
+BlockingIOError for nothing at all, another OSError for a failure. The stream keeps the rest and
+asks, by ``watch_writable``, to be called when more can be taken.
+
+**Closing.** ``close()`` comes once, from ``destroy()``. From then on the wire calls nobody, has no
+stream, and its methods are not called. (What had arrived stays where it is: the stream decides what
+becomes of it.)
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from .states import Delivery, Reading, Taker
+
+__all__ = ['BULK_SIZE', 'MAX_READS', 'READ_SIZE', 'Bytes', 'Schedule', 'Wire']
+
+#: Bytes asked of the kernel at once: Node's chunk size, which bounds those of `'data'`.
+READ_SIZE = 65536
+
+#: When a read gets as many bytes, there is a stream of them, and more is likely to wait: it is read
+#: without another look at all descriptors, which costs 5-10 us where few are ready; a read in vain
+#: costs 1. (libuv, and so Node, reads on after READ_SIZE bytes alone. Measured with one connection
+#: that sends 64 KiB blocks: 23 us of CPU a block so, 13 from a quarter of it on.)
+BULK_SIZE = 16384
+
+#: How often that is done before others have their turn: what libuv allows itself.
+MAX_READS = 32
+
+Bytes = Any  # bytes or memoryview
+
+
+class Wire(Protocol):
+    """What carries a stream. See the module's text for the contract."""
+
+    # --- what has arrived ---
+
+    #: Not yet taken by anybody; memoryviews are rests of a partly read chunk.
+    arrived: deque[Any] | None
+    #: The bytes in it.
+    arrived_size: int
+    #: Whether the peer has ended. What has arrived comes first.
+    ended: bool
+    #: What reading has failed with. What has arrived comes first.
+    error: BaseException | None
+    #: All bytes that have come, those that nobody has taken yet included.
+    bytes_read: int
+
+    reading: Reading
+    taker: Taker
+    delivery: Delivery
+    #: The greenlet that is blocked in a read; it is switched to with the next chunk, or None.
+    reader: Any
+
+    def want(self) -> None:
+        """Read ahead from now on."""
+
+    def hold(self, reading: Reading) -> None:
+        """Stop reading ahead; *reading* says why."""
+
+    def read_on(self, size: int) -> bytes | None:
+        """After a chunk of *size* bytes, return what more has arrived already; None for nothing.
+
+        An end or a failure is met here only if *size* was all that was asked for; else the next
+        poll finds it, as in Node.
+        """
+
+    # --- what is sent ---
+
+    def send(self, data: Bytes) -> int:
+        """Take what can be taken of *data* at once, and return how many bytes that was.
+
+        Raises:
+            BlockingIOError: nothing can be taken now.
+            OSError: the connection is broken.
+        """
+
+    def send_all(self, chunks: list[Bytes]) -> int:
+        """Like :meth:`send`, for several chunks at once."""
+
+    def watch_writable(self, callback: Callable[[], None] | None) -> None:
+        """Call *callback* in the hub whenever more can be taken, until this is called with None."""
+
+    def shut_down(self) -> None:
+        """Tell the peer that no more will come. Raises OSError."""
+
+    def close(self) -> None:
+        """Let go of everything, at once."""
+
+
+class Schedule(Protocol):
+    """What a stream and a wire need of the loop: when things happen. The real one is ``gnet.loop``.
+
+    The first three are used without a call, for each message.
+    """
+
+    ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Any]]
+    work: deque[Any]
+    wake_scheduled: bool
+
+    def schedule_wake(self) -> None:
+        """See to it that a runner looks at *ticks* and *work*."""
+
+    def enqueue(self, item: Any) -> None:
+        """Have a runner call ``item.deliver()``, in its ``item.context``."""
+
+    def soon(self, callback: Callable[[], object]) -> None:
+        """Call *callback* in the hub when what waits for runners is done, before the next poll."""
+
+    def later(
+        self, callback: Callable[..., object], *arguments: Any, context: Any = None,
+    ) -> None:
+        """Call *callback* in a runner, at least one poll of all descriptors from now."""
+
+    def from_hub(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """Call *callback* in the hub, soon."""
+
+    def is_late(self) -> bool:
+        """Whether timers and other streams should have their turn before more is done here."""
+
+    def report(self, context: object, error: BaseException) -> None:
+        """Report a failure that nobody listens to."""
