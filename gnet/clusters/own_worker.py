@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
-from ..loop.loop import close_watcher
+from ..loop.watchers import close_watcher
 from ..node import coded_errors, system_errors
 from ..processes.this_process import Process
 from ..servers.acceptor import Acceptor

@@ -13,7 +13,8 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any, Protocol
 
-from .loop import Loop, close_watcher
+from .loop import Loop
+from .watchers import close_watcher
 
 __all__ = [
     'IdleTimer',

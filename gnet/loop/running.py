@@ -35,7 +35,8 @@ import gevent
 from gevent import monkey
 from gevent.hub import Hub
 
-from .loop import READ, Loop, close_watcher, get_loop
+from .loop import Loop, get_loop
+from .watchers import READ, close_watcher
 
 __all__ = [
     'arm',

@@ -17,7 +17,8 @@ from typing import Any
 
 from ..events.abort import abort_error
 from ..loop import running
-from ..loop.loop import close_watcher, get_loop
+from ..loop.loop import get_loop
+from ..loop.watchers import close_watcher
 from ..node import coded_errors, system_errors
 from ..options.fork import ChildOptions, child_options, signal_number
 from ..sockets.socket import Socket

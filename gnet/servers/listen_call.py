@@ -24,7 +24,8 @@ from ..addresses.ip import is_ip
 from ..clusters import protocol
 from ..events.emitter import EventEmitter
 from ..loop import running
-from ..loop.loop import EXITS, get_loop
+from ..loop.agenda import EXITS
+from ..loop.loop import get_loop
 from ..node import coded_errors, system_errors
 from ..options.listen import ListenRequest, ListenTarget, listen_request
 from ..options.shapes import normalize_arguments

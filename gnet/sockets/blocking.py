@@ -24,7 +24,8 @@ from typing import Any
 from gevent import Timeout, getcurrent
 from gevent.event import AsyncResult
 
-from ..loop.loop import WORK_BUDGET, Loop
+from ..loop.agenda import WORK_BUDGET
+from ..loop.loop import Loop
 from ..node import coded_errors, system_errors
 from ..streams.delivery import BULK_SIZE, MAX_READS, READ_SIZE, Chunk
 from ..streams.states import (

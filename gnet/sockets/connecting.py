@@ -28,7 +28,7 @@ import gevent.socket
 from gevent import Greenlet, getcurrent
 
 from ..addresses.ip import is_ip
-from ..loop.loop import WRITE, close_watcher
+from ..loop.watchers import WRITE, close_watcher
 from ..node import coded_errors, system_errors
 from ..node.values import truthy
 from ..options.connect import ConnectRequest

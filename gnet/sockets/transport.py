@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
 from ..events.names import error_monitor
+from ..loop.agenda import EXITS
 from ..loop.idle_timers import IdleTimer, idle_timers
-from ..loop.loop import EXITS, READ, WRITE, Loop, close_watcher
+from ..loop.loop import Loop
+from ..loop.watchers import READ, WRITE, close_watcher
 from ..node import coded_errors, system_errors
 from ..node.values import truthy
 from ..streams.delivery import READ_SIZE
