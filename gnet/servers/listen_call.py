@@ -23,7 +23,7 @@ from ..addresses.ends import Address, address_of
 from ..addresses.ip import is_ip
 from ..clusters import protocol
 from ..events.emitter import EventEmitter
-from ..loop import running
+from ..loop import exit_hook
 from ..loop.agenda import EXITS
 from ..loop.loop import get_loop
 from ..node import coded_errors, system_errors
@@ -123,7 +123,7 @@ class Listening(EventEmitter):
         self._listening_id += 1
         if not self._connections:
             self._loop = get_loop()  # it may have been made in another thread
-        running.arm()
+        exit_hook.arm()
         if request.signal is not None:
             self._close_on(request.signal)
         if request.target is ListenTarget.PORT and request.host is not None:

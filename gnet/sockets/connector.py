@@ -16,7 +16,7 @@ from gevent.event import AsyncResult, Event
 from .. import lifecycle
 from ..addresses.ip import is_ip
 from ..events.abort import abort_error
-from ..loop import running
+from ..loop import exit_hook
 from ..loop.loop import Loop
 from ..node import coded_errors, system_errors
 from ..options.connect import ConnectRequest, connect_request
@@ -200,7 +200,7 @@ class Connectable(SocketLike):
                     return
         elif self._write_state is FINISHED and self._sides[1]:
             self._write_state = WRITABLE  # it was ended before there was anything to end
-        running.arm()
+        exit_hook.arm()
         self._stage = CONNECTING
         self.context = copy_context()
         # Whatever ref() says: a connection that is being made keeps the program alive.
@@ -379,7 +379,7 @@ class Connectable(SocketLike):
 
     def _adopt(self, sock: Any) -> None:
         """Take over *sock*, which is connected and non-blocking."""
-        running.arm()
+        exit_hook.arm()
         self.context = copy_context()
         try:
             self._remote = sock.getpeername()
