@@ -23,6 +23,7 @@ import gevent
 from . import agenda
 from .agenda import Agenda
 from .handler_greenlets import Handlers
+from .idle_timers import IdleTimers
 from .runner import Runner, RunnerState
 from .watchers import Watchers, is_libuv
 
@@ -60,8 +61,8 @@ class Loop(Agenda, Watchers):
         # right on all loops. On libuv it would hold the loop even before it is started.
         self._anchor = self.native.async_(ref=False)
         self._anchor.start(_nothing)
-        #: Kept for :mod:`gnet.loop.idle_timers`, which has one set of timers for each loop.
-        self.idle_timers: Any = None
+        #: One heap for the time-outs of all its sockets.
+        self.idle_timers = IdleTimers(self)
         #: True while the main greenlet waits in ``gnet.run()``: failures end that call.
         self.running = False
         #: Whether one was reported instead.

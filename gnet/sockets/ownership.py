@@ -14,7 +14,7 @@ from typing import Any
 
 from gevent import getcurrent
 
-from ..loop.idle_timers import IdleTimer, idle_timers
+from ..loop.idle_timers import IdleTimer
 from ..loop.loop import Loop
 from ..node import system_errors
 from ..streams.states import CONNECTED, FIN, FLOWING, GONE, NOT_ENDED, PAUSED, UNDECIDED, WRITABLE
@@ -57,14 +57,14 @@ class _Linger:
         self._socket = socket
         self._sent_before = socket._bytes_sent
         self._timer = IdleTimer(self, LINGER_SECONDS, socket._loop.now())
-        idle_timers(socket._loop).arm(self._timer)
+        socket._loop.idle_timers.arm(self._timer)
 
     def _idle_expired(self, timer: IdleTimer) -> None:
         self._socket._lingered(self._sent_before)
 
     def cancel(self) -> None:
         """Forget it."""
-        idle_timers(self._socket._loop).cancel(self._timer)
+        self._socket._loop.idle_timers.cancel(self._timer)
 
 
 class Handled(Transport):

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from .. import lifecycle
 from ..events.names import error_monitor
 from ..loop.agenda import EXITS
-from ..loop.idle_timers import IdleTimer, idle_timers
+from ..loop.idle_timers import IdleTimer
 from ..loop.loop import Loop
 from ..loop.watchers import READ, WRITE, close_watcher
 from ..node import coded_errors, system_errors
@@ -293,7 +293,7 @@ class Transport(Duplex):
             if timer is not None:  # _touch(), without the call
                 timer.last_active = self._loop.now()
                 if not timer.armed:
-                    idle_timers(self._loop).arm(timer)
+                    self._loop.idle_timers.arm(timer)
             if chunk:
                 size = len(chunk)
                 self._bytes_read += size
@@ -501,7 +501,7 @@ class Transport(Duplex):
         self._close_watchers()
         self._reading = OVER
         if self._idle_timer is not None:
-            idle_timers(self._loop).cancel(self._idle_timer)
+            self._loop.idle_timers.cancel(self._idle_timer)
             self._idle_timer = None
         if self._sock is not None:
             sock, self._sock = self._sock, None
@@ -600,7 +600,7 @@ class Transport(Duplex):
 
     def _set_idle_timer(self, seconds: float) -> None:
         """Have :meth:`_idle_expired` called after *seconds* without activity; 0 for never."""
-        timers = idle_timers(self._loop)
+        timers = self._loop.idle_timers
         if self._idle_timer is not None:
             timers.cancel(self._idle_timer)
             self._idle_timer = None
@@ -617,7 +617,7 @@ class Transport(Duplex):
         if timer is not None:
             timer.last_active = self._loop.now()
             if not timer.armed:
-                idle_timers(self._loop).arm(timer)
+                self._loop.idle_timers.arm(timer)
 
 
 class _ReadFailure:
