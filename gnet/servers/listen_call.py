@@ -19,7 +19,7 @@ import gevent.socket
 from gevent import Greenlet
 
 from .. import lifecycle
-from ..addresses.ends import Address, address_of
+from ..addresses.ends import Address, address_of, is_link_local
 from ..addresses.ip import is_ip
 from ..clusters import protocol
 from ..events.emitter import EventEmitter
@@ -225,7 +225,7 @@ class Listening(EventEmitter):
         if listening_id != self._listening_id:
             return  # closed, or listening to something else, in the meantime
         # A link-local address can not be bound without its zone: anything else is preferred.
-        address = next((a for a in addresses if not _is_link_local(a)), addresses[0])
+        address = next((a for a in addresses if not is_link_local(a)), addresses[0])
         self._listen(request, address, is_ip(address))
 
     def _close_on(self, signal: Any) -> None:
@@ -333,8 +333,3 @@ class Listening(EventEmitter):
         except BaseException as error:
             lifecycle.publish(lifecycle.ListenerFailed, self, event, error)
             self._fail(error)
-
-
-def _is_link_local(address: str) -> bool:
-    """Whether *address* is in fe80::/10 (RFC 4291 §2.5.6)."""
-    return is_ip(address) == 6 and address[:3].lower() in ('fe8', 'fe9', 'fea', 'feb')

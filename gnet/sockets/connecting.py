@@ -27,12 +27,13 @@ from typing import TYPE_CHECKING, Any
 import gevent.socket
 from gevent import Greenlet, getcurrent
 
+from ..addresses.ends import FAMILIES, VERSIONS
 from ..addresses.ip import is_ip
 from ..loop.watchers import WRITE, close_watcher
 from ..node import coded_errors, system_errors
 from ..node.values import truthy
 from ..options.connect import ConnectRequest
-from .candidates import FAMILIES, VERSIONS, Candidate, interleave, pairs_of, system_name
+from .candidates import Candidate, interleave, pairs_of, system_name
 
 if TYPE_CHECKING:
     from .connector import Connectable

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from sys import intern
 from typing import TYPE_CHECKING, Any
 
-from ..addresses.ends import Address, address_of
+from ..addresses.ends import TCP_FAMILIES, Address, address_of
 from ..loop.loop import Loop, get_loop
 from ..node import coded_errors
 from ..node.spelling import snake_options
@@ -19,7 +19,7 @@ from ..streams.piping import Pipe
 from ..streams.states import CONNECTED, CONNECTING, FAILED, NEW
 from .departure import Movable
 from .descriptors import adopt_descriptor, adopt_socket, remember
-from .settings import TCP_FAMILIES, TimeoutOverflowWarning, Tuned
+from .settings import TimeoutOverflowWarning, Tuned
 
 if TYPE_CHECKING:
     from ..servers.server import Server
