@@ -98,5 +98,6 @@ class IdleTimers:
                 self._push(timer)
             else:
                 timer.armed = False
+                # inside: not public, as long as a Socket, which programs see, is an owner
                 timer.owner._idle_expired(timer)
         self._schedule()
