@@ -49,7 +49,8 @@ from .errors import (
     ConnectFailure,
 )
 from .events import EventEmitter, MaxListenersExceededWarning, error_monitor, on, once
-from .loop.running import run, set_stay_alive
+from .loop.exit_hook import set_stay_alive
+from .loop.running import run
 from .node.faces import show_as
 from .node.spelling import module_attribute
 from .options.connect import (

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import importlib.util
 import os
+import pickle
 import pkgutil
 import re
 import shutil
 import socket
 import subprocess
 import sys
+import traceback
 import zipfile
 from collections import Counter
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 
 import gnet
 from gnet._version import __version__
+from gnet.node.coded_errors import bad_port, invalid_arg_type, state_error
+from gnet.node.system_errors import (
+    all_attempts_failed,
+    connect_error,
+    lookup_error,
+    system_error,
+)
 
 from .harness import ROOT
 
@@ -82,6 +93,66 @@ def test_each_module_lists_its_public_names(name: str) -> None:
 def test_importing_gnet_imports_nothing_that_a_program_patches_later() -> None:
     # Patching after "import gnet" must still work, which for ssl means: not imported yet.
     _run('-W', 'error', '-c', 'import sys, gnet; assert "ssl" not in sys.modules')
+
+
+# --- faces ---------------------------------------------------------------------------------------
+
+#: The modules that programs import.
+FACES = ('gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.lifecycle')
+
+
+def test_dir_shows_the_public_names_and_nothing_else() -> None:
+    assert dir(gnet) == sorted(gnet.__all__)
+
+
+@pytest.mark.parametrize('face', FACES)
+def test_classes_and_functions_say_that_they_are_of_a_face_where_they_are_found(face: str) -> None:
+    module = importlib.import_module(face)
+    values = [getattr(module, name) for name in module.__all__]
+    shown = [value for value in values if isinstance(value, (type, FunctionType))]
+    assert shown
+    for value in shown:
+        assert value.__module__ in FACES
+        assert getattr(sys.modules[value.__module__], value.__name__) is value
+
+
+def test_a_traceback_names_the_face() -> None:
+    with pytest.raises(gnet.CodedTypeError) as wrong:
+        gnet.Socket(high_water_mark='much')
+    assert traceback.format_exception_only(wrong.type, wrong.value)[-1].startswith(
+        'gnet.errors.CodedTypeError: The property')
+    refused = connect_error(errno.ECONNREFUSED, 'connect', '127.0.0.1', 80)
+    assert traceback.format_exception_only(type(refused), refused) == [
+        'gnet.errors.ConnectionRefusedError: connect ECONNREFUSED 127.0.0.1:80\n']
+
+
+def blocked() -> gnet.BlockList:
+    block_list = gnet.BlockList()
+    block_list.add_subnet('fc00::', 7, 'ipv6')
+    block_list.add_address('1.2.3.4')
+    return block_list
+
+
+@pytest.mark.parametrize('value', [
+    gnet.Address('127.0.0.1', 'IPv4', 80),
+    gnet.SocketAddress(address='::1', family='ipv6', port=80),
+    blocked(),
+    state_error('ERR_SERVER_NOT_RUNNING'),
+    invalid_arg_type('port', 'of type number', []),
+    bad_port('options.port', 65536),
+    gnet.AbortError(),
+    system_error(errno.ECONNRESET, 'read'),
+    lookup_error(socket.gaierror(socket.EAI_NONAME, ''), 'no.such.invalid'),
+    all_attempts_failed([
+        connect_error(errno.ECONNREFUSED, 'connect', address, 80) for address in ('::1', '1.2.3.4')
+    ]),
+], ids=lambda value: type(value).__name__)
+def test_values_and_errors_can_be_pickled(value: object) -> None:
+    again = pickle.loads(pickle.dumps(value))
+    assert type(again) is type(value)
+    assert repr(again) == repr(value)
+    assert str(again) == str(value)
+    assert getattr(again, 'code', None) == getattr(value, 'code', None)
 
 
 # --- the wheel -----------------------------------------------------------------------------------

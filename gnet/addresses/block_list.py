@@ -18,7 +18,8 @@ from ..node.inspection import inspect
 from ..node.spelling import NodeNames
 from ..node.validators import validate_integer
 from .ip import IPV4_MAPPED_FIRST, IPV4_MAPPED_LAST, parse_number
-from .number_index import BITS, RangeIndex, RuleTexts, SubnetIndex
+from .number_index import BITS, RangeIndex, SubnetIndex
+from .rule_texts import RuleTexts
 from .socket_address import SocketAddress, number_of
 
 __all__ = [

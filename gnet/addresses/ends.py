@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-import socket
+import _socket
 from typing import Any, NamedTuple
 
 from ..node.spelling import NodeNames
 
 __all__ = [
+    'FAMILIES',
+    'TCP_FAMILIES',
+    'VERSIONS',
     'Address',
     'Ends',
     'address_of',
     'ends_of',
+    'is_link_local',
 ]
 
-#: How addresses of fe80::/10 begin (RFC 4291, section 2.5.6).
-_LINK_LOCAL = ('fe8', 'fe9', 'fea', 'feb')
-_FAMILIES: dict[int, str] = {socket.AF_INET: 'IPv4', socket.AF_INET6: 'IPv6'}
+#: The system's numbers of the families by the versions of IP, which are Node's numbers; and back.
+FAMILIES: dict[int, int] = {4: _socket.AF_INET, 6: _socket.AF_INET6}
+VERSIONS = {family: version for version, family in FAMILIES.items()}
+TCP_FAMILIES = tuple(VERSIONS)
+
+#: Node's names of the families.
+_NAMES = {4: 'IPv4', 6: 'IPv6'}
 
 
 class Address(NamedTuple):
@@ -56,18 +64,24 @@ def address_of(family: int, name: Any) -> Address | None:
     A link-local IPv6 address has its zone (``fe80::1%eth0``), without which it leads nowhere; as in
     Node, others have none.
     """
-    kind = _FAMILIES.get(family)
-    if kind is None or not isinstance(name, tuple):
+    version = VERSIONS.get(family)
+    if version is None or not isinstance(name, tuple):
         return None
     address = name[0].partition('%')[0]
-    if len(name) == 4 and name[3] and address.startswith(_LINK_LOCAL):
+    if len(name) == 4 and name[3] and is_link_local(address):
         address += f'%{_zone(name[3])}'
-    return Address(address, kind, name[1])
+    return Address(address, _NAMES[version], name[1])
+
+
+def is_link_local(address: str) -> bool:
+    """Return whether *address* is in fe80::/10 (RFC 4291, section 2.5.6)."""
+    first = address.partition(':')[0].lower()
+    return len(first) == 4 and first.startswith(('fe8', 'fe9', 'fea', 'feb'))
 
 
 def _zone(number: int) -> str:
     try:
-        return socket.if_indextoname(number)
+        return _socket.if_indextoname(number)
     except OSError:
         return str(number)  # the interface is gone
 

@@ -163,7 +163,7 @@ class SocketAddress(NodeNames):
 
 def number_of(address: SocketAddress) -> int:
     """Return the place of *address* among the IPv6 addresses."""
-    return address._number
+    return address._number  # inside: a program has no use for it
 
 
 def _options(options: object) -> Mapping[str, Any]:

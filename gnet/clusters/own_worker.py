@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
-from ..loop.loop import close_watcher
+from ..loop.watchers import close_watcher
 from ..node import coded_errors, system_errors
+from ..node.values import MAX_INT32
 from ..processes.this_process import Process
 from ..servers.acceptor import Acceptor
 from ..servers.listener import Listener, receive
@@ -32,9 +33,6 @@ __all__ = [
     'OwnWorker',
     'WorkerSide',
 ]
-
-#: Descriptors and backlogs are C ints.
-_MAX_INT = 2**31 - 1
 
 
 class OwnWorker(Worker):
@@ -197,7 +195,7 @@ class WorkerSide:
         port = -1 if request.port is None else request.port
         kind = version if address is not None else 4
         if request.fd is not None:
-            if request.fd > _MAX_INT or request.fd != int(request.fd):
+            if request.fd > MAX_INT32 or request.fd != int(request.fd):
                 return None
             fd, port = int(request.fd), 0
         elif request.path is not None:
@@ -205,7 +203,7 @@ class WorkerSide:
             if not address.startswith('\0'):
                 address = os.path.abspath(address)
         index = self._next_index(kind, address) if port == 0 and fd is None else 0
-        backlog = max(-_MAX_INT, min(request.backlog, _MAX_INT))
+        backlog = max(-MAX_INT32, min(request.backlog, MAX_INT32))
         return Query(
             kind, address, port, fd, index, backlog, request.ipv6_only, request.readable_all,
             request.writable_all)

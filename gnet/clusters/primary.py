@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Union
 
 from .. import lifecycle
 from ..events.emitter import EventEmitter
-from ..loop.loop import EXITS, Loop, close_watcher, get_loop
+from ..loop.agenda import EXITS
+from ..loop.loop import Loop, get_loop
+from ..loop.watchers import close_watcher
 from ..node import system_errors
 from ..node.spelling import NodeNames
 from ..processes import child

@@ -34,6 +34,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..addresses.ip import is_ip
+from ..node.validators import MAX_PORT
+from ..node.values import MAX_INT32
 
 if TYPE_CHECKING:
     from ..options.listen import ListenRequest
@@ -53,10 +55,6 @@ COMMAND = 'NODE_CLUSTER'
 #: The address type of unix sockets, and their port (Node's numbers).
 PATH = -1
 _TYPES = (4, 6, PATH)
-
-#: Ports have 16 bits; descriptors and backlogs are C ints.
-_MAX_PORT = 2**16 - 1
-_MAX_INT = 2**31 - 1
 
 
 class Query(NamedTuple):
@@ -109,10 +107,10 @@ class Query(NamedTuple):
                 and (bool(address) if is_path else is_ip(address) == query.type))
                 or (address is None and not is_path)
             )
-            and (query.port == PATH if is_path else 0 <= query.port <= _MAX_PORT)
-            and (query.fd is None or 0 <= query.fd <= _MAX_INT)
-            and 0 <= query.nth <= _MAX_INT
-            and -_MAX_INT <= query.backlog <= _MAX_INT
+            and (query.port == PATH if is_path else 0 <= query.port <= MAX_PORT)
+            and (query.fd is None or 0 <= query.fd <= MAX_INT32)
+            and 0 <= query.nth <= MAX_INT32
+            and -MAX_INT32 <= query.backlog <= MAX_INT32
         ):
             return None
         return query

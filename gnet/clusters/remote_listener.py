@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gevent import Greenlet
 
+from ..addresses.ends import FAMILIES
+
 if TYPE_CHECKING:
     from ..servers.server import Server
 
@@ -16,8 +18,6 @@ __all__ = [
     'Distributed',
     'PrimaryListener',
 ]
-
-_FAMILIES: dict[Any, int] = {4: _stdlib.AF_INET, 6: _stdlib.AF_INET6}
 
 
 class Side(Protocol):
@@ -51,7 +51,7 @@ class _Name:
     """A socket without descriptor: it has a name and no more."""
 
     def __init__(self, family: Any, name: Any) -> None:
-        self.family: int = _FAMILIES.get(family, _stdlib.AF_UNIX)
+        self.family: int = FAMILIES.get(family, _stdlib.AF_UNIX)
         self._name = name
 
     def getsockname(self) -> Any:

@@ -7,13 +7,13 @@
 from __future__ import annotations
 
 import logging
-import socket as _stdlib
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 from typing import Any, Protocol
 
+from ..addresses.ends import VERSIONS
 from ..loop.loop import Loop
 from ..servers.acceptor import Acceptor, reset
 from ..servers.listener import Listener
@@ -33,9 +33,6 @@ MAX_WAITING = 128
 #: Connections that are still accepted when a listener is closed, so that they are served and not
 #: reset: as many as Linux lets wait by default (``somaxconn``).
 MAX_LAST = 4096
-
-#: The address families as Node's numbers; 0 for unix sockets.
-_FAMILIES: dict[int, int] = {_stdlib.AF_INET: 4, _stdlib.AF_INET6: 6}
 
 
 class Recipient(Protocol):
@@ -102,7 +99,7 @@ class Transfer:
 
 def name_of(listener: Listener) -> tuple[int, Any]:
     sock = listener.socket
-    family = _FAMILIES.get(sock.family, 0)
+    family = VERSIONS.get(sock.family, 0)  # 0 for unix sockets
     return family, list(sock.getsockname()) if family else None
 
 

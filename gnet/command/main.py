@@ -7,7 +7,7 @@ How it ends is how Node ends:
 
 ====================================  ============================================================
 The script reaches its last line      serve on; status 0 when nothing is left. It does not serve on
-                                      where the exit hook would not (see :mod:`gnet.loop.running`)
+                                      where the exit hook would not (see :mod:`gnet.loop.exit_hook`)
 ``sys.exit(n)`` in the script, or in  end at once with that status, whatever is still open: Node's
 a listener                            ``process.exit``. (Without this command only a listener's can
                                       be seen; the exit hook serves on after the script's.)
@@ -52,7 +52,7 @@ from contextlib import suppress
 
 from .._version import __version__
 from ..clusters.cluster import cluster
-from ..loop import running
+from ..loop import exit_hook, running
 from ..processes.this_process import process
 from .program import check, execute, find_module, find_script
 from .traceback import start_in_program
@@ -101,7 +101,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.argv[:] = [options.script or program.path, *arguments]
         execute(program)
         # A child that the script forked has inherited what is open, but not the duty to serve it.
-        if running.stays_alive() and not sys.flags.interactive and os.getpid() == own_pid:
+        if exit_hook.stays_alive() and not sys.flags.interactive and os.getpid() == own_pid:
             running.run()
     except SystemExit:
         raise
@@ -113,7 +113,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise
     finally:
         # All is decided: the exit hook must not serve on after a failure or sys.exit.
-        running.set_stay_alive(False)
+        exit_hook.set_stay_alive(False)
 
 
 def _supervise(options: argparse.Namespace, arguments: list[str]) -> None:

@@ -35,7 +35,8 @@ from gevent.queue import Queue
 from ..clusters import primary_watch
 from ..clusters.cluster import ListeningAddress, cluster
 from ..loop import running
-from ..loop.loop import close_watcher, get_loop
+from ..loop.loop import get_loop
+from ..loop.watchers import close_watcher
 from .members import Member, Place, Role, counted, say, status_of
 
 __all__ = [

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import lifecycle
-from ..loop.loop import EXITS
+from ..loop.agenda import EXITS
 from .emitter import EventEmitter
 
 __all__ = ['EXITS', 'Guarded']

@@ -1,6 +1,6 @@
-"""Blocking until events come: :func:`once`, :func:`on`, and giving up by a signal.
+"""``on``: iterate over the events of one name, blocking until the next one comes.
 
-Node has promises and asynchronous iterators for this; here the calling greenlet waits.
+Node has asynchronous iterators for this; here the calling greenlet waits.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import Any
+from typing import Any, Union
+
+from gevent.event import Event
 
 from ..node.coded_errors import invalid_arg_type
 from ..node.validators import validate_integer
@@ -17,7 +19,7 @@ from ..node.values import UNDEFINED
 from .abort import abort_error, add_abort_listener
 from .emitter import EventEmitter, Listener, check_emitter, exception_of
 from .names import name_of
-from .once import DONE, Done, Outcome, Waiter, read_options
+from .options import read_options
 
 __all__ = [
     'EventIterator',
@@ -26,6 +28,31 @@ __all__ = [
 
 #: Node's largest safe integer, the upper bound (and so "no limit") of both watermarks.
 _MAX_SAFE_INTEGER = 2**53 - 1
+
+
+class _Done:
+    """The type of :data:`_DONE`."""
+
+    __slots__ = ()
+
+
+#: What a waiting consumer gets when the iteration has finished.
+_DONE = _Done()
+_Outcome = Union[list[Any], BaseException, _Done]
+
+
+class _Waiter:
+    """A consumer blocked in ``next()``."""
+
+    __slots__ = ('outcome', 'served')
+
+    def __init__(self) -> None:
+        self.outcome: _Outcome = _DONE
+        self.served = Event()
+
+    def serve(self, outcome: _Outcome) -> None:
+        self.outcome = outcome
+        self.served.set()
 
 
 class EventIterator(Iterator[list[Any]]):
@@ -48,7 +75,7 @@ class EventIterator(Iterator[list[Any]]):
         self._paused = False
         self._queue: deque[list[Any]] = deque()
         self._undo = ExitStack()
-        self._waiters: deque[Waiter] = deque()
+        self._waiters: deque[_Waiter] = deque()
         try:
             self._attach(event, self._receive)
             if name_of(event) != 'error':
@@ -85,7 +112,7 @@ class EventIterator(Iterator[list[Any]]):
         outcome = self._wait()
         if isinstance(outcome, BaseException):
             raise outcome
-        if isinstance(outcome, Done):
+        if isinstance(outcome, _Done):
             raise StopIteration
         return outcome
 
@@ -138,13 +165,13 @@ class EventIterator(Iterator[list[Any]]):
         if error is not None:
             self._deliver_first(error)
         while self._waiters:
-            self._waiters.popleft().serve(DONE)
+            self._waiters.popleft().serve(_DONE)
         # Last, because it may run listeners of 'removeListener'.
         self._undo.close()
 
-    def _deliver_first(self, outcome: Outcome) -> None:
+    def _deliver_first(self, outcome: _Outcome) -> None:
         """Give *outcome* to the consumer that waits longest, or keep it for the next one."""
-        if isinstance(outcome, Done):
+        if isinstance(outcome, _Done):
             return
         if self._waiters:
             self._waiters.popleft().serve(outcome)
@@ -153,8 +180,8 @@ class EventIterator(Iterator[list[Any]]):
         else:
             self._queue.appendleft(outcome)
 
-    def _wait(self) -> Outcome:
-        waiter = Waiter()
+    def _wait(self) -> _Outcome:
+        waiter = _Waiter()
         self._waiters.append(waiter)
         try:
             waiter.served.wait()

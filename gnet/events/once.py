@@ -1,49 +1,26 @@
-"""``once``: block until an event comes, and return its arguments."""
+"""``once``: block until an event comes, and return its arguments.
+
+Node has a promise for this; here the calling greenlet waits.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from contextlib import ExitStack
-from typing import Any, Union
+from typing import Any
 
 from gevent.event import Event
 
-from ..node.coded_errors import invalid_arg_type
-from ..node.spelling import snake_options
-from ..node.validators import validate_signal
 from ..node.values import UNDEFINED, is_number
 from .abort import abort_error
 from .emitter import EventEmitter, check_emitter, exception_of
 from .names import name_of
+from .options import read_options
 from .settings import checked_limit
 
 __all__ = [
     'once',
 ]
-
-
-def read_options(options: Any, keywords: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
-    """Merge the options of :func:`once` and :func:`on`; check the signal.
-
-    Raises:
-        AbortError: the signal is set already.
-    """
-    if options is not UNDEFINED and not isinstance(options, Mapping):
-        raise invalid_arg_type('options', 'of type object', options)
-    merged = snake_options(None if options is UNDEFINED else options)
-    for name, value in snake_options(keywords).items():
-        # Node ignores what it does not know; a misspelt timeout would wait for ever.
-        if name not in known:
-            raise TypeError(f'unexpected keyword argument {name!r}')
-        if value is not None:
-            merged[name] = value
-    signal = merged.setdefault('signal', UNDEFINED)
-    if signal is not UNDEFINED:
-        validate_signal('options.signal', signal)
-        ready = getattr(signal, 'ready', None)
-        if ready is not None and ready():
-            raise abort_error(signal)
-    return merged
 
 
 def once(
@@ -123,28 +100,3 @@ def once(
     if settled.is_set():
         raise abort_error(signal)
     raise TimeoutError(f'No {event!r} event within {timeout} seconds')
-
-
-class Done:
-    """The type of :data:`DONE`."""
-
-    __slots__ = ()
-
-
-#: What a waiting consumer gets when the iteration has finished.
-DONE = Done()
-Outcome = Union[list[Any], BaseException, Done]
-
-
-class Waiter:
-    """A consumer blocked in ``next()``."""
-
-    __slots__ = ('outcome', 'served')
-
-    def __init__(self) -> None:
-        self.outcome: Outcome = DONE
-        self.served = Event()
-
-    def serve(self, outcome: Outcome) -> None:
-        self.outcome = outcome
-        self.served.set()

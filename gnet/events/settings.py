@@ -8,15 +8,12 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Hashable
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from ..node.coded_errors import out_of_range
 from ..node.inspection import inspect
 from ..node.validators import validate_boolean, validate_number
 from .names import name_of
-
-if TYPE_CHECKING:
-    from .emitter import EventEmitter
 
 __all__ = [
     'MaxListenersExceededWarning',
@@ -85,6 +82,13 @@ def checked_limit(name: str, n: Any) -> float:
     return number
 
 
+class Limited(Protocol):
+    """What may have too many listeners: an emitter."""
+
+    def get_max_listeners(self) -> float:
+        """Return its limit."""
+
+
 class MaxListenersExceededWarning(RuntimeWarning):
     """More listeners of one event than the emitter's limit: probably a leak.
 
@@ -96,14 +100,14 @@ class MaxListenersExceededWarning(RuntimeWarning):
         count: how many listeners it has now.
     """
 
-    def __init__(self, emitter: EventEmitter, event: Hashable, count: int) -> None:
+    def __init__(self, emitter: Limited, event: Hashable, count: int) -> None:
         super().__init__(
             f'Possible EventEmitter memory leak detected. {count} {name_of(event)} listeners added'
             f' to [{emitter.__class__.__name__}]. MaxListeners is '
             f'{inspect(emitter.get_max_listeners())}. Use emitter.setMaxListeners() to increase '
             'limit',
         )
-        self.emitter = emitter
+        self.emitter: Any = emitter
         self.type = event
         self.count = count
 

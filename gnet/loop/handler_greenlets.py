@@ -31,22 +31,23 @@ MAX_IDLE_HANDLERS = 32
 class Handler(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run time
     """A greenlet that makes one call after another, each as if it were made for it."""
 
-    __slots__ = ('_gnet_handlers', '_gnet_locals', '_gnet_task')
+    # Named as gnet's: the program gets this greenlet, too, and may give it attributes of its own.
+    __slots__ = ('gnet_handlers', 'gnet_locals', 'gnet_task')
 
     def __init__(self, handlers: Handlers) -> None:
         super().__init__()
-        self._gnet_handlers = handlers
-        self._gnet_locals = self.spawn_tree_locals
-        self._gnet_task: tuple[Callable[[Any], object], Any] | None = None
+        self.gnet_handlers = handlers
+        self.gnet_locals = self.spawn_tree_locals
+        self.gnet_task: tuple[Callable[[Any], object], Any] | None = None
 
     def is_idle(self) -> bool:
         """Return whether it waits for a connection."""
-        return self in self._gnet_handlers._idle
+        return self in self.gnet_handlers.idle()
 
     def _run(self) -> None:
-        handlers = self._gnet_handlers
+        handlers = self.gnet_handlers
         while True:
-            task, self._gnet_task = self._gnet_task, None
+            task, self.gnet_task = self.gnet_task, None
             if task is None:
                 return
             call, argument = task
@@ -97,7 +98,7 @@ class Handlers:
                 break
         else:
             handler = self.make()
-        handler._gnet_task = (function, argument)
+        handler.gnet_task = (function, argument)
         self._called = handler
         try:
             handler.switch()
@@ -123,7 +124,7 @@ class Handlers:
             if (
                 len(self._idle) < MAX_IDLE_HANDLERS and getrefcount(handler) <= self._references
                 and not handler.has_links() and not getweakrefcount(handler)
-                and not handler.__dict__ and handler.spawn_tree_locals is handler._gnet_locals
+                and not handler.__dict__ and handler.spawn_tree_locals is handler.gnet_locals
             ):
                 self._idle.append(handler)
             elif not handler.dead:
@@ -132,7 +133,7 @@ class Handlers:
     def _try_one(self) -> None:
         """Find out how many references there are to one that is not known to anybody."""
         handler = self._called = self.make()
-        handler._gnet_task = (id, None)
+        handler.gnet_task = (id, None)
         handler.switch()
         self._called = None
         del handler

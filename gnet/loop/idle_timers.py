@@ -14,12 +14,11 @@ from heapq import heapify, heappop, heappush
 from itertools import count
 from typing import Any
 
-from .loop import Loop, close_watcher
+from .watchers import Watchers, close_watcher
 
 __all__ = [
     'IdleTimer',
     'IdleTimers',
-    'idle_timers',
 ]
 
 #: Cancelled entries stay in the heap until they come due, or until there are this many and they
@@ -47,10 +46,10 @@ class IdleTimer:
 
 
 class IdleTimers:
-    """The idle timers of one loop. Get it with :func:`idle_timers`."""
+    """The idle timers of one loop: its ``idle_timers``."""
 
-    def __init__(self, loop: Loop) -> None:
-        self._loop = loop
+    def __init__(self, watchers: Watchers) -> None:
+        self._watchers = watchers
         self._heap: list[tuple[float, int, IdleTimer]] = []
         self._cancelled = 0
         self._tie_breaker = count()
@@ -84,10 +83,10 @@ class IdleTimers:
         self._timer = None
         if self._heap:
             self._due = self._heap[0][0]
-            self._timer = self._loop.call_after(self._due - self._loop.now(), self._expire)
+            self._timer = self._watchers.call_after(self._due - self._watchers.now(), self._expire)
 
     def _expire(self) -> None:
-        now = self._loop.now()
+        now = self._watchers.now()
         while self._heap and self._heap[0][0] <= now:
             timer = heappop(self._heap)[2]
             if timer.expired is None:
@@ -98,11 +97,3 @@ class IdleTimers:
                 timer.armed = False
                 timer.expired(timer)
         self._schedule()
-
-
-def idle_timers(loop: Loop) -> IdleTimers:
-    """Return the idle timers of *loop*, making them on first use."""
-    if loop.idle_timers is None:
-        loop.idle_timers = IdleTimers(loop)
-    timers: IdleTimers = loop.idle_timers
-    return timers

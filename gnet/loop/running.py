@@ -1,73 +1,29 @@
-"""How long a program lives: ``gnet.run()``, and staying alive after the script's last line.
-
-As in Node, a ref'ed listening server or open socket keeps the program alive when its script has
-ended (Python's own rule for non-daemon threads). ``gnet.run()`` says so explicitly and is what a
-script should use; a hook at the interpreter's exit covers scripts that do not. The hook is armed by
-the first ``listen`` or ``connect``, never by importing gnet, and it steps aside
-
-- after an uncaught exception, and after a failure of something that the program itself started, so
-  that a failed script fails: the status is 1;
-- when ``gnet.run()`` was left by an exception (a Ctrl-C that the script caught, say) or by its
-  timeout: the script has decided, and ends;
-- in a forked child, which inherited the parent's watchers but not its duties;
-- in an interactive session;
-- when switched off: ``gnet.set_stay_alive(False)``, or ``GNET_STAY_ALIVE=0`` in the environment.
-
-``sys.exit(n)`` cannot be told from the end of the script by a hook: the program serves on until
-nothing is left, and then exits with *n*. ``python -m gnet script.py`` can tell, and ends at once.
-"""
+"""``gnet.run()``: serve until nothing is left; and how Ctrl-C ends that."""
 
 from __future__ import annotations
 
-import atexit
-import logging
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from enum import Enum
 from types import FrameType, TracebackType
-from typing import Any, NoReturn
+from typing import Any
 
 import gevent
 from gevent import monkey
 from gevent.hub import Hub
 
-from .loop import READ, Loop, close_watcher, get_loop
+from .duty import Duty, program
+from .loop import Loop, get_loop
+from .watchers import READ, close_watcher, is_libuv
 
 __all__ = [
-    'arm',
-    'die_of_interrupt',
     'expect_interrupts',
     'print_nothing_for',
     'run',
-    'set_stay_alive',
-    'stays_alive',
+    'serving',
 ]
-
-_log = logging.getLogger('gnet')
-
-
-class _Duty(Enum):
-    """What a program that ends now owes to what it has opened."""
-
-    NONE = 'nothing listened or connected yet'
-    SERVE = 'it serves on'
-    DONE = 'gnet.run() was left before nothing was left'
-
-
-class _Hook:
-    """The exit hook of this process."""
-
-    #: What set_stay_alive() says.
-    enabled = os.environ.get('GNET_STAY_ALIVE') != '0'
-    #: Whether the interpreter knows of the hook; a forked child inherits that.
-    registered = False
-    duty = _Duty.NONE
-    #: The process that has the duty; a child that it forks has not.
-    process: int | None = None
 
 
 def run(timeout: float | None = None) -> bool:
@@ -88,8 +44,9 @@ def run(timeout: float | None = None) -> bool:
             no traceback is printed for it.
         RuntimeError: when called from another greenlet than the main one of the thread, or from
             within itself.
-        Exception: the failure of something the program itself started (DESIGN §6), such as the
-            ``'error'`` of a server that nobody listens to. It was raised where its traceback says.
+        Exception: the failure of something the program itself started (docs/lifetime.md), such as
+            the ``'error'`` of a server that nobody listens to. It was raised where its traceback
+            says.
     """
     loop = get_loop()
     hub = loop.hub
@@ -101,7 +58,7 @@ def run(timeout: float | None = None) -> bool:
     with serving(loop):
         finished = bool(hub.join(timeout))
     if not finished:
-        _Hook.duty = _Duty.DONE
+        program.duty = Duty.DONE
     return finished
 
 
@@ -119,7 +76,7 @@ def serving(loop: Loop) -> Iterator[None]:
         with _woken_by_signals(loop), _interrupted_in_main(loop):
             yield
     except BaseException as reason:
-        _Hook.duty = _Duty.DONE
+        program.duty = Duty.DONE
         if isinstance(reason, KeyboardInterrupt):
             print_nothing_for(reason)
         raise
@@ -164,7 +121,7 @@ def _woken_by_signals(loop: Loop) -> Iterator[None]:
     of output was lost in 1 of 5 to 25 starts). With libuv it wakes up every 0.3 s to look; there an
     exception that a handler raises on the way to an io callback would be lost instead.
     """
-    if not loop.is_main or 'libuv' in type(loop.hub.loop).__module__:
+    if not loop.is_main or is_libuv(loop.native):
         yield
         return
     readable, writable = os.pipe()
@@ -198,107 +155,12 @@ def _drain(watched: list[int]) -> None:
             os.read(readable, 4096)
 
 
-def set_stay_alive(enabled: bool) -> None:
-    """Switch the exit hook of this process on (the default) or off.
-
-    Off, a script whose last line is reached ends even though it still has open servers.
-    """
-    _Hook.enabled = enabled
-    if _Hook.process == os.getpid():
-        _register()
-
-
-def stays_alive() -> bool:
-    """Return whether a program with open servers serves on after its last line."""
-    return _Hook.enabled and _Hook.duty is not _Duty.DONE
-
-
-def arm() -> None:
-    """Arm the exit hook: something was started that may keep the program alive."""
-    if get_loop().is_main:
-        _Hook.duty = _Duty.SERVE
-        _Hook.process = os.getpid()
-        _register()
-
-
-def _register() -> None:
-    if _Hook.registered or not _Hook.enabled:
-        return
-    _Hook.registered = True
-    register: Callable[[Callable[[], None]], object]
-    register = getattr(threading, '_register_atexit', atexit.register)
-    try:
-        # The hook of threading runs earlier than atexit's: threads, executors and name look-ups
-        # still work in it. Importing concurrent.futures first makes its own hook run after ours
-        # (LIFO).
-        import concurrent.futures.thread  # noqa: F401
-
-        register(_serve_on)
-    except RuntimeError:
-        # The program is ending: this is some other exit function, and nothing serves on after it.
-        _log.debug('gnet is first used while the program ends', exc_info=True)
-
-
 def expect_interrupts() -> None:
     """Let Ctrl-C be no error that a hub prints, in the whole process, before a hub is made.
 
     It reaches the main greenlet all the same. :func:`run` does this for the time it takes.
     """
     Hub.NOT_ERROR = (*Hub.NOT_ERROR, KeyboardInterrupt)
-
-
-def die_of_interrupt() -> NoReturn:
-    """End this process at once by SIGINT, as an uncaught Ctrl-C ends a Python program."""
-    _exit_functions()
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    os.kill(os.getpid(), signal.SIGINT)
-    os._exit(128 + signal.SIGINT)  # only where SIGINT is blocked
-
-
-def _serve_on() -> None:
-    """The exit hook."""
-    failed = getattr(sys, 'last_exc', None) or getattr(sys, 'last_type', None)
-    interactive = hasattr(sys, 'ps1') or sys.flags.interactive
-    if (
-        not _Hook.enabled or _Hook.duty is not _Duty.SERVE or _Hook.process != os.getpid()
-        or failed or interactive
-    ):
-        return
-    if get_loop().failed:
-        # While the main greenlet was busy elsewhere. That may have been after the last line: a
-        # patched program lets the hub have a turn before it comes here.
-        _exit_now(1)
-    try:
-        run()
-    except KeyboardInterrupt:
-        die_of_interrupt()
-    except SystemExit as request:
-        _exit_now(_status_of(request))
-    except BaseException:
-        sys.excepthook(*sys.exc_info())
-        _exit_now(1)
-
-
-def _status_of(request: SystemExit) -> int:
-    if request.code is None:
-        return 0
-    if isinstance(request.code, int):
-        return request.code
-    print(request.code, file=sys.stderr)
-    return 1
-
-
-def _exit_now(status: int) -> NoReturn:
-    """Exit with *status*: an exception raised in an exit hook would be printed and ignored."""
-    _exit_functions()
-    os._exit(status)
-
-
-def _exit_functions() -> None:
-    atexit._run_exitfuncs()
-    for stream in (sys.stdout, sys.stderr):
-        if stream is not None and not stream.closed:
-            stream.flush()
 
 
 def print_nothing_for(interrupt: KeyboardInterrupt) -> None:

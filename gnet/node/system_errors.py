@@ -149,7 +149,7 @@ def _class_for(number: int | None) -> type[NodeOSError]:
     base = type(OSError(number, ''))
     known = _classes.get(base)
     if known is None:
-        members = {'__module__': __name__, '__doc__': base.__doc__}
+        members = {'__module__': NodeOSError.__module__, '__doc__': base.__doc__}  # of its face
         known = _classes[base] = type(base.__name__, (NodeOSError, base), members)
     return known
 

@@ -15,9 +15,10 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from .coded_errors import bad_port, invalid_arg_type, out_of_range
-from .values import _JS_BLANKS, is_number, js_number, to_number
+from .values import JS_BLANKS, is_number, js_number, to_number
 
 __all__ = [
+    'MAX_PORT',
     'validate_boolean',
     'validate_function',
     'validate_integer',
@@ -90,7 +91,7 @@ def validate_port(name: str, value: object) -> int:
     """
     number = math.nan
     if isinstance(value, str):
-        if value.strip(_JS_BLANKS):
+        if value.strip(JS_BLANKS):
             number = js_number(value)
     elif is_number(value):
         number = to_number(value)

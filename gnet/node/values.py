@@ -8,6 +8,8 @@ from enum import Enum
 from typing import Final, Literal
 
 __all__ = [
+    'JS_BLANKS',
+    'MAX_INT32',
     'UNDEFINED',
     'Undefined',
     'is_number',
@@ -33,9 +35,13 @@ class Undefined(Enum):
 #: "Not given", where None is a value of its own (Node's ``null``).
 UNDEFINED: Final[Literal[Undefined.UNDEFINED]] = Undefined.UNDEFINED
 
-# What JavaScript strips from a string before reading a number (ECMAScript's WhiteSpace and
-# LineTerminator). Python's str.strip() also takes U+001C..U+001F and U+0085, but not U+FEFF.
-_JS_BLANKS = (
+#: The largest C int: the highest descriptor, backlog and process id that a system call takes, and
+#: the longest time in milliseconds that Node's timers count.
+MAX_INT32 = 2**31 - 1
+
+#: What JavaScript strips from a string before reading a number (ECMAScript's WhiteSpace and
+#: LineTerminator). Python's str.strip() also takes U+001C..U+001F and U+0085, but not U+FEFF.
+JS_BLANKS = (
     '\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a'
     '\u2028\u2029\u202f\u205f\u3000\ufeff'
 )
@@ -77,7 +83,7 @@ def js_number(text: str) -> float:
     Differs from Python: blanks alone are 0, ``'0x50'``, ``'0o7'``, ``'0b1'`` and ``'Infinity'`` are
     read, ``'1_000'``, ``'inf'`` and digits outside ASCII are not.
     """
-    text = text.strip(_JS_BLANKS)
+    text = text.strip(JS_BLANKS)
     if not text:
         return 0.0
     if _JS_DECIMAL.fullmatch(text) or _JS_INFINITY.fullmatch(text):

@@ -19,7 +19,7 @@ from ..node.validators import (
     validate_number,
     validate_port,
 )
-from ..node.values import UNDEFINED, to_int32, truthy
+from ..node.values import MAX_INT32, UNDEFINED, to_int32, truthy
 
 __all__ = [
     'ConnectRequest',
@@ -29,8 +29,6 @@ __all__ = [
     'set_default_auto_select_family',
     'set_default_auto_select_family_attempt_timeout',
 ]
-
-_INT32_MAX = 2**31 - 1
 
 #: Milliseconds below which Node does not go with the delay between attempts: an address would have
 #: no time to answer.
@@ -188,4 +186,4 @@ def _with_lookup(request: ConnectRequest, options: Mapping[str, Any]) -> Connect
 
 
 def _attempt_timeout(name: str, value: Any) -> int:
-    return max(validate_integer(name, value, 1, _INT32_MAX), _SHORTEST_ATTEMPT_TIMEOUT)
+    return max(validate_integer(name, value, 1, MAX_INT32), _SHORTEST_ATTEMPT_TIMEOUT)

@@ -1,22 +1,4 @@
-"""Arguments of ``create_server`` and ``listen`` as validated values; no I/O happens here.
-
-Node takes its options in many shapes and converts each in its own way. This file turns them into
-two records, :class:`ServerOptions` and :class:`ListenRequest`, or raises Node's error. Each call is
-read in two steps, because Node registers the listener between them, so that it stays registered
-when the second step raises:
-
-===================  ===============================  ==========================
-call                 first step: the shape            second step: the values
-===================  ===============================  ==========================
-``create_server()``  :func:`split_server_arguments`   :func:`server_options`
-``listen()``         :func:`normalize_arguments`      :func:`listen_request`
-===================  ===============================  ==========================
-
-Options are keyword arguments, or a mapping, or both (the keywords win), in ``snake_case`` or in
-Node's spelling. A mapping is never modified; Node writes ``port: 0`` and ``exclusive: true`` into
-the caller's. None is Node's ``null``, an absent key its ``undefined``. Rules and texts were
-measured on Node 24.
-"""
+"""``listen(...)`` checked."""
 
 from __future__ import annotations
 
@@ -165,8 +147,8 @@ def _adoptable(value: object) -> object | None:
     """Return what a listener can be made of, or None."""
     # A gevent server comes first: it has a _handle too, which is its connection handler. In a gnet
     # server or socket _handle is the thing itself, and without it a fileno() is of no use.
-    if not is_gevent_server(value) and hasattr(value, '_handle'):
-        value = value._handle
+    if not is_gevent_server(value):
+        value = getattr(value, '_handle', value)
     return value if is_gevent_server(value) or hasattr(value, 'fileno') else None
 
 

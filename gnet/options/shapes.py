@@ -12,6 +12,7 @@ from ..node.validators import validate_function
 from ..node.values import UNDEFINED, js_number
 
 __all__ = [
+    'is_gevent_server',
     'normalize_arguments',
     'split_server_arguments',
 ]
@@ -115,6 +116,7 @@ def _first_argument(args: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def is_gevent_server(value: object) -> bool:
+    """Tell whether *value* is a server of gevent's."""
     # Known by its methods, because nothing of gevent is imported here.
     return hasattr(value, 'start_accepting') and hasattr(value, 'set_listener')
 

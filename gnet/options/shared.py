@@ -11,6 +11,7 @@ from ..node.validators import validate_number
 from ..node.values import UNDEFINED, is_number, to_int32, to_number, truthy
 
 __all__ = [
+    'DEFAULT_HIGH_WATER_MARK',
     'block_list',
     'high_water_mark',
     'keep_alive_seconds',

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ..addresses.block_list import BlockList
 from ..node import coded_errors
 from ..node.validators import validate_integer, validate_signal
-from ..node.values import UNDEFINED, truthy
+from ..node.values import MAX_INT32, UNDEFINED, truthy
 from ..streams.encodings import canonical
 from .shared import block_list, high_water_mark, keep_alive_seconds
 
@@ -21,8 +21,6 @@ __all__ = [
     'socket_options',
     'type_of_service',
 ]
-
-_HIGHEST_FD = 2**31 - 1
 
 #: The field has 8 bits (RFC 2474).
 _HIGHEST_TYPE_OF_SERVICE = 255
@@ -102,7 +100,7 @@ def socket_options(options: Mapping[str, Any]) -> SocketOptions:
         encoding=canonical(encoding) if truthy(encoding) else None,
         write_mark=high_water_mark(options, 'writable'),
         signal=None if signal in (None, UNDEFINED) else validate_signal('signal', signal),
-        fd=None if fd in (None, UNDEFINED) else validate_integer('fd', fd, 0, _HIGHEST_FD),
+        fd=None if fd in (None, UNDEFINED) else validate_integer('fd', fd, 0, MAX_INT32),
         onread=_on_read(options.get('onread')),
         type_of_service=None if tos is UNDEFINED else type_of_service(
             'options.typeOfService', tos),

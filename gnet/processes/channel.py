@@ -19,7 +19,8 @@ from contextvars import Context
 from enum import Enum
 from typing import Any, Protocol
 
-from ..loop.loop import READ, WRITE, Loop, close_watcher
+from ..loop.loop import Loop
+from ..loop.watchers import READ, WRITE, close_watcher
 from ..node import coded_errors, system_errors
 
 __all__ = [

@@ -16,8 +16,9 @@ from enum import Enum
 from typing import Any
 
 from ..events.abort import abort_error
-from ..loop import running
-from ..loop.loop import close_watcher, get_loop
+from ..loop import exit_hook
+from ..loop.loop import get_loop
+from ..loop.watchers import close_watcher
 from ..node import coded_errors, system_errors
 from ..options.fork import ChildOptions, child_options, signal_number
 from ..sockets.socket import Socket
@@ -87,7 +88,7 @@ class ChildProcess(Messaging):
         self.stdin: Socket | None = None
         self.stdout: Socket | None = None
         self.stderr: Socket | None = None
-        running.arm()
+        exit_hook.arm()
         self._spawn(options)
 
     def __repr__(self) -> str:

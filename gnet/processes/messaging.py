@@ -27,7 +27,8 @@ from gevent import GreenletExit, getcurrent
 
 from .. import lifecycle
 from ..events.emitter import EventEmitter
-from ..loop.loop import EXITS, Loop
+from ..loop.agenda import EXITS
+from ..loop.loop import Loop
 from ..node import coded_errors
 from ..node.spelling import snake_options
 from ..servers.server import Server

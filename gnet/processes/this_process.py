@@ -24,7 +24,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any, NoReturn
 
-from ..loop import running
+from ..loop import exit_hook
 from ..loop.loop import get_loop
 from .channel import Channel
 from .messaging import Messaging
@@ -100,7 +100,7 @@ class Process(Messaging):
         self._start = _Start.BEGUN
         self._loop = get_loop()
         if self._fd is not None:
-            running.arm()
+            exit_hook.arm()
             self._open_channel(self._fd).unref()
             self._apply_ref()
             if self._when_begun is not None:

@@ -17,7 +17,8 @@ from typing import Any, Protocol
 
 from gevent.server import StreamServer
 
-from ..loop.loop import READ, Loop, close_watcher
+from ..loop.loop import Loop
+from ..loop.watchers import READ, close_watcher
 from ..node import coded_errors, system_errors
 from .listener import Listener, adopt
 

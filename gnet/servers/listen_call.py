@@ -19,12 +19,13 @@ import gevent.socket
 from gevent import Greenlet
 
 from .. import lifecycle
-from ..addresses.ends import Address, address_of
+from ..addresses.ends import Address, address_of, is_link_local
 from ..addresses.ip import is_ip
 from ..clusters import protocol
 from ..events.emitter import EventEmitter
-from ..loop import running
-from ..loop.loop import EXITS, get_loop
+from ..loop import exit_hook
+from ..loop.agenda import EXITS
+from ..loop.loop import get_loop
 from ..node import coded_errors, system_errors
 from ..options.listen import ListenRequest, ListenTarget, listen_request
 from ..options.shapes import normalize_arguments
@@ -122,7 +123,7 @@ class Listening(EventEmitter):
         self._listening_id += 1
         if not self._connections:
             self._loop = get_loop()  # it may have been made in another thread
-        running.arm()
+        exit_hook.arm()
         if request.signal is not None:
             self._close_on(request.signal)
         if request.target is ListenTarget.PORT and request.host is not None:
@@ -224,7 +225,7 @@ class Listening(EventEmitter):
         if listening_id != self._listening_id:
             return  # closed, or listening to something else, in the meantime
         # A link-local address can not be bound without its zone: anything else is preferred.
-        address = next((a for a in addresses if not _is_link_local(a)), addresses[0])
+        address = next((a for a in addresses if not is_link_local(a)), addresses[0])
         self._listen(request, address, is_ip(address))
 
     def _close_on(self, signal: Any) -> None:
@@ -332,8 +333,3 @@ class Listening(EventEmitter):
         except BaseException as error:
             lifecycle.publish(lifecycle.ListenerFailed, self, event, error)
             self._fail(error)
-
-
-def _is_link_local(address: str) -> bool:
-    """Whether *address* is in fe80::/10 (RFC 4291 §2.5.6)."""
-    return is_ip(address) == 6 and address[:3].lower() in ('fe8', 'fe9', 'fea', 'feb')

@@ -19,6 +19,7 @@ from typing import Any
 from gevent import monkey
 
 from ..node.system_errors import NodeOSError, listen_error, system_error
+from ..node.values import MAX_INT32
 
 __all__ = [
     'HANDLE_KEY',
@@ -43,9 +44,6 @@ ANY_IPV4 = '0.0.0.0'
 HANDLE_KEY = '-1:null:-1'
 FD_KEY = 'null:null:null'
 _V6 = 6
-
-#: Descriptors and backlogs are C ints.
-_MAX_INT = 2**31 - 1
 
 #: The descriptors of this process's listeners. To listen on one of them once more, by its number,
 #: is Node's EEXIST: two owners would close it twice.
@@ -276,7 +274,7 @@ def receive(sock: Any, key: str, path: str | None) -> Listener:
 
 
 def _adopt_number(number: float, backlog: int) -> Listener:
-    if number > _MAX_INT or number != int(number):
+    if number > MAX_INT32 or number != int(number):
         raise listen_error(errno.EINVAL, None, None)
     fd = int(number)
     if fd in _owned:
@@ -304,6 +302,6 @@ def _check_and_listen(sock: Any, backlog: int, port: int | None) -> None:
 def _listen(sock: Any, backlog: int, address: str | None, port: int | None) -> None:
     # Python would make 0 of a negative number, the system makes the greatest possible of it.
     try:
-        sock.listen(backlog if backlog >= 0 else _MAX_INT)
+        sock.listen(backlog if backlog >= 0 else MAX_INT32)
     except OSError as error:
         raise listen_error(error.errno or errno.EINVAL, address, port) from None

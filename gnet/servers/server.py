@@ -11,7 +11,7 @@ from gevent import GreenletExit, getcurrent
 from .. import lifecycle
 from ..addresses.block_list import BlockList
 from ..addresses.ends import Ends, address_of, ends_of
-from ..loop.loop import EXITS
+from ..loop.agenda import EXITS
 from ..node.values import is_number, to_number
 from ..options import server, shapes, shared
 from ..sockets.socket import Socket

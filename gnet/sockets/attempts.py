@@ -14,10 +14,11 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-from ..loop.loop import WRITE, close_watcher
+from ..addresses.ends import FAMILIES
+from ..loop.watchers import WRITE, close_watcher
 from ..node import coded_errors, system_errors
 from ..options.connect import ConnectRequest
-from .candidates import FAMILIES, Candidate, system_name
+from .candidates import Candidate, system_name
 from .wire import DescriptorWire
 
 __all__ = ['Attempts', 'without_frames']

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from gevent import Timeout, getcurrent
 
-from ..loop.loop import WORK_BUDGET
+from ..loop.agenda import WORK_BUDGET
 from ..streams.states import ACTIVE
 from ..streams.wire import BULK_SIZE, MAX_READS, READ_SIZE
 from .wire import DescriptorWire

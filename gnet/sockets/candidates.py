@@ -6,20 +6,15 @@ import _socket
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ..node.validators import MAX_PORT
 from ..node.values import truthy
 
 __all__ = [
-    'FAMILIES',
-    'VERSIONS',
     'Candidate',
     'interleave',
     'pairs_of',
     'system_name',
 ]
-
-#: The system's numbers by Node's, and back.
-FAMILIES = {4: _socket.AF_INET, 6: _socket.AF_INET6}
-VERSIONS = {family: version for version, family in FAMILIES.items()}
 
 
 class Candidate(NamedTuple):
@@ -50,7 +45,7 @@ def system_name(address: str, port: int, family: int) -> Any:
 
     Raises gaierror when it is not of this family, OverflowError for what is no port.
     """
-    if not 0 <= port <= 65535:
+    if not 0 <= port <= MAX_PORT:
         raise OverflowError(port)
     return _socket.getaddrinfo(
         address, port, family, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)[0][4]

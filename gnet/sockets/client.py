@@ -16,7 +16,7 @@ from gevent.event import Event
 from .. import lifecycle
 from ..addresses.ip import is_ip
 from ..events.abort import abort_error
-from ..loop import running
+from ..loop import exit_hook
 from ..node import coded_errors, system_errors
 from ..options.connect import ConnectRequest, connect_request
 from ..options.shapes import normalize_arguments
@@ -184,7 +184,7 @@ class Client(Tuned, PythonNames):
                     return
         elif self._write_state is FINISHED and self._settings.writable:
             self._write_state = WRITABLE  # it was ended before there was anything to end
-        running.arm()
+        exit_hook.arm()
         self._stage = CONNECTING
         wire = self._wire
         wire.context = copy_context()
@@ -306,7 +306,7 @@ class Client(Tuned, PythonNames):
 
     def _adopt(self, sock: Any) -> None:
         """Take over *sock*, which is connected and non-blocking."""
-        running.arm()
+        exit_hook.arm()
         self.context = copy_context()
         try:
             self._remote = sock.getpeername()

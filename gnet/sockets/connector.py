@@ -24,12 +24,13 @@ from typing import Any
 import gevent.socket
 from gevent import Greenlet, getcurrent
 
+from ..addresses.ends import FAMILIES, VERSIONS
 from ..addresses.ip import is_ip
 from ..node import coded_errors, system_errors
 from ..node.values import truthy
 from ..options.connect import ConnectRequest
 from .attempts import Attempts, without_frames
-from .candidates import FAMILIES, VERSIONS, Candidate, interleave, pairs_of
+from .candidates import Candidate, interleave, pairs_of
 from .wire import DescriptorWire
 
 __all__ = ['Connector']

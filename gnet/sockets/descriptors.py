@@ -10,6 +10,7 @@ import stat
 import weakref
 from typing import Any
 
+from ..addresses.ends import TCP_FAMILIES
 from ..node import coded_errors, system_errors
 
 __all__ = [
@@ -18,7 +19,7 @@ __all__ = [
     'remember',
 ]
 
-_STREAM_FAMILIES = (_socket.AF_INET, _socket.AF_INET6, _socket.AF_UNIX)
+_STREAM_FAMILIES = (*TCP_FAMILIES, _socket.AF_UNIX)
 
 #: The sockets that were made with ``fd``, by its number.
 _adopted: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()

@@ -27,8 +27,8 @@ from typing import Any, Protocol
 
 from gevent import GreenletExit, getcurrent
 
-from ..loop.idle_timers import IdleTimer, idle_timers
-from ..loop.loop import EXITS
+from ..loop.agenda import EXITS
+from ..loop.idle_timers import IdleTimer
 from ..node import system_errors
 from ..streams.delivery import BLOCKING
 from ..streams.duplex import Duplex
@@ -103,14 +103,14 @@ class Linger:
         self._sent_before = sent_before
         self._lingered = lingered
         self._timer = IdleTimer(self._over, LINGER_SECONDS, self._loop.now())
-        idle_timers(self._loop).arm(self._timer)
+        self._loop.idle_timers.arm(self._timer)
 
     def _over(self, timer: IdleTimer) -> None:
         self._lingered(self._sent_before)
 
     def cancel(self) -> None:
         """Forget it."""
-        idle_timers(self._loop).cancel(self._timer)
+        self._loop.idle_timers.cancel(self._timer)
 
 
 class Owned(Duplex):

@@ -12,27 +12,22 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
+from ..addresses.block_list import BlockList
+from ..addresses.ends import TCP_FAMILIES
 from ..loop.idle_timers import IdleTimer
 from ..node import coded_errors
 from ..node.inspection import inspect
 from ..node.spelling import snake_options
 from ..node.validators import validate_function, validate_msecs
-from ..node.values import to_int32, to_number, truthy
-from ..options.socket import type_of_service
-from ..addresses.block_list import BlockList
-from ..options.socket import OnRead
+from ..node.values import MAX_INT32, to_int32, to_number, truthy
+from ..options.socket import OnRead, type_of_service
 from ..streams.duplex import Duplex
 from .wire import DescriptorWire
 
 __all__ = [
-    'TCP_FAMILIES',
     'TimeoutOverflowWarning',
     'Tuned',
 ]
-
-#: Node's timers count milliseconds in 32 bits with a sign.
-_LONGEST_TIMEOUT = 2**31 - 1
-TCP_FAMILIES = (_socket.AF_INET, _socket.AF_INET6)
 
 
 class TimeoutOverflowWarning(RuntimeWarning):
@@ -118,15 +113,15 @@ class Tuned(Duplex):
         if callback is not None:
             validate_function('callback', callback)
         self._own_settings().timeout = msecs
-        if msecs > _LONGEST_TIMEOUT:
+        if msecs > MAX_INT32:
             warnings.warn(
                 f'{inspect(msecs)} does not fit into a 32-bit signed integer.\n'
-                f'Timer duration was truncated to {_LONGEST_TIMEOUT}.',
+                f'Timer duration was truncated to {MAX_INT32}.',
                 TimeoutOverflowWarning, stacklevel=2,
             )
         # Less than a millisecond counts as one, as for all of Node's timers.
         self._wire.set_idle_time(
-            min(max(msecs, 1), _LONGEST_TIMEOUT) / 1000 if msecs else 0, self._idle_expired)
+            min(max(msecs, 1), MAX_INT32) / 1000 if msecs else 0, self._idle_expired)
         if callback is not None:
             (self.once if msecs else self.off)('timeout', callback)
         return self

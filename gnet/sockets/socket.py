@@ -9,7 +9,7 @@ from sys import intern
 from typing import Any
 
 from .. import lifecycle
-from ..addresses.ends import Address, address_of
+from ..addresses.ends import TCP_FAMILIES, Address, address_of
 from ..loop.loop import Loop, get_loop
 from ..node import coded_errors
 from ..node.spelling import snake_options
@@ -22,7 +22,7 @@ from .blocking import NOT_USED
 from .departure import Movable
 from .descriptors import adopt_descriptor, adopt_socket, remember
 from .ownership import BlockingUser, Counter
-from .settings import DEFAULTS, TCP_FAMILIES, TimeoutOverflowWarning
+from .settings import DEFAULTS, TimeoutOverflowWarning
 from .wire import DescriptorWire
 
 __all__ = [

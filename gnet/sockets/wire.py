@@ -10,9 +10,9 @@ Who closes what
 
 :meth:`DescriptorWire.close` closes the watchers, then cancels the idle timer, then closes the
 descriptor, then gives back the hold on the loop: a descriptor that goes away under a started
-watcher aborts the process. Nobody else closes a connected descriptor; who takes it elsewhere (``detach``,
-``to_socket``, another process) calls :meth:`DescriptorWire.take_out`, which ends with the same
-watchers closed.
+watcher aborts the process. Nobody else closes a connected descriptor; who takes it elsewhere
+(``detach``, ``to_socket``, another process) calls :meth:`DescriptorWire.take_out`, which closes the
+watchers first, too.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from fcntl import ioctl
 from termios import FIONREAD
 from typing import Any
 
-from ..loop.idle_timers import IdleTimer, idle_timers
-from ..loop.loop import READ, WRITE, Loop, close_watcher
+from ..loop.idle_timers import IdleTimer
+from ..loop.loop import Loop
+from ..loop.watchers import READ, WRITE, close_watcher
 from ..streams.arrivals import BY_RUNNERS, Arrivals
 from ..streams.states import (
     ACTIVE,
@@ -143,7 +144,7 @@ class DescriptorWire(Arrivals):
             if timer is not None:  # touch(), without the call
                 timer.last_active = self.schedule.now()
                 if not timer.armed:
-                    idle_timers(self.schedule).arm(timer)
+                    self.schedule.idle_timers.arm(timer)
             if not chunk:
                 self.end()
                 return
@@ -276,11 +277,11 @@ class DescriptorWire(Arrivals):
     def set_idle_time(self, seconds: float, expired: Callable[[IdleTimer], None] | None) -> None:
         """Have *expired* called in the hub after *seconds* without activity; 0 for never."""
         if self.idle_timer is not None:
-            idle_timers(self.schedule).cancel(self.idle_timer)
+            self.schedule.idle_timers.cancel(self.idle_timer)
             self.idle_timer = None
         if expired is not None and seconds:
             self.idle_timer = IdleTimer(expired, seconds, self.schedule.now())
-            idle_timers(self.schedule).arm(self.idle_timer)
+            self.schedule.idle_timers.arm(self.idle_timer)
 
     def touch(self) -> None:
         """Note an activity: a new idle period begins."""
@@ -288,4 +289,4 @@ class DescriptorWire(Arrivals):
         if timer is not None:
             timer.last_active = self.schedule.now()
             if not timer.armed:
-                idle_timers(self.schedule).arm(timer)
+                self.schedule.idle_timers.arm(timer)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from ..sockets.socket import Socket
+from typing import Any
 
 __all__ = [
     'Pipe',
@@ -15,6 +12,9 @@ __all__ = [
 class Pipe:
     """One ``source.pipe(destination)`` while it lasts.
 
+    (The underscored names of the source are those of `Readable`, in this folder: a pipe is a part of
+    its source.)
+
     The source flows; a ``write`` that returns False pauses it until the destination's `'drain'`
     (until all its destinations drained, if it has several). The source's `'end'` ends the
     destination unless told not to; an error on either side never travels to the other: the
@@ -23,7 +23,7 @@ class Pipe:
 
     __slots__ = ('_ends', '_listening', '_waits_for_drain', 'destination', 'source')
 
-    def __init__(self, source: Socket, destination: Any, ends: bool) -> None:
+    def __init__(self, source: Any, destination: Any, ends: bool) -> None:
         self.source = source
         self.destination = destination
         self._ends = ends

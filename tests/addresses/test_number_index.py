@@ -6,7 +6,8 @@ import random
 
 import pytest
 
-from gnet.addresses.number_index import BITS, RangeIndex, RuleTexts, SubnetIndex
+from gnet.addresses.number_index import BITS, RangeIndex, SubnetIndex
+from gnet.addresses.rule_texts import RuleTexts
 
 
 def test_an_empty_index_contains_nothing() -> None:

@@ -246,9 +246,9 @@ def test_it_does_not_serve_on_where_that_is_switched_off(python):
     assert python.run(*GNET, 'script.py', GNET_STAY_ALIVE='0') == (0, '', '')
     python.write('script.py', f"""
         import gevent
-        from gnet.loop import running as lifetime
+        from gnet.loop import exit_hook
         gevent.spawn_later({LONG}, print)
-        lifetime.set_stay_alive(False)
+        exit_hook.set_stay_alive(False)
     """)
     assert python.run(*GNET, 'script.py') == (0, '', '')
 
@@ -343,9 +343,9 @@ def test_after_an_exit_or_a_failure_it_does_not_serve_on(python, launcher, endin
     # The exit hook is armed, as a server's listen() arms it.
     python.write('script.py', f"""
         import sys, gevent
-        from gnet.loop import running as lifetime
+        from gnet.loop import exit_hook
         from gnet.loop.loop import get_loop
-        lifetime.arm()
+        exit_hook.arm()
         get_loop().hold()
         gevent.spawn_later({LONG}, print)
         {ending}
@@ -413,11 +413,11 @@ def test_a_failure_that_was_raised_nowhere_has_a_traceback_too(python):
 
 def test_a_failure_of_a_run_in_the_script_shows_the_script(python):
     path = python.write('script.py', """
-        from gnet.loop import running as lifetime
+        from gnet.loop import running
         from gnet.loop.loop import get_loop
         loop = get_loop()
         loop.tick(loop.fail, None, OSError('made, not raised'))
-        lifetime.run()
+        running.run()
     """)
     ended = python.run(*GNET, 'script.py')
     assert ended.status == 1
@@ -479,11 +479,11 @@ finally:
 def test_ctrl_c_may_be_caught_by_the_script(python):
     python.write('script.py', f"""
         import gevent
-        from gnet.loop import running as lifetime
+        from gnet.loop import running
         gevent.spawn_later({LONG}, print)
         gevent.spawn(print, 'ready')
         try:
-            lifetime.run()
+            running.run()
         except KeyboardInterrupt:
             print('caught')  # and that is the end: nobody wants to press Ctrl-C again
     """)

@@ -31,7 +31,7 @@ from gevent.event import AsyncResult, Event
 import gnet
 from gnet import events
 from gnet.events.names import name_of
-from gnet.loop import loop
+from gnet.loop import agenda
 from gnet.loop.loop import get_loop
 from gnet.node.spelling import camel, snake
 from gnet.node.values import UNDEFINED
@@ -109,18 +109,18 @@ def _listening_to_failures(running: _Run) -> Iterator[None]:
         running.record(
             'process', f'warning {category.__name__} {running.show_text(str(message))}')
 
-    own, budget = hub.print_exception, loop.WORK_BUDGET
+    own, budget = hub.print_exception, agenda.WORK_BUDGET
     hub.print_exception = uncaught
     # After so many seconds of work timers and other sockets have a turn, which Node does not give
     # them: when that is would depend on the machine.
-    loop.WORK_BUDGET = 3600
+    agenda.WORK_BUDGET = 3600
     try:
         with warnings.catch_warnings():
             warnings.simplefilter('always')
             warnings.showwarning = warned
             yield
     finally:
-        hub.print_exception, loop.WORK_BUDGET = own, budget
+        hub.print_exception, agenda.WORK_BUDGET = own, budget
 
 
 class _Run:

@@ -149,10 +149,10 @@ def _greenlets() -> set[Any]:
 
 def _is_idle(greenlet: Any) -> bool:
     """Whether gnet keeps it, for what is to come."""
-    loop = sys.modules.get('gnet.loop.loop')
+    runners = sys.modules.get('gnet.loop.runner')
     handlers = sys.modules.get('gnet.loop.handler_greenlets')
-    if loop is not None and isinstance(greenlet, loop.Runner):
-        return greenlet.state is loop.RunnerState.PARKED
+    if runners is not None and isinstance(greenlet, runners.Runner):
+        return greenlet.state is runners.RunnerState.PARKED
     return (
         handlers is not None and isinstance(greenlet, handlers.Handler) and greenlet.is_idle())
 
@@ -170,4 +170,4 @@ def _where(greenlet: Any) -> str:
 def _holds() -> int:
     """Return how many things keep this thread's loop alive by gnet's own count."""
     module = sys.modules.get('gnet.loop.loop')
-    return module.get_loop()._held if module is not None else 0
+    return module.get_loop().held if module is not None else 0

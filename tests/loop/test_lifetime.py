@@ -16,7 +16,8 @@ import gevent
 import pytest
 
 import gnet
-from gnet.loop import running as lifetime
+from gnet.loop import exit_hook
+from gnet.loop.duty import program
 from gnet.loop.loop import get_loop
 
 from ..harness.plain import PlainSocket
@@ -520,13 +521,13 @@ def test_a_failure_while_serving_on_has_a_traceback_and_status_1(
 
 
 def test_the_setting_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lifetime._Hook, 'enabled', False)
-    monkeypatch.setattr(lifetime._Hook, 'registered', True)
-    monkeypatch.setattr(lifetime._Hook, 'duty', lifetime._Hook.duty)
-    monkeypatch.setattr(lifetime._Hook, 'process', os.getpid())
-    assert not gnet.loop.running.stays_alive()
+    monkeypatch.setattr(program, 'stays_alive', False)
+    monkeypatch.setattr(program, 'has_hook', True)
+    monkeypatch.setattr(program, 'duty', program.duty)
+    monkeypatch.setattr(program, 'process', os.getpid())
+    assert not exit_hook.stays_alive()
     gnet.set_stay_alive(True)
-    lifetime.arm()
-    assert gnet.loop.running.stays_alive()
+    exit_hook.arm()
+    assert exit_hook.stays_alive()
     gnet.set_stay_alive(False)
-    assert not gnet.loop.running.stays_alive()
+    assert not exit_hook.stays_alive()

@@ -9,8 +9,9 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from gnet.loop import loop as loop_module
-from gnet.loop.loop import Loop, Runner, RunnerState, close_watcher, get_loop
+from gnet.loop.loop import Loop, get_loop
+from gnet.loop.runner import MAX_IDLE_RUNNERS, Runner, RunnerState
+from gnet.loop.watchers import close_watcher
 
 PATIENCE = 10
 
@@ -138,7 +139,7 @@ def test_idle_runners_are_few(loop: Loop) -> None:
     assert count == [50]
     gate.set()
     settled(loop)
-    assert len(loop._idle) <= loop_module.MAX_IDLE_RUNNERS
+    assert len(loop.parked) <= MAX_IDLE_RUNNERS
 
 
 def test_a_runner_has_a_name_and_is_a_greenlet(loop: Loop) -> None:
@@ -151,7 +152,7 @@ def test_a_runner_has_a_name_and_is_a_greenlet(loop: Loop) -> None:
 
 def test_an_idle_runner_that_was_killed_is_replaced(loop: Loop) -> None:
     settled(loop)
-    for runner in list(loop._idle):
+    for runner in list(loop.parked):
         runner.kill()
     settled(loop)
 
@@ -160,7 +161,7 @@ def test_a_timeout_that_hits_an_idle_runner_does_no_harm(
     loop: Loop, hub_reports: list[Any],
 ) -> None:
     settled(loop)
-    for runner in list(loop._idle):
+    for runner in list(loop.parked):
         gevent.get_hub().loop.run_callback(runner.throw, gevent.Timeout())
     gevent.sleep(0)
     settled(loop)

@@ -401,13 +401,13 @@ def test_t9_run_waits_as_long_as_it_was_told_to(run_script: Run) -> None:
 
 def test_nothing_is_held_when_all_is_closed(serve: Any, connect: Any) -> None:
     loop = get_loop()
-    before = loop._held
+    before = loop.held
     server = serve(lambda sock: sock.pipe(sock))
     peers = [connect(server) for _ in range(5)]
     until(lambda: server._connections == 5)
-    assert loop._held == before + 6
+    assert loop.held == before + 6
     for peer in peers:
         peer.end()
     until(lambda: server._connections == 0)
     server.close()
-    assert loop._held == before
+    assert loop.held == before

@@ -57,7 +57,7 @@ def test_ref_and_unref_of_a_child_that_has_just_ended_change_nothing(
     fork: Any, method: str,
 ) -> None:
     loop = get_loop()
-    before = loop._held
+    before = loop.held
     child = fork("import gnet; gnet.process.send('last words')")
     if method == 'ref':
         child.process.unref()
@@ -66,7 +66,7 @@ def test_ref_and_unref_of_a_child_that_has_just_ended_change_nothing(
     os.waitid(os.P_PID, child.process.pid, os.WEXITED | os.WNOWAIT)
     child.wait()
     assert child.message() == 'last words'
-    assert loop._held == before
+    assert loop.held == before
 
 
 def test_a_program_lives_until_what_waits_behind_a_handle_is_sent(end: End) -> None:
@@ -82,7 +82,7 @@ def test_a_program_lives_until_what_waits_behind_a_handle_is_sent(end: End) -> N
 
 
 def test_a_program_does_not_live_for_a_handle_whose_receiver_is_gone(end: End) -> None:
-    before = get_loop()._held
+    before = get_loop().held
     near, far = stdlib.socketpair()
     errors: list[Any] = []
     with near, far:
@@ -91,7 +91,7 @@ def test_a_program_does_not_live_for_a_handle_whose_receiver_is_gone(end: End) -
         end.theirs.close()
         until(lambda: len(errors) == 2)
     assert errors == ['ERR_IPC_CHANNEL_CLOSED'] * 2
-    assert get_loop()._held == before
+    assert get_loop().held == before
 
 
 def test_a_blocking_callback_of_get_connections_holds_up_no_message(end: End) -> None:

@@ -224,7 +224,7 @@ def test_a_closed_socket_is_freed_and_holds_nothing(
     }
     signal = Event()
     turn()
-    held = get_loop()._held
+    held = get_loop().held
 
     def once() -> weakref.ref[Any]:
         sock: Any = gnet.Socket(signal=signal)
@@ -251,4 +251,4 @@ def test_a_closed_socket_is_freed_and_holds_nothing(
         assert reference() is None
     finally:
         gc.enable()
-    assert get_loop()._held == held
+    assert get_loop().held == held

@@ -285,4 +285,4 @@ def test_the_loop_is_in_order_after_all_that(accept: Accept) -> None:
     loop = get_loop()
     turn()
     assert not loop.work
-    assert loop._held >= 1
+    assert loop.held >= 1

@@ -12,8 +12,8 @@ import pytest
 from gevent.event import Event
 
 import gnet
-from gnet.loop import loop as loop_module
-from gnet.loop.loop import Runner, get_loop
+from gnet.loop.loop import get_loop
+from gnet.loop.runner import MAX_IDLE_RUNNERS, Runner
 from gnet.streams.delivery import READ_SIZE
 
 from .common import PATIENCE, Connection, turn, until
@@ -79,7 +79,7 @@ def test_many_may_be_blocked_at_once_and_runners_do_not_pile_up(
     assert all(isinstance(greenlet, Runner) for greenlet in waiting)
     gate.set()
     until(lambda: all(greenlet.dead for greenlet in waiting))
-    assert len(get_loop()._idle) <= loop_module.MAX_IDLE_RUNNERS
+    assert len(get_loop().parked) <= MAX_IDLE_RUNNERS
 
 
 def test_short_sleeps_use_few_greenlets(accept: Accept) -> None:

@@ -18,7 +18,7 @@ import pytest
 from gevent.event import Event
 
 import gnet
-from gnet.loop.loop import WORK_BUDGET
+from gnet.loop.agenda import WORK_BUDGET
 from gnet.streams.delivery import BULK_SIZE, MAX_READS, READ_SIZE
 
 from .common import PATIENCE, tick

@@ -11,7 +11,7 @@ import gevent
 import pytest
 
 import gnet
-from gnet.loop.idle_timers import IdleTimer, IdleTimers, idle_timers
+from gnet.loop.idle_timers import IdleTimer, IdleTimers
 from gnet.loop.loop import get_loop
 from gnet.sockets.socket import TimeoutOverflowWarning
 
@@ -252,7 +252,7 @@ def test_a_timer_that_fired_can_be_armed_again(timers: IdleTimers) -> None:
 
 
 def test_there_is_one_set_of_timers_for_each_loop() -> None:
-    assert idle_timers(get_loop()) is idle_timers(get_loop())
+    assert get_loop().idle_timers is get_loop().idle_timers
 
 
 # --- clients ------------------------------------------------------------------------------------
