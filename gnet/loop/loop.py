@@ -56,10 +56,6 @@ WRITE = 2
 #: What ends a program or a greenlet, rather than being the failure of a listener.
 EXITS = (GreenletExit, KeyboardInterrupt, SystemExit)
 
-#: These can start no thread in an exit hook (gh-113964), where a script that ends with its listen()
-#: or connect() has the name looked up: the resolver's thread is then started by the call.
-_NO_THREADS_AT_EXIT = (3, 12, 0) <= sys.version_info[:3] < (3, 12, 3)
-
 
 class Deliverable(Protocol):
     """A piece of work for a runner: something with events to deliver."""
@@ -292,12 +288,6 @@ class Loop:
     def from_hub(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Call back in the hub, soon. *callback* must not block or raise."""
         self._loop.run_callback(callback, *arguments)
-
-    def start_resolver(self) -> None:
-        """Start the thread in which names are looked up, where it could not be done later."""
-        if _NO_THREADS_AT_EXIT:
-            pool = self.hub.threadpool
-            pool.size = max(pool.size, 1)
 
     # --- watchers and timers ----------------------------------------------------------------------
 
