@@ -227,9 +227,9 @@ class Connectable(SocketLike):
         self._needs_drain = self._close_wanted = False
         self._remote = None
         self._stage = NEW
-        if self._server is not None:
+        if self._counter is not None:
             # It counted the connection that was; the one to come is the program's.
-            self._server = None
+            self._counter = None
             self._belongs_to_program()
         self.opened_at = 0.0
         if self._delivery is not RUNNING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..node import coded_errors
 from ..streams.states import (
@@ -27,10 +27,8 @@ from ..streams.states import (
 )
 from ..streams.writable import WriteRequest
 from .descriptors import Pipe
+from .ownership import Counter
 from .settings import Tuned
-
-if TYPE_CHECKING:
-    from ..servers.server import Server
 
 __all__ = [
     'Departed',
@@ -43,7 +41,7 @@ class Departed:
     """What was taken out of a socket: enough to give it back."""
 
     sock: Any
-    server: Server | None
+    counter: Counter | None
     remote: Any
     unread: bytes
     requests: list[WriteRequest]
@@ -93,7 +91,7 @@ class Movable(Tuned):
         """Take the connection out of this socket, which has none from then on."""
         self._shut_now()  # what was ended stays so
         self._close_watchers()
-        sock, server = self._sock, self._server
+        sock, counter = self._sock, self._counter
         # No text: see _can_depart(). But part of a character may have arrived.
         held = b'' if self._decoder is None else self._decoder.take_held()
         buffered: list[Any] = [held, *(self._buffer or ()), *(self._incoming or ())]
@@ -102,7 +100,7 @@ class Movable(Tuned):
         in_flight, queued, end_callbacks = self._take_unsent()
         requests = [*in_flight, *queued]
         departed = Departed(
-            sock, server, self._remote, unread, requests, end_callbacks, write_state, read_state,
+            sock, counter, self._remote, unread, requests, end_callbacks, write_state, read_state,
             self._reading, self._timeout, (self._bytes_read, self._bytes_sent), self._needs_drain)
         called_back = self._pending_callbacks - len(requests)
         self._set_idle_timer(0)
@@ -111,8 +109,8 @@ class Movable(Tuned):
             self._loop.release()
         self._start_anew()
         self._pending_callbacks = called_back  # those of what was sent, on their ticks still
-        if server is not None:
-            server._connection_departed(self)
+        if counter is not None:
+            counter.departed(self)
         return departed
 
     def _departure_done(self, departed: Departed) -> None:
@@ -143,11 +141,11 @@ class Movable(Tuned):
                 departed, coded_errors.stream_destroyed('write'),
                 coded_errors.stream_destroyed('end'))
             return
-        self._server = departed.server
+        self._counter = departed.counter
         self._remote = departed.remote
-        if departed.server is not None:
+        if departed.counter is not None:
             self._owner = None
-            departed.server._connection_returned(self)
+            departed.counter.returned(self)
         self._open(departed.sock)
         self._bytes_read, self._bytes_sent = departed.counts
         if departed.timeout:
@@ -177,20 +175,20 @@ class Movable(Tuned):
             self._tick(self._finish)
 
     def _arrive(
-        self, sock: Any, server: Any, unread: bytes, unsent: bytes, was_ended: bool,
+        self, sock: Any, counter: Counter | None, unread: bytes, unsent: bytes, was_ended: bool,
     ) -> None:
         """Take over a connection that another process had.
 
         Args:
             sock: the connected, non-blocking socket.
-            server: who counts it, as a server its connections; None for one that was opened by
+            counter: who counts it, as a server its connections; None for one that was opened by
                 ``connect()``.
             unread: what the other process had received.
             unsent: what it had still to send.
             was_ended: whether it had ended its half.
         """
-        if server is not None:
-            self._server = server
+        if counter is not None:
+            self._counter = counter
             self._owner = None
         self._adopt(sock)
         self._bring(unread)

@@ -8,25 +8,46 @@ events in the end, it stays open, as in Node.
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from contextvars import copy_context
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
-from gevent import getcurrent
+from gevent import GreenletExit, getcurrent
 
 from ..loop.idle_timers import IdleTimer, idle_timers
-from ..loop.loop import Loop
+from ..loop.loop import EXITS, Loop
 from ..node import system_errors
 from ..streams.states import CONNECTED, FIN, FLOWING, GONE, NOT_ENDED, PAUSED, UNDECIDED, WRITABLE
 from .transport import Transport
 
 __all__ = [
+    'Counter',
     'Handled',
+    'fail',
+    'hand_over',
 ]
 
 #: When a blocking handler has returned: how long a write may make no progress, and after the last
 #: one how long the peer may keep its half open. nginx's default for this (lingering_time).
 LINGER_SECONDS = 30
+
+
+class Counter(Protocol):
+    """Who counts a connection that the program has not opened itself."""
+
+    @property
+    def server(self) -> Any:
+        """The server that accepted it, in this process; else None."""
+
+    def destroyed(self, sock: Any) -> None:
+        """It has ended here."""
+
+    def departed(self, sock: Any) -> None:
+        """It is another process's now."""
+
+    def returned(self, sock: Any) -> None:
+        """The other process never had it."""
 
 
 class BlockingUser(Enum):
@@ -100,7 +121,7 @@ class Handled(Transport):
 
     def _owner_returned(self) -> None:
         """They have returned: end the connection if they used it blockingly."""
-        if self._server is None:
+        if self._counter is None:
             return  # they have connected it again: it is the program's now
         self._owner = None
         if self._blocking_user is not _HANDLER or self._reads_by_events():
@@ -181,3 +202,31 @@ class Handled(Transport):
             self._linger_timer.cancel()
             self._linger_timer = None
         super()._close_descriptor()
+
+
+def hand_over(
+    sock: Handled, emit: Callable[[], object], failed: Callable[[BaseException], object],
+) -> None:
+    """Give *sock* to its listeners: it is theirs, in the running greenlet, until they return.
+
+    Args:
+        sock: a connection that was accepted, or received from another process.
+        emit: calls the listeners.
+        failed: called with what they raise, unless that ends the greenlet or the program.
+    """
+    sock._begin(getcurrent())
+    try:
+        emit()
+    except GreenletExit:
+        sock.destroy()  # somebody killed the handler
+    except EXITS:
+        sock.destroy()
+        raise
+    except BaseException as error:
+        failed(error)
+    sock._owner_returned()
+
+
+def fail(sock: Handled, error: BaseException) -> None:
+    """A listener of *sock*, which the program has not opened itself, raised: it costs *sock*."""
+    sock._fail(error)

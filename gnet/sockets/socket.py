@@ -6,7 +6,7 @@ import _socket
 import struct
 from collections.abc import Mapping
 from sys import intern
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..addresses.ends import Address, address_of
 from ..loop.loop import Loop, get_loop
@@ -19,14 +19,13 @@ from ..streams.piping import Pipe
 from ..streams.states import CONNECTED, CONNECTING, FAILED, NEW
 from .departure import Movable
 from .descriptors import adopt_descriptor, adopt_socket, remember
+from .ownership import Counter
 from .settings import TCP_FAMILIES, TimeoutOverflowWarning, Tuned
-
-if TYPE_CHECKING:
-    from ..servers.server import Server
 
 __all__ = [
     'Socket',
     'TimeoutOverflowWarning',
+    'accept',
     'connect',
 ]
 
@@ -182,14 +181,14 @@ class Socket(Movable):
 
     @classmethod
     def _accepted(
-        cls, server: Server, loop: Loop, sock: Any, remote: Any, high_water_mark: float,
+        cls, counter: Counter, loop: Loop, sock: Any, remote: Any, high_water_mark: float,
         allow_half_open: bool,
     ) -> Socket:
-        """Make the socket of a connection that *server* accepted; *sock* is non-blocking."""
+        """Make the socket of a connection that *counter* counts; *sock* is non-blocking."""
         self = cls.__new__(cls)
         Tuned.__init__(self, high_water_mark)
         self._prepare(loop, allow_half_open)
-        self._server = server
+        self._counter = counter
         if type(remote) is tuple and type(remote[0]) is str:
             # Many connections often come from few addresses, which then share the text.
             remote = (intern(remote[0]), *remote[1:])
@@ -357,10 +356,9 @@ class Socket(Movable):
         return self._queued_units if connected else None
 
     @property
-    def server(self) -> Server | None:
+    def server(self) -> Any:
         """The server that accepted this connection, in this process; else None."""
-        server = self._server
-        return None if server is None or server.is_elsewhere else server
+        return None if self._counter is None else self._counter.server
 
     @property
     def bytes_read(self) -> int:
@@ -383,6 +381,27 @@ class Socket(Movable):
         if self.connecting:
             return 'opening'
         return _READY_STATES[self.readable, self.writable]
+
+
+def accept(
+    counter: Counter, loop: Loop, sock: Any, remote: Any, high_water_mark: float,
+    allow_half_open: bool, paused: bool,
+) -> Socket:
+    """Return the :class:`Socket` of a connection that was accepted.
+
+    Args:
+        counter: who counts it.
+        loop: the loop that it lives on.
+        sock: the non-blocking socket of the system.
+        remote: its peer's name, from accept(2); None if it is not known any more.
+        high_water_mark: bytes that are buffered in each direction.
+        allow_half_open: as of :class:`Socket`.
+        paused: read nothing before ``resume()`` or a read.
+    """
+    made = Socket._accepted(counter, loop, sock, remote, high_water_mark, allow_half_open)
+    if paused:
+        made._pause_at_birth()
+    return made
 
 
 def connect(*args: Any, **keywords: Any) -> Socket:

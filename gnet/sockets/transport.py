@@ -53,7 +53,6 @@ from ..streams.states import (
 from ..streams.writable import WriteRequest
 
 if TYPE_CHECKING:
-    from ..servers.server import Server
     from .connecting import Connecting
 
 __all__ = [
@@ -72,6 +71,7 @@ class Transport(Duplex):
     __slots__ = (
         '_bytes_read',
         '_connecting',
+        '_counter',
         '_family',
         '_idle_timer',
         '_loop',
@@ -80,7 +80,6 @@ class Transport(Duplex):
         '_read_watcher',
         '_reader',
         '_ref',
-        '_server',
         '_sock',
         '_write_watcher',
         'allow_half_open',
@@ -92,7 +91,8 @@ class Transport(Duplex):
         self._loop = loop
         self.context: Context | None = None
         self._sock: Any = None
-        self._server: Server | None = None
+        #: Who counts it, if the program has not opened it itself.
+        self._counter: Any = None
         #: The ``connect()`` that is going on.
         self._connecting: Connecting | None = None
         self._read_watcher: Any = None
@@ -215,7 +215,7 @@ class Transport(Duplex):
         return ioctl(self._sock.fileno(), FIONREAD, _NO_BYTES) != _NO_BYTES
 
     @property
-    def server(self) -> Server | None:
+    def server(self) -> Any:
         """The server that accepted this connection, in this process; else None."""
         raise NotImplementedError
 
@@ -405,7 +405,7 @@ class Transport(Duplex):
         if isinstance(error, EXITS):
             raise error
         lifecycle.publish(lifecycle.ListenerFailed, self, event, error)
-        if self._server is None:
+        if self._counter is None:
             self._loop.fail(self, error)
         else:
             self._fail(error)
@@ -436,7 +436,7 @@ class Transport(Duplex):
             self._emit_guarded(error_monitor, error)
         if not isinstance(error, BaseException):
             error = coded_errors.unhandled_error(error)
-        if self._server is None:
+        if self._counter is None:
             if not self._tells_by_raising():
                 self._loop.fail(self, error)
         elif isinstance(error, system_errors.NodeOSError) and error.syscall in ('read', 'write'):
@@ -486,8 +486,8 @@ class Transport(Duplex):
             self._tick(self._emit_error, error)
         elif self._length or self._read_state is ENDED:
             self._tick(self._mute)
-        if self._server is not None:
-            self._server._connection_destroyed(self)  # type: ignore[arg-type, unused-ignore]
+        if self._counter is not None:
+            self._counter.destroyed(self)
         closing = self._later if had_connection or was_connecting else self._tick
         closing(self._emit_close, error is not None)
         if begun:
