@@ -30,7 +30,7 @@ from ..node.spelling import snake_options
 from ..node.validators import validate_function
 from ..options.fork import interpreter_options
 from ..processes.this_process import process
-from . import protocol
+from ..servers.primary import set_primary
 from .own_worker import OwnWorker
 from .primary import ForkedWorker, ListeningAddress, PrimarySide
 from .worker import Worker
@@ -236,7 +236,7 @@ def _this_worker() -> OwnWorker | None:
                      _NUMBER, number)
         return None
     worker = OwnWorker(int(number), process)
-    protocol.primary = worker._side
+    set_primary(worker._side)
     return worker
 
 

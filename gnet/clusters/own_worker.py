@@ -18,6 +18,7 @@ from ..node.values import MAX_INT32
 from ..processes.this_process import Process
 from ..servers.acceptor import Acceptor
 from ..servers.listener import Listener, receive
+from ..servers.server import connections_of, handle_of
 from . import primary_watch
 from .protocol import COMMAND, PATH, Query
 from .remote_listener import Distributed, PrimaryListener
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ..options.listen import ListenRequest
+    from ..servers.primary import Call
     from ..servers.server import Server
 
 __all__ = [
@@ -69,23 +71,17 @@ class _Stay(Enum):
 class _Request:
     """A ``listen`` that the primary has not answered yet."""
 
-    __slots__ = ('listening_id', 'query', 'server')
+    __slots__ = ('call', 'query')
 
-    def __init__(self, server: Any, query: Query) -> None:
-        self.server: Server = server
-        self.listening_id = self.server._listening_id
+    def __init__(self, call: Call, query: Query) -> None:
+        self.call = call
         self.query = query
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether the server was closed meanwhile, or listens to something else."""
-        return bool(self.listening_id != self.server._listening_id)
 
     @property
     def key(self) -> str:
         """Node's ``_connectionKey``."""
         query = self.query
-        address = self.server._pipe_name if query.type == PATH else query.address
+        address = self.call.request.path if query.type == PATH else query.address
         return f'{query.type}:{"null" if address is None else address}:{query.port}'
 
 
@@ -168,23 +164,20 @@ class WorkerSide:
 
     # --- listening --------------------------------------------------------------------------------
 
-    def listen(
-        self, server: Any, request: ListenRequest, address: str | None, version: int,
-    ) -> None:
-        """Ask the primary; see :class:`gnet.clusters.protocol.Primary`."""
+    def listen(self, call: Call, address: str | None, version: int) -> None:
+        """Ask the primary; see :class:`gnet.servers.primary.Primary`."""
         if not self._process.connected or self._stay is not _Stay.STAYING:
-            server._listen_failed(coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
+            call.fail(coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
             return
-        query = self._query(request, address, version)
+        query = self._query(call.request, address, version)
         if query is None:
-            server._listen_failed(system_errors.bind_error(errno.EINVAL, None, 0))
+            call.fail(system_errors.bind_error(errno.EINVAL, None, 0))
         elif query.key in self._keys:
-            server._listen_failed(
-                system_errors.bind_error(errno.EADDRINUSE, query.address, query.port))
+            call.fail(system_errors.bind_error(errno.EADDRINUSE, query.address, query.port))
         else:
             self._keys.add(query.key)
             self._last_request += 1
-            self._requests[self._last_request] = _Request(server, query)
+            self._requests[self._last_request] = _Request(call, query)
             self._process._loop.hold()
             self.send('listen', seq=self._last_request, query=list(query))
 
@@ -233,32 +226,33 @@ class WorkerSide:
     def _bound(self, message: dict[str, Any], sock: Any) -> None:
         request = self._answered(message)
         number: int = message['id']
-        if request is None or request.is_stale:
+        if request is None or request.call.is_stale:
             if sock is not None:
                 sock.close()
             if request is not None:
                 self._let_go(number, request.query)
             return
-        server = request.server
-        path = server._pipe_name if request.query.type == PATH else None
+        call = request.call
+        loop = call.intake.connections.loop
+        path = call.request.path if request.query.type == PATH else None
         handle: Distributed | Acceptor
         if sock is None:
             handle = Distributed(
-                number, server, PrimaryListener(
+                number, call.intake, PrimaryListener(
                     message['family'], message['name'], request.key, path,
                     lambda: self._let_go(number, request.query)),
                 self)
         else:
             listener = receive(sock, request.key, path)
             listener.closers.append(lambda: self._let_go(number, request.query))
-            handle = Acceptor(server._loop, listener, server)
+            handle = Acceptor(loop, listener, call.intake)
         self._handles[number] = handle
-        server._attach(handle, request.key)
+        call.attach(handle, request.key)
         port = (message['name'] or (None, PATH))[1]
         query = request.query._replace(port=port if request.query.fd is None else 0)
-        server._loop.tick(self._announce, server, query)
+        loop.tick(self._announce, query)
 
-    def _announce(self, server: Server, query: Query) -> None:
+    def _announce(self, query: Query) -> None:
         # After the tick of 'listening', or when its listeners have blocked.
         self._worker._life = Life.LISTENING
         self.send('listening', query=list(query))
@@ -268,9 +262,9 @@ class WorkerSide:
         if request is None:
             return
         self._release(request.query)
-        if not request.is_stale:
+        if not request.call.is_stale:
             query = request.query
-            request.server._listen_failed(
+            request.call.fail(
                 system_errors.bind_error(message['errno'], query.address, query.port))
 
     def _let_go(self, number: int, query: Query) -> None:
@@ -279,7 +273,7 @@ class WorkerSide:
         self.send('close', id=number)
 
     def listens_alone(self, server: Any, listener: Listener) -> None:
-        """Remember *server* until it is closed; see :class:`gnet.clusters.protocol.Primary`."""
+        """Remember *server* until it is closed; see :class:`gnet.servers.primary.Primary`."""
         if self._is_supervised:
             self.send('alone')
         self._alone.add(server)
@@ -312,9 +306,10 @@ class WorkerSide:
             self._close_servers(self._sharing())
 
     def _sharing(self) -> set[Server]:
-        servers: set[Any] = {handle.server for handle in self._handles.values()}
+        servers: set[Any] = {handle.intake.server for handle in self._handles.values()}
         return servers | {
-            request.server for request in self._requests.values() if not request.is_stale}
+            request.call.intake.server for request in self._requests.values()
+            if not request.call.is_stale}
 
     def _close_servers(self, servers: set[Server]) -> None:
         if self._stay is _Stay.STAYING:
@@ -324,7 +319,7 @@ class WorkerSide:
         self._closing |= new
         loop = self._process._loop
         for server in new:
-            handle = server._handle
+            handle = handle_of(server)
             if isinstance(handle, Acceptor) and not handle.closed:
                 # In turn with the connections that it has accepted already: closed at once, they
                 # would be reset.
@@ -356,7 +351,7 @@ class WorkerSide:
         if self._stay is not _Stay.LEAVING:
             return
         servers = self._closing - {_TELLING}
-        left = [sock for server in servers for sock in server._sockets]
+        left = [sock for server in servers for sock in connections_of(server).sockets]
         for sock in left:
             sock.destroy()
         self.send('cut', count=len(left))
@@ -383,8 +378,8 @@ class WorkerSide:
         self._worker._life = Life.DISCONNECTED
         for request in self._requests.values():
             self._process._loop.release()
-            if not request.is_stale:
-                request.server._listen_failed(coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
+            if not request.call.is_stale:
+                request.call.fail(coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
         self._requests.clear()
         self._worker.emit('disconnect')
         if not self._worker.exited_after_disconnect:

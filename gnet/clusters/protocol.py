@@ -1,8 +1,8 @@
 """What a worker process and its primary agree on about shared listeners.
 
-``listen`` of a worker asks the primary (see :attr:`primary`), which has the listeners. Messages are
-internal ones of the channel, ``{"cmd": "NODE_CLUSTER", "act": ...}``; each is small, as some of
-them are sent for each connection:
+``listen`` of a worker asks the primary (see :mod:`gnet.servers.primary`), which has the listeners.
+Messages are internal ones of the channel, ``{"cmd": "NODE_CLUSTER", "act": ...}``; each is small,
+as some of them are sent for each connection:
 
 =================  ==============================================================================
 from the worker
@@ -31,23 +31,16 @@ from the primary
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from ..addresses.ip import is_ip
 from ..node.validators import MAX_PORT
 from ..node.values import MAX_INT32
 
-if TYPE_CHECKING:
-    from ..options.listen import ListenRequest
-    from ..servers.listen_call import Listening
-    from ..servers.listener import Listener
-
 __all__ = [
     'COMMAND',
     'PATH',
-    'Primary',
     'Query',
-    'primary',
 ]
 
 COMMAND = 'NODE_CLUSTER'
@@ -114,19 +107,3 @@ class Query(NamedTuple):
         ):
             return None
         return query
-
-
-class Primary(Protocol):
-    """What ``listening`` needs to know of the primary."""
-
-    def listen(
-        self, server: Listening, request: ListenRequest, address: str | None, version: int,
-    ) -> None:
-        """Have *server* listen by way of the primary. It attaches an acceptor, or fails, later."""
-
-    def listens_alone(self, server: Listening, listener: Listener) -> None:
-        """Be told of a server that does not share its listener."""
-
-
-#: Set where this process is a worker.
-primary: Primary | None = None

@@ -12,7 +12,7 @@ from gevent import Greenlet
 from ..addresses.ends import FAMILIES
 
 if TYPE_CHECKING:
-    from ..servers.server import Server
+    from ..servers.intake import Intake
 
 __all__ = [
     'Distributed',
@@ -74,14 +74,15 @@ class Distributed:
     """Stands for the primary's listener: what a server has in the place of an ``Acceptor``."""
 
     def __init__(
-        self, number: int, server: Server, listener: PrimaryListener, side: Side,
+        self, number: int, intake: Intake, listener: PrimaryListener, side: Side,
     ) -> None:
         self._number = number
-        self.server = server
+        #: Who gets the connections.
+        self.intake = intake
         self.listener = listener
         self.socket = listener.socket
         self._side = side
-        self._loop = server._loop
+        self._loop = intake.connections.loop
         self._place = _Place.NEW
         self._ref = True
 
@@ -109,7 +110,7 @@ class Distributed:
         self._place = _Place.CLOSED
         if held:
             self._loop.release()
-        self.server._on_room = None
+        self.intake.connections.on_room = None
         self.listener.close()
 
     def set_ref(self, ref: bool) -> None:
@@ -125,27 +126,28 @@ class Distributed:
 
     def take(self, sock: Any) -> bool:
         """Give the server a connection; return False if it has no room."""
-        server = self.server
-        if server._is_full() and not server.drop_max_connection:
-            server._on_room = self._look_for_room
+        intake = self.intake
+        connections = intake.connections
+        if connections.is_full() and not connections.drops:
+            connections.on_room = self._look_for_room
             return False
         try:
             remote = sock.getpeername()
         except OSError:
             remote = None  # it has reset the connection; who it was is not known any more
         try:
-            connection = server._admit(sock, remote)
+            connection = intake.admit(sock, remote)
         except BaseException as error:
             sock.close()
-            self._loop.report(server, error)
+            self._loop.report(intake.server, error)
         else:
             if connection is not None:
-                Greenlet.spawn(server._serve, connection)
+                Greenlet.spawn(intake.serve_later, connection)
         return True
 
     def _look_for_room(self) -> None:
         """There may be room again."""
-        server = self.server
-        if not server._is_full() or server.drop_max_connection:
-            server._on_room = None
+        connections = self.intake.connections
+        if not connections.is_full() or connections.drops:
+            connections.on_room = None
             self._side.send('room', id=self._number)

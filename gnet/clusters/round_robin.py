@@ -109,6 +109,9 @@ class RoundRobin:
     Whose turn it is: of those with the fewest connections under way, the one who waits longest.
     """
 
+    #: The connections are for servers of other processes (see `Accepting` of ``acceptor``).
+    server = None
+
     def __init__(self, loop: Loop, handle_id: int, listener: Listener) -> None:
         self.id = handle_id
         #: ``(family, name)`` for the workers.
@@ -198,7 +201,7 @@ class RoundRobin:
         """Whether no more should be accepted now."""
         return len(self._waiting) >= MAX_WAITING
 
-    def _admit(self, sock: Any, remote: Any) -> None:
+    def admit(self, sock: Any, remote: Any) -> None:
         """Take a connection; for the acceptor, in the hub."""
         self.append(sock)
         self._distribute()
@@ -210,10 +213,12 @@ class RoundRobin:
         self._last_number += 1
         self._waiting.append((self._last_number, sock))
 
-    def _serve(self, sock: Any) -> None:
+    def serve(self, sock: Any) -> None:
+        """Never called: :meth:`admit` returns no connection."""
         raise AssertionError('connections are for the workers')
 
-    def _accept_failed(self, error: BaseException) -> None:
+    def accept_failed(self, error: BaseException) -> None:
+        """Note it; for the acceptor."""
         _log.warning('%s', error)  # Node passes over it
 
     def _distribute(self) -> None:
@@ -272,14 +277,17 @@ class RoundRobin:
 class _Distributor(Acceptor):
     """Accepts for a :class:`RoundRobin`."""
 
-    server: RoundRobin
+    intake: RoundRobin
+
+    #: No listeners are to be waited for.
+    in_turn = False
 
     #: gevent's 100 would overrun MAX_WAITING at a burst.
     max_accept = 16
 
     def start_accepting(self) -> None:
         """Accept what comes, unless too much waits already (asked after a pause, too)."""
-        if not self.server.is_congested:
+        if not self.intake.is_congested:
             super().start_accepting()
 
     def accept_last(self, limit: int) -> None:
@@ -288,8 +296,4 @@ class _Distributor(Acceptor):
         with suppress(OSError):  # a BlockingIOError when there are no more
             for _ in range(limit):
                 sock, _remote = self.do_read()
-                self.server.append(sock)
-
-    def do_handle(self, *accepted: Any) -> None:
-        """Hand a connection over at once: no listeners are to be waited for."""
-        self._hand_over(*accepted)
+                self.intake.append(sock)

@@ -35,9 +35,6 @@ __all__ = [
 _RUNNING = RunnerState.RUNNING  # names of the module: see streams/states.py
 _CAPTURED = RunnerState.CAPTURED
 
-#: These can start no thread in an exit hook (gh-113964), where a script that ends with its listen()
-#: or connect() has the name looked up: the resolver's thread is then started by the call.
-_NO_THREADS_AT_EXIT = (3, 12, 0) <= sys.version_info[:3] < (3, 12, 3)
 
 
 class Loop(Agenda, Watchers):
@@ -127,12 +124,6 @@ class Loop(Agenda, Watchers):
     def from_hub(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Call back in the hub, soon. *callback* must not block or raise."""
         self.native.run_callback(callback, *arguments)
-
-    def start_resolver(self) -> None:
-        """Start the thread in which names are looked up, where it could not be done later."""
-        if _NO_THREADS_AT_EXIT:
-            pool = self.hub.threadpool
-            pool.size = max(pool.size, 1)
 
     # --- life-time --------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Counting the connections of a server that were sent to another process.
 
 Where they were accepted, the server has a :class:`SentSockets` for each process that it sent some
-to, and asks it (see :mod:`gnet.servers.workers`). Where they are, a :class:`ReceivedSockets`
+to, and asks it (see :mod:`gnet.servers.connections`). Where they are, a :class:`ReceivedSockets`
 counts and answers. The messages are Node's, so each end may be Node:
 
 ====================================  ====================================================
@@ -94,7 +94,8 @@ class SentSockets(EventEmitter):
 class ReceivedSockets:
     """Stands for a server of another process, for the connections that it has sent here."""
 
-    is_elsewhere = True
+    #: None of this process.
+    server = None
 
     def __init__(self, peer: Peer, key: str) -> None:
         self._peer = peer
@@ -123,14 +124,14 @@ class ReceivedSockets:
             if self._peer.connected:
                 self._peer._send_internal({'cmd': 'NODE_SOCKET_ALL_CLOSED', 'key': self._key})
 
-    # --- what a socket asks of its server ---------------------------------------------------------
+    # --- what a socket says: `Counter` ------------------------------------------------------------
 
-    def _connection_destroyed(self, _sock: Any) -> None:
+    def destroyed(self, _sock: Any) -> None:
         self._connections -= 1
         self._tell()
 
     #: It is sent on to yet another process, which that one does not count.
-    _connection_departed = _connection_destroyed
+    departed = destroyed
 
-    def _connection_returned(self, _sock: Any) -> None:
+    def returned(self, _sock: Any) -> None:
         self._connections += 1

@@ -410,7 +410,7 @@ class Messaging(EventEmitter):
         if not self._events.get('message'):
             self._unheard.append((message, handle))
             return
-        if not isinstance(handle, Socket) or handle._server is None:
+        if not isinstance(handle, Socket) or handle._counter is None:
             self._guard('message', self.emit, 'message', message, handle)
             return
         handle._begin(getcurrent())

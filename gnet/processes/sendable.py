@@ -102,11 +102,11 @@ class _Moved(RawHandle):
         fields: dict[str, Any] = {'gnet': extra} if extra else {}
         if departed.was_ended:
             fields.setdefault('gnet', {})['ended'] = True
-        server = departed.server
-        if server is not None and server.is_elsewhere:
+        counter = departed.counter
+        if counter is not None and counter.server is None:
             fields.setdefault('gnet', {})['accepted'] = True  # by whom, is no longer known
-        elif server is not None:
-            fields['key'] = key_of(server)
+        elif counter is not None:
+            fields['key'] = key_of(counter.server)
         return fields
 
     def delivered(self) -> None:

@@ -12,7 +12,7 @@ import _socket
 import errno
 import logging
 import socket as _stdlib
-import struct
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from gevent.server import StreamServer
@@ -20,9 +20,11 @@ from gevent.server import StreamServer
 from ..loop.loop import Loop
 from ..loop.watchers import READ, close_watcher
 from ..node import coded_errors, system_errors
+from ..sockets.descriptors import reset_on_close
 from .listener import Listener, adopt
 
 __all__ = [
+    'Accepting',
     'Acceptor',
     'Handle',
     'reset',
@@ -45,24 +47,28 @@ _PEER_FAULTS = frozenset(
 #: Out of descriptors or memory: what waits in the kernel's queue is accepted when there are some.
 _EXHAUSTION = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
-#: close(2) resets the connection instead of ending it: linger (SO_LINGER) for no time.
-_RESET = struct.pack('ii', 1, 0)
-
 
 class Accepting(Protocol):
-    """What an acceptor needs of its server."""
+    """Who gets what an acceptor accepts."""
 
-    def _admit(self, sock: Any, remote: Any) -> Any:
-        """Return the ``gnet.Socket`` for a new connection, or None if it was refused. In the hub.
+    @property
+    def server(self) -> Any:
+        """The server whose connections they become, in this process; else None."""
 
-        If this raises, *sock* is closed by the caller.
+    @property
+    def admit(self) -> Callable[[Any, Any], Any]:
+        """Called with a new socket and its remote name, in the hub; returns the connection.
+
+        None if it was refused. If this raises, the socket is closed by the caller.
         """
 
-    def _serve(self, sock: Any) -> None:
-        """Handle an admitted connection. In a greenlet of its own."""
+    @property
+    def serve(self) -> Callable[[Any], object]:
+        """Called with an admitted connection, in a greenlet of its own."""
 
-    def _accept_failed(self, error: BaseException) -> None:
-        """Be told of an error that is neither a peer's nor will pass. In the hub."""
+    @property
+    def accept_failed(self) -> Callable[[BaseException], object]:
+        """Called with an error that is neither a peer's nor will pass, in the hub."""
 
 
 class Handle(Protocol):
@@ -109,11 +115,18 @@ class Acceptor(StreamServer):
     #: at its limit, where each client that leaves lets one in, does not log a line for each.
     episode_gap = 10
 
-    def __init__(self, loop: Loop, listener: Listener, server: Accepting) -> None:
+    #: Whether a connection is given over after the listeners of the one before, and their ticks. So
+    #: a server decides on it (``max_connections``) when it has dealt with those before, as Node
+    #: does, which accepts one at a time.
+    in_turn = True
+
+    def __init__(self, loop: Loop, listener: Listener, intake: Accepting) -> None:
         super().__init__(listener.socket)
         self.gnet_loop = loop
         self.listener = listener
-        self.server = server
+        #: Who gets the connections; another server takes this acceptor over by setting it.
+        self.intake = intake
+        self._is_closed = False  # what ``closed`` says, without the call
         self._ref = True
         self._exhausted_at: float | None = None
         self._family = listener.socket.family
@@ -132,6 +145,7 @@ class Acceptor(StreamServer):
             return
         held = self.started and self._ref
         super().close()
+        self._is_closed = True
         if held:
             self.gnet_loop.release()
         self.listener.close()
@@ -162,6 +176,7 @@ class Acceptor(StreamServer):
     # --- accepting, in the hub --------------------------------------------------------------------
 
     def _do_read(self) -> None:
+        start, hand_over, in_turn = self.gnet_loop.start, self._hand_over, self.in_turn
         try:
             # A peer's fault counts as one of these too: one that never ends must not hold the hub.
             for _ in range(self.max_accept):
@@ -175,7 +190,10 @@ class Acceptor(StreamServer):
                         return
                     _log.debug('%s: accept: %s', self, error)
                 else:
-                    self.do_handle(*accepted)
+                    if in_turn:
+                        start(hand_over, *accepted)
+                    else:
+                        hand_over(*accepted)
         except BaseException as error:
             # Whatever escaped would stop the watcher for good, and the reason would be lost.
             self.gnet_loop.report(self, error)
@@ -186,37 +204,30 @@ class Acceptor(StreamServer):
         Raises:
             OSError: what accept(2) says; a BlockingIOError when there is none.
         """
-        fd, remote = self.socket._accept()
+        fd, remote = self.socket._accept()  # accept() makes a slower socket
         # Not gevent's class: its two watchers and weak references cost 6 us a connection.
         sock = _socket.socket(self._family, _socket.SOCK_STREAM, 0, fd)
         sock.setblocking(False)
         self.delay = self.min_delay
         return sock, remote
 
-    def do_handle(self, *accepted: Any) -> None:
-        """Hand a connection over in turn: after the listeners of the one before, and their ticks.
-
-        So the server decides on it (``max_connections``) when it has dealt with those before, as
-        Node does, which accepts one at a time.
-        """
-        self.gnet_loop.start(self._hand_over, *accepted)
-
     def _hand_over(self, sock: Any, remote: Any) -> None:
-        if self.closed:
+        if self._is_closed:
             # No 'connection' after close(): it fares like those in the kernel's queue.
             reset(sock)
             return
+        intake = self.intake
         try:
-            connection = self.server._admit(sock, remote)
+            connection = intake.admit(sock, remote)
         except BaseException:
             sock.close()
             raise
         if connection is not None:
-            self.gnet_loop.handlers.call(self.server._serve, connection)
+            self.gnet_loop.handlers.call(intake.serve, connection)
 
     def handle(self, sock: Any, address: Any) -> None:
-        """StreamServer wants one; :meth:`do_handle` gives connections to the server instead."""
-        raise AssertionError('an Acceptor hands connections to its server')
+        """StreamServer wants one; an acceptor gives connections to its :attr:`intake` instead."""
+        raise AssertionError('an Acceptor hands connections to its intake')
 
     def _accept_failed(self, error: OSError) -> None:
         failure = system_errors.system_error(error.errno or 0, 'accept')
@@ -227,7 +238,7 @@ class Acceptor(StreamServer):
                     '%s: %s; new connections wait until there are some free', self, failure)
             self._exhausted_at = now
         else:
-            self.server._accept_failed(failure)
+            self.intake.accept_failed(failure)
         self._pause()
 
     def _pause(self) -> None:
@@ -245,20 +256,20 @@ class Acceptor(StreamServer):
 def reset(sock: Any) -> None:
     """Close a connection that nobody has served: its peer sees a reset, if it is TCP."""
     if sock.family != _stdlib.AF_UNIX:
-        sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, _RESET)
+        reset_on_close(sock)
     sock.close()
 
 
-def take_over(loop: Loop, given: Any, backlog: int, server: Accepting) -> Acceptor:
-    """Return the acceptor that gives *server* the connections of something that listens already.
+def take_over(loop: Loop, given: Any, backlog: int, intake: Accepting) -> Acceptor:
+    """Return the acceptor that gives a server the connections of something that listens already.
 
     Args:
-        loop: that of *server*.
+        loop: that of the server.
         given: another server's :class:`Acceptor`, which both share from now on; a gevent server,
-            started or not, which accepts no longer and is closed together with *server*; or what
+            started or not, which accepts no longer and is closed together with ours; or what
             :func:`gnet.servers.listener.adopt` takes.
         backlog: connections that wait to be accepted.
-        server: who gets the connections.
+        intake: who gets the connections.
 
     Raises:
         CodedTypeError: ``ERR_INVALID_ARG_VALUE`` for what speaks TLS, which would be lost, and for
@@ -268,12 +279,12 @@ def take_over(loop: Loop, given: Any, backlog: int, server: Accepting) -> Accept
     if getattr(given, 'ssl_enabled', False) or hasattr(given, 'do_handshake'):
         raise coded_errors.invalid_arg_value('handle', given, 'must not be one with TLS')
     if not hasattr(given, 'stop_accepting'):
-        return Acceptor(loop, adopt(given, backlog), server)
+        return Acceptor(loop, adopt(given, backlog), intake)
     if given.loop is not loop.hub.loop:
         raise coded_errors.invalid_arg_value('handle', given, 'belongs to another thread')
     if isinstance(given, Acceptor):
         given.listener.relisten(backlog)
-        given.server = server
+        given.intake = intake
         return given
     if given.closed:
         _bind(given)
@@ -282,7 +293,7 @@ def take_over(loop: Loop, given: Any, backlog: int, server: Accepting) -> Accept
     # Its pool, and its own start(), would begin to accept again.
     given.start_accepting = given.stop_accepting
     listener.closers.append(given.close)
-    return Acceptor(loop, listener, server)
+    return Acceptor(loop, listener, intake)
 
 
 def _bind(given: Any) -> None:

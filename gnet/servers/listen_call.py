@@ -1,171 +1,164 @@
-"""How a server comes to listen: :class:`Listening`, the part of ``gnet.Server`` about addresses.
+"""One call of ``listen()``: :class:`ListenCall`.
 
-One call of ``listen`` goes this way::
+It goes this way::
 
-    arguments (options) -> a host's addresses -> a Listener (binding) -> an Acceptor -> 'listening'
-                                            \\-> 'error'
+    a request (options) -> its host's address -> a Listener -> an Acceptor -> 'listening'
+                                             \\-> 'error'
 
-A call is named by ``_listening_id``, Node's counter. It grows with each ``listen`` and ``close``,
-and so tells a look-up that comes back too late that nobody waits for it any more.
+A server has one at a time: its next ``listen`` or ``close`` abandons it, and so a look-up, or an
+answer of the primary, that comes too late finds that nobody waits for it any more.
 """
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import Any
 
-import gevent.socket
-from gevent import Greenlet
-
-from .. import lifecycle
-from ..addresses.ends import Address, address_of, is_link_local
 from ..addresses.ip import is_ip
-from ..clusters import protocol
-from ..events.emitter import EventEmitter
-from ..loop import exit_hook
-from ..loop.agenda import EXITS
-from ..loop.loop import get_loop
-from ..node import coded_errors, system_errors
-from ..options.listen import ListenRequest, ListenTarget, listen_request
-from ..options.shapes import normalize_arguments
+from ..loop.loop import Loop
+from ..loop.resolver import Found, look_up
+from ..node import system_errors
+from ..options.listen import ListenRequest, ListenTarget
 from .acceptor import Acceptor, Handle, take_over
+from .intake import Intake
 from .listener import HANDLE_KEY, Listener, adopt, bind_path, bind_port
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from .primary import get_primary
 
 __all__ = [
-    'Listening',
+    'ListenCall',
+    'close_on',
 ]
 
 
-class Listening(EventEmitter):
-    """What listens, and says so. :class:`gnet.Server` is the public class."""
+class _Stage(Enum):
+    """How far a call is."""
 
-    __slots__ = (
-        '_connection_key', '_connections', '_handle', '_kept_alive', '_listening_id', '_loop',
-        '_pipe_name', '_undecided_id', '_unref',
-    )
+    NEW = 'nothing has come of it yet; where listen() has raised, nothing will'
+    UNDECIDED = "'listening' or 'error' is still to come"
+    DECIDED = 'one of them was emitted'
+    ABANDONED = 'the server was closed, or has listened anew, meanwhile'
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._loop = get_loop()
-        self._handle: Handle | None = None
-        self._connections = 0
-        self._connection_key: str | None = None
-        self._pipe_name: str | None = None
-        self._listening_id = 1
-        #: The ``_listening_id`` of which neither `'listening'` nor `'error'` was emitted yet. Older
-        #: than the present one, it means nothing.
-        self._undecided_id = 0
-        self._unref = False
-        #: Whether ``serve_forever()`` blocks the main greenlet: then ``unref()`` has no effect.
-        self._kept_alive = False
 
-    # --- hooks ------------------------------------------------------------------------------------
+class ListenCall:
+    """What a server wants to listen on, until it does or has failed."""
 
-    def close(self, callback: Callable[..., object] | None = None) -> Self:
-        """Stop listening."""
-        raise NotImplementedError
+    __slots__ = ('_attached', '_failed', '_listening', '_loop', '_stage', 'intake', 'request')
 
-    def _admit(self, sock: Any, remote: Any) -> Any:
-        """Decide on a new connection (see ``acceptor``)."""
-        raise NotImplementedError
-
-    def _serve(self, sock: Any) -> None:
-        """Handle an admitted connection (see ``acceptor``)."""
-        raise NotImplementedError
-
-    def _fail(self, error: BaseException) -> None:
-        """Do what a failure that nobody listens to leads to."""
-        raise NotImplementedError
-
-    # --- listen -----------------------------------------------------------------------------------
-
-    def listen(self, *args: Any, **keywords: Any) -> Self:
-        """Start listening; returns the server.
-
-        The forms, each of which may be followed by a callback for `'listening'`::
-
-            listen()                                any free port, every address
-            listen(port, host=None, backlog=511)    TCP; port 0 is any free one
-            listen(path, backlog=511)               a unix socket; a leading NUL: an abstract name
-            listen(options)                         a mapping, or the same as keywords: port, host,
-                                                    path, backlog, exclusive, readable_all,
-                                                    writable_all, ipv6_only, reuse_port, signal, fd
-            listen(other)                           a listening socket of the standard library or of
-                                                    gevent, an object with fileno(), a StreamServer,
-                                                    another Server: it belongs to this server now
-
-        Without a host, and with a path, fd or *other*, the server is listening when the call
-        returns, and only the event is deferred to the next tick. With a host it never is: the name
-        is looked up first, without holding up anything else.
+    def __init__(
+        self, request: ListenRequest, intake: Intake, *,
+        attached: Callable[[Handle, str], object], listening: Callable[[], object],
+        failed: Callable[[BaseException], object],
+    ) -> None:
+        """Prepare it; see :meth:`start`.
 
         Args:
-            signal: anything with ``rawlink`` (a :class:`gevent.event.Event`): set means close.
-
-        Raises:
-            CodedTypeError, CodedValueError: for arguments that make no sense (``ERR_INVALID_…``,
-                ``ERR_SOCKET_BAD_PORT``). A callback stays registered.
-            CodedRuntimeError: ``ERR_SERVER_ALREADY_LISTEN``.
-            OSError: the mode of a unix socket could not be set (syscall ``'uv_pipe_chmod'``).
-
-        Emits `'error'`, never raises, when the system refuses (``EADDRINUSE``…) or the name is not
-        found; the callback then stays registered for the next successful call, as in Node.
+            request: what to listen on.
+            intake: who gets the connections.
+            attached: called with what brings them, and Node's ``_connectionKey``, when the server
+                is bound.
+            listening: called on a tick after that, also if the call was abandoned meanwhile.
+            failed: called with the error on a tick, if the server could not listen.
         """
-        given, callback = normalize_arguments(args, keywords)
-        if self._handle is not None:
-            raise coded_errors.state_error('ERR_SERVER_ALREADY_LISTEN')
-        if callback is not None:
-            self.once('listening', callback)
-        request = listen_request(given, args)
-        self._listening_id += 1
-        if not self._connections:
-            self._loop = get_loop()  # it may have been made in another thread
-        exit_hook.arm()
-        if request.signal is not None:
-            self._close_on(request.signal)
-        if request.target is ListenTarget.PORT and request.host is not None:
-            self._listen_on_host(request, request.host)
-        else:
-            self._listen(request)
-        return self
+        self.request = request
+        self.intake = intake
+        self._loop = intake.connections.loop
+        self._attached = attached
+        self._listening = listening
+        self._failed = failed
+        self._stage = _Stage.NEW
 
-    def _listen(self, request: ListenRequest, address: str | None = None, version: int = 6) -> None:
-        primary = protocol.primary
+    def start(self) -> None:
+        """Listen; where that needs no look-up and no primary, it is done when this returns."""
+        host = self.request.host
+        if host is None:
+            self._listen(None, 6)
+            return
+        self._stage = _Stage.UNDECIDED
+        version = is_ip(host)
+        if version:
+            self._loop.tick(self._looked_up, None, [(host, version)])
+        else:
+            look_up(self._loop, host, self._looked_up)
+
+    # --- how far it is ----------------------------------------------------------------------------
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether nobody waits for it any more."""
+        return self._stage is _Stage.ABANDONED
+
+    @property
+    def is_undecided(self) -> bool:
+        """Whether `'listening'` or `'error'` is still to come."""
+        return self._stage is _Stage.UNDECIDED
+
+    def abandon(self) -> None:
+        """The server was closed, or listens anew."""
+        self._stage = _Stage.ABANDONED
+
+    def attach(self, handle: Handle, key: str) -> None:
+        """Listen: *handle* brings the connections. *key* is Node's ``_connectionKey``."""
+        self._attached(handle, key)
+        self._stage = _Stage.UNDECIDED
+        self._loop.tick(self._decided, self._listening)
+
+    def fail(self, error: BaseException) -> None:
+        """Emit `'error'` on a tick."""
+        self._stage = _Stage.UNDECIDED
+        self._loop.tick(self._decided, self._failed, error)
+
+    def _decided(self, tell: Callable[..., object], *arguments: Any) -> None:
+        if self._stage is _Stage.UNDECIDED:
+            self._stage = _Stage.DECIDED
+        tell(*arguments)
+
+    # --- its steps --------------------------------------------------------------------------------
+
+    def _looked_up(self, error: Any, found: Found | None) -> None:
+        if self.is_stale:
+            return
+        if found is not None:
+            # A link-local address can not be bound without its zone: anything else is preferred.
+            self._listen(*next((one for one in found if not _is_link_local(*one)), found[0]))
+        elif isinstance(error, system_errors.LookupFailure):
+            self._decided(self._failed, error)
+        else:
+            self._loop.report(self, error)
+
+    def _listen(self, address: str | None, version: int) -> None:
+        primary = get_primary()
+        request = self.request
         if primary is not None and not request.exclusive and (
             request.target is not ListenTarget.HANDLE
         ):
-            self._pipe_name = request.path or self._pipe_name
-            self._undecided_id = self._listening_id
-            primary.listen(self, request, address, version)
+            self._stage = _Stage.UNDECIDED
+            primary.listen(self, address, version)
             return
         try:
             if request.target is ListenTarget.HANDLE:
-                # Their own key would be that of the server they come from.
-                acceptor = take_over(self._loop, request.handle, request.backlog, self)
-                if primary is not None:
-                    primary.listens_alone(self, acceptor.listener)
-                self._attach(acceptor, HANDLE_KEY)
+                acceptor = take_over(self._loop, request.handle, request.backlog, self.intake)
+                # Its own key would be that of the server it comes from.
+                key = HANDLE_KEY
             else:
-                listener = self._bind(request, address, version)
-                if primary is not None:
-                    primary.listens_alone(self, listener)
-                self._attach(Acceptor(self._loop, listener, self), listener.key)
+                listener = self._bind(address, version)
+                acceptor, key = Acceptor(self._loop, listener, self.intake), listener.key
+            if primary is not None:
+                primary.listens_alone(self.intake.server, acceptor.listener)
+            self.attach(acceptor, key)
         except system_errors.LookupFailure as error:
-            self._listen_failed(error)
+            self.fail(error)
         except system_errors.NodeOSError as error:
             if error.syscall != 'listen':
                 raise
-            self._listen_failed(error)
+            self.fail(error)
 
-    def _bind(self, request: ListenRequest, address: str | None, version: int) -> Listener:
+    def _bind(self, address: str | None, version: int) -> Listener:
+        request = self.request
         if request.target is ListenTarget.FD:
             return adopt(request.fd, request.backlog)
         if request.target is ListenTarget.PATH:
             assert request.path is not None
-            self._pipe_name = request.path
             return bind_path(
                 request.path, request.backlog, readable_all=request.readable_all,
                 writable_all=request.writable_all,
@@ -176,160 +169,24 @@ class Listening(EventEmitter):
             reuse_port=request.reuse_port,
         )
 
-    def _attach(self, acceptor: Handle, key: str) -> None:
-        self._handle = acceptor
-        self._connection_key = key
-        self._apply_ref()
-        if not acceptor.started:
-            acceptor.start()
-        self._undecided_id = self._listening_id
-        self._loop.tick(self._emit_listening, self._listening_id)
 
-    def _listen_failed(self, error: BaseException) -> None:
-        self._undecided_id = self._listening_id
-        self._loop.tick(self._emit_listen_error, self._listening_id, error)
+def close_on(signal: Any, server: Any, loop: Loop) -> None:
+    """Close *server* when *signal* is set; until its next `'close'`."""
+    if getattr(signal, 'ready', bool)():
+        loop.tick(server.close)
+        return
 
-    def _is_undecided(self) -> bool:
-        """Whether `'listening'` or `'error'` is still to come."""
-        return self._undecided_id == self._listening_id
-
-    # --- names and signals ------------------------------------------------------------------------
-
-    def _listen_on_host(self, request: ListenRequest, host: str) -> None:
-        self._undecided_id = self._listening_id
-        if is_ip(host):
-            self._loop.tick(self._listen_resolved, self._listening_id, request, [host])
-        else:
-            self._loop.start_resolver()
-            Greenlet.spawn(self._look_up, self._listening_id, request, host)
-
-    def _look_up(self, listening_id: int, request: ListenRequest, host: str) -> None:
-        """Resolve *host*; runs in a greenlet of its own, the resolver in another thread."""
-        try:
-            # The resolver does this too, but then gevent's thread pool reports the failure.
-            host.encode('idna')
-            found = gevent.socket.getaddrinfo(host, None, 0, gevent.socket.SOCK_STREAM)
-            if not found:
-                raise gevent.socket.gaierror(gevent.socket.EAI_NONAME, 'no address')
-        except (gevent.socket.gaierror, UnicodeError) as error:
-            # UnicodeError: the name can not be put into the form that the DNS has for it.
-            if listening_id == self._listening_id:
-                self._listen_failed(system_errors.lookup_error(error, host))
-            return
-        addresses = [str(entry[4][0]) for entry in found]
-        self._loop.tick(self._listen_resolved, listening_id, request, addresses)
-
-    def _listen_resolved(
-        self, listening_id: int, request: ListenRequest, addresses: list[str],
-    ) -> None:
-        if listening_id != self._listening_id:
-            return  # closed, or listening to something else, in the meantime
-        # A link-local address can not be bound without its zone: anything else is preferred.
-        address = next((a for a in addresses if not is_link_local(a)), addresses[0])
-        self._listen(request, address, is_ip(address))
-
-    def _close_on(self, signal: Any) -> None:
-        """Close when *signal* is set; until the server's next `'close'`."""
-        if getattr(signal, 'ready', bool)():
-            self._loop.tick(self.close)
-            return
+    def close(_source: Any) -> None:
         # A tick, because a link is called in the hub, where listeners of close() might block.
-        loop = self._loop
+        loop.tick(server.close)
 
-        def close(_source: Any) -> None:
-            loop.tick(self.close)
+    def unlink() -> None:
+        signal.unlink(close)
 
-        def unlink() -> None:
-            signal.unlink(close)
+    signal.rawlink(close)
+    server.once('close', unlink)
 
-        signal.rawlink(close)
-        self.once('close', unlink)
 
-    # --- state ------------------------------------------------------------------------------------
-
-    @property
-    def listening(self) -> bool:
-        """Whether the server is bound and listening."""
-        return self._handle is not None
-
-    def address(self) -> Address | str | None:
-        """Return where the server listens.
-
-        Returns:
-            ``(address, family, port)`` of a TCP server; the path of a unix server, as it was given
-            (also after it was closed, as in Node); None while there is neither.
-
-        Raises:
-            OSError: the system does not know (syscall ``'address'``): the listening socket was
-                taken over by another server that has closed it.
-        """
-        if self._handle is not None and self._handle.listener.path is None:
-            if self._handle.closed:
-                raise system_errors.system_error(errno.EBADF, 'address')
-            sock = self._handle.socket
-            try:
-                return address_of(sock.family, sock.getsockname())
-            except OSError as error:
-                raise system_errors.system_error(error.errno or 0, 'address') from error
-        return self._pipe_name
-
-    def ref(self) -> Self:
-        """Let this server keep the program alive while it listens (the default); returns it."""
-        self._unref = False
-        self._apply_ref()
-        return self
-
-    def unref(self) -> Self:
-        """Let the program end although this server listens; returns it. Survives ``close()``."""
-        self._unref = True
-        self._apply_ref()
-        return self
-
-    def _apply_ref(self) -> None:
-        if self._handle is not None:
-            self._handle.set_ref(self._kept_alive or not self._unref)
-
-    # --- emitting, in a runner --------------------------------------------------------------------
-
-    def _emit_listening(self, listening_id: int) -> None:
-        self._decided(listening_id)
-        if self._handle is not None and not self._handle.closed:
-            lifecycle.publish(lifecycle.ServerListening, self, self.address())
-            self._guard('listening', self.emit, 'listening')
-
-    def _emit_listen_error(self, listening_id: int, error: BaseException) -> None:
-        self._decided(listening_id)
-        self._emit_error(error)
-
-    def _decided(self, listening_id: int) -> None:
-        if listening_id == self._undecided_id:
-            self._undecided_id = 0
-
-    def _emit_error(self, error: BaseException) -> None:
-        lifecycle.publish(lifecycle.ServerError, self, error)
-        self._route_error(self.emit, 'error', error)
-
-    def _route_error(self, emit: Callable[..., object], *args: Any) -> None:
-        """Call what emits `'error'`: without a listener, the error is the program's."""
-        if self._events.get('error'):
-            self._guard('error', emit, *args)
-            return
-        try:
-            emit(*args)  # for those who only watch; it raises the error
-        except EXITS:
-            raise
-        except BaseException as unhandled:
-            self._fail(unhandled)
-
-    def _accept_failed(self, error: BaseException) -> None:
-        self._loop.tick(self._emit_error, error)
-
-    def _guard(self, event: str, function: Callable[..., object], *args: Any) -> None:
-        """Call what the program registered; its failure is the program's."""
-        try:
-            function(*args)
-        except EXITS:
-            raise
-        except BaseException as error:
-            lifecycle.publish(lifecycle.ListenerFailed, self, event, error)
-            self._fail(error)
+def _is_link_local(address: str, version: int) -> bool:
+    """Whether *address* is in fe80::/10 (RFC 4291 §2.5.6)."""
+    return version == 6 and address[:3].lower() in ('fe8', 'fe9', 'fea', 'feb')

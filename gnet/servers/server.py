@@ -2,33 +2,42 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Hashable
-from typing import Any
-
-from gevent import GreenletExit, getcurrent
+import errno
+from collections.abc import Callable, Hashable
+from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
 from ..addresses.block_list import BlockList
-from ..addresses.ends import Ends, address_of, ends_of
+from ..addresses.ends import Address, address_of
+from ..events.emitter import OnceListener
+from ..events.guarded import Guarded
+from ..loop import exit_hook
 from ..loop.agenda import EXITS
-from ..node.values import is_number, to_number
+from ..loop.loop import get_loop
+from ..node import coded_errors, system_errors
+from ..node.validators import validate_function
 from ..options import server, shapes, shared
+from ..options.listen import listen_request
+from ..sockets.ownership import fail
 from ..sockets.socket import Socket
-from .connections import Closing
+from . import stopping
+from .acceptor import Handle
+from .connections import Connections
+from .intake import Intake
+from .listen_call import ListenCall, close_on
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = [
     'Server',
+    'connections_of',
     'create_server',
+    'handle_of',
 ]
 
-_log = logging.getLogger('gnet.server')
 
-#: What a blocking call raises when its socket is destroyed on this side meanwhile.
-_DESTROYED_UNDER_IT = frozenset({'ERR_SOCKET_CLOSED', 'ECANCELED'})
-
-
-class Server(Closing):
+class Server(Guarded):
     """A server for TCP and unix sockets, as Node's ``net.Server``.
 
     ==================  ==================  ========================================================
@@ -52,9 +61,9 @@ class Server(Closing):
     """
 
     __slots__ = (
-        '_block_list', '_drop_max_connection', '_max_connections', 'allow_half_open',
-        'high_water_mark', 'keep_alive', 'keep_alive_initial_delay', 'no_delay',
-        'pause_on_connect',
+        '_call', '_counter', '_handle', '_intake', '_kept_alive', '_listening_id', '_pipe_name',
+        '_serving', '_unref', '_using_workers', 'allow_half_open', 'high_water_mark', 'keep_alive',
+        'keep_alive_initial_delay', 'no_delay', 'pause_on_connect',
     )
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
@@ -91,18 +100,218 @@ class Server(Closing):
         #: For the connections to come. What is no number of bytes (NaN, Infinity, a fraction)
         #: stands for the default; Node ends the process at the next connection then.
         self.high_water_mark = chosen.high_water_mark
-        self._block_list = chosen.block_list
-        self._max_connections: Any = None
-        self._drop_max_connection: Any = False
+        self._counter = Connections(self, get_loop(), self._emit_close_if_drained)
+        self._intake = Intake(self, self._counter, self._accept_failed)
+        self._intake.block_list = chosen.block_list
+        self._handle: Handle | None = None
+        self._pipe_name: str | None = None
+        #: Grows with each ``listen`` and ``close``.
+        self._listening_id = 1
+        #: The last ``listen``, unless ``close`` came after it.
+        self._call: ListenCall | None = None
+        self._serving = stopping.Serving()
+        self._using_workers = False
+        self._unref = False
+        #: Whether ``serve_forever()`` blocks the main greenlet: then ``unref()`` has no effect.
+        self._kept_alive = False
 
     def __repr__(self) -> str:
         where: Any = 'not listening'
         if self._handle is not None:
             # Another server may have it, and have closed it.
             where = 'closed by another server' if self._handle.closed else self.address()
-        return f'<gnet.{type(self).__name__} {where}, {self._connections} connections>'
+        return f'<gnet.{type(self).__name__} {where}, {self._counter.count} connections>'
 
-    # --- state ------------------------------------------------------------------------------------
+    # --- listening --------------------------------------------------------------------------------
+
+    def listen(self, *args: Any, **keywords: Any) -> Self:
+        """Start listening; returns the server.
+
+        The forms, each of which may be followed by a callback for `'listening'`::
+
+            listen()                                any free port, every address
+            listen(port, host=None, backlog=511)    TCP; port 0 is any free one
+            listen(path, backlog=511)               a unix socket; a leading NUL: an abstract name
+            listen(options)                         a mapping, or the same as keywords: port, host,
+                                                    path, backlog, exclusive, readable_all,
+                                                    writable_all, ipv6_only, reuse_port, signal, fd
+            listen(other)                           a listening socket of the standard library or of
+                                                    gevent, an object with fileno(), a StreamServer,
+                                                    another Server: it belongs to this server now
+
+        Without a host, and with a path, fd or *other*, the server is listening when the call
+        returns, and only the event is deferred to the next tick. With a host it never is: the name
+        is looked up first, without holding up anything else.
+
+        Args:
+            signal: anything with ``rawlink`` (a :class:`gevent.event.Event`): set means close.
+
+        Raises:
+            CodedTypeError, CodedValueError: for arguments that make no sense (``ERR_INVALID_…``,
+                ``ERR_SOCKET_BAD_PORT``). A callback stays registered.
+            CodedRuntimeError: ``ERR_SERVER_ALREADY_LISTEN``.
+            OSError: the mode of a unix socket could not be set (syscall ``'uv_pipe_chmod'``).
+
+        Emits `'error'`, never raises, when the system refuses (``EADDRINUSE``…) or the name is not
+        found; the callback then stays registered for the next successful call, as in Node.
+        """
+        given, callback = shapes.normalize_arguments(args, keywords)
+        if self._handle is not None:
+            raise coded_errors.state_error('ERR_SERVER_ALREADY_LISTEN')
+        if callback is not None:
+            self.once('listening', callback)
+        request = listen_request(given, args)
+        self._forget_call()
+        counter = self._counter
+        if not counter.count:
+            counter.loop = get_loop()  # it may have been made in another thread
+        exit_hook.arm()
+        if request.signal is not None:
+            close_on(request.signal, self, counter.loop)
+        if request.path is not None:
+            self._pipe_name = request.path
+        self._call = call = ListenCall(
+            request, self._intake, attached=self._attach, listening=self._emit_listening,
+            failed=self._emit_error)
+        call.start()
+        return self
+
+    def _forget_call(self) -> None:
+        """Nobody waits any more for what was asked for before."""
+        self._listening_id += 1
+        if self._call is not None:
+            self._call.abandon()
+            self._call = None
+
+    def _attach(self, handle: Handle, key: str) -> None:
+        self._handle = handle
+        self._counter.key = key
+        self._apply_ref()
+        if not handle.started:
+            handle.start()
+
+    def _is_undecided(self) -> bool:
+        """Whether `'listening'` or `'error'` is still to come."""
+        return self._call is not None and self._call.is_undecided
+
+    @property
+    def listening(self) -> bool:
+        """Whether the server is bound and listening."""
+        return self._handle is not None
+
+    def address(self) -> Address | str | None:
+        """Return where the server listens.
+
+        Returns:
+            ``(address, family, port)`` of a TCP server; the path of a unix server, as it was given
+            (also after it was closed, as in Node); None while there is neither.
+
+        Raises:
+            OSError: the system does not know (syscall ``'address'``): the listening socket was
+                taken over by another server that has closed it.
+        """
+        if self._handle is not None and self._handle.listener.path is None:
+            if self._handle.closed:
+                raise system_errors.system_error(errno.EBADF, 'address')
+            sock = self._handle.socket
+            try:
+                return address_of(sock.family, sock.getsockname())
+            except OSError as error:
+                raise system_errors.system_error(error.errno or 0, 'address') from error
+        return self._pipe_name
+
+    def ref(self) -> Self:
+        """Let this server keep the program alive while it listens (the default); returns it."""
+        self._unref = False
+        self._apply_ref()
+        return self
+
+    def unref(self) -> Self:
+        """Let the program end although this server listens; returns it. Survives ``close()``."""
+        self._unref = True
+        self._apply_ref()
+        return self
+
+    def _apply_ref(self) -> None:
+        if self._handle is not None:
+            self._handle.set_ref(self._kept_alive or not self._unref)
+
+    # --- closing ----------------------------------------------------------------------------------
+
+    def close(self, callback: Callable[..., object] | None = None) -> Self:
+        """Stop listening, at once; connections that exist go on. Returns the server.
+
+        `'close'` is emitted when the last connection has ended, in the next tick if there is none,
+        also if the server was not listening.
+
+        Args:
+            callback: called with ``(err)`` at the next `'close'`; *err* is
+                ``ERR_SERVER_NOT_RUNNING`` if the server was not listening, else None.
+        """
+        self._forget_call()
+        if callable(callback):
+            if self._handle is not None:
+                self.on('close', _CloseCallback(self, 'close', callback))
+            else:
+                error = coded_errors.state_error('ERR_SERVER_NOT_RUNNING')
+                self.once('close', lambda: callback(error))
+        handle, self._handle = self._handle, None
+        try:
+            if handle is not None:
+                handle.close()
+        finally:
+            self._counter.run_out()
+        return self
+
+    def _emit_close_if_drained(self) -> None:
+        """Emit `'close'` on a tick if the server is not listening and has no connections."""
+        if self._handle is None and not self._counter.count:
+            self._counter.loop.tick(self._emit_close)
+
+    def stop(self, timeout: float | None = None) -> int:
+        """Close, and block until all connections have ended.
+
+        Not for a handler of one of these connections, unless with a *timeout*: it would wait for
+        its own.
+
+        Args:
+            timeout: seconds to wait for that; then the rest are destroyed, and those of worker
+                processes left alone. None (the default) waits for as long as it takes.
+
+        Returns:
+            How many connections had to be destroyed.
+        """
+        return stopping.stop(self.close, self._counter, timeout)
+
+    def serve_forever(self) -> None:
+        """Block until the server is closed and its connections have ended.
+
+        Call :meth:`listen` first. In the main greenlet this is also what ``gnet.run()`` is: Ctrl-C
+        ends it, and so does a failure of the program; the server keeps the program alive even if it
+        was unref'ed; and if it does not listen, and nothing is left that could make it, the call
+        returns.
+
+        Raises:
+            CodedRuntimeError: ``ERR_SERVER_NOT_RUNNING`` when ``listen()`` was not called.
+            Exception: an `'error'` of this server that nobody listens to, such as that its port is
+                taken, and what its listeners raise. It is reported in no other way.
+        """
+        if self._handle is None and not self._is_undecided():
+            raise coded_errors.state_error('ERR_SERVER_NOT_RUNNING')
+        stopping.serve_forever(self._counter.loop, self._serving, self._keep_alive)
+
+    def _keep_alive(self, keep: bool) -> None:
+        self._kept_alive = keep
+        self._apply_ref()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
+        """Close and wait for the connections to end; after an exception, end them."""
+        self.stop(None if kind is None else 0)
+
+    # --- what may be set --------------------------------------------------------------------------
 
     @property
     def max_connections(self) -> Any:
@@ -112,28 +321,22 @@ class Server(Closing):
         ``False`` is 0, ``'1'`` is 1, and NaN is no limit. A worker of a cluster passes further ones
         on to other workers instead; if all are full, they wait.
         """
-        return self._max_connections
+        return self._counter.limit
 
     @max_connections.setter
     def max_connections(self, value: Any) -> None:
-        self._max_connections = value
-        if self._on_room is not None:
-            self._on_room()
+        self._counter.limit = value
+        self._counter.look_for_room()
 
     @property
     def drop_max_connection(self) -> Any:
         """In a worker of a cluster: drop beyond ``max_connections`` instead of passing on."""
-        return self._drop_max_connection
+        return self._counter.drops
 
     @drop_max_connection.setter
     def drop_max_connection(self, value: Any) -> None:
-        self._drop_max_connection = value
-        if self._on_room is not None:
-            self._on_room()
-
-    def _is_full(self) -> bool:
-        limit = self._max_connections
-        return limit is not None and self._connections >= to_number(limit)
+        self._counter.drops = value
+        self._counter.look_for_room()
 
     @property
     def block_list(self) -> BlockList | None:
@@ -143,85 +346,54 @@ class Server(Closing):
             CodedTypeError: ``ERR_INVALID_ARG_TYPE`` when it is set to something else. (Node notices
                 at the next connection, and ends the process.)
         """
-        return self._block_list
+        return self._intake.block_list
 
     @block_list.setter
     def block_list(self, value: BlockList | None) -> None:
-        self._block_list = shared.block_list({'block_list': value})
+        self._intake.block_list = shared.block_list({'block_list': value})
 
-    # --- connections, in the hub ------------------------------------------------------------------
+    # --- counting ---------------------------------------------------------------------------------
 
-    def _admit(self, sock: Any, remote: Any) -> Socket | None:
-        if self._is_full():
-            data = ends_of(sock, remote)
-            sock.close()
-            self._loop.tick(self._emit_drop, data, lifecycle.DropReason.MAX_CONNECTIONS)
-            return None
-        if self._block_list is not None:
-            peer = address_of(sock.family, remote)
-            if peer is not None and self._block_list.check(peer.address, peer.family):
-                data = ends_of(sock, remote)
-                sock.close()
-                self._loop.tick(
-                    lifecycle.publish, lifecycle.ConnectionDropped, self, data,
-                    lifecycle.DropReason.BLOCK_LIST,
-                )
-                return None
-        mark = self.high_water_mark
-        if type(mark) is not int or mark < 0:
-            mark = _usable_mark(mark)
-        connection = Socket._accepted(
-            self, self._loop, sock, remote, mark, bool(self.allow_half_open))
-        self._connections += 1
-        self._sockets[connection] = None
-        try:
-            if self.no_delay or self.keep_alive:
-                self._set_options(connection)
-        except BaseException:
-            connection.destroy()  # a property was set to what is none: counted, it must end
-            raise
-        if self.pause_on_connect:
-            connection._pause_at_birth()
-        return connection
+    def get_connections(self, callback: Callable[..., object] | None = None) -> Any:
+        """Count the open connections, those that were sent to worker processes included.
 
-    def _set_options(self, connection: Socket) -> None:
-        try:
-            if self.no_delay:
-                connection.set_no_delay(True)
-            if self.keep_alive:
-                connection.set_keep_alive(True, self.keep_alive_initial_delay * 1000)
-        except OSError as error:
-            # The connection is good without them. The peer may be gone (macOS says EINVAL then), or
-            # the system does not take such a long delay (Linux: 32767 s). Node ignores it, too.
-            _log.debug('%r: setting the options of %r: %s', self, connection, error)
+        Args:
+            callback: called with ``(err, count)`` on a tick; the server is returned. Without one,
+                the call blocks for as long as workers take to answer, and returns the count.
 
-    # --- connections, in their own greenlet -------------------------------------------------------
+        Raises:
+            CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for a callback that is none.
+        """
+        if callback is None:
+            return self._counter.total()
+        settle = validate_function('callback', callback)
+        # On a tick: a callback that blocks must not hold up the channel that has the answer.
+        tick, call = self._counter.loop.tick, self._call_guarded
+        self._counter.count_everywhere(lambda *answer: tick(call, settle, *answer))
+        return self
 
-    def _serve(self, sock: Socket) -> None:
-        """Emit `'connection'`: what its listeners do happens in this greenlet."""
-        sock._begin(getcurrent())
-        try:
-            lifecycle.publish(lifecycle.ConnectionOpened, self, sock)
-            if not sock.destroyed:  # by stop(), before it could begin
-                self.emit('connection', sock)
-        except GreenletExit:
-            sock.destroy()  # somebody killed the handler
-        except EXITS:
-            sock.destroy()
-            raise
-        except BaseException as error:
-            # Who destroyed the socket under its listener, as stop() does, knows that.
-            if not (sock.destroyed and getattr(error, 'code', None) in _DESTROYED_UNDER_IT):
-                self._handler_failed(error, sock)
-        sock._owner_returned()
+    def _setup_worker(self, socket_list: Any) -> None:
+        """Count the connections that a worker process has, from now until it exits.
 
-    def _handler_failed(self, error: BaseException, sock: Socket) -> None:
-        lifecycle.publish(lifecycle.ListenerFailed, self, 'connection', error)
-        try:
-            self.capture_rejection(error, 'connection', sock)
-        except BaseException:
-            sock.destroy(error)
-            raise
+        Args:
+            socket_list: an emitter with ``close(callback)``, which calls back when the worker's
+                connections have ended, ``get_connections(callback)``, which calls back with
+                ``(err, count)``, and the event `'exit'`.
+        """
+        self._using_workers = True
+        self._counter.track(socket_list)
+
+    @property
+    def _connections(self) -> int:
+        return self._counter.count
+
+    @property
+    def _connection_key(self) -> str | None:
+        return self._counter.key
+
+    @property
+    def _workers(self) -> list[Any]:
+        return self._counter.trackers
 
     def capture_rejection(self, error: BaseException, event: Hashable, *args: Any) -> None:
         """Route what a listener, or a greenlet that it returned, failed with. May be overridden.
@@ -238,31 +410,71 @@ class Server(Closing):
             lifecycle.publish(lifecycle.ServerError, self, error)
             self._route_error(super().capture_rejection, error, event, *args)
         elif isinstance(args[0], Socket):
-            args[0]._fail(error)
+            fail(args[0], error)
         else:
             args[0].destroy(error)  # emitted by hand
 
     # --- emitting, in a runner --------------------------------------------------------------------
 
-    def _emit_drop(self, data: Ends | None, reason: lifecycle.DropReason) -> None:
-        lifecycle.publish(lifecycle.ConnectionDropped, self, data, reason)
+    def _emit_listening(self) -> None:
+        if self._handle is not None and not self._handle.closed:
+            lifecycle.publish(lifecycle.ServerListening, self, self.address())
+            self._emit_guarded('listening')
+
+    def _emit_close(self) -> None:
         try:
-            self.emit('drop', data)
+            lifecycle.publish(lifecycle.ServerClosed, self)
+            self._emit_guarded('close')
+        finally:
+            self._counter.closed()
+            if self._handle is None and not self._is_undecided():
+                self._serving.closed()
+
+    def _accept_failed(self, error: BaseException) -> None:
+        self._counter.loop.tick(self._emit_error, error)
+
+    def _emit_error(self, error: BaseException) -> None:
+        lifecycle.publish(lifecycle.ServerError, self, error)
+        self._route_error(self.emit, 'error', error)
+
+    def _route_error(self, emit: Callable[..., object], *args: Any) -> None:
+        """Call what emits `'error'`: without a listener, the error is the program's."""
+        is_heard = bool(self._events.get('error'))
+        try:
+            emit(*args)  # also for those who only watch; without a listener, it raises the error
         except EXITS:
             raise
         except BaseException as error:
-            # Brought about by a peer: it must not end the program.
-            lifecycle.publish(lifecycle.ListenerFailed, self, 'drop', error)
-            self._loop.report(self, error)
+            if is_heard:
+                self._listener_failed('error', error)
+            else:
+                self._failed(error)
+
+    def _failed(self, error: BaseException) -> None:
+        """A failure of the program: raised by ``serve_forever()``, else by ``gnet.run()``."""
+        if not self._serving.fail(error):
+            self._counter.loop.fail(self, error)
 
 
-def _usable_mark(mark: Any) -> int:
-    """Return the high-water mark that *mark* stands for: the default if it is no whole number."""
-    if is_number(mark) and mark >= 0 and mark % 1 == 0:
-        return int(mark)
-    return shared.DEFAULT_HIGH_WATER_MARK
+class _CloseCallback(OnceListener):
+    """The callback of ``close()`` as a listener of `'close'`, which has no argument of its own."""
+
+    __slots__ = ()
+
+    def __call__(self, *_args: Any) -> Any:
+        return super().__call__(None)
 
 
 def create_server(*args: Any, **keywords: Any) -> Server:
     """Make a :class:`Server`; the arguments are the same: ``(options, listener)``, or keywords."""
     return Server(*args, **keywords)
+
+
+def connections_of(server: Server) -> Connections:
+    """Return who counts the connections of *server*."""
+    return server._counter
+
+
+def handle_of(server: Server) -> Handle | None:
+    """Return what brings *server* its connections while it listens, else None."""
+    return server._handle

@@ -16,20 +16,19 @@ event of the socket                when
 
 from __future__ import annotations
 
-import _socket
-import encodings.idna  # noqa: F401  # needed for each name, and unreadable without descriptors
 from collections.abc import Callable
 from typing import Any
 
 import gevent.socket
-from gevent import Greenlet, getcurrent
+from gevent import getcurrent
 
-from ..addresses.ends import FAMILIES, VERSIONS
+from ..addresses.ends import FAMILIES
 from ..addresses.ip import is_ip
+from ..loop.resolver import look_up
 from ..node import coded_errors, system_errors
 from ..node.values import truthy
 from ..options.connect import ConnectRequest
-from .attempts import Attempts, without_frames
+from .attempts import Attempts
 from .candidates import Candidate, interleave, pairs_of
 from .wire import DescriptorWire
 
@@ -112,8 +111,10 @@ class Connector:
             request.auto_select_family and not request.family and request.local_address is None
         )
         if request.lookup is None:
-            self._loop.start_resolver()
-            self._resolving = Greenlet.spawn(self._resolve, wants_all)
+            self._resolving = look_up(
+                self._loop, request.host, self._found_all if wants_all else self._found_first,
+                family=FAMILIES.get(request.family, 0), hints=request.hints,
+                context=self._wire.context)
             return
         options: dict[str, Any] = {
             'family': request.family_for_lookup, 'hints': request.hints}
@@ -136,28 +137,9 @@ class Connector:
 
         request.lookup(request.host, options, answer)
 
-    def _resolve(self, wants_all: bool) -> None:
-        """Ask the resolver; runs in a greenlet of its own, the resolver in another thread."""
-        request = self._request
-        family = FAMILIES.get(request.family, 0)
-        try:
-            # Before the resolver's thread does it, whose failures gevent reports.
-            request.host.encode('idna')
-            found = gevent.socket.getaddrinfo(
-                request.host, None, family, _socket.SOCK_STREAM, 0, request.hints)
-            if not found:
-                raise gevent.socket.gaierror(gevent.socket.EAI_NONAME, 'no address')
-        except (gevent.socket.gaierror, UnicodeError) as error:
-            failure = system_errors.lookup_error(without_frames(error), request.host)
-            arguments: tuple[Any, ...] = (failure, None)
-        except Exception as error:
-            # No thread can be started, say. Whoever waits for the connection shall know.
-            arguments = (without_frames(error), None)
-        else:
-            pairs = [(str(entry[4][0]), VERSIONS[entry[0]]) for entry in found]
-            arguments = (None, pairs) if wants_all else (None, *pairs[0])
-        self._resolving = None
-        self._tick(self._found_all if wants_all else self._found_one, *arguments)
+    def _found_first(self, error: Any, found: Any) -> None:
+        """The resolver has answered, where a single address is wanted."""
+        self._found_one(error, *(found[0] if found else (None,)))
 
     def _found_one(self, error: Any, address: Any, family: Any = None) -> None:
         """The look-up of a single address has answered."""

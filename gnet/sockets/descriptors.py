@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import stat
+import struct
 import weakref
 from typing import Any
 
@@ -17,9 +18,13 @@ __all__ = [
     'adopt_descriptor',
     'adopt_socket',
     'remember',
+    'reset_on_close',
 ]
 
 _STREAM_FAMILIES = (*TCP_FAMILIES, _socket.AF_UNIX)
+
+#: SO_LINGER: on, for no time.
+_NO_LINGER = struct.pack('ii', 1, 0)
 
 #: The sockets that were made with ``fd``, by its number.
 _adopted: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
@@ -131,3 +136,8 @@ def adopt_socket(sock: Any) -> Any:
     adopted = _socket.socket(sock.family, sock.type, sock.proto, fileno=sock.detach())
     adopted.setblocking(False)
     return adopted
+
+
+def reset_on_close(sock: Any) -> None:
+    """Let close(2) reset the TCP connection *sock* instead of ending it."""
+    sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, _NO_LINGER)

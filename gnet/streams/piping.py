@@ -12,8 +12,8 @@ __all__ = [
 class Pipe:
     """One ``source.pipe(destination)`` while it lasts.
 
-    (The underscored names of the source are those of `Readable`, in this folder: a pipe is a part of
-    its source.)
+    (The underscored names of the source are those of `Readable`, in this folder: a pipe is a part
+    of its source.)
 
     The source flows; a ``write`` that returns False pauses it until the destination's `'drain'`
     (until all its destinations drained, if it has several). The source's `'end'` ends the

@@ -178,7 +178,7 @@ def test_unref_survives_a_pause_of_accepting(
     with happens(server, 'connection'):
         peer = connect(server)
     assert len(delays) == 2  # two pauses, after each of which gevent would have ref'ed it again
-    (sock,) = server._sockets
+    (sock,) = server._counter.sockets
     peer.close()
     gnet.once(sock, 'close', timeout=PATIENCE)
     if unref:

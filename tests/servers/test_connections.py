@@ -243,7 +243,7 @@ def test_a_connection_that_ends_makes_room_for_another(serve: Serve, connect: An
         with happens(server, 'drop'):
             assert connect(server).recv_until_end() == b''
         with gnet.on(server, 'connection'):
-            (sock,) = server._sockets
+            (sock,) = server._counter.sockets
             peer.end()
             ended(sock)
 

@@ -148,7 +148,7 @@ def test_close_waits_for_all_workers_and_for_the_connections_of_this_process(
     server, trackers = with_workers(serve, 2)
     with happens(server, 'connection'):
         peer = connect(server)
-    (sock,) = server._sockets
+    (sock,) = server._counter.sockets
     log = trace(server)
     server.close(lambda error: log.append(error))
     trackers[0].closing[0](None)

@@ -175,7 +175,7 @@ def test_a_handler_that_has_not_begun_to_read_may_answer_too(
     if data:
         peer.sendall(data)
     peer.end()
-    [sock] = server._sockets
+    [sock] = server._counter.sockets
     until(lambda: sock.bytes_read == len(data))
     for _ in range(5):
         turn()

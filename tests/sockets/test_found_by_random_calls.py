@@ -240,7 +240,7 @@ def test_an_end_listener_that_blocks_while_its_socket_is_connected_again_ends_no
     sock.resume()
     sock.once('end', go_on.wait)
     until(lambda: server.get_connections() == 1)
-    for peer in list(server._sockets):
+    for peer in list(server._counter.sockets):
         peer.end()
     connection.wait('end')
     sock.destroy()

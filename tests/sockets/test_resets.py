@@ -72,7 +72,7 @@ def test_a_reset_under_sendall_is_a_connection_reset_and_no_traceback(
     server = serve(handler)
     peer = connect(server)
     assert filled.wait(PATIENCE)
-    until(lambda: any(sock._queued_units for sock in server._sockets))
+    until(lambda: any(sock._queued_units for sock in server._counter.sockets))
     peer.reset()
     assert isinstance(raised.get(timeout=PATIENCE), (ConnectionResetError, BrokenPipeError))
     until(lambda: not server._connections)

@@ -1,0 +1,164 @@
+"""How a connection comes into a server: :class:`Intake`.
+
+What was accepted is refused, or made a :class:`gnet.Socket`, counted, and given to the listeners of
+`'connection'`.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from .. import lifecycle
+from ..addresses.block_list import BlockList
+from ..addresses.ends import Ends, address_of, ends_of
+from ..loop.agenda import EXITS
+from ..node.values import is_number
+from ..options import shared
+from ..sockets.ownership import hand_over
+from ..sockets.socket import Socket, accept
+from .connections import Connections
+
+__all__ = [
+    'Intake',
+]
+
+_log = logging.getLogger('gnet.server')
+
+#: What a blocking call raises when its socket is destroyed on this side meanwhile.
+_DESTROYED_UNDER_IT = frozenset({'ERR_SOCKET_CLOSED', 'ECANCELED'})
+
+
+class Intake:
+    """What takes connections for a server; `Accepting` of its acceptor."""
+
+    __slots__ = ('accept_failed', 'block_list', 'connections', 'server')
+
+    def __init__(
+        self, server: Any, connections: Connections,
+        accept_failed: Callable[[BaseException], object],
+    ) -> None:
+        """Take them for *server*, by its public properties.
+
+        Args:
+            server: whose they are.
+            connections: who counts them.
+            accept_failed: called in the hub with an error of accepting that is neither a peer's nor
+                will pass.
+        """
+        self.server = server
+        self.connections = connections
+        self.accept_failed = accept_failed
+        #: The :class:`gnet.BlockList` of peers that are refused silently, or None.
+        self.block_list: BlockList | None = None
+
+    # --- connections, in the hub ------------------------------------------------------------------
+
+    def admit(self, sock: Any, remote: Any) -> Socket | None:
+        """Decide on a new connection; return it if it is admitted.
+
+        Args:
+            sock: the non-blocking socket of the system; if this raises, the caller closes it.
+            remote: its peer's name; None if it is not known any more.
+        """
+        server = self.server
+        counter = self.connections
+        loop = counter.loop
+        if counter.limit is not None and counter.is_full():
+            data = ends_of(sock, remote)
+            sock.close()
+            loop.tick(self._emit_drop, data, lifecycle.DropReason.MAX_CONNECTIONS)
+            return None
+        if self.block_list is not None:
+            peer = address_of(sock.family, remote)
+            if peer is not None and self.block_list.check(peer.address, peer.family):
+                data = ends_of(sock, remote)
+                sock.close()
+                loop.tick(
+                    lifecycle.publish, lifecycle.ConnectionDropped, server, data,
+                    lifecycle.DropReason.BLOCK_LIST,
+                )
+                return None
+        mark = server.high_water_mark
+        if type(mark) is not int or mark < 0:
+            mark = _usable_mark(mark)
+        connection = accept(
+            counter, loop, sock, remote, mark, bool(server.allow_half_open),
+            bool(server.pause_on_connect))
+        counter.count += 1
+        counter.sockets[connection] = None
+        try:
+            if server.no_delay or server.keep_alive:
+                self._set_options(connection)
+        except BaseException:
+            connection.destroy()  # a property was set to what is none: counted, it must end
+            raise
+        return connection
+
+    def _set_options(self, connection: Socket) -> None:
+        server = self.server
+        try:
+            if server.no_delay:
+                connection.set_no_delay(True)
+            if server.keep_alive:
+                connection.set_keep_alive(True, server.keep_alive_initial_delay * 1000)
+        except OSError as error:
+            # The connection is good without them. The peer may be gone (macOS says EINVAL then), or
+            # the system does not take such a long delay (Linux: 32767 s). Node ignores it, too.
+            _log.debug('%r: setting the options of %r: %s', server, connection, error)
+
+    # --- connections, in their own greenlet -------------------------------------------------------
+
+    def serve(self, sock: Socket) -> None:
+        """Emit `'connection'`: what its listeners do happens in this greenlet.
+
+        For a greenlet that runs as soon as the connection is admitted; else :meth:`serve_later`.
+        """
+        emit: Callable[[], object]
+        if lifecycle.has_subscribers():
+            emit = partial(self._publish_and_emit, sock)
+        else:
+            emit = partial(self.server.emit, 'connection', sock)
+        hand_over(sock, emit, partial(self._handler_failed, sock))
+
+    def serve_later(self, sock: Socket) -> None:
+        """Like :meth:`serve`; but stop() may have destroyed *sock* before this greenlet began."""
+        if not sock.destroyed or lifecycle.has_subscribers():
+            self.serve(sock)
+
+    def _publish_and_emit(self, sock: Socket) -> None:
+        lifecycle.publish(lifecycle.ConnectionOpened, self.server, sock)
+        if not sock.destroyed:
+            self.server.emit('connection', sock)
+
+    def _handler_failed(self, sock: Socket, error: BaseException) -> None:
+        if sock.destroyed and getattr(error, 'code', None) in _DESTROYED_UNDER_IT:
+            return  # who destroyed the socket under its listener, as stop() does, knows that
+        lifecycle.publish(lifecycle.ListenerFailed, self.server, 'connection', error)
+        try:
+            self.server.capture_rejection(error, 'connection', sock)
+        except BaseException:
+            sock.destroy(error)
+            raise
+
+    # --- refused, in a runner ---------------------------------------------------------------------
+
+    def _emit_drop(self, data: Ends | None, reason: lifecycle.DropReason) -> None:
+        lifecycle.publish(lifecycle.ConnectionDropped, self.server, data, reason)
+        try:
+            self.server.emit('drop', data)
+        except EXITS:
+            raise
+        except BaseException as error:
+            # Brought about by a peer: it must not end the program.
+            lifecycle.publish(lifecycle.ListenerFailed, self.server, 'drop', error)
+            self.connections.loop.report(self.server, error)
+
+
+def _usable_mark(mark: Any) -> int:
+    """Return the high-water mark that *mark* stands for: the default if it is no whole number."""
+    if is_number(mark) and mark >= 0 and mark % 1 == 0:
+        return int(mark)
+    return shared.DEFAULT_HIGH_WATER_MARK

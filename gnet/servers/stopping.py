@@ -1,0 +1,121 @@
+"""Waiting for the end of a server: what ``stop()`` and ``serve_forever()`` do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from gevent import getcurrent
+from gevent.event import Event
+from gevent.exceptions import LoopExit
+
+from ..loop import running
+from ..loop.loop import Loop
+from .connections import Connections
+
+__all__ = [
+    'Serving',
+    'serve_forever',
+    'stop',
+]
+
+
+class Serving:
+    """The calls of ``serve_forever()`` that wait for a server."""
+
+    __slots__ = ('_calls',)
+
+    def __init__(self) -> None:
+        self._calls: list[_Call] = []
+
+    def begin(self) -> _Call:
+        """One more waits, until :meth:`end`."""
+        call = _Call()
+        self._calls.append(call)
+        return call
+
+    def end(self, call: _Call) -> None:
+        """*call* waits no more."""
+        self._calls.remove(call)
+
+    def closed(self) -> None:
+        """The server has ended: so do they."""
+        for call in self._calls:
+            call.over.set()
+
+    def fail(self, error: BaseException) -> bool:
+        """Let them raise *error*; return whether there was one to do so."""
+        waiting = [call for call in self._calls if not call.over.is_set()]
+        for call in waiting:
+            call.error = error
+            call.over.set()
+        return bool(waiting)
+
+
+class _Call:
+    """A call of ``serve_forever()``."""
+
+    __slots__ = ('error', 'over')
+
+    def __init__(self) -> None:
+        self.over = Event()
+        #: What it ends with.
+        self.error: BaseException | None = None
+
+
+def stop(close: Callable[[], object], connections: Connections, timeout: float | None) -> int:
+    """Call *close*, block until all *connections* have ended, and return how many were destroyed.
+
+    Args:
+        close: closes their server.
+        connections: what is waited for.
+        timeout: seconds to wait; then the rest are destroyed, and those of worker processes left
+            alone. None waits for as long as it takes.
+    """
+    drained = Event()
+    told = drained.set
+    connections.when_drained(told)
+    loop = connections.loop
+    loop.hold()  # the connections may be unref'ed, and they are waited for now
+    try:
+        close()
+        if drained.wait(timeout):
+            return 0
+        rest = list(connections.sockets)
+        for sock in rest:
+            sock.destroy()
+        if not connections.trackers:
+            drained.wait()
+        return len(rest)
+    finally:
+        loop.release()
+        connections.forget(told)
+
+
+def serve_forever(loop: Loop, serving: Serving, keep_alive: Callable[[bool], object]) -> None:
+    """Block until *serving* is told that the server has ended; in the main greenlet, serve.
+
+    Args:
+        loop: that of the server.
+        serving: who is told.
+        keep_alive: called with whether the server keeps the program alive although it was unref'ed.
+
+    Raises:
+        Exception: what *serving* was told to fail with.
+    """
+    call = serving.begin()
+    in_main = getcurrent() is loop.hub.parent
+    try:
+        with running.serving(loop):
+            if in_main:
+                keep_alive(True)
+            try:
+                call.over.wait()
+            except LoopExit:
+                if not in_main:
+                    raise
+            if call.error is not None:
+                raise call.error
+    finally:
+        serving.end(call)
+        if in_main:
+            keep_alive(False)
