@@ -21,6 +21,7 @@ from ..loop.loop import get_loop
 from ..loop.watchers import close_watcher
 from ..node import coded_errors, system_errors
 from ..options.fork import ChildOptions, child_options, signal_number
+from ..sockets.ownership import is_read_blocking
 from ..sockets.socket import Socket
 from .messaging import Messaging
 
@@ -227,7 +228,7 @@ class ChildProcess(Messaging):
 
     def _let_go(self, pipe: Socket) -> None:
         """The child has ended: see to it that its output does not keep this program alive."""
-        if pipe._blocking_style:
+        if is_read_blocking(pipe):
             # Somebody may come back to read the rest; 'close' does not wait for that.
             pipe.off('close', self._pipe_closed)
             pipe.unref()

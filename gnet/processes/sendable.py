@@ -110,10 +110,10 @@ class _Moved(RawHandle):
         return fields
 
     def delivered(self) -> None:
-        self._owner._departure_done(self._departed)
+        self._departed.done()
 
     def returned(self, error: BaseException, is_wanted: bool) -> None:
-        self._owner._come_back(self._departed, None if is_wanted else error)
+        self._departed.come_back(None if is_wanted else error)
 
 
 class _MovedPlain(RawHandle):

@@ -45,7 +45,10 @@ from ..streams.states import (
 )
 from .wire import DescriptorWire
 
-__all__ = ['BlockingUser', 'Counter', 'Linger', 'Owned', 'fail', 'hand_over', 'is_accepted']
+__all__ = [
+    'BlockingUser', 'Counter', 'Linger', 'Owned', 'fail', 'hand_over', 'is_accepted',
+    'is_read_blocking',
+]
 
 _log = logging.getLogger('gnet.socket')
 
@@ -245,7 +248,7 @@ class Owned(Duplex):
             self._loop.report(self, error)
 
 
-# The three below are what other rooms know of ownership. They are friends of Owned: it is theirs.
+# Those below are what other rooms know of ownership. They are friends of Owned: it is theirs.
 
 
 def hand_over(
@@ -274,6 +277,11 @@ def hand_over(
 def fail(sock: Any, error: BaseException) -> None:
     """Let a failure of its listeners cost this accepted connection."""
     sock._fail(error)
+
+
+def is_read_blocking(sock: Any) -> bool:
+    """Whether the last read was a blocking one: then somebody may come back to read the rest."""
+    return sock._wire.taker in BLOCKING
 
 
 def is_accepted(sock: Any) -> bool:
