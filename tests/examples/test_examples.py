@@ -22,10 +22,10 @@ from typing import Any
 import pytest
 from gevent import subprocess
 
-from .harness import ROOT
-from .harness.native import Peer
-from .harness.plain import PlainSocket
-from .harness.scripts import Running
+from ..harness import ROOT
+from ..harness.native import Peer
+from ..harness.plain import PlainSocket
+from ..harness.scripts import Running
 
 EXAMPLES = ROOT / 'examples'
 NAMES = sorted(path.stem for path in EXAMPLES.glob('*.py'))
