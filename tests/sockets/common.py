@@ -134,3 +134,12 @@ class Connection:
         self.wait('close')
         turn()
         return self.trace
+
+
+def connected(server: gnet.Server, **options: Any) -> Connection:
+    """Return a traced socket that is about to be connected to *server*."""
+    sock = gnet.Socket(options)
+    connection = Connection(sock)
+    sock.on('error', lambda error: None)
+    sock.connect(server.address().port, '127.0.0.1')
+    return connection

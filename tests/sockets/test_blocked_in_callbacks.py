@@ -18,7 +18,7 @@ import gnet
 from gnet.loop.loop import get_loop
 
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, code, turn, until
+from .common import PATIENCE, Connection, code, connected, turn, until
 
 Serve = Callable[..., gnet.Server]
 Callback = Callable[[Any], None]
@@ -321,3 +321,22 @@ def test_what_the_hub_is_to_call_soon_may_fail(hub_reports: list[Any]) -> None:
     assert called.wait(PATIENCE)
     turn()
     assert len(hub_reports) == 1
+
+
+def test_finish_is_not_emitted_after_close(serve: Serve) -> None:
+    server = serve(lambda sock: sock.resume())
+    connection = connected(server)
+    called, go_on = Event(), Event()
+
+    def ended(error: Any) -> None:
+        called.set()
+        go_on.wait()
+
+    connection.sock.end(ended)
+    assert called.wait(PATIENCE)
+    connection.sock.destroy()
+    connection.wait('close')
+    go_on.set()
+    turn()
+    turn()
+    assert connection.trace[-1].startswith('close')

@@ -11,6 +11,7 @@ import pytest
 from gevent.event import AsyncResult
 
 import gnet
+from gnet.streams.states import ReadState
 
 from .common import PATIENCE, Connection, turn, until
 
@@ -169,3 +170,34 @@ def test_all_later_calls_say_the_same(hold: Hold, close: Any) -> None:
         (c.sock.send, b'x'), (c.sock.to_socket,), (list, c.sock),
     ):
         blocked(call, *args).get(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize('where', ['arrived', 'in the stream'])
+def test_a_read_does_not_tell_of_an_end_when_the_bytes_before_it_were_thrown_away(
+    accept: Callable[..., Connection], where: str,
+) -> None:
+    connection = accept(lambda c: c.sock.pause() if where == 'in the stream' else None)
+    sock, peer = connection.sock, connection.peer
+    if where == 'arrived':
+        reading = gevent.spawn(sock.recv, 1)
+        turn()
+    peer.sendall(b'two')
+    peer.end()
+    if where == 'arrived':
+        assert reading.get(timeout=PATIENCE) == b't'
+    until(lambda: sock._read_state is not ReadState.OPEN)
+    sock.destroy()
+    for _ in range(2):
+        with pytest.raises(OSError, match='Socket is closed'):
+            sock.recv(100)
+
+
+def test_a_read_tells_of_the_end_again_when_all_before_it_was_read(
+    accept: Callable[..., Connection],
+) -> None:
+    connection = accept()
+    connection.peer.sendall(b'x')
+    connection.peer.end()
+    assert list(connection.sock) == [b'x']
+    connection.sock.destroy()
+    assert connection.sock.recv(100) == b''

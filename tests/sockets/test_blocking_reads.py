@@ -512,3 +512,37 @@ def test_reading_may_start_a_socket_that_was_paused_at_birth(hold: Hold) -> None
     turn()
     assert c.sock.bytes_read == 0
     assert c.sock.recv(10) == b'x'
+
+
+def test_no_data_comes_after_close_when_blocking_reads_give_way_to_events(
+    accept: Callable[..., Connection],
+) -> None:
+    connection = accept(lambda c: c.sock.pause())
+    sock, peer = connection.sock, connection.peer
+    sock.on('error', lambda error: None)
+    peer.sendall(b'left')
+    until(lambda: sock.readable_length == 4)
+    peer.reset()
+    connection.wait('close')
+    assert sock.recv(1) == b'l'
+    sock.on('data', lambda chunk: None)
+    sock.resume()
+    turn()
+    turn()
+    assert not any(line.startswith('data') for line in connection.trace)
+    assert sock.read() is None  # as in Node, it has flowed to nobody
+
+
+def test_a_data_listener_put_in_front_does_not_disturb_a_blocked_read(
+    accept: Callable[..., Connection],
+) -> None:
+    connection = accept()
+    sock = connection.sock
+    reader = gevent.spawn(sock.recv, 10)
+    until(lambda: sock._reader is not None)
+    sock.prepend_listener('data', lambda data: None)
+    sock.off('readable', lambda: None)
+    turn()
+    connection.peer.sendall(b'for recv')
+    assert reader.get(timeout=PATIENCE) == b'for recv'
+    sock.destroy()

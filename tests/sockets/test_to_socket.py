@@ -10,13 +10,15 @@ from typing import Any
 import gevent
 import gevent.socket
 import pytest
+from gevent.event import AsyncResult, Event
 
 import gnet
 
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, code, target_of, until
+from .common import PATIENCE, Connection, code, connected, target_of, until
 
+Serve = Callable[..., gnet.Server]
 Hold = Callable[..., Connection]
 
 #: More than the kernel buffers on both sides of a connection over loopback.
@@ -269,3 +271,52 @@ def test_without_waiting_there_is_none_yet(plain_listener: Any) -> None:
     with pytest.raises(BlockingIOError):
         sock.to_socket()
     sock.destroy()
+
+
+# --- what happens while it waits ----------------------------------------------------------------
+
+
+def test_to_socket_gives_away_what_came_and_was_looked_at_while_it_waited(serve: Serve) -> None:
+    size = 50_000_000  # more than the kernel buffers
+    counted: AsyncResult[int] = AsyncResult()
+    go_on = Event()
+
+    def handler(peer: Any) -> None:
+        peer.sendall(b'answer')
+        go_on.wait()
+        counted.set(sum(map(len, peer)))
+
+    server = serve(handler)
+    sock = connected(server).sock
+    gnet.once(sock, 'connect', timeout=PATIENCE)
+    sock.write(bytes(size))
+    giving = gevent.spawn(sock.to_socket)
+    until(lambda: sock.readable_length == 6)
+    assert sock.read() == b'answer'
+    sock.unshift(b'answer')
+    go_on.set()
+    with giving.get(timeout=PATIENCE) as made:
+        made.settimeout(PATIENCE)
+        assert made.recv(100) == b'answer'
+    assert counted.get(timeout=PATIENCE) == size
+
+
+def test_to_socket_sends_what_is_written_while_it_waits(serve: Serve) -> None:
+    size = 50_000_000
+    counted: AsyncResult[int] = AsyncResult()
+    go_on = Event()
+
+    def handler(peer: Any) -> None:
+        go_on.wait()
+        counted.set(sum(map(len, peer)))
+
+    server = serve(handler)
+    sock = connected(server).sock
+    gnet.once(sock, 'connect', timeout=PATIENCE)
+    sock.write(bytes(size))
+    giving = gevent.spawn(sock.to_socket)
+    gevent.sleep(0)  # let it begin
+    sock.write(bytes(size))
+    go_on.set()
+    giving.get(timeout=PATIENCE).close()
+    assert counted.get(timeout=PATIENCE) == 2 * size
