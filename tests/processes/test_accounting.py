@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from gevent.event import AsyncResult
+from gevent.event import AsyncResult, Event
 
 import gnet
 
@@ -149,3 +149,23 @@ def test_servers_are_told_apart_by_their_keys(fork: Any, serve: Any, connect: An
         assert child.message() == 'kept'
     assert servers[0]._connection_key != servers[1]._connection_key
     assert [gnet.Server.get_connections(server) for server in servers] == [1, 1]
+
+
+def test_a_closed_server_does_not_wait_for_a_child_that_was_gone_before(
+    fork: Any, serve: Any, connect: Any, hub_reports: Any,
+) -> None:
+    child = fork('pass')
+    child.wait()
+    closed = Event()
+
+    def handler(sock: Any) -> None:
+        server.close(lambda _error: closed.set())
+        child.send('too late', sock)
+
+    server = serve(handler)
+    peer = connect(server)
+    assert peer.recv_until_end() == b''
+    assert closed.wait(PATIENCE)
+    assert server._connections == 0
+    [(_, error)] = hub_reports  # nobody listens to the connection's 'error'
+    assert error.code == 'ERR_IPC_CHANNEL_CLOSED'

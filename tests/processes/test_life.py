@@ -14,6 +14,8 @@ from gevent import monkey
 from gevent.event import Event
 
 import gnet
+from gnet.loop.loop import get_loop
+from gnet.processes.channel import Channel
 
 from .conftest import PATIENCE
 
@@ -319,3 +321,38 @@ def test_wrong_arguments_are_refused_and_nothing_is_started(
     with pytest.raises((TypeError, ValueError, RuntimeError)) as caught:
         gnet.child_process.fork(*args, **options)
     assert getattr(caught.value, 'code', None) == code
+
+
+@pytest.mark.parametrize('method', ['ref', 'unref'])
+def test_ref_and_unref_of_a_child_that_has_just_ended_change_nothing(
+    fork: Any, method: str,
+) -> None:
+    loop = get_loop()
+    before = loop._held
+    child = fork("import gnet; gnet.process.send('last words')")
+    if method == 'ref':
+        child.process.unref()
+    child.process.on('message', lambda *_args: getattr(child.process, method)())
+    # The program is busy until the child has ended, and sees both at once.
+    os.waitid(os.P_PID, child.process.pid, os.WEXITED | os.WNOWAIT)
+    child.wait()
+    assert child.message() == 'last words'
+    assert loop._held == before
+
+
+def test_the_end_of_a_child_is_told_even_if_the_rest_of_its_channel_cannot_be_read(
+    fork: Any, hub_reports: list[Any], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_memory(_channel: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Channel, 'drain', no_memory)
+    child = fork("""
+        import os, sys
+        if os.fork():
+            os._exit(0)
+        sys.stdin.read()  # keeps the channel open until 'exit', which closes this
+    """, stdio=['pipe', 'inherit', 'inherit', 'ipc'])
+    assert child.wait() == (0, None)
+    assert child.names() == ['spawn', 'exit', 'disconnect', 'close']
+    assert [type(error) for _, error in hub_reports] == [MemoryError]
