@@ -12,7 +12,8 @@ from pathlib import Path
 
 from gevent.socket import wait_read
 
-from ..harness.scripts import PATIENCE, Running, Scripts
+from ..harness.scripts import Running, Scripts
+from ..harness.waiting import PROCESS_PATIENCE
 
 #: Answers each connection with the number of its process. A line "slow" is answered only after
 #: another line; "exit" and "hang" say what the worker does then.
@@ -139,7 +140,7 @@ def end_of(pid: int) -> Callable[[], None]:
 
     def wait() -> None:
         try:
-            wait_read(descriptor, timeout=PATIENCE)
+            wait_read(descriptor, timeout=PROCESS_PATIENCE)
         finally:
             os.close(descriptor)
 

@@ -13,7 +13,8 @@ from gevent.event import Event
 
 from gnet.events import EventEmitter
 
-from .common import PATIENCE, REMOVERS, Boom, Symbol, f, g, recorder
+from ..harness.waiting import PATIENCE
+from .common import REMOVERS, Boom, Symbol, f, g, recorder
 
 # --- once ---------------------------------------------------------------------------------------
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-PATIENCE = 10
-
 #: A server that says where it listens; ``talk`` connects to it from the test.
 SERVER = """
 import gevent, gnet, os, sys

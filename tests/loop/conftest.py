@@ -10,7 +10,7 @@ import pytest
 import gnet
 
 from ..harness.plain import PlainSocket
-from .common import PATIENCE
+from ..harness.waiting import PATIENCE
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from gevent.event import Event
 from gnet.loop import loop as loop_module
 from gnet.loop.loop import Loop, Runner, RunnerState, close_watcher, get_loop
 
-PATIENCE = 10
+from ..harness.waiting import PATIENCE
 
 
 class Work:

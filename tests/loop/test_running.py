@@ -11,7 +11,7 @@ import pytest
 import gnet
 from gnet.loop.loop import get_loop
 
-from .common import PATIENCE
+from ..harness.waiting import PATIENCE
 
 
 def test_run_returns_when_nothing_is_left(server: gnet.Server) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from gevent.event import AsyncResult
 
-from .conftest import PATIENCE
+from ..harness.waiting import PROCESS_PATIENCE
 
 IDLE = """
     import gnet
@@ -49,7 +49,7 @@ def sent(child: Any, *args: Any, **keywords: Any) -> Any:
     """Send, and return what the callback gets."""
     answer: AsyncResult[Any] = AsyncResult()
     child.send(*args, callback=answer.set, **keywords)
-    return answer.get(timeout=PATIENCE)
+    return answer.get(timeout=PROCESS_PATIENCE)
 
 
 def wait_in(call: Any, *args: Any) -> None:

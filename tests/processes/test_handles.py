@@ -11,8 +11,8 @@ from gevent.event import AsyncResult
 import gnet
 
 from ..harness.plain import PlainSocket
+from ..harness.waiting import PROCESS_PATIENCE
 from .common import BLOCKING, BRACKETS, sent, wait_in
-from .conftest import PATIENCE
 
 
 @pytest.mark.parametrize('code', [BRACKETS, BLOCKING])
@@ -141,9 +141,9 @@ def test_a_connection_that_the_program_made(fork: Any, serve: Any) -> None:
     received: AsyncResult[bytes] = AsyncResult()
     server = serve(lambda sock: received.set(b''.join(sock)))
     sock = gnet.connect(server.address().port, '127.0.0.1')
-    gnet.once(sock, 'connect', timeout=PATIENCE)
+    gnet.once(sock, 'connect', timeout=PROCESS_PATIENCE)
     assert sent(child, 'take', sock) is None
-    assert received.get(timeout=PATIENCE) == b'from the child'
+    assert received.get(timeout=PROCESS_PATIENCE) == b'from the child'
 
 
 def test_sent_twice_it_goes_along_once(fork: Any, serve: Any, connect: Any) -> None:
@@ -183,7 +183,7 @@ def test_keep_open_leaves_it_with_both(fork: Any, serve: Any, connect: Any) -> N
     accepted: AsyncResult[Any] = AsyncResult()
     server = serve(accepted.set, pause_on_connect=True)
     peer = connect(server)
-    sock = accepted.get(timeout=PATIENCE)
+    sock = accepted.get(timeout=PROCESS_PATIENCE)
     assert sent(child, 'take', sock, {'keepOpen': True}) is None
     assert child.message() == 'written'
     assert server.get_connections() == 2  # as in Node, each counts
@@ -210,7 +210,7 @@ def test_a_connection_in_use_is_not_sent(
             files.append(sock.makefile('rb'))
         else:
             sock.set_encoding('utf8')
-            gnet.once(sock, 'readable', timeout=PATIENCE)
+            gnet.once(sock, 'readable', timeout=PROCESS_PATIENCE)
         gevent.sleep(0)
         with pytest.raises(gnet.CodedRuntimeError) as caught:
             child.send('take', sock)
@@ -225,7 +225,7 @@ def test_a_connection_in_use_is_not_sent(
     if busy == 'text':
         peer.sendall(b'text')
     code = 'ERR_TEXT_IS_BUFFERED' if busy == 'text' else 'ERR_SOCKET_IN_USE'
-    assert outcome.get(timeout=PATIENCE) == (code, True)
+    assert outcome.get(timeout=PROCESS_PATIENCE) == (code, True)
 
 
 # --- the other side -----------------------------------------------------------------------------

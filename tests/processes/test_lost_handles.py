@@ -9,9 +9,8 @@ import pytest
 from gevent.event import AsyncResult
 
 from ..harness.plain import PlainSocket
-from ..sockets.common import until
+from ..harness.waiting import PROCESS_PATIENCE, until
 from .common import stopped
-from .conftest import PATIENCE
 
 
 @pytest.mark.parametrize('style', ['events', 'blocking'])
@@ -43,7 +42,7 @@ def test_with_a_callback_it_is_the_senders_again(
         peer.sendall(b'head')
     assert peer.recv_exactly(7) == b'unsent '
     child.process.kill('SIGKILL')
-    assert outcome.get(timeout=PATIENCE) == ('ERR_IPC_CHANNEL_CLOSED', 1)
+    assert outcome.get(timeout=PROCESS_PATIENCE) == ('ERR_IPC_CHANNEL_CLOSED', 1)
     peer.sendall(b'body')
     assert peer.recv_until_end() == b'served here: body'
 
@@ -62,7 +61,7 @@ def test_without_a_callback_it_is_destroyed(
     peer = connect(server)
     until(lambda: child.process._in_flight)
     child.process.kill('SIGKILL')
-    assert closed.get(timeout=PATIENCE) is True
+    assert closed.get(timeout=PROCESS_PATIENCE) is True
     assert peer.recv_until_end() == b''
     child.wait()
     assert server.get_connections() == 0
@@ -99,7 +98,7 @@ def test_a_plain_socket_comes_back(fork: Any) -> None:
             plain.connect(listener.getsockname())
             child.send('take', plain, answer.set)
             child.process.kill('SIGKILL')
-            assert answer.get(timeout=PATIENCE).code == 'ERR_IPC_CHANNEL_CLOSED'
+            assert answer.get(timeout=PROCESS_PATIENCE).code == 'ERR_IPC_CHANNEL_CLOSED'
             assert plain.getpeername() == listener.getsockname()
 
 
@@ -117,7 +116,7 @@ def test_what_has_meanwhile_become_of_the_socket_stays(
     peer = connect(server)
     until(lambda: child.process._in_flight)
     child.process.kill('SIGKILL')
-    assert answer.get(timeout=PATIENCE).code == 'ERR_IPC_CHANNEL_CLOSED'
+    assert answer.get(timeout=PROCESS_PATIENCE).code == 'ERR_IPC_CHANNEL_CLOSED'
     assert peer.recv_until_end() == b''
     child.wait()
     assert server.get_connections() == 0
@@ -143,7 +142,7 @@ def test_it_is_sent_again_when_it_did_not_arrive(
     answer: AsyncResult[Any] = AsyncResult()
     server = serve(lambda sock: child.send('take', sock, answer.set), pause_on_connect=True)
     assert connect(server).recv_until_end() == b'at last'
-    assert answer.get(timeout=PATIENCE) is None
+    assert answer.get(timeout=PROCESS_PATIENCE) is None
 
 
 def test_after_four_times_it_is_the_senders_again(
@@ -293,7 +292,7 @@ def test_one_that_comes_back_can_be_ended_whatever_it_was_doing(
         sock.resume()
 
     peer = connect(serve(handler))
-    assert back.get(timeout=PATIENCE).code == 'ERR_IPC_CHANNEL_CLOSED'
+    assert back.get(timeout=PROCESS_PATIENCE).code == 'ERR_IPC_CHANNEL_CLOSED'
     peer.end()
     assert peer.recv_until_end() == b'text'
     until(lambda: 'close' in told)

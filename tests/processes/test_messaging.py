@@ -19,9 +19,9 @@ from gnet.processes.channel import Channel
 from gnet.processes.counting import SentSockets
 from gnet.processes.messaging import Messaging
 
-from ..sockets.common import turn, until
+from ..harness.leaks import holds
+from ..harness.waiting import PROCESS_PATIENCE, turn, until
 from .common import stopped
-from .conftest import PATIENCE
 
 
 class End:
@@ -30,7 +30,7 @@ class End:
     def __init__(self) -> None:
         # Raw ones, which close at once in a patched process as well.
         ours, self.theirs = _socket.socketpair()
-        self.theirs.settimeout(PATIENCE)
+        self.theirs.settimeout(PROCESS_PATIENCE)
         self.messaging = Messaging(get_loop())
         self.received: list[Any] = []
         self.left = Event()
@@ -42,7 +42,7 @@ class End:
 
     def close(self) -> None:
         self.theirs.close()
-        assert self.left.wait(PATIENCE)
+        assert self.left.wait(PROCESS_PATIENCE)
 
 
 @pytest.fixture
@@ -60,12 +60,12 @@ def test_a_program_lives_until_what_waits_behind_a_handle_is_sent(end: End) -> N
         assert gnet.run(0.1) is False
         assert b'"first"' in end.theirs.recv(1000)
         end.theirs.send(b'{"cmd":"NODE_HANDLE_ACK"}\n')
-        assert gnet.run(PATIENCE) is True
+        assert gnet.run(PROCESS_PATIENCE) is True
         assert end.theirs.recv(1000) == b'"second"\n'
 
 
 def test_a_program_does_not_live_for_a_handle_whose_receiver_is_gone(end: End) -> None:
-    before = get_loop()._held
+    before = holds()
     near, far = stdlib.socketpair()
     errors: list[Any] = []
     with near, far:
@@ -74,7 +74,7 @@ def test_a_program_does_not_live_for_a_handle_whose_receiver_is_gone(end: End) -
         end.theirs.close()
         until(lambda: len(errors) == 2)
     assert errors == ['ERR_IPC_CHANNEL_CLOSED'] * 2
-    assert get_loop()._held == before
+    assert holds() == before
 
 
 def test_a_blocking_callback_of_get_connections_holds_up_no_message(end: End) -> None:
@@ -86,7 +86,7 @@ def test_a_blocking_callback_of_get_connections_holds_up_no_message(end: End) ->
     counts: list[Any] = []
 
     def counted(error: Any, count: Any) -> None:
-        go_on.wait(PATIENCE)
+        go_on.wait(PROCESS_PATIENCE)
         counts.append((error, count))
 
     server.get_connections(counted)

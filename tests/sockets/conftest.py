@@ -14,29 +14,10 @@ import gnet
 from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, target_of
+from ..harness.waiting import PATIENCE
+from .common import Connection, target_of
 from .conversations import Ends, Pair
 from .hosts import Hosts
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., gnet.Server]]:
-    """``serve(handler, **options)`` listens on a free port of 127.0.0.1 and returns the server."""
-    servers: list[gnet.Server] = []
-
-    def serve(handler: Any = None, *, target: Any = None, **options: Any) -> gnet.Server:
-        server = gnet.create_server(options)
-        if handler is not None:
-            server.on('connection', handler)
-        servers.append(server)
-        server.listen(**(target or {'host': '127.0.0.1', 'port': 0}))
-        gnet.once(server, 'listening', timeout=PATIENCE)
-        return server
-
-    yield serve
-    for server in servers:
-        server.remove_all_listeners()
-        server.stop(0)
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ import gnet
 from gnet.loop.loop import get_loop
 
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, code, connected, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection, code, connected
 
 Serve = Callable[..., gnet.Server]
 Callback = Callable[[Any], None]

@@ -9,7 +9,8 @@ import gevent
 import pytest
 from gevent.event import AsyncResult
 
-from .common import PATIENCE, Connection, code, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection, code
 
 Accept = Callable[..., Connection]
 Hold = Callable[..., Connection]

@@ -13,7 +13,8 @@ from gevent.event import AsyncResult
 import gnet
 from gnet.streams.states import ReadState
 
-from .common import PATIENCE, Connection, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection
 
 Hold = Callable[..., Connection]
 

@@ -14,7 +14,8 @@ import gnet
 
 from ..harness.families import Family, has_ipv6
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, code, connected, target_of, until
+from ..harness.waiting import PATIENCE, until
+from .common import code, connected, target_of
 
 Serve = Callable[..., gnet.Server]
 Listen = Callable[..., PlainSocket]

@@ -13,7 +13,8 @@ from gevent.event import AsyncResult, Event
 import gnet
 from gnet.sockets import ownership as handling
 
-from .common import PATIENCE, code, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import code
 
 Serve = Callable[..., gnet.Server]
 Reports = list[tuple[object, BaseException]]

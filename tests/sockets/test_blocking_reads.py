@@ -14,7 +14,8 @@ from gevent.event import AsyncResult
 
 import gnet
 
-from .common import PATIENCE, Connection, code, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection, code
 
 Serve = Callable[..., gnet.Server]
 Hold = Callable[..., Connection]

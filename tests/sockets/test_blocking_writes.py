@@ -17,7 +17,8 @@ from gevent.event import Event
 import gnet
 
 from ..harness.naming import spelled
-from .common import PATIENCE, Connection, code, connected, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection, code, connected
 
 Serve = Callable[..., gnet.Server]
 Hold = Callable[..., Connection]

@@ -10,7 +10,8 @@ import pytest
 
 from ..harness.families import Family
 from ..harness.native import Peer
-from .common import Connection, turn
+from ..harness.waiting import turn
+from .common import Connection
 from .conversations import CLOSED_IN_TURN, ENDED, RESET, hears_errors
 
 Dial = Callable[..., Connection]

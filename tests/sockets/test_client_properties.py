@@ -12,7 +12,8 @@ from gevent.event import Event
 import gnet
 
 from ..harness.families import Family
-from .common import PATIENCE, Connection, target_of
+from ..harness.waiting import PATIENCE
+from .common import Connection, target_of
 
 Dial = Callable[..., Connection]
 

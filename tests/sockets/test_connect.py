@@ -20,7 +20,8 @@ from gnet.node.coded_errors import state_error
 from ..harness.families import Family
 from ..harness.native import Peer
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, tick, turn, until
+from ..harness.waiting import PATIENCE, tick, turn, until
+from .common import Connection
 from .hosts import Hosts
 
 Attempt = Callable[..., Connection]

@@ -15,11 +15,12 @@ import pytest
 from gevent.event import AsyncResult, Event
 
 import gnet
-from gnet.loop.loop import get_loop
 
 from ..harness.families import Family, address_of
+from ..harness.leaks import holds
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, connected, target_of, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection, connected, target_of
 from .hosts import Hosts, answers
 
 Attempt = Callable[..., Connection]
@@ -226,7 +227,7 @@ def test_a_closed_socket_is_freed_and_holds_nothing(
     }
     signal = Event()
     turn()
-    held = get_loop()._held
+    held = holds()
 
     def once() -> weakref.ref[Any]:
         sock: Any = gnet.Socket(signal=signal)
@@ -253,7 +254,7 @@ def test_a_closed_socket_is_freed_and_holds_nothing(
         assert reference() is None
     finally:
         gc.enable()
-    assert get_loop()._held == held
+    assert holds() == held
 
 
 # --- accepted sockets, and listeners that block -------------------------------------------------

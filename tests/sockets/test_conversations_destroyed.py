@@ -14,7 +14,8 @@ from gevent.event import AsyncResult
 
 import gnet
 
-from .common import PATIENCE, Connection, target_of, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection, target_of
 from .conversations import (
     ALL,
     CLOSED_IN_TURN,

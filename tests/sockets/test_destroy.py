@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from .common import Connection, tick
+from ..harness.waiting import tick
+from .common import Connection
 
 Accept = Callable[..., Connection]
 

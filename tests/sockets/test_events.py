@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
-from .common import Connection, turn
+from ..harness.waiting import turn
+from .common import Connection
 
 Accept = Callable[..., Connection]
 

@@ -13,7 +13,8 @@ import pytest
 import gnet
 from gnet.addresses.ends import address_of
 
-from .common import PATIENCE, Connection, until
+from ..harness.waiting import PATIENCE, until
+from .common import Connection
 
 Hold = Callable[..., Connection]
 

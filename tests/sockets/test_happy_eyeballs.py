@@ -24,7 +24,8 @@ from gnet.sockets.candidates import Candidate, interleave
 from ..harness.families import has_ipv6
 from ..harness.leaks import CAN_LIST_DESCRIPTORS
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection
 from .hosts import Hosts, answers
 
 Attempt = Callable[..., Connection]

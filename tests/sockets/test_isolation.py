@@ -16,7 +16,8 @@ from gnet.loop import loop as loop_module
 from gnet.loop.loop import Runner, get_loop
 from gnet.streams.delivery import READ_SIZE
 
-from .common import PATIENCE, Connection, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection
 
 Accept = Callable[..., Connection]
 Serve = Callable[..., gnet.Server]

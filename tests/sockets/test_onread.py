@@ -13,7 +13,8 @@ from gevent.event import Event
 import gnet
 
 from ..harness.families import Family
-from .common import PATIENCE, Connection, target_of, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection, target_of
 
 Dial = Callable[..., Connection]
 

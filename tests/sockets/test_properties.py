@@ -14,7 +14,8 @@ import gnet
 from gnet.streams.writable import JOINED_SIZE
 
 from ..harness.families import Family
-from .common import Connection, turn, until
+from ..harness.waiting import turn, until
+from .common import Connection
 
 Accept = Callable[..., Connection]
 

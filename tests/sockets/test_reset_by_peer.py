@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from .common import Connection, turn, until
+from ..harness.waiting import turn, until
+from .common import Connection
 
 Accept = Callable[..., Connection]
 

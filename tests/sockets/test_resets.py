@@ -11,7 +11,7 @@ from gevent.event import AsyncResult, Event
 import gnet
 
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, until
+from ..harness.waiting import PATIENCE, until
 
 Serve = Callable[..., gnet.Server]
 

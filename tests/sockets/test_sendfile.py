@@ -13,7 +13,8 @@ import gevent
 import pytest
 
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, until
+from ..harness.waiting import PATIENCE, until
+from .common import Connection
 
 Hold = Callable[..., Connection]
 

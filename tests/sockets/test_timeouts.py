@@ -15,7 +15,8 @@ from gnet.loop.idle_timers import IdleTimer, IdleTimers, idle_timers
 from gnet.loop.loop import get_loop
 from gnet.sockets.socket import TimeoutOverflowWarning
 
-from .common import PATIENCE, Connection, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection
 
 Accept = Callable[..., Connection]
 

@@ -16,7 +16,8 @@ import gnet
 
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, code, connected, target_of, until
+from ..harness.waiting import PATIENCE, until
+from .common import Connection, code, connected, target_of
 
 Serve = Callable[..., gnet.Server]
 Hold = Callable[..., Connection]
