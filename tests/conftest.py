@@ -26,10 +26,13 @@ import gevent
 import pytest
 from gevent import monkey
 
+import gnet
+
 from .harness import families, leaks, watchdog
 from .harness.families import Family
 from .harness.native import Native, Peer
 from .harness.scripts import Finished, Running, Scripts
+from .harness.servers import Servers
 
 _FAILED = pytest.StashKey[bool]()
 
@@ -147,6 +150,14 @@ def connect(native: Native) -> Iterator[Callable[[Any], Peer]]:
     yield connect
     for peer in peers:
         peer.close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., gnet.Server]]:
+    """``serve(handler, target=None, **options)`` returns a listening server: ``Servers.listen``."""
+    servers = Servers()
+    yield servers.listen
+    servers.close()
 
 
 @pytest.fixture

@@ -27,10 +27,7 @@ TOLERANCE = 8 << 20
 SERVER = """
 import gc, json, os, resource
 import gnet
-
-def resident():
-    with open('/proc/self/statm') as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize()
+from tests.harness.memory import resident
 
 def handler(sock):
     sock.on('error', lambda err: None)

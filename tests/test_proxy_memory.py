@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from .harness import ROOT
+from .harness.memory import resident
 from .harness.plain import PlainSocket
 
 #: Megabytes (2**20 bytes) that go through; GNET_PROXY_MEGABYTES=1024 is for the patient.
@@ -37,11 +38,6 @@ sock.sendall(digest.hexdigest().encode())
 sock.close()
 print('received', count, flush=True)
 """
-
-
-def resident(pid: int) -> int:
-    with open(f'/proc/{pid}/statm') as statm:
-        return int(statm.read().split()[1]) * os.sysconf('SC_PAGE_SIZE')
 
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='/proc is read')

@@ -13,6 +13,7 @@ import pytest
 from gevent import monkey
 
 from ..harness.scripts import Running, Scripts
+from ..harness.waiting import PATIENCE
 
 #: What each program starts with. Its processes share the standard output, so each line is one
 #: write.
@@ -33,9 +34,6 @@ def wait_listening(server):
 
 #: Marks the processes of a program in their environment.
 MARK = 'GNET_TEST_CLUSTER'
-
-#: Seconds in which the workers of a killed primary must be gone.
-PATIENCE = 8.0
 
 
 def _processes_with(mark: str) -> dict[int, int]:

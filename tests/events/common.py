@@ -10,9 +10,6 @@ from gevent.event import Event
 
 from gnet.events import EventEmitter
 
-#: Seconds after which a wait that should end at once has failed.
-PATIENCE = 5
-
 LISTENER_TEXT = 'The "listener" argument must be of type function. Received '
 
 ADDERS = ['on', 'add_listener', 'once', 'prepend_listener', 'prepend_once_listener']

@@ -15,7 +15,8 @@ from gevent.event import AsyncResult, Event
 from gnet import events
 from gnet.events import EventEmitter, error_monitor
 
-from .common import PATIENCE, Boom, f
+from ..harness.waiting import PATIENCE
+from .common import Boom, f
 
 # --- capture of rejections ----------------------------------------------------------------------
 

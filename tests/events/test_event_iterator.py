@@ -16,7 +16,8 @@ from gevent.event import Event
 from gnet.errors import AbortError, CodedRuntimeError, CodedTypeError, CodedValueError
 from gnet.events import EventEmitter, MaxListenersExceededWarning, on
 
-from .common import PATIENCE, Boom, Hooked, check, f, from_hub
+from ..harness.waiting import PATIENCE
+from .common import Boom, Hooked, check, f, from_hub
 
 # --- on(): waiting for one event after the other ------------------------------------------------
 

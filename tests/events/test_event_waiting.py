@@ -18,7 +18,8 @@ from gnet.errors import AbortError, CodedRuntimeError, CodedTypeError, CodedValu
 from gnet.events import EventEmitter, MaxListenersExceededWarning, once
 from gnet.node.values import UNDEFINED
 
-from .common import LISTENER_TEXT, PATIENCE, Boom, Hooked, check, f, from_hub
+from ..harness.waiting import PATIENCE
+from .common import LISTENER_TEXT, Boom, Hooked, check, f, from_hub
 
 # --- once(): waiting for one event --------------------------------------------------------------
 

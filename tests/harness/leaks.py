@@ -20,7 +20,7 @@ from greenlet import greenlet as raw_greenlet
 
 from .plain import PlainSocket
 
-__all__ = ['CAN_LIST_DESCRIPTORS', 'Snapshot', 'prepare']
+__all__ = ['CAN_LIST_DESCRIPTORS', 'Snapshot', 'holds', 'prepare']
 
 _DESCRIPTORS = '/proc/self/fd'
 
@@ -70,7 +70,7 @@ class Snapshot:
             _set_aside()
         self._descriptors = _descriptors()
         self._greenlets = _greenlets()
-        self._holds = _holds()
+        self._holds = holds()
 
     def leaks(self) -> list[str]:
         """Return a line for each thing that is there now, was not then, and does not go away."""
@@ -86,7 +86,7 @@ class Snapshot:
     def _is_clean(self) -> bool:
         # The cheap questions first.
         return (
-            _holds() <= self._holds
+            holds() <= self._holds
             and _descriptors().items() <= self._descriptors.items()
             and _greenlets() <= self._greenlets
         )
@@ -96,9 +96,9 @@ class Snapshot:
         lines = [f'descriptor {number}: {_describe(number, target)}'
                  for number, target in sorted(descriptors)]
         lines += [f'greenlet: {_where(greenlet)}' for greenlet in _greenlets() - self._greenlets]
-        holds = _holds() - self._holds
-        if holds > 0:
-            lines.append(f'holds on the loop (Loop.hold without release): {holds}')
+        more = holds() - self._holds
+        if more > 0:
+            lines.append(f'holds on the loop (Loop.hold without release): {more}')
         return lines
 
 
@@ -167,7 +167,7 @@ def _where(greenlet: Any) -> str:
     return f'{greenlet!r} in {frame.f_code.co_name}, {frame.f_code.co_filename}:{frame.f_lineno}'
 
 
-def _holds() -> int:
+def holds() -> int:
     """Return how many things keep this thread's loop alive by gnet's own count."""
     module = sys.modules.get('gnet.loop.loop')
     return module.get_loop().held if module is not None else 0

@@ -17,12 +17,9 @@ import gevent
 
 from .families import Address, address_of, family_of
 from .plain import PlainSocket
+from .waiting import PATIENCE
 
 __all__ = ['Call', 'Native', 'Peer']
-
-#: Seconds after which a call of a peer fails: well under the limit of a test, so that the failure
-#: names the call.
-PATIENCE = 10.0
 
 
 class Call:

@@ -17,11 +17,9 @@ import gevent
 from gevent import monkey, subprocess
 
 from . import ROOT
+from .waiting import PROCESS_PATIENCE
 
 __all__ = ['Finished', 'Running', 'Scripts']
-
-#: Seconds that a script may take: less than a test may, so that the failure shows its output.
-PATIENCE = 20.0
 
 
 class Finished(NamedTuple):
@@ -49,7 +47,7 @@ class Running:
             stderr=subprocess.STDOUT if merged else self._stderr,
         )
 
-    def read_line(self, timeout: float = PATIENCE) -> str:
+    def read_line(self, timeout: float = PROCESS_PATIENCE) -> str:
         """Return the next line of the script's stdout without its end; ``''`` when there is none.
 
         An empty line cannot be told from the end: use :meth:`wait_for` where that matters.
@@ -59,7 +57,7 @@ class Running:
         self._seen.append(line)
         return line.rstrip('\n')
 
-    def wait_for(self, pattern: str, timeout: float = PATIENCE) -> re.Match[str]:
+    def wait_for(self, pattern: str, timeout: float = PROCESS_PATIENCE) -> re.Match[str]:
         """Read stdout until a line matches the regular expression *pattern*; return the match."""
         with self._limit(timeout, f'a line like {pattern!r}'):
             for line in iter(self.process.stdout.readline, b''):
@@ -78,7 +76,7 @@ class Running:
     def send_signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def wait(self, timeout: float = PATIENCE) -> Finished:
+    def wait(self, timeout: float = PROCESS_PATIENCE) -> Finished:
         """Close the script's stdin, wait for its end and return that, with all of its output."""
         with self._limit(timeout, 'its end'):
             self.process.stdin.close()
@@ -172,7 +170,7 @@ class Scripts:
         launcher: Sequence[str] | None = None,
         env: Mapping[str, str | None] | None = None,
         stdin: str = '',
-        timeout: float = PATIENCE,
+        timeout: float = PROCESS_PATIENCE,
     ) -> Finished:
         """Run a script to its end; *stdin* is all it gets to read. Else as :meth:`start`."""
         running = self.start(script, *args, launcher=launcher, env=env)

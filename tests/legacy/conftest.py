@@ -11,22 +11,19 @@ import pytest
 
 import gnet
 
-from .programs import PATIENCE
+from ..harness.waiting import PATIENCE
 
 
 @pytest.fixture
-def serve() -> Iterator[Callable[..., int]]:
+def serve(serve: Callable[..., gnet.Server]) -> Iterator[Callable[..., int]]:
     """``serve(handler)`` listens on a free port of 127.0.0.1 and returns the port."""
     servers: list[gnet.Server] = []
 
-    def serve(handler: Callable[[Any], object]) -> int:
-        server = gnet.create_server(handler)
-        servers.append(server)
-        server.listen(0, '127.0.0.1')
-        gnet.once(server, 'listening', timeout=PATIENCE)
-        return int(server.address().port)
+    def listen(handler: Callable[[Any], object]) -> int:
+        servers.append(serve(handler))
+        return int(servers[-1].address().port)
 
-    yield serve
+    yield listen
     # All connections must have ended by themselves: none is destroyed.
     assert [server.stop(PATIENCE) for server in servers] == [0] * len(servers)
 

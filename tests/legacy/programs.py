@@ -15,11 +15,9 @@ import gevent
 import pytest
 
 from ..harness.scripts import Running
+from ..harness.waiting import PATIENCE
 
-__all__ = ['PATIENCE', 'Daemon', 'find_program', 'import_package', 'itself', 'to_socket']
-
-#: Seconds after which something that is waited for is given up: well under the limit of a test.
-PATIENCE = 10
+__all__ = ['Daemon', 'find_program', 'import_package', 'itself', 'to_socket']
 
 #: Where Debian has programs that are not on the PATH of everybody.
 _MORE_DIRECTORIES = ('/usr/sbin', '/usr/local/sbin', '/sbin')

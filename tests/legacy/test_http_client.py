@@ -11,7 +11,8 @@ import pytest
 
 import gnet
 
-from .programs import PATIENCE, itself, to_socket
+from ..harness.waiting import PATIENCE
+from .programs import itself, to_socket
 
 #: Bytes of a big body: many times what is buffered on the way.
 MUCH = 20_000_000

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from gevent import subprocess
 
-from .programs import PATIENCE, find_program
+from ..harness.waiting import PATIENCE
+from .programs import find_program
 
 Serve = Callable[..., int]
 

@@ -15,7 +15,8 @@ from gevent import subprocess
 
 import gnet
 
-from .programs import PATIENCE, Daemon, find_program, import_package, itself, to_socket
+from ..harness.waiting import PATIENCE
+from .programs import Daemon, find_program, import_package, itself, to_socket
 
 
 def as_somebody(command: list[str]) -> list[str]:

@@ -12,7 +12,8 @@ import pytest
 
 import gnet
 
-from .programs import PATIENCE, Daemon, find_program, import_package, itself, to_socket
+from ..harness.waiting import PATIENCE
+from .programs import Daemon, find_program, import_package, itself, to_socket
 
 
 @pytest.fixture(scope='module')

@@ -11,7 +11,7 @@ import pytest
 
 import gnet
 
-from .programs import PATIENCE
+from ..harness.waiting import PATIENCE
 
 #: More than the kernel buffers on the way, in lines of which some begin with a dot.
 LONG_TEXT = ''.join(f'.{number} {"x" * 60}\n' for number in range(100_000))

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from gevent import monkey, subprocess
 
-from .programs import PATIENCE, find_program, import_package, itself, to_socket
+from ..harness.waiting import PATIENCE
+from .programs import find_program, import_package, itself, to_socket
 
 #: More than the window of a channel.
 MUCH = 5_000_000

@@ -13,7 +13,7 @@ from gnet.loop.loop import Loop, get_loop
 from gnet.loop.runner import MAX_IDLE_RUNNERS, Runner, RunnerState
 from gnet.loop.watchers import close_watcher
 
-PATIENCE = 10
+from ..harness.waiting import PATIENCE
 
 
 class Work:

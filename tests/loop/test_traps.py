@@ -17,35 +17,13 @@ import gevent.event
 import pytest
 
 import gnet
-from gnet.loop.loop import Loop, get_loop
+from gnet.loop.loop import Loop
 
+from ..harness.leaks import holds
 from ..harness.plain import PlainSocket
+from ..harness.waiting import PATIENCE, until
 
 Run = Callable[..., Any]
-
-PATIENCE = 10
-
-
-def until(condition: Callable[[], object]) -> None:
-    with gevent.Timeout(PATIENCE, AssertionError('in vain')):
-        while not condition():
-            gevent.sleep(0.001)
-
-
-@pytest.fixture
-def serve() -> Any:
-    servers: list[gnet.Server] = []
-
-    def serve(handler: Any, **options: Any) -> gnet.Server:
-        server = gnet.create_server(options, handler)
-        servers.append(server)
-        server.listen(0, '127.0.0.1')
-        gnet.once(server, 'listening', timeout=PATIENCE)
-        return server
-
-    yield serve
-    for server in servers:
-        server.stop(0)
 
 
 # --- T1: libuv ignores ref=False of io watchers -------------------------------------------------
@@ -400,14 +378,13 @@ def test_t9_run_waits_as_long_as_it_was_told_to(run_script: Run) -> None:
 
 
 def test_nothing_is_held_when_all_is_closed(serve: Any, connect: Any) -> None:
-    loop = get_loop()
-    before = loop.held
+    before = holds()
     server = serve(lambda sock: sock.pipe(sock))
     peers = [connect(server) for _ in range(5)]
     until(lambda: server._connections == 5)
-    assert loop.held == before + 6
+    assert holds() == before + 6
     for peer in peers:
         peer.end()
     until(lambda: server._connections == 0)
     server.close()
-    assert loop.held == before
+    assert holds() == before

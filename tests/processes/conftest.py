@@ -16,8 +16,7 @@ from gevent.queue import Empty, Queue
 
 import gnet
 
-#: Seconds after which something that is waited for is given up: well under the limit of a test.
-PATIENCE = 15
+from ..harness.waiting import PROCESS_PATIENCE
 
 #: The events of a child, in the order in which they are registered.
 EVENTS = ('spawn', 'message', 'disconnect', 'exit', 'close', 'error')
@@ -59,7 +58,7 @@ class Child:
     def message_and_handle(self) -> tuple[Any, Any]:
         """Return the next message, and what came with it."""
         try:
-            message: tuple[Any, Any] = self._messages.get(timeout=PATIENCE)
+            message: tuple[Any, Any] = self._messages.get(timeout=PROCESS_PATIENCE)
         except Empty:
             raise AssertionError(f'no message; events: {self.events}') from None
         return message
@@ -67,7 +66,7 @@ class Child:
     def wait(self) -> tuple[Any, Any]:
         """Wait for 'close'; return its arguments, the status and the signal."""
         # Not gnet.once(): that raises an 'error'.
-        assert self._closed.wait(PATIENCE), f'no close; events: {self.events}'
+        assert self._closed.wait(PROCESS_PATIENCE), f'no close; events: {self.events}'
         code, signal = next(event[1:] for event in self.events if event[0] == 'close')
         return code, signal
 
@@ -112,23 +111,3 @@ def fork_stranger(fork: Callable[..., Child]) -> Callable[..., Child]:
             head + textwrap.dedent(code), *args, exec_path=sys.executable, direct=True, **options)
 
     return fork_stranger
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., gnet.Server]]:
-    """``serve(handler, target=None, **options)`` listens on 127.0.0.1 or *target*."""
-    servers: list[gnet.Server] = []
-
-    def serve(handler: Any = None, *, target: Any = None, **options: Any) -> gnet.Server:
-        server = gnet.create_server(options)
-        if handler is not None:
-            server.on('connection', handler)
-        servers.append(server)
-        server.listen(**(target or {'host': '127.0.0.1', 'port': 0}))
-        gnet.once(server, 'listening', timeout=PATIENCE)
-        return server
-
-    yield serve
-    for server in servers:
-        server.remove_all_listeners()
-        server.stop(0)

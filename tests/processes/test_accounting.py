@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from gevent.event import AsyncResult
+from gevent.event import AsyncResult, Event
 
 import gnet
 
-from .conftest import PATIENCE
+from ..harness.waiting import PROCESS_PATIENCE
 
 KEEPER = """
     import gnet
@@ -30,7 +30,7 @@ KEEPER = """
 def counted(server: Any) -> Any:
     answer: AsyncResult[Any] = AsyncResult()
     server.get_connections(lambda *result: answer.set(result))
-    return answer.get(timeout=PATIENCE)
+    return answer.get(timeout=PROCESS_PATIENCE)
 
 
 def test_connections_are_counted_where_they_live(
@@ -59,7 +59,7 @@ def test_connections_are_counted_where_they_live(
             assert not closed.ready() or child is children[1]
             child.send('close one')
             child.message()
-    assert closed.get(timeout=PATIENCE) is None
+    assert closed.get(timeout=PROCESS_PATIENCE) is None
 
 
 @pytest.mark.parametrize('end', ['SIGKILL', 'disconnect'])
@@ -79,7 +79,7 @@ def test_close_does_not_wait_for_a_child_that_is_gone(
         child.process.kill(end)
     else:
         child.send(end)
-    assert closed.get(timeout=PATIENCE) is None
+    assert closed.get(timeout=PROCESS_PATIENCE) is None
 
 
 def test_a_child_that_died_before_counts_no_more(fork: Any, serve: Any, connect: Any) -> None:
@@ -93,7 +93,7 @@ def test_a_child_that_died_before_counts_no_more(fork: Any, serve: Any, connect:
     assert counted(server) == (None, 0)
     closed: AsyncResult[Any] = AsyncResult()
     server.close(closed.set)
-    assert closed.get(timeout=PATIENCE) is None
+    assert closed.get(timeout=PROCESS_PATIENCE) is None
 
 
 def test_a_question_that_is_not_answered_fails(
@@ -119,7 +119,7 @@ def test_stop_waits_for_connections_of_children(fork: Any, serve: Any, connect: 
     connect(server)
     assert child.message() == 'kept'
     child.send('close one')
-    assert server.stop(PATIENCE) == 0
+    assert server.stop(PROCESS_PATIENCE) == 0
 
 
 def test_a_connection_that_is_sent_after_close_is_waited_for(
@@ -129,7 +129,7 @@ def test_a_connection_that_is_sent_after_close_is_waited_for(
     accepted: AsyncResult[Any] = AsyncResult()
     server = serve(accepted.set, pause_on_connect=True)
     connect(server)
-    sock = accepted.get(timeout=PATIENCE)
+    sock = accepted.get(timeout=PROCESS_PATIENCE)
     closed: AsyncResult[Any] = AsyncResult()
     server.close(closed.set)
     child.send('take', sock)
@@ -137,7 +137,7 @@ def test_a_connection_that_is_sent_after_close_is_waited_for(
     assert counted(server)[0] is None
     assert not closed.ready()
     child.send('close one')
-    assert closed.get(timeout=PATIENCE) is None
+    assert closed.get(timeout=PROCESS_PATIENCE) is None
 
 
 def test_servers_are_told_apart_by_their_keys(fork: Any, serve: Any, connect: Any) -> None:
@@ -149,3 +149,23 @@ def test_servers_are_told_apart_by_their_keys(fork: Any, serve: Any, connect: An
         assert child.message() == 'kept'
     assert servers[0]._connection_key != servers[1]._connection_key
     assert [gnet.Server.get_connections(server) for server in servers] == [1, 1]
+
+
+def test_a_closed_server_does_not_wait_for_a_child_that_was_gone_before(
+    fork: Any, serve: Any, connect: Any, hub_reports: Any,
+) -> None:
+    child = fork('pass')
+    child.wait()
+    closed = Event()
+
+    def handler(sock: Any) -> None:
+        server.close(lambda _error: closed.set())
+        child.send('too late', sock)
+
+    server = serve(handler)
+    peer = connect(server)
+    assert peer.recv_until_end() == b''
+    assert closed.wait(PROCESS_PATIENCE)
+    assert server._connections == 0
+    [(_, error)] = hub_reports  # nobody listens to the connection's 'error'
+    assert error.code == 'ERR_IPC_CHANNEL_CLOSED'

@@ -9,7 +9,7 @@ import pytest
 
 import gnet
 
-from .conftest import PATIENCE
+from ..harness.waiting import PROCESS_PATIENCE
 
 MODULE = 'The "modulePath" argument must be of type string or an instance of Buffer or URL.'
 ARRAY = 'The "args" argument must be an instance of Array.'
@@ -97,8 +97,8 @@ def test_options_may_take_the_place_of_the_arguments(tmp_path: Any) -> None:
     for path in (script, bytes(script), str(script)):
         process = gnet.child_process.fork(path, {'execArgv': ['-B']})
         assert '-B' in process.spawnargs
-        assert gnet.once(process, 'message', timeout=PATIENCE) == [[], None]
-        gnet.once(process, 'close', timeout=PATIENCE)
+        assert gnet.once(process, 'message', timeout=PROCESS_PATIENCE) == [[], None]
+        gnet.once(process, 'close', timeout=PROCESS_PATIENCE)
 
 
 # --- send ---------------------------------------------------------------------------------------

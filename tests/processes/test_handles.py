@@ -1,58 +1,18 @@
-"""Servers and connections that are sent to another process."""
+"""Connections that are sent to another process."""
 
 from __future__ import annotations
 
-import socket as stdlib
-from contextlib import suppress
 from typing import Any
 
 import gevent
 import pytest
-from gevent import socket as cooperative
 from gevent.event import AsyncResult
 
 import gnet
 
 from ..harness.plain import PlainSocket
-from .conftest import PATIENCE
-
-#: Answers each chunk with itself in brackets, in event style; tells of each connection.
-BRACKETS = """
-    import gnet
-    def serve(message, sock):
-        sock.on('data', lambda chunk: sock.write(b'[' + chunk + b']'))
-        gnet.process.send([message, sock.server is None, sock.remote_address])
-    gnet.process.on('message', serve)
-"""
-
-#: The same in blocking style.
-BLOCKING = """
-    import gnet
-    def serve(message, sock):
-        for chunk in sock:
-            sock.sendall(b'[' + chunk + b']')
-    gnet.process.on('message', serve)
-"""
-
-
-def sent(child: Any, *args: Any, **keywords: Any) -> Any:
-    """Send, and return what the callback gets."""
-    answer: AsyncResult[Any] = AsyncResult()
-    child.send(*args, callback=answer.set, **keywords)
-    return answer.get(timeout=PATIENCE)
-
-
-def wait_in(call: Any, *args: Any) -> None:
-    """Be blocked in *call* until the socket is closed."""
-    with suppress(OSError):
-        call(*args)
-
-
-def ask(peer: Any) -> bytes:
-    """Return all that *peer* is sent, and end it."""
-    answer: bytes = peer.recv_until_end()
-    peer.end()
-    return answer
+from ..harness.waiting import PROCESS_PATIENCE
+from .common import BLOCKING, BRACKETS, sent, wait_in
 
 
 @pytest.mark.parametrize('code', [BRACKETS, BLOCKING])
@@ -181,9 +141,9 @@ def test_a_connection_that_the_program_made(fork: Any, serve: Any) -> None:
     received: AsyncResult[bytes] = AsyncResult()
     server = serve(lambda sock: received.set(b''.join(sock)))
     sock = gnet.connect(server.address().port, '127.0.0.1')
-    gnet.once(sock, 'connect', timeout=PATIENCE)
+    gnet.once(sock, 'connect', timeout=PROCESS_PATIENCE)
     assert sent(child, 'take', sock) is None
-    assert received.get(timeout=PATIENCE) == b'from the child'
+    assert received.get(timeout=PROCESS_PATIENCE) == b'from the child'
 
 
 def test_sent_twice_it_goes_along_once(fork: Any, serve: Any, connect: Any) -> None:
@@ -223,7 +183,7 @@ def test_keep_open_leaves_it_with_both(fork: Any, serve: Any, connect: Any) -> N
     accepted: AsyncResult[Any] = AsyncResult()
     server = serve(accepted.set, pause_on_connect=True)
     peer = connect(server)
-    sock = accepted.get(timeout=PATIENCE)
+    sock = accepted.get(timeout=PROCESS_PATIENCE)
     assert sent(child, 'take', sock, {'keepOpen': True}) is None
     assert child.message() == 'written'
     assert server.get_connections() == 2  # as in Node, each counts
@@ -250,7 +210,7 @@ def test_a_connection_in_use_is_not_sent(
             files.append(sock.makefile('rb'))
         else:
             sock.set_encoding('utf8')
-            gnet.once(sock, 'readable', timeout=PATIENCE)
+            gnet.once(sock, 'readable', timeout=PROCESS_PATIENCE)
         gevent.sleep(0)
         with pytest.raises(gnet.CodedRuntimeError) as caught:
             child.send('take', sock)
@@ -265,7 +225,7 @@ def test_a_connection_in_use_is_not_sent(
     if busy == 'text':
         peer.sendall(b'text')
     code = 'ERR_TEXT_IS_BUFFERED' if busy == 'text' else 'ERR_SOCKET_IN_USE'
-    assert outcome.get(timeout=PATIENCE) == (code, True)
+    assert outcome.get(timeout=PROCESS_PATIENCE) == (code, True)
 
 
 # --- the other side -----------------------------------------------------------------------------
@@ -328,107 +288,6 @@ def test_the_child_sends_it_back(fork: Any, serve: Any, connect: Any) -> None:
         peer.sendall(b'hello')
         assert sock.recv(9) == b'hello'
     assert server.get_connections() == 0
-
-
-# --- servers ------------------------------------------------------------------------------------
-
-
-def test_a_server_that_is_sent_accepts_in_both_processes(
-    fork: Any, serve: Any, connect: Any, family: Any,
-) -> None:
-    child = fork("""
-        import gnet
-        def take(message, server):
-            server.on('connection', lambda sock: sock.end('child'))
-            address = server.address()
-            gnet.process.send([server.listening, server._connection_key,
-                               address and list(address), server.max_connections])
-            gnet.process.once('message', lambda *args: server.close())
-        gnet.process.once('message', take)
-    """)
-    server = serve(lambda sock: sock.end('parent'), target=family.listen_options)
-    server.max_connections = 5
-    assert sent(child, 'take', server) is None
-    address = None if family.path else list(server.address())
-    assert child.message() == [True, '-1:null:-1', address, None]
-    assert server.listening
-    assert not server._using_workers
-    server.max_connections = None
-    assert {ask(connect(server)) for _ in range(50)} <= {b'parent', b'child'}
-    # Now the child alone. (The socket file is the parent's, and goes with it.)
-    if family.path is None:
-        address = server.address()
-        server.close()
-        assert {ask(connect(tuple(address)[::2])) for _ in range(3)} == {b'child'}
-    child.send('close')
-    assert child.wait() == (0, None)
-
-
-def test_a_closed_server_of_the_child_leaves_the_parents_alone(
-    fork: Any, serve: Any, connect: Any, family: Any,
-) -> None:
-    child = fork("""
-        import gnet
-        gnet.process.once('message', lambda message, server: server.close())
-    """)
-    server = serve(lambda sock: sock.end('parent'), target=family.listen_options)
-    child.send('take', server)
-    assert child.wait() == (0, None)
-    assert connect(server).recv_until_end() == b'parent'
-
-
-# --- sockets of the standard library and of gevent ----------------------------------------------
-
-
-@pytest.mark.parametrize('kind', [PlainSocket, cooperative.socket])
-@pytest.mark.parametrize('keep_open', [False, True])
-def test_a_plain_connected_socket(fork: Any, kind: Any, keep_open: bool) -> None:
-    child = fork("""
-        import gnet
-        def take(message, sock):
-            gnet.process.send(f'{type(sock).__module__}.{type(sock).__name__}')
-            sock.sendall(sock.recv(10).upper())
-            sock.close()
-            # gevent may put the closing off until something happens: let it be the end.
-            gnet.process.disconnect()
-        gnet.process.on('message', take)
-    """)
-    ours, theirs = stdlib.socketpair()
-    moved = kind(theirs.family, theirs.type, theirs.proto, fileno=theirs.detach())
-    assert sent(child, 'take', moved, keep_open=keep_open) is None
-    assert (moved.fileno() >= 0) is keep_open
-    ours.setblocking(False)
-    with cooperative.socket(ours.family, ours.type, ours.proto, fileno=ours.detach()) as peer:
-        peer.sendall(b'text')
-        assert peer.recv(10) == b'TEXT'
-        moved.close()
-        assert peer.recv(10) == b''
-    assert child.message() == 'gevent._socket3.socket'
-
-
-def test_a_plain_listening_socket_is_shared(fork: Any, connect: Any) -> None:
-    child = fork("""
-        import gnet
-        gnet.process.on('message', lambda message, sock: sock.accept()[0].sendall(b'child'))
-    """)
-    with PlainSocket() as listener:
-        listener.bind(('127.0.0.1', 0))
-        listener.listen()
-        assert sent(child, 'take', listener) is None
-        assert listener.fileno() >= 0
-        assert connect(listener.getsockname()).recv_until_end() == b'child'
-
-
-def test_a_datagram_socket_is_shared(fork: Any) -> None:
-    child = fork("""
-        import gnet
-        gnet.process.on('message', lambda message, sock: gnet.process.send(sock.recv(9).decode()))
-    """)
-    with PlainSocket(stdlib.AF_INET, stdlib.SOCK_DGRAM) as datagrams:
-        datagrams.bind(('127.0.0.1', 0))
-        assert sent(child, 'take', datagrams) is None
-        datagrams.sendto(b'datagram', datagrams.getsockname())
-        assert child.message() == 'datagram'
 
 
 # --- order and number ---------------------------------------------------------------------------
@@ -513,3 +372,29 @@ def test_a_thousand_handles_in_a_burst(fork: Any, serve: Any, native: Any) -> No
     assert native(client) == count
     assert not failed
     assert server.get_connections() == 0
+
+
+def test_part_of_a_character_travels_along(fork: Any, serve: Any, connect: Any) -> None:
+    child = fork("""
+        import gnet
+        def serve(message, sock):
+            sock.on('data', lambda chunk: sock.end(chunk) if b'!' in chunk else sock.write(chunk))
+        gnet.process.on('message', serve)
+    """)
+    read: list[str] = []
+
+    def handler(sock: Any) -> None:
+        sock.set_encoding('utf8')
+
+        def heard(text: str) -> None:
+            read.append(text)
+            child.send('serve', sock)
+
+        sock.on('data', heard)
+
+    peer = connect(serve(handler))
+    peer.sendall(b'a\xe2\x82')
+    assert peer.recv_exactly(2) == b'\xe2\x82'
+    peer.sendall(b'\xac!')
+    assert peer.recv_until_end() == b'\xac!'
+    assert read == ['a']

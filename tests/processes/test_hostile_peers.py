@@ -10,8 +10,7 @@ from gevent.event import AsyncResult
 
 import gnet
 
-from ..sockets.common import until
-from .conftest import PATIENCE
+from ..harness.waiting import PROCESS_PATIENCE, until
 
 #: A child that sends *argv[1]*, in as many pieces as there are, and waits for the end.
 SENDER = """
@@ -245,7 +244,7 @@ def test_a_child_that_never_reads(
         child.process.kill('SIGKILL')
     else:
         child.process.stdin.end('\n')
-    assert back.get(timeout=PATIENCE).code == 'ERR_IPC_CHANNEL_CLOSED'
+    assert back.get(timeout=PROCESS_PATIENCE).code == 'ERR_IPC_CHANNEL_CLOSED'
     assert peer.recv_until_end() == b'back'
     child.wait()
     assert [number for number, _ in called] == list(range(21))

@@ -14,8 +14,10 @@ from gevent import monkey
 from gevent.event import Event
 
 import gnet
+from gnet.processes.channel import Channel
 
-from .conftest import PATIENCE
+from ..harness.leaks import holds
+from ..harness.waiting import PROCESS_PATIENCE
 
 IDLE = """
     import gnet
@@ -92,7 +94,7 @@ def test_a_program_that_is_not_there(fork: Any) -> None:
 
 def test_a_script_that_is_not_there(fork: Any, tmp_path: Any) -> None:
     process = gnet.child_process.fork(tmp_path / 'no.py', stdio=['ignore'] * 3 + ['ipc'])
-    assert gnet.once(process, 'exit', timeout=PATIENCE) == [2, None]
+    assert gnet.once(process, 'exit', timeout=PROCESS_PATIENCE) == [2, None]
 
 
 @pytest.mark.parametrize(('stdio', 'piped', 'null'), [
@@ -112,7 +114,7 @@ def test_the_place_of_the_channel_is_taken_from_nobody(
         gnet.process.send([fd for fd in range(3) if os.fstat(fd).st_rdev == nothing])
     """, stdio=stdio)
     assert [index for index, end in enumerate(child.process.stdio) if end is not None] == piped
-    assert gnet.once(child.process, 'message', timeout=PATIENCE) == [null, None]
+    assert gnet.once(child.process, 'message', timeout=PROCESS_PATIENCE) == [null, None]
 
 
 def test_without_descriptors_it_is_an_error_and_nothing_leaks(run_script: Any) -> None:
@@ -182,7 +184,7 @@ def test_an_accepted_connection_as_stdio(
     server.on('connection', accepted.append)
     peer = connect(server)
     if not accepted:
-        gnet.once(server, 'connection', timeout=PATIENCE)
+        gnet.once(server, 'connection', timeout=PROCESS_PATIENCE)
     [sock] = accepted
     child = fork("print('from the child')", stdio=['ignore', sock, 'inherit', 'ipc'])
     assert child.wait() == (0, None)
@@ -218,8 +220,8 @@ def test_a_module(fork: Any, tmp_path: Any) -> None:
     (tmp_path / 'amodule.py').write_text(
         'import gnet, sys\ngnet.process.send([__name__, sys.argv[1:]])')
     process = gnet.child_process.fork('amodule', ['x'], cwd=tmp_path)
-    assert gnet.once(process, 'message', timeout=PATIENCE) == [['__main__', ['x']], None]
-    assert gnet.once(process, 'exit', timeout=PATIENCE) == [0, None]
+    assert gnet.once(process, 'message', timeout=PROCESS_PATIENCE) == [['__main__', ['x']], None]
+    assert gnet.once(process, 'exit', timeout=PROCESS_PATIENCE) == [0, None]
 
 
 def test_a_timeout_kills(fork: Any) -> None:
@@ -319,3 +321,37 @@ def test_wrong_arguments_are_refused_and_nothing_is_started(
     with pytest.raises((TypeError, ValueError, RuntimeError)) as caught:
         gnet.child_process.fork(*args, **options)
     assert getattr(caught.value, 'code', None) == code
+
+
+@pytest.mark.parametrize('method', ['ref', 'unref'])
+def test_ref_and_unref_of_a_child_that_has_just_ended_change_nothing(
+    fork: Any, method: str,
+) -> None:
+    before = holds()
+    child = fork("import gnet; gnet.process.send('last words')")
+    if method == 'ref':
+        child.process.unref()
+    child.process.on('message', lambda *_args: getattr(child.process, method)())
+    # The program is busy until the child has ended, and sees both at once.
+    os.waitid(os.P_PID, child.process.pid, os.WEXITED | os.WNOWAIT)
+    child.wait()
+    assert child.message() == 'last words'
+    assert holds() == before
+
+
+def test_the_end_of_a_child_is_told_even_if_the_rest_of_its_channel_cannot_be_read(
+    fork: Any, hub_reports: list[Any], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def no_memory(_channel: Any) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(Channel, 'drain', no_memory)
+    child = fork("""
+        import os, sys
+        if os.fork():
+            os._exit(0)
+        sys.stdin.read()  # keeps the channel open until 'exit', which closes this
+    """, stdio=['pipe', 'inherit', 'inherit', 'ipc'])
+    assert child.wait() == (0, None)
+    assert child.names() == ['spawn', 'exit', 'disconnect', 'close']
+    assert [type(error) for _, error in hub_reports] == [MemoryError]

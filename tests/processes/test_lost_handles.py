@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
-import signal
 from typing import Any
 
 import pytest
 from gevent.event import AsyncResult
 
 from ..harness.plain import PlainSocket
-from ..sockets.common import until
-from .conftest import PATIENCE
-
-IDLE = """
-    import gnet
-    gnet.process.on('message', lambda *args: None)
-    gnet.process.send('up')
-"""
-
-
-def stopped(fork: Any) -> Any:
-    """Return a child that is there, and does nothing."""
-    child = fork(IDLE)
-    assert child.message() == 'up'
-    os.kill(child.process.pid, signal.SIGSTOP)
-    return child
+from ..harness.waiting import PROCESS_PATIENCE, until
+from .common import stopped
 
 
 @pytest.mark.parametrize('style', ['events', 'blocking'])
@@ -58,7 +42,7 @@ def test_with_a_callback_it_is_the_senders_again(
         peer.sendall(b'head')
     assert peer.recv_exactly(7) == b'unsent '
     child.process.kill('SIGKILL')
-    assert outcome.get(timeout=PATIENCE) == ('ERR_IPC_CHANNEL_CLOSED', 1)
+    assert outcome.get(timeout=PROCESS_PATIENCE) == ('ERR_IPC_CHANNEL_CLOSED', 1)
     peer.sendall(b'body')
     assert peer.recv_until_end() == b'served here: body'
 
@@ -77,7 +61,7 @@ def test_without_a_callback_it_is_destroyed(
     peer = connect(server)
     until(lambda: child.process._in_flight)
     child.process.kill('SIGKILL')
-    assert closed.get(timeout=PATIENCE) is True
+    assert closed.get(timeout=PROCESS_PATIENCE) is True
     assert peer.recv_until_end() == b''
     child.wait()
     assert server.get_connections() == 0
@@ -114,7 +98,7 @@ def test_a_plain_socket_comes_back(fork: Any) -> None:
             plain.connect(listener.getsockname())
             child.send('take', plain, answer.set)
             child.process.kill('SIGKILL')
-            assert answer.get(timeout=PATIENCE).code == 'ERR_IPC_CHANNEL_CLOSED'
+            assert answer.get(timeout=PROCESS_PATIENCE).code == 'ERR_IPC_CHANNEL_CLOSED'
             assert plain.getpeername() == listener.getsockname()
 
 
@@ -132,7 +116,7 @@ def test_what_has_meanwhile_become_of_the_socket_stays(
     peer = connect(server)
     until(lambda: child.process._in_flight)
     child.process.kill('SIGKILL')
-    assert answer.get(timeout=PATIENCE).code == 'ERR_IPC_CHANNEL_CLOSED'
+    assert answer.get(timeout=PROCESS_PATIENCE).code == 'ERR_IPC_CHANNEL_CLOSED'
     assert peer.recv_until_end() == b''
     child.wait()
     assert server.get_connections() == 0
@@ -158,7 +142,7 @@ def test_it_is_sent_again_when_it_did_not_arrive(
     answer: AsyncResult[Any] = AsyncResult()
     server = serve(lambda sock: child.send('take', sock, answer.set), pause_on_connect=True)
     assert connect(server).recv_until_end() == b'at last'
-    assert answer.get(timeout=PATIENCE) is None
+    assert answer.get(timeout=PROCESS_PATIENCE) is None
 
 
 def test_after_four_times_it_is_the_senders_again(
@@ -281,3 +265,76 @@ def test_children_killed_at_any_moment_lose_only_what_they_had(
     assert answers.count(b'parent') == given.count('back') + given.count('here')
     assert answers.count(b'child') + answers.count(b'') == given.count('away')
     until(lambda: server.get_connections() == 0)
+
+
+@pytest.mark.parametrize('state', ['written', 'ending', 'shut'])
+def test_one_that_comes_back_can_be_ended_whatever_it_was_doing(
+    fork: Any, serve: Any, connect: Any, state: str,
+) -> None:
+    child = stopped(fork)
+    told: list[str] = []
+    back: AsyncResult[Any] = AsyncResult()
+
+    def handler(sock: Any) -> None:
+        def send(*_args: Any) -> None:
+            child.send('take', sock, back.set)
+            child.process.kill('SIGKILL')
+
+        for event in ('finish', 'end', 'close'):
+            sock.on(event, lambda *_args, name=event: told.append(name))
+        sock.write('text', lambda _error: told.append('written'))
+        if state != 'written':
+            sock.end(lambda _error: told.append('ended'))
+        if state == 'shut':
+            sock.on('prefinish', send)
+        else:
+            send()
+        sock.resume()
+
+    peer = connect(serve(handler))
+    assert back.get(timeout=PROCESS_PATIENCE).code == 'ERR_IPC_CHANNEL_CLOSED'
+    peer.end()
+    assert peer.recv_until_end() == b'text'
+    until(lambda: 'close' in told)
+    # (The event 'end' may come earlier.)
+    assert [name for name in told if name != 'end'] == [
+        'written', *(['ended'] if state != 'written' else []), 'finish', 'close']
+
+
+def test_one_that_comes_back_still_says_when_it_has_drained(
+    fork: Any, serve: Any, connect: Any,
+) -> None:
+    child = stopped(fork)
+    size = 10_000_000
+
+    def handler(sock: Any) -> None:
+        sock.once('drain', sock.end)
+        assert sock.write(bytes(size)) is False
+        child.send('take', sock, lambda _error: None)
+        child.process.kill('SIGKILL')
+
+    peer = connect(serve(handler))
+    assert len(peer.recv_until_end()) == size
+
+
+def test_callbacks_of_one_that_is_destroyed_on_its_way_are_called(
+    fork: Any, serve: Any, connect: Any,
+) -> None:
+    child = stopped(fork)
+    codes: list[Any] = []
+
+    def handler(sock: Any) -> None:
+        sock.cork()
+        sock.write('first', lambda error: codes.append(error))
+        sock.uncork()
+        sock.write(bytes(10_000_000), lambda error: codes.append(error.code))
+        sock.end(lambda error: codes.append(error.code))
+        child.send('take', sock, lambda error: codes.append(error.code))
+        sock.destroy()
+        child.process.kill('SIGKILL')
+
+    peer = connect(serve(handler))
+    until(lambda: len(codes) == 4)
+    assert codes == [
+        None, 'ERR_STREAM_DESTROYED', 'ERR_STREAM_DESTROYED', 'ERR_IPC_CHANNEL_CLOSED']
+    assert peer.recv_until_end().startswith(b'first')

@@ -10,7 +10,7 @@ import pytest
 
 import gnet
 
-from .conftest import PATIENCE
+from ..harness.waiting import PROCESS_PATIENCE
 
 ECHO = """
     import gnet
@@ -184,7 +184,7 @@ def test_the_child_disconnects(fork: Any) -> None:
     """, silent=True)
     assert child.message() == 'last'
     if child.process.connected:
-        gnet.once(child.process, 'disconnect', timeout=PATIENCE)
+        gnet.once(child.process, 'disconnect', timeout=PROCESS_PATIENCE)
     assert child.names() == ['spawn', 'message', 'disconnect']
     child.process.stdin.end('\n')
     assert child.wait() == (0, None)

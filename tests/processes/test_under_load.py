@@ -15,8 +15,7 @@ from gevent.event import AsyncResult
 import gnet
 
 from ..harness.plain import PlainSocket
-from ..sockets.common import until
-from .conftest import PATIENCE
+from ..harness.waiting import PROCESS_PATIENCE, until
 
 
 def clients(address: Any, count: int, request: bytes = b'') -> list[bytes]:
@@ -24,7 +23,7 @@ def clients(address: Any, count: int, request: bytes = b'') -> list[bytes]:
     peers = []
     for _ in range(count):
         peer = PlainSocket(stdlib.AF_INET, stdlib.SOCK_STREAM)
-        peer.settimeout(PATIENCE)
+        peer.settimeout(PROCESS_PATIENCE)
         peer.connect(address)
         peers.append(peer)
     answers = []
@@ -66,7 +65,7 @@ def test_fifty_megabytes_survive_both_ways(fork: Any) -> None:
     written: AsyncResult[Any] = AsyncResult()
     assert child.send(text, written.set) is False
     assert child.message() == hashlib.sha256(text.encode()).hexdigest()
-    assert written.get(timeout=PATIENCE) is None
+    assert written.get(timeout=PROCESS_PATIENCE) is None
     assert child.message() == text[::-1]
     assert child.message() == 'after'
     assert child.process._channel.queued == 0
@@ -173,7 +172,7 @@ def test_a_sender_that_heeds_the_answer_queues_little(fork: Any) -> None:
     """)
     most, left = 0, 500
     text = 'x' * 10_000
-    with gevent.Timeout(PATIENCE):
+    with gevent.Timeout(PROCESS_PATIENCE):
         while left:
             left -= 1
             written: AsyncResult[Any] = AsyncResult()
@@ -215,7 +214,7 @@ def test_many_connections_over_several_children(fork: Any, serve: Any, native: A
     # One that was ended by its child may have met the client's byte too late: a reset.
     assert answers.count(b'write!') == 100
     assert set(answers) <= {b'write!', b'end', b'cut'}
-    assert closed.get(timeout=PATIENCE) is None
+    assert closed.get(timeout=PROCESS_PATIENCE) is None
     for child in children:
         child.process.disconnect()
         assert child.wait() == (0, None)

@@ -17,8 +17,7 @@ from gnet.loop.loop import get_loop
 from gnet.processes.messaging import Messaging
 
 from ..harness.plain import PlainSocket
-from ..sockets.common import turn, until
-from .conftest import PATIENCE
+from ..harness.waiting import PROCESS_PATIENCE, turn, until
 
 
 def test_handles_and_messages_wait_for_a_listener_in_order(
@@ -54,7 +53,7 @@ def test_handles_and_messages_wait_for_a_listener_in_order(
         child.send('first')
         child.send('raw', listener)
         child.send('between')
-        child.send('socket', accepted.get(timeout=PATIENCE))
+        child.send('socket', accepted.get(timeout=PROCESS_PATIENCE))
         child.send('last')
         child.process.stdin.end('\n')
         raw = connect(listener.getsockname())
@@ -129,7 +128,7 @@ def test_a_parent_that_disconnects_has_sent_all(
         accepted: AsyncResult[Any] = AsyncResult()
         server.on('connection', accepted.set)
         peer = connect(server)
-        child.send('handle', accepted.get(timeout=PATIENCE), called.append)
+        child.send('handle', accepted.get(timeout=PROCESS_PATIENCE), called.append)
     elif expected:
         child.send('x' * expected[0], called.append)
     if expected:
@@ -225,7 +224,7 @@ def test_an_unheard_spawn_and_exit_of_many_children(tmp_path: Any) -> None:
     children = [gnet.child_process.fork(str(script)) for _ in range(5)]
     for child in children:
         if child.exit_code is None:
-            gnet.once(child, 'close', timeout=PATIENCE)
+            gnet.once(child, 'close', timeout=PROCESS_PATIENCE)
     assert [(child.exit_code, child.connected) for child in children] == [(0, False)] * 5
 
 
@@ -240,7 +239,7 @@ def test_a_handle_that_is_sent_too_late(
     accepted: AsyncResult[Any] = AsyncResult()
     server = serve(accepted.set, pause_on_connect=True)
     peer = connect(server)
-    sock = accepted.get(timeout=PATIENCE)
+    sock = accepted.get(timeout=PROCESS_PATIENCE)
     handle: Any = sock
     if kind == 'plain':
         handle, other = stdlib.socketpair()
@@ -277,8 +276,8 @@ def test_a_connection_that_cannot_be_acknowledged_is_the_senders(caplog: Any) ->
     # Raw ones, which close at once in a patched process as well.
     ours, theirs = _socket.socketpair()
     near, far = _socket.socketpair()
-    theirs.settimeout(PATIENCE)
-    far.settimeout(PATIENCE)
+    theirs.settimeout(PROCESS_PATIENCE)
+    far.settimeout(PROCESS_PATIENCE)
     end = Messaging(get_loop())
     received: list[Any] = []
     end.on('message', lambda *args: received.append(args))
@@ -294,7 +293,7 @@ def test_a_connection_that_cannot_be_acknowledged_is_the_senders(caplog: Any) ->
         before = len(os.listdir('/proc/self/fd')) if os.path.isdir('/proc/self/fd') else None
         channel.read_on()
         end.disconnect()
-        assert left.get(timeout=PATIENCE) is True
+        assert left.get(timeout=PROCESS_PATIENCE) is True
         assert received == [('before', None), ('after', None)]
         turn()  # in which the os.close() of a patched process closes
         assert theirs.recv(100) == b''  # no acknowledgement

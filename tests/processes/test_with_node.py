@@ -23,7 +23,7 @@ import gnet
 from ..harness import ROOT
 from ..harness.native import Peer
 from ..harness.plain import PlainSocket
-from .conftest import PATIENCE
+from ..harness.waiting import PROCESS_PATIENCE
 
 NODE = os.environ.get('GNET_NODE', '')
 
@@ -110,7 +110,7 @@ def node(tmp_path: Path) -> Any:
             [NODE, str(program), sys.executable, str(script), *args], env=env,
             stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
         started.append(process)
-        with process.stdout, gevent.Timeout(PATIENCE):
+        with process.stdout, gevent.Timeout(PROCESS_PATIENCE):
             lines = process.stdout.read().decode().splitlines()
             assert process.wait() == 0, lines
         return [json.loads(line) for line in lines]
@@ -143,7 +143,7 @@ def result_of(ask: Callable[[Any], object]) -> Any:
     """Return the arguments with which the callback that *ask* gets is called."""
     answer: AsyncResult[Any] = AsyncResult()
     ask(lambda *result: answer.set(result))
-    return answer.get(timeout=PATIENCE)
+    return answer.get(timeout=PROCESS_PATIENCE)
 
 
 def answer_of(peer: Any) -> bytes:
@@ -177,7 +177,7 @@ def test_node_serves_a_connection_that_gnet_accepted(
         pause_on_connect=True)
     peer = connect(server)
     assert child.message() == ['serve', 'Socket']
-    assert sent.get(timeout=PATIENCE) is None
+    assert sent.get(timeout=PROCESS_PATIENCE) is None
     assert result_of(server.get_connections) == (None, 1)
     closed: AsyncResult[Any] = AsyncResult()
     server.close(closed.set)
@@ -185,7 +185,7 @@ def test_node_serves_a_connection_that_gnet_accepted(
     peer.sendall(b'hello')
     assert peer.recv_until_end() == b'node got hello'
     peer.close()
-    assert closed.get(timeout=PATIENCE) is None  # Node told that it has none any more
+    assert closed.get(timeout=PROCESS_PATIENCE) is None  # Node told that it has none any more
     child.send('count')
     assert child.message() == 0
 
@@ -197,7 +197,7 @@ def test_node_serves_a_connection_that_gnet_opened(fork_node: Any, native: Any) 
         listener.bind(('127.0.0.1', 0))
         listener.listen()
         client = gnet.connect(listener.getsockname()[1], '127.0.0.1')
-        gnet.once(client, 'connect', timeout=PATIENCE)
+        gnet.once(client, 'connect', timeout=PROCESS_PATIENCE)
         peer = Peer(native, native(listener.accept)[0])
     assert result_of(lambda done: child.send('serve', client, done)) == (None,)
     assert child.message() == ['serve', 'Socket']
@@ -236,7 +236,7 @@ def test_a_burst_of_connections_is_served_by_node(
         peers = []
         for _ in range(200):
             peer = PlainSocket()
-            peer.settimeout(PATIENCE)
+            peer.settimeout(PROCESS_PATIENCE)
             peer.connect(address)
             peers.append(peer)
         answers = []

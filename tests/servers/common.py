@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from gevent.event import Event
 
 import gnet
-from gnet.loop.loop import get_loop
 
-__all__ = ['PATIENCE', 'drain', 'ended', 'failure_of', 'happens', 'listening', 'tick', 'trace']
+from ..harness.waiting import PATIENCE
 
-#: Seconds after which an event that is waited for is given up: well under the limit of a test.
-PATIENCE = 5
+__all__ = ['drain', 'ended', 'failure_of', 'happens', 'listening', 'trace']
 
 
 def trace(server: Any, log: list[Any] | None = None) -> list[Any]:
@@ -27,11 +25,6 @@ def trace(server: Any, log: list[Any] | None = None) -> list[Any]:
     server.prepend_listener('connection', lambda sock: found.append('connection'))
     server.on('drop', lambda data: found.append('drop'))
     return found
-
-
-def tick(callback: Callable[..., object], *args: Any) -> None:
-    """Queue a tick, as Node's ``process.nextTick`` does."""
-    get_loop().tick(callback, *args)
 
 
 def listening(server: Any, *args: Any, **options: Any) -> Any:

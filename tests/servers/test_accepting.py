@@ -19,7 +19,8 @@ from gnet.servers.acceptor import Acceptor
 
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, drain, happens, listening, trace
+from ..harness.waiting import PATIENCE
+from .common import drain, happens, listening, trace
 
 Serve = Callable[..., gnet.Server]
 

@@ -19,7 +19,8 @@ import gnet
 
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, ended, failure_of, happens, listening
+from ..harness.waiting import PATIENCE
+from .common import ended, failure_of, happens, listening
 
 Serve = Callable[..., gnet.Server]
 

@@ -14,7 +14,8 @@ import gnet
 
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, drain, ended, happens, listening, trace
+from ..harness.waiting import PATIENCE
+from .common import drain, ended, happens, listening, trace
 
 Serve = Callable[..., gnet.Server]
 

@@ -14,7 +14,8 @@ import gnet
 
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, drain, ended, failure_of, happens, listening, tick, trace
+from ..harness.waiting import PATIENCE, tick
+from .common import drain, ended, failure_of, happens, listening, trace
 
 Serve = Callable[..., gnet.Server]
 

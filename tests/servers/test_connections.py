@@ -16,7 +16,8 @@ from gnet import lifecycle
 
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, drain, ended, happens, listening, tick, trace
+from ..harness.waiting import PATIENCE, tick
+from .common import drain, ended, happens, listening, trace
 
 Serve = Callable[..., gnet.Server]
 

@@ -15,7 +15,8 @@ import pytest
 import gnet
 
 from ..harness.naming import spelled
-from .common import PATIENCE, drain, listening
+from ..harness.waiting import PATIENCE
+from .common import drain, listening
 
 Serve = Callable[..., gnet.Server]
 

@@ -13,7 +13,8 @@ from gevent.event import Event
 import gnet
 from gnet import events, lifecycle
 
-from .common import PATIENCE, failure_of, happens, listening
+from ..harness.waiting import PATIENCE
+from .common import failure_of, happens, listening
 
 Serve = Callable[..., gnet.Server]
 

@@ -16,7 +16,8 @@ from gnet.servers import listener as binding
 
 from ..harness.families import has_ipv6
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, ended, failure_of, happens, listening, trace
+from ..harness.waiting import PATIENCE
+from .common import ended, failure_of, happens, listening, trace
 
 Serve = Callable[..., gnet.Server]
 

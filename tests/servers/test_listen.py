@@ -16,7 +16,8 @@ import gnet
 
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, ended, failure_of, happens, listening, tick, trace
+from ..harness.waiting import PATIENCE, tick
+from .common import ended, failure_of, happens, listening, trace
 
 Serve = Callable[..., gnet.Server]
 

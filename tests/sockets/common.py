@@ -10,38 +10,15 @@ import pytest
 from gevent.event import Event
 
 import gnet
-from gnet.loop.loop import get_loop
 from gnet.node.spelling import camel
 
 from ..harness.families import address_of
 from ..harness.native import Peer
+from ..harness.waiting import PATIENCE, turn
 
 __all__ = [
-    'PATIENCE', 'Connection', 'both_spellings', 'code', 'refused', 'shown', 'target_of', 'tick',
-    'turn', 'until',
+    'Connection', 'both_spellings', 'code', 'connected', 'refused', 'shown', 'target_of',
 ]
-
-#: Seconds after which something that is waited for is given up: well under the limit of a test.
-PATIENCE = 10
-
-
-def tick(callback: Callable[..., object], *args: Any) -> None:
-    """Queue a tick, as Node's ``process.nextTick`` does."""
-    get_loop().tick(callback, *args)
-
-
-def turn() -> None:
-    """Let the loop poll once, and all ticks run that are waiting then."""
-    done = Event()
-    get_loop().later(done.set)
-    assert done.wait(PATIENCE)
-
-
-def until(condition: Callable[[], object], patience: float = PATIENCE) -> None:
-    """Take turns of the loop until *condition()* is true."""
-    with gevent.Timeout(patience, AssertionError(f'in vain: {condition}')):
-        while not condition():
-            turn()
 
 
 def code(error: Any) -> Any:
@@ -134,3 +111,12 @@ class Connection:
         self.wait('close')
         turn()
         return self.trace
+
+
+def connected(server: gnet.Server, **options: Any) -> Connection:
+    """Return a traced socket that is about to be connected to *server*."""
+    sock = gnet.Socket(options)
+    connection = Connection(sock)
+    sock.on('error', lambda error: None)
+    sock.connect(server.address().port, '127.0.0.1')
+    return connection

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,28 +14,10 @@ import gnet
 from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, target_of
+from ..harness.waiting import PATIENCE
+from .common import Connection, target_of
+from .conversations import Ends, Pair
 from .hosts import Hosts
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., gnet.Server]]:
-    """``serve(handler, **options)`` listens on a free port of 127.0.0.1 and returns the server."""
-    servers: list[gnet.Server] = []
-
-    def serve(handler: Any = None, *, target: Any = None, **options: Any) -> gnet.Server:
-        server = gnet.create_server(options)
-        if handler is not None:
-            server.on('connection', handler)
-        servers.append(server)
-        server.listen(**(target or {'host': '127.0.0.1', 'port': 0}))
-        gnet.once(server, 'listening', timeout=PATIENCE)
-        return server
-
-    yield serve
-    for server in servers:
-        server.remove_all_listeners()
-        server.stop(0)
 
 
 @pytest.fixture
@@ -180,3 +163,46 @@ def silent() -> Iterator[Any]:
         yield name
         for each in fillers:
             each.close()
+
+
+@pytest.fixture
+def ends(
+    request: pytest.FixtureRequest, serve: Callable[..., gnet.Server], tmp_path: Path,
+) -> Ends:
+    """``ends(near, far)`` connects two sockets.
+
+    Each of the two functions is called with its :class:`Connection` when that has just been made:
+    in 'connection' or in 'connect'.
+    """
+    role, kind = request.param.split(', ')
+
+    def ends(
+        near: Callable[[Connection], object] | None = None,
+        far: Callable[[Connection], object] | None = None, *,
+        near_options: dict[str, Any] | None = None, far_options: dict[str, Any] | None = None,
+    ) -> Pair:
+        setups = (near, far) if role == 'client' else (far, near)
+        options = [near_options or {}, far_options or {}]
+        if role == 'server':
+            options.reverse()
+        accepted: AsyncResult[Connection] = AsyncResult()
+        ready = Event()
+
+        def handler(sock: Any) -> None:
+            connection = Connection(sock)
+            if setups[1] is not None:
+                setups[1](connection)
+            accepted.set(connection)
+
+        target = {'path': str(tmp_path / 's')} if kind == 'unix' else None
+        server = serve(handler, target=target, **options[1])
+        client = Connection(gnet.Socket(options[0]))
+        client.sock.on('ready', ready.set)
+        client.sock.connect(target_of(server))
+        if setups[0] is not None:
+            client.sock.once('connect', lambda: setups[0](client))
+        assert ready.wait(PATIENCE)
+        other = accepted.get(timeout=PATIENCE)
+        return Pair(client, other, server) if role == 'client' else Pair(other, client, server)
+
+    return ends

@@ -11,7 +11,7 @@ from gevent.event import Event
 
 from ..harness.families import family_of
 from ..harness.plain import PlainSocket
-from .common import tick
+from ..harness.waiting import tick
 
 __all__ = ['Hosts', 'answers']
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import gevent
 
-from .common import turn
+from ..harness.waiting import turn
 from .random_ends import FOREIGN, RecordedSocket
 
 __all__ = ['CALLS', 'DeliberateError', 'is_documented', 'next_data']

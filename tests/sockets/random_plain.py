@@ -10,7 +10,7 @@ from typing import Any
 import gevent
 from gevent.exceptions import ConcurrentObjectUseError
 
-from .common import turn
+from ..harness.waiting import turn
 from .random_calls import next_data
 from .random_ends import Life, Record
 

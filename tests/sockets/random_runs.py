@@ -17,7 +17,7 @@ import gevent.socket
 import gnet
 
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, turn
+from ..harness.waiting import PATIENCE, turn
 from .random_calls import CALLS, DeliberateError, is_documented
 from .random_ends import Life, RecordedSocket, explains
 from .random_plain import PlainEnd

@@ -19,7 +19,8 @@ import gnet
 from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
-from .common import Connection, code, until
+from ..harness.waiting import until
+from .common import Connection, code
 
 Hold = Callable[..., Connection]
 Pair = Callable[..., 'tuple[Any, Peer]']

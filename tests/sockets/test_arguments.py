@@ -16,7 +16,8 @@ import gnet
 from gnet.node.values import UNDEFINED
 
 from ..harness.naming import spelled
-from .common import PATIENCE, both_spellings, refused
+from ..harness.waiting import PATIENCE
+from .common import both_spellings, refused
 
 TYPE = 'ERR_INVALID_ARG_TYPE'
 VALUE = 'ERR_INVALID_ARG_VALUE'

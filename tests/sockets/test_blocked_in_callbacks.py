@@ -18,7 +18,8 @@ import gnet
 from gnet.loop.loop import get_loop
 
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, code, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection, code, connected
 
 Serve = Callable[..., gnet.Server]
 Callback = Callable[[Any], None]
@@ -258,7 +259,7 @@ def test_a_listener_of_drain_may_end_a_writer_whose_turn_it_is(hold: Callable[..
     sock, peer = connection.sock, connection.peer
     assert sock.write(bytes(20_000_000)) is False
     writer = gevent.spawn(sock.sendall, b'more')
-    until(lambda: sock._senders)
+    until(lambda: sock._blocking.senders)
     sock.on('drain', lambda: writer.kill(block=False))
     peer.recv_exactly(20_000_004)
     writer.join(PATIENCE)
@@ -321,3 +322,22 @@ def test_what_the_hub_is_to_call_soon_may_fail(hub_reports: list[Any]) -> None:
     assert called.wait(PATIENCE)
     turn()
     assert len(hub_reports) == 1
+
+
+def test_finish_is_not_emitted_after_close(serve: Serve) -> None:
+    server = serve(lambda sock: sock.resume())
+    connection = connected(server)
+    called, go_on = Event(), Event()
+
+    def ended(error: Any) -> None:
+        called.set()
+        go_on.wait()
+
+    connection.sock.end(ended)
+    assert called.wait(PATIENCE)
+    connection.sock.destroy()
+    connection.wait('close')
+    go_on.set()
+    turn()
+    turn()
+    assert connection.trace[-1].startswith('close')

@@ -12,7 +12,8 @@ from gevent.event import AsyncResult
 
 import gnet
 
-from .common import PATIENCE, Connection, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection
 
 Hold = Callable[..., Connection]
 
@@ -41,7 +42,7 @@ def test_a_reader_wakes(hold: Hold, close: Any, seconds: Any) -> None:
     c = hold()
     c.sock.settimeout(seconds)
     reading = blocked(c.sock.recv, 10)
-    until(lambda: c.sock._reader)
+    until(lambda: c.sock._wire.reader)
     close(c.sock)
     reading.get(timeout=PATIENCE)
     assert c.peer.recv() == b''
@@ -78,7 +79,7 @@ def test_nobody_reads_from_a_closed_socket_that_still_sends(
 def test_a_reader_of_any_kind_wakes(hold: Hold, close: Any, read: Any) -> None:
     c = hold()
     reading = blocked(read, c.sock)
-    until(lambda: c.sock._reader)
+    until(lambda: c.sock._wire.reader)
     close(c.sock)
     reading.get(timeout=PATIENCE)
 
@@ -87,7 +88,7 @@ def test_a_reader_of_a_file_wakes_by_destroy_and_not_by_close(hold: Hold) -> Non
     c = hold()
     with c.sock.makefile('rb') as file:
         reading = blocked(file.readline)
-        until(lambda: c.sock._reader)
+        until(lambda: c.sock._wire.reader)
         c.sock.close()  # as in the standard library, it waits for the file
         turn()
         assert not reading.ready()
@@ -101,7 +102,7 @@ def test_a_writer_wakes(hold: Hold, close: Any, seconds: Any) -> None:
     c = hold()
     c.sock.settimeout(seconds)
     sending = [blocked(c.sock.sendall, bytes(MUCH)), blocked(c.sock.sendall, b'next')]
-    until(lambda: c.sock._senders == 2)
+    until(lambda: c.sock._blocking.senders == 2)
     close(c.sock)
     for each in sending:
         each.get(timeout=PATIENCE)
@@ -113,7 +114,7 @@ def test_a_writer_wakes(hold: Hold, close: Any, seconds: Any) -> None:
 def test_a_reader_and_a_writer_wake(hold: Hold, close: Any) -> None:
     c = hold()
     greenlets = [blocked(c.sock.sendall, bytes(MUCH)), blocked(c.sock.recv, 10)]
-    until(lambda: c.sock._senders and c.sock._reader)
+    until(lambda: c.sock._blocking.senders and c.sock._wire.reader)
     close(c.sock)
     for each in greenlets:
         each.get(timeout=PATIENCE)
@@ -123,7 +124,7 @@ def test_a_reader_wakes_while_close_still_sends_what_is_queued(hold: Hold) -> No
     c = hold()
     c.sock.write(bytes(MUCH))
     reading = blocked(c.sock.recv, 10)
-    until(lambda: c.sock._reader)
+    until(lambda: c.sock._wire.reader)
     c.sock.close()
     reading.get(timeout=PATIENCE)
     assert not c.sock.destroyed
@@ -145,7 +146,7 @@ def test_whoever_waits_for_a_connection_wakes(
     sock = gnet.Socket()
     sock.settimeout(seconds)
     waiting = blocked(call, sock, silent)
-    until(lambda: sock.connecting and (sock._senders or sock._reader))
+    until(lambda: sock.connecting and (sock._blocking.senders or sock._wire.reader))
     close(sock)
     waiting.get(timeout=PATIENCE)
     assert sock.destroyed
@@ -155,7 +156,7 @@ def test_whoever_waits_for_a_connection_wakes(
 def test_connect_ex_returns_the_number(silent: Any, close: Any) -> None:
     sock = gnet.Socket()
     waiting = gevent.spawn(sock.connect_ex, silent)
-    until(lambda: sock._senders)
+    until(lambda: sock._blocking.senders)
     close(sock)
     assert waiting.get(timeout=PATIENCE) == errno.EBADF
 
@@ -169,3 +170,34 @@ def test_all_later_calls_say_the_same(hold: Hold, close: Any) -> None:
         (c.sock.send, b'x'), (c.sock.to_socket,), (list, c.sock),
     ):
         blocked(call, *args).get(timeout=PATIENCE)
+
+
+@pytest.mark.parametrize('where', ['arrived', 'in the stream'])
+def test_a_read_does_not_tell_of_an_end_when_the_bytes_before_it_were_thrown_away(
+    accept: Callable[..., Connection], where: str,
+) -> None:
+    connection = accept(lambda c: c.sock.pause() if where == 'in the stream' else None)
+    sock, peer = connection.sock, connection.peer
+    if where == 'arrived':
+        reading = gevent.spawn(sock.recv, 1)
+        turn()
+    peer.sendall(b'two')
+    peer.end()
+    if where == 'arrived':
+        assert reading.get(timeout=PATIENCE) == b't'
+    until(lambda: sock._wire.ended)
+    sock.destroy()
+    for _ in range(2):
+        with pytest.raises(OSError, match='Socket is closed'):
+            sock.recv(100)
+
+
+def test_a_read_tells_of_the_end_again_when_all_before_it_was_read(
+    accept: Callable[..., Connection],
+) -> None:
+    connection = accept()
+    connection.peer.sendall(b'x')
+    connection.peer.end()
+    assert list(connection.sock) == [b'x']
+    connection.sock.destroy()
+    assert connection.sock.recv(100) == b''

@@ -14,8 +14,10 @@ import gnet
 
 from ..harness.families import Family, has_ipv6
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, code, target_of, until
+from ..harness.waiting import PATIENCE, until
+from .common import code, connected, target_of
 
+Serve = Callable[..., gnet.Server]
 Listen = Callable[..., PlainSocket]
 
 
@@ -287,3 +289,25 @@ def test_without_waiting_there_is_nothing_yet(silent: Any, wait: Any) -> None:
     with pytest.raises(BlockingIOError):
         wait(sock)
     sock.destroy()
+
+
+# --- after a close ------------------------------------------------------------------------------
+
+
+def test_a_blocking_connect_waits_for_close_also_when_a_listener_of_that_raises(
+    serve: Serve, hub_reports: list[Any],
+) -> None:
+    def fail(had_error: bool) -> None:
+        raise LookupError('on purpose')
+
+    server = serve(lambda sock: sock.resume())
+    sock = connected(server).sock
+    gnet.once(sock, 'connect', timeout=PATIENCE)
+    sock.once('close', fail)
+    sock.destroy()
+    with gevent.Timeout(PATIENCE):
+        sock.connect(('127.0.0.1', server.address().port))
+    assert sock.ready_state == 'open'
+    assert [type(error) for context, error in hub_reports] == [LookupError]
+    sock.destroy()
+    gnet.once(sock, 'close', timeout=PATIENCE)

@@ -17,7 +17,8 @@ import gnet
 
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection
 
 Hold = Callable[..., Connection]
 
@@ -181,7 +182,7 @@ def test_detach_while_reading_and_writing(hold: Hold) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gevent.get_hub(), 'print_exception', lambda *args: None)
         reading = gevent.spawn(c.sock.recv, 10)
-        until(lambda: c.sock._reader is not None)
+        until(lambda: c.sock._wire.reader is not None)
         os.close(c.sock.detach())
         reading.join(PATIENCE)
     assert str(reading.exception) == 'Socket is closed'

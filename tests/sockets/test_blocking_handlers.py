@@ -13,7 +13,8 @@ from gevent.event import AsyncResult, Event
 import gnet
 from gnet.sockets import ownership as handling
 
-from .common import PATIENCE, code, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import code
 
 Serve = Callable[..., gnet.Server]
 Reports = list[tuple[object, BaseException]]
@@ -299,7 +300,7 @@ def test_a_greenlet_that_reads_on_is_told_that_the_socket_is_closed(
 
     def handler(sock: Any) -> None:
         gevent.spawn(read, sock)
-        until(lambda: sock._reader is not None)
+        until(lambda: sock._wire.reader is not None)
         sock.sendall(b'x')
 
     peer = connect(serve(handler))

@@ -14,9 +14,9 @@ from gevent.event import AsyncResult
 
 import gnet
 
-from .common import PATIENCE, Connection, code, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection, code
 
-Accept = Callable[..., Connection]
 Serve = Callable[..., gnet.Server]
 Hold = Callable[..., Connection]
 
@@ -233,145 +233,10 @@ def test_a_gevent_timeout_leaves_the_socket_usable(hold: Hold) -> None:
 def test_a_killed_reader_leaves_the_socket_usable(hold: Hold) -> None:
     c = hold()
     reading = gevent.spawn(c.sock.recv, 10)
-    until(lambda: c.sock._reader is not None)
+    until(lambda: c.sock._wire.reader is not None)
     reading.kill()
     c.peer.sendall(b'x')
     assert c.sock.recv(10) == b'x'
-
-
-# --- two readers, two styles --------------------------------------------------------------------
-
-
-def test_two_greenlets_cannot_read_at_once(hold: Hold) -> None:
-    c = hold()
-    reading = gevent.spawn(c.sock.recv, 10)
-    until(lambda: c.sock._reader is not None)
-    with pytest.raises(RuntimeError, match='already blocked in a read') as caught:
-        c.sock.recv(10)
-    assert code(caught.value) == 'ERR_CONCURRENT_READ'
-    c.peer.sendall(b'x')
-    assert reading.get(timeout=PATIENCE) == b'x'
-
-
-@pytest.mark.parametrize('start', [
-    lambda s: s.on('data', print), lambda s: s.resume(), lambda s: s.pipe(s),
-    lambda s: s.on('readable', print),
-], ids=['data', 'resume', 'pipe', 'readable'])
-def test_blocking_reads_are_refused_while_events_read(
-    hold: Hold, start: Callable[[Any], object],
-) -> None:
-    c = hold()
-    start(c.sock)
-    with pytest.raises(RuntimeError, match='Events read the socket') as caught:
-        c.sock.recv(10)
-    assert code(caught.value) == 'ERR_READING_IN_EVENT_STYLE'
-    with pytest.raises(RuntimeError, match='Events read the socket'):
-        next(iter(c.sock))
-
-
-@pytest.mark.parametrize('start', [
-    lambda s: s.on('data', print), lambda s: s.resume(), lambda s: s.pipe(s),
-    lambda s: s.on('readable', print), lambda s: s.read(),
-], ids=['data', 'resume', 'pipe', 'readable', 'read'])
-def test_events_are_refused_while_a_greenlet_is_blocked_in_a_read(
-    hold: Hold, start: Callable[[Any], object],
-) -> None:
-    c = hold()
-    reading = gevent.spawn(c.sock.recv, 10)
-    until(lambda: c.sock._reader is not None)
-    with pytest.raises(RuntimeError, match='blocked in a read') as caught:
-        start(c.sock)
-    assert code(caught.value) == 'ERR_READING_IN_BLOCKING_STYLE'
-    c.peer.sendall(b'x')
-    assert reading.get(timeout=PATIENCE) == b'x'
-
-
-def test_events_may_follow_blocking_reads(hold: Hold) -> None:
-    c = hold()
-    c.peer.sendall(b'head body')
-    assert c.sock.recv(5) == b'head '
-    seen: list[bytes] = []
-    c.sock.on('data', seen.append)
-    until(lambda: seen == [b'body'])
-    c.peer.sendall(b' more')
-    until(lambda: seen == [b'body', b' more'])
-    c.peer.end()
-    c.until_closed()
-
-
-def test_blocking_reads_may_follow_events(hold: Hold) -> None:
-    c = hold()
-    seen: list[bytes] = []
-    c.sock.on('data', seen.append)
-    c.peer.sendall(b'head')
-    until(lambda: seen)
-    c.sock.pause()
-    c.peer.sendall(b'body')
-    assert c.sock.recv(2) == b'bo'
-    assert c.sock.recv(10) == b'dy'
-    assert seen == [b'head']
-
-
-def test_read_and_unshift_go_with_blocking_reads(hold: Hold) -> None:
-    c = hold()
-    c.peer.sendall(b'abcdef')
-    assert c.sock.recv(2) == b'ab'
-    c.sock.unshift(b'ab')
-    assert c.sock.recv(3) == b'ab'
-    assert c.sock.recv(1) == b'c'
-    assert c.sock.read() == b'def'
-    c.peer.sendall(b'g')
-    assert c.sock.recv(1) == b'g'
-
-
-def test_a_read_that_begins_before_the_delivery_gets_all_in_order(hold: Hold) -> None:
-    """Data that was queued for the events is taken over by a blocking read that comes first."""
-    c = hold()
-    seen: list[bytes] = []
-
-    def take() -> None:
-        # What arrives now is queued for a runner; read a part of it before that has its turn.
-        while not c.sock._incoming:
-            gevent.sleep(0)
-        seen.append(c.sock.recv(3))
-
-    taking = gevent.spawn(take)
-    c.peer.sendall(b'abcdef')
-    taking.get(timeout=PATIENCE)
-    seen.append(c.sock.recv(100))
-    assert b''.join(seen) == b'abcdef'
-    c.peer.sendall(b'ghi')
-    assert c.sock.recv(100) == b'ghi'
-
-
-def test_the_end_is_not_lost_between_the_styles(hold: Hold) -> None:
-    c = hold()
-    c.sock.pause()
-    c.peer.sendall(b'abc')
-    c.peer.end()
-    c.wait('readable', 2)
-    assert c.sock.recv(1) == b'a'
-    c.sock.resume()
-    # (How often 'readable' comes in between is nothing that Node could tell.)
-    assert [line for line in c.until_closed()[3:] if line != 'readable {open}'] == [
-        'resume {open}', "data b'bc' {open}", 'end {writeOnly}',
-        'prefinish {closed}', 'finish {closed}', 'close False {closed}',
-    ]
-
-
-def test_a_data_listener_may_read_on_in_blocking_style(accept: Accept) -> None:
-    done: AsyncResult[list[bytes]] = AsyncResult()
-
-    def listener(first: bytes) -> None:
-        c.sock.pause()
-        done.set([first, c.sock.recv(2), c.sock.recv(100)])
-
-    c = accept()
-    c.sock.on('data', listener)
-    c.peer.sendall(b'a')
-    until(lambda: c.sock.bytes_read == 1)
-    c.peer.sendall(b'bcd')
-    assert done.get(timeout=PATIENCE) == [b'a', b'bc', b'd']
 
 
 # --- the end of the connection ------------------------------------------------------------------
@@ -399,7 +264,7 @@ def test_closing_wakes_the_blocked_reader_with_one_error(
             failures.append(error)
 
     reading = gevent.spawn(read)
-    until(lambda: c.sock._reader is not None)
+    until(lambda: c.sock._wire.reader is not None)
     action(c)
     reading.join(PATIENCE)
     [failure] = failures
@@ -415,7 +280,7 @@ def test_destroy_with_an_error_wakes_the_reader_with_that_error(hold: Hold) -> N
     reason = ValueError('x')
     reading: AsyncResult[Any] = AsyncResult()
     gevent.spawn(c.sock.recv, 10).link(lambda g: reading.set(g.exception))
-    until(lambda: c.sock._reader is not None)
+    until(lambda: c.sock._wire.reader is not None)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(gevent.get_hub(), 'print_exception', lambda *args: None)
         c.sock.destroy(reason)
@@ -449,7 +314,7 @@ def test_data_that_came_before_a_reset_is_read_before_the_error(hold: Hold, begu
     c.peer.sendall(b'last words')
     until(lambda: c.sock.bytes_read == 10)
     c.peer.reset()
-    until(lambda: c.sock._read_error is not None)
+    until(lambda: c.sock._wire.error is not None)
     assert c.sock.recv(4) == b'last'
     assert c.sock.recv(100) == b' words'
     for _ in range(2):
@@ -472,7 +337,7 @@ def test_a_reset_wakes_the_blocked_reader(hold: Hold) -> None:
             return error
 
     reading = gevent.spawn(read)
-    until(lambda: c.sock._reader is not None)
+    until(lambda: c.sock._wire.reader is not None)
     c.peer.reset()
     assert code(reading.get(timeout=PATIENCE)) == 'ECONNRESET'
 
@@ -495,7 +360,7 @@ def test_a_socket_that_is_read_blockingly_does_not_end_by_itself(hold: Hold) -> 
 def test_shutting_the_reading_half_is_an_end_for_the_reader(hold: Hold) -> None:
     c = hold()
     reading = gevent.spawn(c.sock.recv, 10)
-    until(lambda: c.sock._reader is not None)
+    until(lambda: c.sock._wire.reader is not None)
     c.sock.shutdown(socket.SHUT_RD)
     assert reading.get(timeout=PATIENCE) == b''
 

@@ -12,12 +12,15 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.event import Event
 
 import gnet
 
 from ..harness.naming import spelled
-from .common import PATIENCE, Connection, code, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection, code, connected
 
+Serve = Callable[..., gnet.Server]
 Hold = Callable[..., Connection]
 
 #: More than the kernel buffers on both sides of a connection over loopback.
@@ -100,9 +103,9 @@ def test_a_writer_does_not_wait_for_what_is_sent_behind_its_own(hold: Hold) -> N
     before = gevent.spawn(sock.sendall, bytes(20_000_000))
     until(lambda: sock.writable_length)
     short = gevent.spawn(sock.sendall, b'short')
-    until(lambda: sock._senders == 2)
+    until(lambda: sock._blocking.senders == 2)
     behind = gevent.spawn(sock.sendall, bytes(50_000_000))
-    until(lambda: sock._senders == 3)
+    until(lambda: sock._blocking.senders == 3)
     peer.recv_exactly(20_000_000)
     short.get(timeout=PATIENCE)
     assert before.ready()
@@ -315,3 +318,50 @@ def test_a_socket_that_was_shut_after_the_peers_end_reads_as_ended(hold: Hold) -
     c.until_closed()
     assert c.sock.recv(10) == b''
     c.sock.close()
+
+
+# --- what send() counts and raises --------------------------------------------------------------
+
+
+def test_send_that_times_out_counts_its_own_bytes_only(serve: Serve) -> None:
+    over = Event()
+    server = serve(lambda peer: over.wait())
+    sock = connected(server).sock
+    gnet.once(sock, 'connect', timeout=PATIENCE)
+    while sock.write(bytes(1_000_000)):
+        pass
+    sock.settimeout(0.01)
+    gevent.spawn(sock.write, bytes(77))  # while send() waits
+    with pytest.raises(socket.timeout):
+        sock.send(bytes(1000))
+    sock.destroy()
+    over.set()
+
+
+def test_send_counts_what_was_sent_before_its_time_was_over(serve: Serve) -> None:
+    over = Event()
+    server = serve(lambda peer: over.wait())
+    sock = connected(server).sock
+    gnet.once(sock, 'connect', timeout=PATIENCE)
+    sock.settimeout(0.01)
+    size = 50_000_000  # more than the kernel buffers
+    sent = sock.send(bytes(size))
+    assert 0 < sent < size
+    assert sock.bytes_written == sent
+    sock.destroy()
+    over.set()
+
+
+def test_send_raises_what_its_socket_was_destroyed_with_also_when_that_is_a_timeout() -> None:
+    connection = Connection(gnet.Socket())
+    sock = connection.sock
+    sock.on('error', lambda error: None)
+    sock.settimeout(0.01)
+    sock.connect(port=1, host='some.name', lookup=lambda name, options, back: None)
+    with pytest.raises(socket.timeout) as caught:
+        sock.sendall(b'')  # the look-up never answers
+    sock.destroy(caught.value)
+    for _ in range(2):
+        with pytest.raises(socket.timeout):
+            sock.send(b'twelve bytes')
+    connection.wait('close')

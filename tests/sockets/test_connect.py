@@ -12,6 +12,7 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.event import AsyncResult
 
 import gnet
 from gnet.node.coded_errors import state_error
@@ -19,7 +20,8 @@ from gnet.node.coded_errors import state_error
 from ..harness.families import Family
 from ..harness.native import Peer
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, tick, turn, until
+from ..harness.waiting import PATIENCE, tick, turn, until
+from .common import Connection
 from .hosts import Hosts
 
 Attempt = Callable[..., Connection]
@@ -373,3 +375,56 @@ def test_blocking_connect_raises_what_goes_wrong(hosts: MakeHosts) -> None:
         with pytest.raises(socket.timeout):
             sock.connect(('127.0.0.2', made.port))
     assert sock.destroyed
+
+
+# --- listeners of 'connect' ---------------------------------------------------------------------
+
+
+def received_by(server: gnet.Server) -> AsyncResult[bytes]:
+    """Return what is to be all that the first connection to *server* brings."""
+    everything: AsyncResult[bytes] = AsyncResult()
+    server.on('connection', lambda sock: everything.set(b''.join(sock)))
+    return everything
+
+
+def test_a_write_in_a_connect_listener_does_not_overtake_what_was_written_before(
+    serve: Serve,
+) -> None:
+    server = serve()
+    everything = received_by(server)
+    sock = gnet.Socket()
+    sock.on('connect', lambda: sock.end(b'second'))
+    sock.connect(server.address().port, '127.0.0.1')
+    sock.write(b'first ')
+    assert everything.get(timeout=PATIENCE) == b'first second'
+    gnet.once(sock, 'close', timeout=PATIENCE)
+
+
+def test_sendall_in_a_connect_listener_does_not_overtake_what_was_written_before(
+    serve: Serve,
+) -> None:
+    server = serve()
+    everything = received_by(server)
+    sock = gnet.Socket()
+
+    def send() -> None:
+        sock.sendall(b'second')
+        sock.close()
+
+    sock.on('connect', send)
+    sock.connect(server.address().port, '127.0.0.1')
+    sock.write(b'first ')
+    assert everything.get(timeout=PATIENCE) == b'first second'
+
+
+def test_what_was_written_before_is_sent_when_a_connect_listener_waits_for_the_answer(
+    serve: Serve,
+) -> None:
+    answer: AsyncResult[bytes] = AsyncResult()
+    server = serve(lambda peer: peer.sendall(peer.recv(100).upper()))
+    sock = gnet.Socket()
+    sock.on('connect', lambda: answer.set(sock.recv(100)))
+    sock.connect(server.address().port, '127.0.0.1')
+    sock.write(b'question')
+    assert answer.get(timeout=PATIENCE) == b'QUESTION'
+    sock.destroy()

@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
-from gevent.event import Event
+from gevent.event import AsyncResult, Event
 
 import gnet
-from gnet.loop.loop import get_loop
 
-from ..harness.families import Family
-from .common import Connection, target_of, turn, until
+from ..harness.families import Family, address_of
+from ..harness.leaks import holds
+from ..harness.plain import PlainSocket
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection, connected, target_of
 from .hosts import Hosts, answers
 
 Attempt = Callable[..., Connection]
@@ -224,7 +227,7 @@ def test_a_closed_socket_is_freed_and_holds_nothing(
     }
     signal = Event()
     turn()
-    held = get_loop().held
+    held = holds()
 
     def once() -> weakref.ref[Any]:
         sock: Any = gnet.Socket(signal=signal)
@@ -251,4 +254,98 @@ def test_a_closed_socket_is_freed_and_holds_nothing(
         assert reference() is None
     finally:
         gc.enable()
-    assert get_loop().held == held
+    assert holds() == held
+
+
+# --- accepted sockets, and listeners that block -------------------------------------------------
+
+
+def test_an_accepted_socket_that_is_connected_again_is_counted_once_by_its_server(
+    serve: Serve,
+) -> None:
+    other = serve(lambda sock: sock.resume())
+    accepted: AsyncResult[Any] = AsyncResult()
+    server = serve(accepted.set)
+    with PlainSocket() as peer:
+        peer.connect(address_of(server))
+        sock = accepted.get(timeout=PATIENCE)
+        assert sock.server is server
+        sock.destroy()
+        sock.connect(other.address().port, '127.0.0.1')
+        gnet.once(sock, 'connect', timeout=PATIENCE)
+        assert sock.server is None
+        sock.destroy()
+        gnet.once(sock, 'close', timeout=PATIENCE)
+    assert server.get_connections() == 0
+    with gevent.Timeout(PATIENCE):
+        server.stop(0)
+
+
+def test_an_accepted_socket_that_its_handler_connected_again_is_not_ended_with_the_handler(
+    serve: Serve,
+) -> None:
+    other = serve(lambda sock: sock.resume())
+    accepted: AsyncResult[Any] = AsyncResult()
+
+    def handler(sock: Any) -> None:
+        sock.recv(1)
+        sock.destroy()
+        sock.connect(other.address().port, '127.0.0.1')
+        gnet.once(sock, 'connect', timeout=PATIENCE)
+        accepted.set(sock)
+
+    server = serve(handler)
+    with PlainSocket() as peer:
+        peer.connect(address_of(server))
+        peer.sendall(b'x')
+        sock = accepted.get(timeout=PATIENCE)
+        turn()
+        assert sock.ready_state == 'open'
+        sock.destroy()
+
+
+@pytest.mark.parametrize('ending', ['closed', 'connected again'])
+def test_ready_is_not_emitted_after_close(serve: Serve, ending: str) -> None:
+    server = serve(lambda sock: sock.resume())
+    connection = connected(server)
+    sock = connection.sock
+    go_on = Event()
+    sock.once('connect', go_on.wait)
+    connection.wait('connect {')
+    sock.destroy()
+    connection.wait('close')
+    if ending == 'connected again':
+        sock.connect(server.address().port, '127.0.0.1')
+        connection.wait('ready')
+    go_on.set()
+    turn()
+    turn()
+    assert sum(line.startswith('ready') for line in connection.trace) == (
+        ending == 'connected again')
+    sock.destroy()
+    connection.wait('close', 1 + (ending == 'connected again'))
+
+
+def test_an_end_listener_that_blocks_while_its_socket_is_connected_again_ends_nothing(
+    serve: Serve,
+) -> None:
+    server = serve(lambda sock: sock.resume())
+    go_on = Event()
+    connection = connected(server)
+    sock = connection.sock
+    sock.resume()
+    sock.once('end', go_on.wait)
+    until(lambda: server.get_connections() == 1)
+    for peer in list(server._counter.sockets):
+        peer.end()
+    connection.wait('end')
+    sock.destroy()
+    connection.wait('close')
+    sock.connect(server.address().port, '127.0.0.1')
+    connection.wait('ready')
+    go_on.set()
+    turn()
+    turn()
+    assert sock.ready_state == 'open'
+    sock.destroy()
+    connection.wait('close', 2)

@@ -24,7 +24,8 @@ from gnet.node.values import UNDEFINED
 from gnet.options.connect import connect_request
 
 from ..harness.naming import spelled
-from .common import PATIENCE, both_spellings, refused, turn
+from ..harness.waiting import PATIENCE, turn
+from .common import both_spellings, refused
 
 TYPE = 'ERR_INVALID_ARG_TYPE'
 VALUE = 'ERR_INVALID_ARG_VALUE'

@@ -12,7 +12,8 @@ import pytest
 
 import gnet
 
-from .common import PATIENCE, Connection, tick, turn, until
+from ..harness.waiting import PATIENCE, tick, turn, until
+from .common import Connection
 from .hosts import Hosts, answers
 
 Attempt = Callable[..., Connection]

@@ -15,7 +15,8 @@ from gevent.event import Event
 import gnet
 
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, turn
+from ..harness.waiting import PATIENCE, turn
+from .common import Connection
 from .hosts import Hosts, answers
 
 Attempt = Callable[..., Connection]

@@ -23,13 +23,7 @@ CHUNK = 64 << 10
 COMMON = """
 import hashlib, sys
 import gnet
-
-def resident(field):
-    with open('/proc/self/status') as status:
-        for line in status:
-            if line.startswith(field + ':'):
-                return int(line.split()[1]) << 10
-    raise AssertionError(field)
+from tests.harness.memory import highest_resident, resident
 
 port, count, size = map(int, sys.argv[1:])
 digest = hashlib.sha256()
@@ -48,9 +42,9 @@ with gnet.connect(port, '127.0.0.1') as sock:
             sock.sendall(chunk)
 
     send(16)  # what is made once is there then
-    before = resident('VmRSS')
+    before = resident()
     send(count - 16)
-    grown = resident('VmHWM') - before
+    grown = highest_resident() - before
 print(grown, digest.hexdigest())
 """
 
@@ -66,8 +60,8 @@ with gnet.connect(port, '127.0.0.1') as sock:
         digest.update(view[:got])
         received += got
         if not before and received >= 16 * size:
-            before = resident('VmRSS')
-    grown = resident('VmHWM') - before
+            before = resident()
+    grown = highest_resident() - before
 assert before and received == count * size, received
 print(grown, digest.hexdigest())
 """

@@ -15,7 +15,9 @@ import gnet
 from gnet import lifecycle
 from gnet.loop.loop import get_loop
 
-from .common import PATIENCE, Connection, turn, until
+from ..harness.leaks import holds
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection
 
 Accept = Callable[..., Connection]
 Reports = list[tuple[object, BaseException]]
@@ -285,4 +287,4 @@ def test_the_loop_is_in_order_after_all_that(accept: Accept) -> None:
     loop = get_loop()
     turn()
     assert not loop.work
-    assert loop.held >= 1
+    assert holds() >= 1

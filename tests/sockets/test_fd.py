@@ -15,7 +15,8 @@ import gnet
 from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
-from .common import Connection, turn
+from ..harness.waiting import turn
+from .common import Connection
 
 Dial = Callable[..., Connection]
 Adopt = Callable[..., Connection]

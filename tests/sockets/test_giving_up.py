@@ -13,7 +13,8 @@ import pytest
 import gnet
 from gnet.addresses.ends import address_of
 
-from .common import PATIENCE, Connection, until
+from ..harness.waiting import PATIENCE, until
+from .common import Connection
 
 Hold = Callable[..., Connection]
 
@@ -117,7 +118,7 @@ def test_detach_gives_up_a_connection_that_is_being_made(silent: Any) -> None:
 
     sock = gnet.connect(silent[1], silent[0])
     reading = gevent.spawn(read)
-    until(lambda: sock._reader)
+    until(lambda: sock._wire.reader)
     assert sock.detach() == -1
     assert sock.destroyed
     reading.get(timeout=PATIENCE)

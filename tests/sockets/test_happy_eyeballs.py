@@ -24,7 +24,8 @@ from gnet.sockets.candidates import Candidate, interleave
 from ..harness.families import has_ipv6
 from ..harness.leaks import CAN_LIST_DESCRIPTORS
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection
 from .hosts import Hosts, answers
 
 Attempt = Callable[..., Connection]
@@ -254,7 +255,7 @@ def test_the_descriptors_of_the_losers_are_closed(hosts: MakeHosts, attempt: Att
 
     def setup(c: Connection) -> None:
         c.sock.on('connectionAttempt', lambda address, *rest: counts.setdefault(
-            address, len(c.sock._connecting._attempts)))
+            address, len(c.sock._connector.attempts)))
         c.sock.on('connect', lambda: counts.update(connect=open_sockets()))
 
     before = open_sockets()
@@ -313,7 +314,7 @@ def test_the_last_attempt_has_no_time_limit(hosts: MakeHosts, attempt: Attempt) 
     c = attempt(
         None, made.port, NAME, lookup=answers(A, B), auto_select_family_attempt_timeout=10)
     c.wait(f"connectionAttempt '{B}'")
-    assert c.sock._connecting._timer is None
+    assert c.sock._connector.attempts.timer is None
     assert c.sock.connecting
 
 
@@ -331,7 +332,7 @@ def test_the_default_delay_is_used(hosts: MakeHosts, attempt: Attempt) -> None:
     finally:
         gnet.set_default_auto_select_family(True)
     c.wait(f"connectionAttempt '{A}'")
-    assert (c.sock._connecting._timer, c.sock.auto_select_family_attempted_addresses) == (
+    assert (c.sock._connector.attempts.timer, c.sock.auto_select_family_attempted_addresses) == (
         None, None)
 
 
@@ -386,7 +387,7 @@ def test_destroy_while_several_are_on_their_way(hosts: MakeHosts, attempt: Attem
     c = attempt(
         None, made.port, NAME, lookup=answers(A, B, C), auto_select_family_attempt_timeout=10)
     c.wait(f"connectionAttempt '{B}'")
-    connecting = c.sock._connecting
+    connecting = c.sock._connector
     c.sock.destroy()
     assert (connecting._attempts, connecting._waiting, connecting._timer) == ([], [], None)
     port = made.port

@@ -16,7 +16,8 @@ from gnet.loop.loop import get_loop
 from gnet.loop.runner import MAX_IDLE_RUNNERS, Runner
 from gnet.streams.delivery import READ_SIZE
 
-from .common import PATIENCE, Connection, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection
 
 Accept = Callable[..., Connection]
 Serve = Callable[..., gnet.Server]

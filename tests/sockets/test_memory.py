@@ -16,7 +16,7 @@ from gevent.event import Event
 import gnet
 
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, turn, until
+from ..harness.waiting import PATIENCE, turn, until
 
 Serve = Callable[..., gnet.Server]
 
@@ -164,12 +164,8 @@ def test_a_write_that_failed_at_once_in_a_handler_keeps_nothing_alive(
 
 
 SERVER = """
-import resource, sys
 import gnet
-
-def resident():
-    with open('/proc/self/statm') as statm:
-        return int(statm.read().split()[1]) * resource.getpagesize()
+from tests.harness.memory import resident
 
 def nothing(*args):
     pass

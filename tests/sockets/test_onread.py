@@ -13,7 +13,8 @@ from gevent.event import Event
 import gnet
 
 from ..harness.families import Family
-from .common import PATIENCE, Connection, target_of, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection, target_of
 
 Dial = Callable[..., Connection]
 
@@ -360,7 +361,7 @@ def test_data_that_a_destroy_overtakes_does_not_spoil_the_next_connection(dial: 
     turn()
     c.peer.plain.send(b'one')
     # What a readable descriptor sets off, and then a destroy() before any callback.
-    c.sock._onread.on_readable()
+    c.sock._wire.on_readable()
     assert c.sock.bytes_read == 3
     c.sock.destroy()
     c.until_closed()

@@ -10,7 +10,8 @@ from gevent.event import AsyncResult
 
 import gnet
 
-from .common import PATIENCE, Connection, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection
 
 Accept = Callable[..., Connection]
 

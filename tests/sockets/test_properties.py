@@ -14,7 +14,8 @@ import gnet
 from gnet.streams.writable import JOINED_SIZE
 
 from ..harness.families import Family
-from .common import Connection, turn, until
+from ..harness.waiting import turn, until
+from .common import Connection
 
 Accept = Callable[..., Connection]
 
@@ -225,7 +226,7 @@ class Spy:
 
 
 def spied(c: Connection) -> Spy:
-    spy = c.sock._sock = Spy(c.sock._sock)
+    spy = c.sock._wire.sock = Spy(c.sock._wire.sock)
     return spy
 
 
@@ -316,7 +317,7 @@ def test_what_was_corked_is_sent_with_one_call(
             seen.append(('sendmsg', [*map(len, chunks)]))
             return int(self._real.sendmsg(chunks))
 
-    c.sock._sock = Noting(c.sock._sock)
+    c.sock._wire.sock = Noting(c.sock._wire.sock)
     c.sock.cork()
     for letter in 'abc':
         c.sock.write(letter * size)

@@ -14,8 +14,7 @@ from time import monotonic
 import gevent
 import pytest
 
-from gnet.loop.loop import get_loop
-
+from ..harness.leaks import holds
 from .random_plans import Plan, make_plan
 from .random_runs import Bench, bench
 
@@ -47,11 +46,11 @@ def a_bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
 def test_random_calls_on_both_ends_keep_all_promises(
     a_bench: Bench, first: int, last: int,
 ) -> None:
-    held = get_loop().held
+    held = holds()
     failed = a_bench.execute([make_plan(seed) for seed in range(first, last + 1)])
     assert not failed, _story(a_bench, *failed[0], seeds=[plan.seed for plan, *_ in failed])
     assert not a_bench.strays
-    assert get_loop().held == held
+    assert holds() == held
     # Or the check would be worth little: some ends were read to their end, and had brought data.
     assert a_bench.checked[True, True] or last - first < _CHUNK - 1
 

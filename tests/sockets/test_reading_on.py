@@ -21,7 +21,7 @@ import gnet
 from gnet.loop.agenda import WORK_BUDGET
 from gnet.streams.delivery import BULK_SIZE, MAX_READS, READ_SIZE
 
-from .common import PATIENCE, tick
+from ..harness.waiting import PATIENCE, tick
 
 Serve = Callable[..., gnet.Server]
 BLOCK = bytes(READ_SIZE)

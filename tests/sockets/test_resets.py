@@ -10,7 +10,8 @@ from gevent.event import AsyncResult, Event
 
 import gnet
 
-from .common import PATIENCE, until
+from ..harness.plain import PlainSocket
+from ..harness.waiting import PATIENCE, until
 
 Serve = Callable[..., gnet.Server]
 
@@ -126,3 +127,40 @@ def test_family_and_proto_are_known_after_closing(serve: Serve, connect: Any) ->
 def test_a_socket_without_a_connection_is_nothing_to_listen_on() -> None:
     with pytest.raises(gnet.CodedTypeError, match='must have the property "port" or "path"'):
         gnet.create_server().listen(gnet.Socket())
+
+
+def test_reset_and_destroy_while_a_unix_connection_is_made_raises_at_the_call(
+    family: Any, serve: Serve,
+) -> None:
+    server = serve(lambda sock: sock.resume(), target=family.listen_options)
+    address = server.address()
+    target = {'path': address} if isinstance(address, str) else {
+        'host': address.address, 'port': address.port}
+    sock = gnet.connect(target)
+    if family.name == 'unix':
+        with pytest.raises(gnet.CodedTypeError) as caught:
+            sock.reset_and_destroy()
+        assert caught.value.code == 'ERR_INVALID_HANDLE_TYPE'
+        gnet.once(sock, 'ready', timeout=PATIENCE)
+        assert sock.ready_state == 'open'
+        sock.destroy()
+    else:
+        sock.reset_and_destroy()
+    gnet.once(sock, 'close', timeout=PATIENCE)
+
+
+def test_a_reset_that_was_meant_for_a_failed_connection_destroys_one_to_a_path(
+    serve: Serve, tmp_path: Any,
+) -> None:
+    serve(lambda sock: sock.resume(), target={'path': str(tmp_path / 's')})
+    with PlainSocket() as nobody:
+        nobody.bind(('127.0.0.1', 0))
+        sock = gnet.Socket()
+        sock.on('error', lambda error: None)
+        closed = AsyncResult()
+        sock.once('close', closed.set)
+        sock.connect(nobody.getsockname()[1], '127.0.0.1')
+        sock.reset_and_destroy()
+        assert closed.get(timeout=PATIENCE) is True
+    sock.connect(str(tmp_path / 's'))
+    assert gnet.once(sock, 'close', timeout=PATIENCE) == [False]

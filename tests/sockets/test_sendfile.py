@@ -13,7 +13,8 @@ import gevent
 import pytest
 
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, until
+from ..harness.waiting import PATIENCE, until
+from .common import Connection
 
 Hold = Callable[..., Connection]
 
@@ -186,7 +187,7 @@ def test_a_peer_that_goes_away_is_an_error(hold: Hold) -> None:
             c.sock.sendfile(file)
 
     greenlet = gevent.spawn(sending)
-    until(lambda: c.sock._senders)
+    until(lambda: c.sock._blocking.senders)
     c.peer.reset()
     greenlet.get(timeout=PATIENCE)
     assert 0 < file.tell() < MUCH

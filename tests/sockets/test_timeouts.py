@@ -15,7 +15,8 @@ from gnet.loop.idle_timers import IdleTimer, IdleTimers
 from gnet.loop.loop import get_loop
 from gnet.sockets.socket import TimeoutOverflowWarning
 
-from .common import PATIENCE, Connection, turn, until
+from ..harness.waiting import PATIENCE, turn, until
+from .common import Connection
 
 Accept = Callable[..., Connection]
 
@@ -73,7 +74,7 @@ def test_more_than_25_days_are_cut_with_a_warning(accept: Accept) -> None:
     with pytest.warns(TimeoutOverflowWarning, match='2147483648 does not fit into a 32-bit signed'):
         c.sock.set_timeout(2**31)
     assert c.sock.timeout == 2**31
-    assert c.sock._idle_timer.seconds == (2**31 - 1) / 1000
+    assert c.sock._wire.idle_timer.seconds == (2**31 - 1) / 1000
     c.sock.set_timeout(2**31 - 1)
 
 
@@ -142,7 +143,7 @@ def test_an_expiry_that_is_overtaken_is_not_announced(accept: Accept) -> None:
     """The event comes a tick after the expiry; what happens between counts."""
     c = accept()
     c.sock.set_timeout(60_000)
-    timer = c.sock._idle_timer
+    timer = c.sock._wire.idle_timer
     timer.armed = False
     c.sock._idle_expired(timer)
     c.sock.write(b'x')
@@ -300,7 +301,7 @@ def test_connect_and_success_are_activities(dial: Accept) -> None:
     listening = dial()
     c = Connection(gnet.Socket())
     c.sock.set_timeout(60_000)
-    timer = c.sock._idle_timer
+    timer = c.sock._wire.idle_timer
     moments = [timer.last_active]
     for step in (lambda: c.sock.connect(listening.target), lambda: c.wait('ready')):
         until(lambda: get_loop().now() > moments[-1])

@@ -10,13 +10,16 @@ from typing import Any
 import gevent
 import gevent.socket
 import pytest
+from gevent.event import AsyncResult, Event
 
 import gnet
 
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
-from .common import PATIENCE, Connection, code, target_of, until
+from ..harness.waiting import PATIENCE, until
+from .common import Connection, code, connected, target_of
 
+Serve = Callable[..., gnet.Server]
 Hold = Callable[..., Connection]
 
 #: More than the kernel buffers on both sides of a connection over loopback.
@@ -125,7 +128,7 @@ def test_what_is_queued_is_sent_first(hold: Hold, to_socket: Any, ended: bool) -
     if ended:
         c.sock.end()
     handing_over = gevent.spawn(to_socket, c.sock, PlainSocket)
-    until(lambda: c.sock._senders or c.sock._end_callbacks)
+    until(lambda: c.sock._blocking.senders or c.sock._end_callbacks)
     assert not handing_over.ready()
     assert c.peer.recv_exactly(MUCH + 4) == bytes(MUCH) + b'last'
     plain = handing_over.get(timeout=PATIENCE)
@@ -151,7 +154,7 @@ def test_after_the_peers_end_what_came_before_is_read(hold: Hold, to_socket: Any
     c = hold()
     c.peer.sendall(b'last')
     c.peer.end()
-    until(lambda: c.sock._read_watcher is not None and not c.sock._read_watcher.active)
+    until(lambda: c.sock._wire._read_watcher is not None and not c.sock._wire._read_watcher.active)
     plain = to_socket(c.sock)
     assert [plain.recv(10), plain.recv(10), plain.recv(10)] == [b'last', b'', b'']
     plain.sendall(b'answer')
@@ -179,7 +182,7 @@ def test_a_socket_without_a_connection_has_none_to_give(make: Any, number: int) 
 def test_while_another_greenlet_reads_it_is_refused(hold: Hold, to_socket: Any) -> None:
     c = hold()
     reading = gevent.spawn(c.sock.recv, 10)
-    until(lambda: c.sock._reader)
+    until(lambda: c.sock._wire.reader)
     with pytest.raises(gnet.CodedRuntimeError) as caught:
         c.sock.to_socket()
     assert code(caught.value) == 'ERR_CONCURRENT_READ'
@@ -269,3 +272,52 @@ def test_without_waiting_there_is_none_yet(plain_listener: Any) -> None:
     with pytest.raises(BlockingIOError):
         sock.to_socket()
     sock.destroy()
+
+
+# --- what happens while it waits ----------------------------------------------------------------
+
+
+def test_to_socket_gives_away_what_came_and_was_looked_at_while_it_waited(serve: Serve) -> None:
+    size = 50_000_000  # more than the kernel buffers
+    counted: AsyncResult[int] = AsyncResult()
+    go_on = Event()
+
+    def handler(peer: Any) -> None:
+        peer.sendall(b'answer')
+        go_on.wait()
+        counted.set(sum(map(len, peer)))
+
+    server = serve(handler)
+    sock = connected(server).sock
+    gnet.once(sock, 'connect', timeout=PATIENCE)
+    sock.write(bytes(size))
+    giving = gevent.spawn(sock.to_socket)
+    until(lambda: sock.readable_length == 6)
+    assert sock.read() == b'answer'
+    sock.unshift(b'answer')
+    go_on.set()
+    with giving.get(timeout=PATIENCE) as made:
+        made.settimeout(PATIENCE)
+        assert made.recv(100) == b'answer'
+    assert counted.get(timeout=PATIENCE) == size
+
+
+def test_to_socket_sends_what_is_written_while_it_waits(serve: Serve) -> None:
+    size = 50_000_000
+    counted: AsyncResult[int] = AsyncResult()
+    go_on = Event()
+
+    def handler(peer: Any) -> None:
+        go_on.wait()
+        counted.set(sum(map(len, peer)))
+
+    server = serve(handler)
+    sock = connected(server).sock
+    gnet.once(sock, 'connect', timeout=PATIENCE)
+    sock.write(bytes(size))
+    giving = gevent.spawn(sock.to_socket)
+    gevent.sleep(0)  # let it begin
+    sock.write(bytes(size))
+    go_on.set()
+    giving.get(timeout=PATIENCE).close()
+    assert counted.get(timeout=PATIENCE) == 2 * size

@@ -1,4 +1,4 @@
-"""Faults that a reading of the code has found, and what stands in their neighbourhood."""
+"""One side of a channel whose other end is a plain socket: what it sends, how it takes the rest."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from gevent.event import AsyncResult, Event
+from gevent.event import Event
 
 import gnet
 from gnet.loop.loop import get_loop
@@ -19,9 +19,9 @@ from gnet.processes.channel import Channel
 from gnet.processes.counting import SentSockets
 from gnet.processes.messaging import Messaging
 
-from ..sockets.common import turn, until
-from .conftest import PATIENCE
-from .test_lost_handles import stopped
+from ..harness.leaks import holds
+from ..harness.waiting import PROCESS_PATIENCE, turn, until
+from .common import stopped
 
 
 class End:
@@ -30,7 +30,7 @@ class End:
     def __init__(self) -> None:
         # Raw ones, which close at once in a patched process as well.
         ours, self.theirs = _socket.socketpair()
-        self.theirs.settimeout(PATIENCE)
+        self.theirs.settimeout(PROCESS_PATIENCE)
         self.messaging = Messaging(get_loop())
         self.received: list[Any] = []
         self.left = Event()
@@ -42,7 +42,7 @@ class End:
 
     def close(self) -> None:
         self.theirs.close()
-        assert self.left.wait(PATIENCE)
+        assert self.left.wait(PROCESS_PATIENCE)
 
 
 @pytest.fixture
@@ -50,23 +50,6 @@ def end() -> Iterator[End]:
     end = End()
     yield end
     end.close()
-
-
-@pytest.mark.parametrize('method', ['ref', 'unref'])
-def test_ref_and_unref_of_a_child_that_has_just_ended_change_nothing(
-    fork: Any, method: str,
-) -> None:
-    loop = get_loop()
-    before = loop.held
-    child = fork("import gnet; gnet.process.send('last words')")
-    if method == 'ref':
-        child.process.unref()
-    child.process.on('message', lambda *_args: getattr(child.process, method)())
-    # The program is busy until the child has ended, and sees both at once.
-    os.waitid(os.P_PID, child.process.pid, os.WEXITED | os.WNOWAIT)
-    child.wait()
-    assert child.message() == 'last words'
-    assert loop.held == before
 
 
 def test_a_program_lives_until_what_waits_behind_a_handle_is_sent(end: End) -> None:
@@ -77,12 +60,12 @@ def test_a_program_lives_until_what_waits_behind_a_handle_is_sent(end: End) -> N
         assert gnet.run(0.1) is False
         assert b'"first"' in end.theirs.recv(1000)
         end.theirs.send(b'{"cmd":"NODE_HANDLE_ACK"}\n')
-        assert gnet.run(PATIENCE) is True
+        assert gnet.run(PROCESS_PATIENCE) is True
         assert end.theirs.recv(1000) == b'"second"\n'
 
 
 def test_a_program_does_not_live_for_a_handle_whose_receiver_is_gone(end: End) -> None:
-    before = get_loop().held
+    before = holds()
     near, far = stdlib.socketpair()
     errors: list[Any] = []
     with near, far:
@@ -91,7 +74,7 @@ def test_a_program_does_not_live_for_a_handle_whose_receiver_is_gone(end: End) -
         end.theirs.close()
         until(lambda: len(errors) == 2)
     assert errors == ['ERR_IPC_CHANNEL_CLOSED'] * 2
-    assert get_loop().held == before
+    assert holds() == before
 
 
 def test_a_blocking_callback_of_get_connections_holds_up_no_message(end: End) -> None:
@@ -103,7 +86,7 @@ def test_a_blocking_callback_of_get_connections_holds_up_no_message(end: End) ->
     counts: list[Any] = []
 
     def counted(error: Any, count: Any) -> None:
-        go_on.wait(PATIENCE)
+        go_on.wait(PROCESS_PATIENCE)
         counts.append((error, count))
 
     server.get_connections(counted)
@@ -116,125 +99,6 @@ def test_a_blocking_callback_of_get_connections_holds_up_no_message(end: End) ->
     go_on.set()
     until(lambda: counts)
     assert counts == [(None, 3)]
-
-
-def test_part_of_a_character_travels_along(fork: Any, serve: Any, connect: Any) -> None:
-    child = fork("""
-        import gnet
-        def serve(message, sock):
-            sock.on('data', lambda chunk: sock.end(chunk) if b'!' in chunk else sock.write(chunk))
-        gnet.process.on('message', serve)
-    """)
-    read: list[str] = []
-
-    def handler(sock: Any) -> None:
-        sock.set_encoding('utf8')
-
-        def heard(text: str) -> None:
-            read.append(text)
-            child.send('serve', sock)
-
-        sock.on('data', heard)
-
-    peer = connect(serve(handler))
-    peer.sendall(b'a\xe2\x82')
-    assert peer.recv_exactly(2) == b'\xe2\x82'
-    peer.sendall(b'\xac!')
-    assert peer.recv_until_end() == b'\xac!'
-    assert read == ['a']
-
-
-@pytest.mark.parametrize('state', ['written', 'ending', 'shut'])
-def test_one_that_comes_back_can_be_ended_whatever_it_was_doing(
-    fork: Any, serve: Any, connect: Any, state: str,
-) -> None:
-    child = stopped(fork)
-    told: list[str] = []
-    back: AsyncResult[Any] = AsyncResult()
-
-    def handler(sock: Any) -> None:
-        def send(*_args: Any) -> None:
-            child.send('take', sock, back.set)
-            child.process.kill('SIGKILL')
-
-        for event in ('finish', 'end', 'close'):
-            sock.on(event, lambda *_args, name=event: told.append(name))
-        sock.write('text', lambda _error: told.append('written'))
-        if state != 'written':
-            sock.end(lambda _error: told.append('ended'))
-        if state == 'shut':
-            sock.on('prefinish', send)
-        else:
-            send()
-        sock.resume()
-
-    peer = connect(serve(handler))
-    assert back.get(timeout=PATIENCE).code == 'ERR_IPC_CHANNEL_CLOSED'
-    peer.end()
-    assert peer.recv_until_end() == b'text'
-    until(lambda: 'close' in told)
-    # (The event 'end' may come earlier.)
-    assert [name for name in told if name != 'end'] == [
-        'written', *(['ended'] if state != 'written' else []), 'finish', 'close']
-
-
-def test_one_that_comes_back_still_says_when_it_has_drained(
-    fork: Any, serve: Any, connect: Any,
-) -> None:
-    child = stopped(fork)
-    size = 10_000_000
-
-    def handler(sock: Any) -> None:
-        sock.once('drain', sock.end)
-        assert sock.write(bytes(size)) is False
-        child.send('take', sock, lambda _error: None)
-        child.process.kill('SIGKILL')
-
-    peer = connect(serve(handler))
-    assert len(peer.recv_until_end()) == size
-
-
-def test_callbacks_of_one_that_is_destroyed_on_its_way_are_called(
-    fork: Any, serve: Any, connect: Any,
-) -> None:
-    child = stopped(fork)
-    codes: list[Any] = []
-
-    def handler(sock: Any) -> None:
-        sock.cork()
-        sock.write('first', lambda error: codes.append(error))
-        sock.uncork()
-        sock.write(bytes(10_000_000), lambda error: codes.append(error.code))
-        sock.end(lambda error: codes.append(error.code))
-        child.send('take', sock, lambda error: codes.append(error.code))
-        sock.destroy()
-        child.process.kill('SIGKILL')
-
-    peer = connect(serve(handler))
-    until(lambda: len(codes) == 4)
-    assert codes == [
-        None, 'ERR_STREAM_DESTROYED', 'ERR_STREAM_DESTROYED', 'ERR_IPC_CHANNEL_CLOSED']
-    assert peer.recv_until_end().startswith(b'first')
-
-
-def test_a_closed_server_does_not_wait_for_a_child_that_was_gone_before(
-    fork: Any, serve: Any, connect: Any, hub_reports: Any,
-) -> None:
-    child = fork('pass')
-    child.wait()
-    closed = Event()
-
-    def handler(sock: Any) -> None:
-        server.close(lambda _error: closed.set())
-        child.send('too late', sock)
-
-    server = serve(handler)
-    peer = connect(server)
-    assert peer.recv_until_end() == b''
-    assert closed.wait(PATIENCE)
-    assert server._connections == 0
-    [(_, error)] = hub_reports  # nobody listens to the connection's 'error'
-    assert error.code == 'ERR_IPC_CHANNEL_CLOSED'
 
 
 def test_a_message_does_not_get_the_descriptor_of_the_next_one(
@@ -332,21 +196,3 @@ def test_what_only_looks_like_a_socket_leaves_no_descriptor(end: End) -> None:
     finally:
         os.close(readable)
         os.close(writable)
-
-
-def test_the_end_of_a_child_is_told_even_if_the_rest_of_its_channel_cannot_be_read(
-    fork: Any, hub_reports: list[Any], monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    def no_memory(_channel: Any) -> None:
-        raise MemoryError
-
-    monkeypatch.setattr(Channel, 'drain', no_memory)
-    child = fork("""
-        import os, sys
-        if os.fork():
-            os._exit(0)
-        sys.stdin.read()  # keeps the channel open until 'exit', which closes this
-    """, stdio=['pipe', 'inherit', 'inherit', 'ipc'])
-    assert child.wait() == (0, None)
-    assert child.names() == ['spawn', 'exit', 'disconnect', 'close']
-    assert [type(error) for _, error in hub_reports] == [MemoryError]

@@ -1,4 +1,7 @@
-"""What the random scenarios have found, in the smallest form. gnet differed, and was mended."""
+"""Calls in unusual combinations: what each makes of the other, in the smallest form.
+
+Random scenarios (``fuzz``) have led to them: gnet differed from Node in each, and was mended.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +44,7 @@ def _pair(
     ]
 
 
-_FOUND: list[tuple[str, str, list[Step]]] = [
+_COMBINATIONS: list[tuple[str, str, list[Step]]] = [
     ('a data listener and pause() before the connection: it is read from', _TIMES, [
         *_pair(early=(['call', 'c.once', 'data', fn('got')], ['call', 'c.pause'])),
         ['call', 's1.end', data(1)]]),
@@ -183,7 +186,7 @@ _FOUND: list[tuple[str, str, list[Step]]] = [
 
 SCENARIOS = [
     Scenario(
-        f'found at random/{name}', chapter, steps, watch={'sockets': [
+        f'combinations/{name}', chapter, steps, watch={'sockets': [
             'readyState', 'readableFlowing', 'readableLength']})
-    for name, chapter, steps in _FOUND
+    for name, chapter, steps in _COMBINATIONS
 ]

@@ -1,0 +1,1 @@
+"""The programs of ``examples/``, each with its own tests."""

@@ -1,0 +1,1 @@
+"""Tests of what is Node's: values, validators, texts."""
