@@ -307,7 +307,7 @@ class Client(Tuned, PythonNames):
     def _adopt(self, sock: Any) -> None:
         """Take over *sock*, which is connected and non-blocking."""
         exit_hook.arm()
-        self.context = copy_context()
+        self._wire.context = copy_context()
         try:
             self._remote = sock.getpeername()
         except OSError:

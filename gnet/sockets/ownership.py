@@ -140,10 +140,12 @@ class Owned(Duplex):
         if owner.gr_context is None:
             # Else it would get one when it sets its first variable, which no other greenlet sees.
             owner.gr_context = copy_context()
-        self.context = owner.gr_context
+        wire = self._wire
+        wire.context = owner.gr_context
+        wire.taker = NOBODY_YET
         if self._stage is CONNECTED and self._flow is not PAUSED:
             self._readable_wanted = True
-            self._wire.want()
+            wire.want()
 
     def _owner_returned(self) -> None:
         """They have returned: end the connection if they used it blockingly."""

@@ -284,11 +284,11 @@ class Delivery(Guarded):
         """Events take what arrives from now on.
 
         Raises:
-            CodedRuntimeError: ``ERR_READING_INBLOCKING_STYLE``: a greenlet is blocked in a read.
+            CodedRuntimeError: ``ERR_READING_IN_BLOCKING_STYLE``: a greenlet is blocked in a read.
         """
         wire = self._wire
         if wire.reader is not None:
-            raise coded_errors.state_error('ERR_READING_INBLOCKING_STYLE')
+            raise coded_errors.state_error('ERR_READING_IN_BLOCKING_STYLE')
         if wire.taker in BLOCKING:
             wire.taker = EVENTS
             if self._stage in GONE:

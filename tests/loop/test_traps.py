@@ -18,6 +18,7 @@ import pytest
 
 import gnet
 from gnet.loop.loop import Loop
+from gnet.sockets.wire import DescriptorWire
 
 from ..harness.leaks import holds
 from ..harness.plain import PlainSocket
@@ -153,17 +154,17 @@ def callbacks(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
     """Count the calls that the hub makes for sockets."""
     count = [0]
 
-    def counted(name: str) -> None:
-        original = getattr(gnet.Socket, name)
+    def counted(kind: type, name: str) -> None:
+        original = getattr(kind, name)
 
         def call(self: Any, *args: Any) -> Any:
             count[0] += 1
             return original(self, *args)
 
-        monkeypatch.setattr(gnet.Socket, name, call)
+        monkeypatch.setattr(kind, name, call)
 
-    counted('_on_readable')
-    counted('_on_writable')
+    counted(DescriptorWire, 'on_readable')
+    counted(gnet.Socket, '_writable_again')
     return lambda: count[0]
 
 
@@ -248,7 +249,7 @@ def test_t6_nothing_spins(
 # --- T7: an exception in a callback of the hub deafens the watcher for good ---------------------
 
 
-@pytest.mark.parametrize('name', ['_on_readable', '_on_writable'])
+@pytest.mark.parametrize('name', ['on_readable', 'writable_again'])
 def test_t7_a_failure_in_the_hub_is_reported_and_costs_no_other_connection(
     serve: Any, connect: Any, native: Any, hub_reports: list[Any], name: str,
 ) -> None:
@@ -261,19 +262,19 @@ def test_t7_a_failure_in_the_hub_is_reported_and_costs_no_other_connection(
     def fail(*args: Any) -> None:
         raise MemoryError
 
-    if name == '_on_readable':
+    if name == 'on_readable':
         class Broken:
             def __getattr__(self, name: str) -> Any:
                 return getattr(real, name)
 
             recv = fail
 
-        real, victim._sock = victim._sock, Broken()
+        real, victim._wire.sock = victim._wire.sock, Broken()
         first.sendall(b'x')
     else:
         victim.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 65536)
         victim.write(bytes(20_000_000))
-        victim._send = fail
+        victim._continue_sending = fail
 
         def read() -> None:
             while first.plain.recv(65536):
@@ -321,8 +322,8 @@ def test_t7_callbacks_that_come_after_the_closing_do_nothing(serve: Any, connect
     sockets[0].write(bytes(20_000_000))
     sockets[0].end()
     sockets[0].destroy()
-    gevent.get_hub().loop.run_callback(sockets[0]._on_readable)
-    gevent.get_hub().loop.run_callback(sockets[0]._on_writable)
+    gevent.get_hub().loop.run_callback(sockets[0]._wire.on_readable)
+    gevent.get_hub().loop.run_callback(sockets[0]._writable_again)
     gnet.once(sockets[0], 'close', timeout=PATIENCE)
 
 

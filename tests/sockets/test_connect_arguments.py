@@ -179,8 +179,8 @@ def test_a_refused_call_leaves_neither_a_timer_nor_a_link_to_its_signal() -> Non
         ready=lambda: False, rawlink=links.append, unlink=links.remove)
     refused(gnet.connect, port=-1, timeout=60_000, signal=signal)
     assert links == []
-    # What was cancelled has no owner any more.
-    assert [timer for _, _, timer in get_loop().idle_timers._heap if timer.owner] == []
+    # What was cancelled has nobody to call any more.
+    assert [timer for _, _, timer in get_loop().idle_timers._heap if timer.expired] == []
 
 
 def test_a_socket_can_connect_after_a_call_that_was_refused(

@@ -387,9 +387,9 @@ def test_destroy_while_several_are_on_their_way(hosts: MakeHosts, attempt: Attem
     c = attempt(
         None, made.port, NAME, lookup=answers(A, B, C), auto_select_family_attempt_timeout=10)
     c.wait(f"connectionAttempt '{B}'")
-    connecting = c.sock._connector
+    attempts = c.sock._connector.attempts
     c.sock.destroy()
-    assert (connecting._attempts, connecting._waiting, connecting._timer) == ([], [], None)
+    assert (len(attempts), attempts._waiting, attempts.timer) == (0, [], None)
     port = made.port
     assert c.until_closed()[-3:] == [
         *(f"connectionAttemptFailed '{host}' {port} 4 ECANCELED: "

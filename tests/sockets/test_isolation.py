@@ -14,7 +14,7 @@ from gevent.event import Event
 import gnet
 from gnet.loop.loop import get_loop
 from gnet.loop.runner import MAX_IDLE_RUNNERS, Runner
-from gnet.streams.delivery import READ_SIZE
+from gnet.streams.wire import READ_SIZE
 
 from ..harness.waiting import PATIENCE, turn, until
 from .common import Connection

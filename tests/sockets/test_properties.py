@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import gnet
-from gnet.streams.writable import JOINED_SIZE
+from gnet.streams.sending import JOINED_SIZE
 
 from ..harness.families import Family
 from ..harness.waiting import turn, until

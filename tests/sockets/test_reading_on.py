@@ -19,7 +19,7 @@ from gevent.event import Event
 
 import gnet
 from gnet.loop.agenda import WORK_BUDGET
-from gnet.streams.delivery import BULK_SIZE, MAX_READS, READ_SIZE
+from gnet.streams.wire import BULK_SIZE, MAX_READS, READ_SIZE
 
 from ..harness.waiting import PATIENCE, tick
 

@@ -193,7 +193,7 @@ class Owner:
     def __init__(self) -> None:
         self.fired = 0
 
-    def _idle_expired(self, timer: IdleTimer) -> None:
+    def expired(self, timer: IdleTimer) -> None:
         self.fired += 1
 
 
@@ -204,7 +204,7 @@ def timers() -> IdleTimers:
 
 def start(timers: IdleTimers, seconds: float) -> tuple[Owner, IdleTimer]:
     owner = Owner()
-    timer = IdleTimer(owner, seconds, get_loop().now())
+    timer = IdleTimer(owner.expired, seconds, get_loop().now())
     timers.arm(timer)
     return owner, timer
 
