@@ -36,7 +36,7 @@ class Connections:
 
     __slots__ = (
         '_look', '_waiting', 'count', 'drops', 'key', 'limit', 'loop', 'on_room', 'server',
-        'sockets', 'trackers',
+        'sockets', 'trackers', 'were_sent',
     )
 
     def __init__(self, server: Any, loop: Loop, look: Callable[[], object]) -> None:
@@ -58,6 +58,8 @@ class Connections:
         self.sockets: dict[Any, None] = {}
         #: One for each worker process that has some.
         self.trackers: list[Any] = []
+        #: Whether there was ever one: Node's ``_usingWorkers``.
+        self.were_sent = False
         #: By what name other processes know them: Node's ``_connectionKey`` of the server.
         self.key: str | None = None
         #: ``max_connections`` and ``drop_max_connection``, as the program has set them.
@@ -145,6 +147,7 @@ class Connections:
 
     def track(self, tracker: Any) -> None:
         """Count those that a worker process has, until it exits."""
+        self.were_sent = True
         self.trackers.append(tracker)
 
         def exited(*_status: object) -> None:

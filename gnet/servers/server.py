@@ -62,7 +62,7 @@ class Server(Guarded):
 
     __slots__ = (
         '_call', '_counter', '_handle', '_intake', '_kept_alive', '_listening_id', '_pipe_name',
-        '_serving', '_unref', '_using_workers', 'allow_half_open', 'high_water_mark', 'keep_alive',
+        '_serving', '_unref', 'allow_half_open', 'high_water_mark', 'keep_alive',
         'keep_alive_initial_delay', 'no_delay', 'pause_on_connect',
     )
 
@@ -110,7 +110,6 @@ class Server(Guarded):
         #: The last ``listen``, unless ``close`` came after it.
         self._call: ListenCall | None = None
         self._serving = stopping.Serving()
-        self._using_workers = False
         self._unref = False
         #: Whether ``serve_forever()`` blocks the main greenlet: then ``unref()`` has no effect.
         self._kept_alive = False
@@ -380,7 +379,6 @@ class Server(Guarded):
                 connections have ended, ``get_connections(callback)``, which calls back with
                 ``(err, count)``, and the event `'exit'`.
         """
-        self._using_workers = True
         self._counter.track(socket_list)
 
     @property
@@ -390,6 +388,10 @@ class Server(Guarded):
     @property
     def _connection_key(self) -> str | None:
         return self._counter.key
+
+    @property
+    def _using_workers(self) -> bool:
+        return self._counter.were_sent
 
     @property
     def _workers(self) -> list[Any]:
@@ -468,6 +470,9 @@ class _CloseCallback(OnceListener):
 def create_server(*args: Any, **keywords: Any) -> Server:
     """Make a :class:`Server`; the arguments are the same: ``(options, listener)``, or keywords."""
     return Server(*args, **keywords)
+
+
+# Doors for other rooms: a public name on the class would be one for its users, too.
 
 
 def connections_of(server: Server) -> Connections:
