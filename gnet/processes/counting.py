@@ -16,31 +16,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from ..events.emitter import EventEmitter
-from ..loop.loop import Loop
 from ..node import coded_errors
+from .peer import Peer
 
 __all__ = [
     'ReceivedSockets',
     'SentSockets',
+    'Tallies',
 ]
 
 Callback = Callable[..., object]
-
-
-class Peer(Protocol):
-    """What sends messages to the other process."""
-
-    _loop: Loop
-
-    @property
-    def connected(self) -> bool: ...
-
-    def _send_internal(
-        self, message: dict[str, Any], sock: Any = None, callback: Any = None,
-    ) -> bool: ...
 
 
 class SentSockets(EventEmitter):
@@ -70,8 +58,8 @@ class SentSockets(EventEmitter):
         if self._peer.connected:
             self._asking[answer].append(callback)
             # As in Node, who waits for an answer is alive: the channel of a child may be unref'ed.
-            self._peer._loop.hold()
-            self._peer._send_internal({'cmd': question, 'key': self._key})
+            self._peer.loop.hold()
+            self._peer.send({'cmd': question, 'key': self._key})
         else:
             callback(coded_errors.state_error('ERR_CHILD_CLOSED_BEFORE_REPLY'), None)
 
@@ -80,14 +68,14 @@ class SentSockets(EventEmitter):
         waiting = self._asking.get(message['cmd'])
         if waiting:
             count = message.get('count')
-            self._peer._loop.release()
+            self._peer.loop.release()
             waiting.popleft()(None, count if isinstance(count, int) else 0)
 
     def disconnected(self) -> None:
         """No answers come any more."""
         for waiting in self._asking.values():
             while waiting:
-                self._peer._loop.release()
+                self._peer.loop.release()
                 waiting.popleft()(coded_errors.state_error('ERR_CHILD_CLOSED_BEFORE_REPLY'), None)
 
 
@@ -109,7 +97,7 @@ class ReceivedSockets:
 
     def count(self) -> None:
         """Answer how many there are."""
-        self._peer._send_internal(
+        self._peer.send(
             {'cmd': 'NODE_SOCKET_COUNT', 'key': self._key, 'count': self._connections})
 
     def notify_close(self) -> None:
@@ -121,16 +109,80 @@ class ReceivedSockets:
         while self._to_be_told and not self._connections:
             self._to_be_told -= 1
             if self._peer.connected:
-                self._peer._send_internal({'cmd': 'NODE_SOCKET_ALL_CLOSED', 'key': self._key})
+                self._peer.send({'cmd': 'NODE_SOCKET_ALL_CLOSED', 'key': self._key})
 
-    # --- what a socket asks of its server ---------------------------------------------------------
+    # --- what a socket tells who counts it (`Counter` of ``sockets``) -----------------------------
 
-    def _connection_destroyed(self, _sock: Any) -> None:
+    @property
+    def server(self) -> None:
+        """The server of this process that accepted it: none did."""
+        return None
+
+    def destroyed(self, _sock: Any) -> None:
+        """It has ended."""
         self._connections -= 1
         self._tell()
 
     #: It is sent on to yet another process, which that one does not count.
-    _connection_departed = _connection_destroyed
+    departed = destroyed
 
-    def _connection_returned(self, _sock: Any) -> None:
+    def returned(self, _sock: Any) -> None:
+        """It was not sent on after all."""
         self._connections += 1
+
+    # The names by which sockets ask today.
+    _connection_destroyed = destroyed
+    _connection_departed = departed
+    _connection_returned = returned
+
+
+class Tallies:
+    """What is counted together with one other process: a part of a channel's end.
+
+    Attributes:
+        sent: by key, the trackers of servers here.
+        received: by key, what stands for servers there.
+    """
+
+    __slots__ = ('_peer', 'received', 'sent')
+
+    def __init__(self, peer: Peer) -> None:
+        self._peer = peer
+        self.sent: dict[str, SentSockets] = {}
+        self.received: dict[str, ReceivedSockets] = {}
+
+    def track(self, key: str) -> SentSockets | None:
+        """Return a tracker for the server with this key; None if it has one already."""
+        if key in self.sent:
+            return None
+        tracker = self.sent[key] = SentSockets(self._peer, key)
+        return tracker
+
+    def received_from(self, key: str) -> ReceivedSockets:
+        """Return what counts the connections of that server of the other process."""
+        received = self.received.get(key)
+        if received is None:
+            received = self.received[key] = ReceivedSockets(self._peer, key)
+        return received
+
+    def take(self, command: str, message: dict[str, Any]) -> None:
+        """Take a question of the other process, or an answer."""
+        key = message.get('key')
+        if not isinstance(key, str):
+            return
+        if command == 'NODE_SOCKET_GET_COUNT':
+            self.received_from(key).count()
+        elif command == 'NODE_SOCKET_NOTIFY_CLOSE':
+            self.received_from(key).notify_close()
+        elif key in self.sent:
+            self.sent[key].answered(message)
+
+    def disconnected(self) -> None:
+        """The channel is closed: no answers come any more."""
+        for tracker in self.sent.values():
+            tracker.disconnected()
+
+    def exited(self, code: int | None, signal: str | None) -> None:
+        """The other process has ended."""
+        for tracker in self.sent.values():
+            tracker.emit('exit', code, signal)

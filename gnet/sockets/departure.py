@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 __all__ = [
     'Departed',
     'Movable',
+    'arrive',
+    'can_depart',
+    'depart',
 ]
 
 
@@ -42,6 +45,7 @@ __all__ = [
 class Departed:
     """What was taken out of a socket: enough to give it back."""
 
+    owner: Movable
     sock: Any
     server: Server | None
     remote: Any
@@ -64,6 +68,18 @@ class Departed:
     def was_ended(self) -> bool:
         """Whether ``end()`` was called."""
         return self.write_state is not WRITABLE
+
+    def done(self) -> None:
+        """The other process has the connection."""
+        self.owner._departure_done(self)
+
+    def come_back(self, error: BaseException | None) -> None:
+        """The other process never had it: the connection is its socket's again.
+
+        Args:
+            error: destroy the socket with it, because nobody will look after it.
+        """
+        self.owner._come_back(self, error)
 
 
 class Movable(Tuned):
@@ -102,8 +118,9 @@ class Movable(Tuned):
         in_flight, queued, end_callbacks = self._take_unsent()
         requests = [*in_flight, *queued]
         departed = Departed(
-            sock, server, self._remote, unread, requests, end_callbacks, write_state, read_state,
-            self._reading, self._timeout, (self._bytes_read, self._bytes_sent), self._needs_drain)
+            self, sock, server, self._remote, unread, requests, end_callbacks, write_state,
+            read_state, self._reading, self._timeout, (self._bytes_read, self._bytes_sent),
+            self._needs_drain)
         called_back = self._pending_callbacks - len(requests)
         self._set_idle_timer(0)
         self._sock = None
@@ -205,3 +222,20 @@ class Movable(Tuned):
             self._incoming = deque([unread])
             self._incoming_size = len(unread)
             self._queue_delivery()
+
+
+def can_depart(sock: Movable) -> bool:
+    """Return whether *sock* has a connection to be sent; raises as :meth:`Movable._can_depart`."""
+    return sock._can_depart()
+
+
+def depart(sock: Movable) -> Departed:
+    """Take the connection out of *sock*, which has none from then on."""
+    return sock._depart()
+
+
+def arrive(
+    sock: Movable, descriptor: Any, counter: Any, unread: bytes, unsent: bytes, was_ended: bool,
+) -> None:
+    """Have *sock* take over a connection that another process had: :meth:`Movable._arrive`."""
+    sock._arrive(descriptor, counter, unread, unsent, was_ended)

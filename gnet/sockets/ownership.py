@@ -8,20 +8,25 @@ events in the end, it stays open, as in Node.
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 from contextvars import copy_context
 from enum import Enum
 from typing import Any
 
-from gevent import getcurrent
+from gevent import GreenletExit, getcurrent
 
 from ..loop.idle_timers import IdleTimer, idle_timers
-from ..loop.loop import Loop
+from ..loop.loop import EXITS, Loop
 from ..node import system_errors
 from ..streams.states import CONNECTED, FIN, FLOWING, GONE, NOT_ENDED, PAUSED, UNDECIDED, WRITABLE
 from .transport import Transport
 
 __all__ = [
     'Handled',
+    'fail',
+    'hand_over',
+    'is_accepted',
+    'is_used_blockingly',
 ]
 
 #: When a blocking handler has returned: how long a write may make no progress, and after the last
@@ -181,3 +186,44 @@ class Handled(Transport):
             self._linger_timer.cancel()
             self._linger_timer = None
         super()._close_descriptor()
+
+
+# --- for those who hand a connection over ---------------------------------------------------------
+
+
+def hand_over(
+    sock: Any, emit: Callable[[], object], failed: Callable[[BaseException], object],
+) -> None:
+    """Give *sock* to its listeners, in this greenlet, and do what follows when they return.
+
+    Args:
+        sock: a connection that a server accepted, here or in another process.
+        emit: calls the listeners.
+        failed: called with what they raise, unless it ends the program or the greenlet.
+    """
+    sock._begin(getcurrent())
+    try:
+        emit()
+    except GreenletExit:
+        sock.destroy()  # somebody killed the handler
+    except EXITS:
+        sock.destroy()
+        raise
+    except BaseException as error:
+        failed(error)
+    sock._owner_returned()
+
+
+def is_accepted(sock: Any) -> bool:
+    """Return whether a server accepted the connection, here or in another process."""
+    return sock._server is not None
+
+
+def is_used_blockingly(sock: Any) -> bool:
+    """Return whether blocking names read the socket, and not events."""
+    return bool(sock._blocking_style)
+
+
+def fail(sock: Any, error: BaseException) -> None:
+    """Destroy *sock*, whose listener has failed with *error*."""
+    sock._fail(error)

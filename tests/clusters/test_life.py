@@ -416,9 +416,11 @@ def test_nonsense_from_a_worker_is_passed_over_with_one_line(
             cluster.on('online', lambda worker: say('online'))
             cluster.fork()
         else:
+            from gnet.processes.messaging import peer_of
+
             for message in GARBAGE:
-                gnet.process._send_internal({'cmd': 'NODE_CLUSTER', **message})
-                gnet.process._send_internal({'cmd': 'NODE_NO_SUCH', **message})
+                peer_of(gnet.process).send({'cmd': 'NODE_CLUSTER', **message})
+                peer_of(gnet.process).send({'cmd': 'NODE_NO_SUCH', **message})
             server = gnet.create_server(lambda sock: (sock.end('served'), sys.exit()))
             server.listen(0, '127.0.0.1')
     """.replace('GARBAGE', repr(GARBAGE)))

@@ -18,7 +18,7 @@ class Peer:
     def __init__(self) -> None:
         #: How often the loop is held: who asks must live until the answer.
         self.held = 0
-        self._loop = self
+        self.loop = self
         self.connected = True
         self.sent: list[dict[str, Any]] = []
 
@@ -28,7 +28,7 @@ class Peer:
     def release(self) -> None:
         self.held -= 1
 
-    def _send_internal(
+    def send(
         self, message: dict[str, Any], sock: Any = None, callback: Any = None,
     ) -> bool:
         self.sent.append(message)
@@ -127,8 +127,8 @@ ALL_CLOSED = {'cmd': 'NODE_SOCKET_ALL_CLOSED', 'key': KEY}
 
 def test_counts_are_told(peer: Peer) -> None:
     received = ReceivedSockets(peer, KEY)
-    for step, count in ((received.add, 1), (received.add, 2), (received._connection_destroyed, 1)):
-        step(*([None] if step == received._connection_destroyed else []))
+    for step, count in ((received.add, 1), (received.add, 2), (received.destroyed, 1)):
+        step(*([None] if step == received.destroyed else []))
         received.count()
         assert peer.sent[-1] == {'cmd': 'NODE_SOCKET_COUNT', 'key': KEY, 'count': count}
 
@@ -140,12 +140,12 @@ def test_that_all_are_closed_is_told_at_once_or_later(peer: Peer) -> None:
     received.add()
     received.add()
     received.notify_close()
-    received._connection_destroyed(None)
+    received.destroyed(None)
     assert peer.sent == [ALL_CLOSED]
-    received._connection_destroyed(None)
+    received.destroyed(None)
     assert peer.sent == [ALL_CLOSED] * 2
     received.add()
-    received._connection_destroyed(None)  # once for each question
+    received.destroyed(None)  # once for each question
     assert peer.sent == [ALL_CLOSED] * 2
 
 
@@ -155,17 +155,17 @@ def test_each_question_has_its_answer(peer: Peer) -> None:
     received.notify_close()
     received.notify_close()
     assert peer.sent == []
-    received._connection_destroyed(None)
+    received.destroyed(None)
     assert peer.sent == [ALL_CLOSED] * 2
 
 
 def test_one_that_was_sent_on_counts_no_more(peer: Peer) -> None:
     received = ReceivedSockets(peer, KEY)
     received.add()
-    received._connection_departed(None)
+    received.departed(None)
     received.count()
     assert peer.sent[-1]['count'] == 0
-    received._connection_returned(None)
+    received.returned(None)
     received.count()
     assert peer.sent[-1]['count'] == 1
 
@@ -175,5 +175,5 @@ def test_nothing_is_told_when_the_channel_is_closed(peer: Peer) -> None:
     received.add()
     received.notify_close()
     peer.connected = False
-    received._connection_destroyed(None)
+    received.destroyed(None)
     assert peer.sent == []
