@@ -14,13 +14,14 @@ import gevent
 
 from ..loop.loop import close_watcher
 from ..node import coded_errors, system_errors
+from ..processes.messaging import peer_of
 from ..processes.this_process import Process
 from ..servers.acceptor import Acceptor
 from ..servers.listener import Listener, receive
 from . import primary_watch
-from .protocol import COMMAND, PATH, Query
+from .protocol import COMMAND, MAX_INT, PATH, Query
 from .remote_listener import Distributed, PrimaryListener
-from .worker import Life, Worker
+from .worker import Life, Progress, Worker
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -33,39 +34,48 @@ __all__ = [
     'WorkerSide',
 ]
 
-#: Descriptors and backlogs are C ints.
-_MAX_INT = 2**31 - 1
-
-
 class OwnWorker(Worker):
     """The worker that this process is."""
 
-    __slots__ = ('_side',)
+    __slots__ = ('_disconnect', '_end')
 
-    def __init__(self, number: int, process: Process) -> None:
+    def __init__(
+        self, number: int, process: Process, progress: Progress,
+        disconnect: Callable[[], object], end: Callable[[], object],
+    ) -> None:
         super().__init__({'id': number, 'process': process})
-        self._side = WorkerSide(self, process)
+        self._progress = progress
+        self._disconnect = disconnect
+        self._end = end
 
     def disconnect(self) -> Self:
         """Close the servers that share, wait for their connections, and then disconnect."""
-        self._side.disconnect()
+        self._disconnect()
         return self
 
     def kill(self, signal: str | int | None = None) -> None:
         """Disconnect and end, whatever is still open; *signal* means nothing here, as in Node."""
-        self._side.end()
+        self._end()
 
 
 #: What disconnecting waits for besides servers: that all of them have been told to close.
 _TELLING = object()
 
 
-class _Stay(Enum):
+class Stay(Enum):
     """Whether this worker is to stay."""
 
     STAYING = 'it serves'
     LEAVING = 'its servers are closed; it disconnects when their connections have ended'
     GONE = 'it has disconnected, or is about to'
+
+
+#: Which may follow which.
+FOLLOWS: dict[Stay, set[Stay]] = {
+    Stay.STAYING: {Stay.LEAVING, Stay.GONE},
+    Stay.LEAVING: {Stay.GONE},
+    Stay.GONE: {Stay.GONE},
+}
 
 
 class _Request:
@@ -94,10 +104,12 @@ class _Request:
 class WorkerSide:
     """What ``gnet.cluster`` does in a worker. Implements `Primary` of ``servers``."""
 
-    def __init__(self, worker: OwnWorker, process: Process) -> None:
-        self._worker = worker
+    def __init__(self, number: int, process: Process) -> None:
         self._process = process
-        self._stay = _Stay.STAYING
+        self._peer = peer_of(process)
+        self._progress = Progress()
+        self.worker = OwnWorker(number, process, self._progress, self.disconnect, self.end)
+        self._stay = Stay.STAYING
         self._requests: dict[int, _Request] = {}
         self._last_request = 0
         #: The shared handles of servers, by their ids.
@@ -117,19 +129,19 @@ class WorkerSide:
             'connection': self._connection, 'bound': self._bound, 'failed': self._failed,
             'disconnect': self._told_to_disconnect,
         }
-        process._when_begun = self._begin
+        self._peer.when_opened = self._begin
 
     def _begin(self) -> None:
         """The channel is open."""
-        process = self._process
+        process, channel = self._process, self._peer.channel
         process.on('internalMessage', self._received)
-        self._worker._life = Life.ONLINE
+        self._progress.life = Life.ONLINE
         self._is_supervised = primary_watch.start(
-            process._channel.fd if process._channel is not None else -1,
-            lambda: self._worker.exited_after_disconnect is True)
+            channel.fd if channel is not None else -1,
+            lambda: self.worker.exited_after_disconnect is True)
         if self._is_supervised:
             # The script runs as it would alone: it ends when nothing is left.
-            process._when_disconnected = self._disconnected
+            self._peer.when_disconnected = self._disconnected
             self._heed_signals()
         else:
             # As in Node, this listener keeps a worker alive that has nothing else to do.
@@ -157,7 +169,7 @@ class WorkerSide:
 
     def send(self, act: str, **fields: Any) -> None:
         """Send the primary a message."""
-        self._process._send_internal({'cmd': COMMAND, 'act': act, **fields})
+        self._peer.send({'cmd': COMMAND, 'act': act, **fields})
 
     def _received(self, message: dict[str, Any], sock: Any) -> None:
         """Take an internal message; must not block."""
@@ -174,7 +186,7 @@ class WorkerSide:
         self, server: Any, request: ListenRequest, address: str | None, version: int,
     ) -> None:
         """Ask the primary; see :class:`gnet.clusters.protocol.Primary`."""
-        if not self._process.connected or self._stay is not _Stay.STAYING:
+        if not self._process.connected or self._stay is not Stay.STAYING:
             server._listen_failed(coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
             return
         query = self._query(request, address, version)
@@ -187,7 +199,7 @@ class WorkerSide:
             self._keys.add(query.key)
             self._last_request += 1
             self._requests[self._last_request] = _Request(server, query)
-            self._process._loop.hold()
+            self._peer.loop.hold()
             self.send('listen', seq=self._last_request, query=list(query))
 
     def _query(
@@ -197,7 +209,7 @@ class WorkerSide:
         port = -1 if request.port is None else request.port
         kind = version if address is not None else 4
         if request.fd is not None:
-            if request.fd > _MAX_INT or request.fd != int(request.fd):
+            if request.fd > MAX_INT or request.fd != int(request.fd):
                 return None
             fd, port = int(request.fd), 0
         elif request.path is not None:
@@ -205,7 +217,7 @@ class WorkerSide:
             if not address.startswith('\0'):
                 address = os.path.abspath(address)
         index = self._next_index(kind, address) if port == 0 and fd is None else 0
-        backlog = max(-_MAX_INT, min(request.backlog, _MAX_INT))
+        backlog = max(-MAX_INT, min(request.backlog, MAX_INT))
         return Query(
             kind, address, port, fd, index, backlog, request.ipv6_only, request.readable_all,
             request.writable_all)
@@ -229,7 +241,7 @@ class WorkerSide:
         """Return the request that has its answer, which kept the program alive until now."""
         request = self._requests.pop(message['seq'], None)
         if request is not None:
-            self._process._loop.soon(self._process._loop.release)
+            self._peer.loop.soon(self._peer.loop.release)
         return request
 
     def _bound(self, message: dict[str, Any], sock: Any) -> None:
@@ -262,7 +274,7 @@ class WorkerSide:
 
     def _announce(self, server: Server, query: Query) -> None:
         # After the tick of 'listening', or when its listeners have blocked.
-        self._worker._life = Life.LISTENING
+        self._progress.life = Life.LISTENING
         self.send('listening', query=list(query))
 
     def _failed(self, message: dict[str, Any], _sock: Any) -> None:
@@ -300,16 +312,16 @@ class WorkerSide:
 
     def _told_to_disconnect(self, message: dict[str, Any], _sock: Any) -> None:
         deadline = message.get('deadline')
-        self._worker.exited_after_disconnect = True
+        self.worker.exited_after_disconnect = True
         self._close_servers(self._sharing() | (self._alone if deadline is not None else set()))
-        if deadline is not None and self._stay is _Stay.LEAVING and self._deadline is None:
-            loop = self._process._loop
+        if deadline is not None and self._stay is Stay.LEAVING and self._deadline is None:
+            loop = self._peer.loop
             self._deadline = loop.call_after(deadline, loop.tick, self._cut)
 
     def disconnect(self) -> None:
         """Leave, of the program's own will."""
-        if self._process.connected and self._stay is _Stay.STAYING:
-            self._worker.exited_after_disconnect = True
+        if self._process.connected and self._stay is Stay.STAYING:
+            self.worker.exited_after_disconnect = True
             self.send('leaving')
             self._close_servers(self._sharing())
 
@@ -319,12 +331,12 @@ class WorkerSide:
             request.server for request in self._requests.values() if not request.is_stale}
 
     def _close_servers(self, servers: set[Server]) -> None:
-        if self._stay is _Stay.STAYING:
-            self._stay = _Stay.LEAVING
+        if self._stay is Stay.STAYING:
+            self._stay = Stay.LEAVING
             self._closing.add(_TELLING)
         new = servers - self._closing
         self._closing |= new
-        loop = self._process._loop
+        loop = self._peer.loop
         for server in new:
             handle = server._handle
             if isinstance(handle, Acceptor) and not handle.closed:
@@ -341,11 +353,11 @@ class WorkerSide:
 
     def _has_closed(self, server: Any) -> None:
         self._closing.discard(server)
-        if not self._closing and self._stay is _Stay.LEAVING:
+        if not self._closing and self._stay is Stay.LEAVING:
             self._leave()
 
     def _leave(self) -> None:
-        self._stay = _Stay.GONE
+        self._stay = Stay.GONE
         close_watcher(self._deadline)
         self._deadline = None
         if self._process.connected:
@@ -355,7 +367,7 @@ class WorkerSide:
         """Time is up: destroy what is left, and say how many those were."""
         close_watcher(self._deadline)
         self._deadline = None
-        if self._stay is not _Stay.LEAVING:
+        if self._stay is not Stay.LEAVING:
             return
         servers = self._closing - {_TELLING}
         left = [sock for server in servers for sock in server._sockets]
@@ -364,16 +376,16 @@ class WorkerSide:
         self.send('cut', count=len(left))
         # The servers would disconnect when they emit 'close', but who knows what else they wait
         # for, such as connections that were sent to other processes.
-        self._process._loop.later(self._has_been_cut)
+        self._peer.loop.later(self._has_been_cut)
 
     def _has_been_cut(self) -> None:
-        if self._stay is _Stay.LEAVING:
+        if self._stay is Stay.LEAVING:
             self._leave()
 
     def end(self) -> None:
         """Disconnect and exit."""
-        self._worker.exited_after_disconnect = True
-        self._stay = _Stay.GONE
+        self.worker.exited_after_disconnect = True
+        self._stay = Stay.GONE
         if not self._process.connected:
             sys.exit(0)
         self.send('leaving')
@@ -381,14 +393,14 @@ class WorkerSide:
         self._process.disconnect()
 
     def _disconnected(self) -> None:
-        self._stay = _Stay.GONE
-        self._worker._life = Life.DISCONNECTED
+        self._stay = Stay.GONE
+        self._progress.life = Life.DISCONNECTED
         for request in self._requests.values():
-            self._process._loop.release()
+            self._peer.loop.release()
             if not request.is_stale:
                 request.server._listen_failed(coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
         self._requests.clear()
-        self._worker.emit('disconnect')
-        if not self._worker.exited_after_disconnect:
+        self.worker.emit('disconnect')
+        if not self.worker.exited_after_disconnect:
             # The primary is gone, and with it whoever would look after this process.
             sys.exit(0)

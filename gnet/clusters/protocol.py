@@ -31,6 +31,7 @@ from the primary
 
 from __future__ import annotations
 
+import _socket
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..addresses.ip import is_ip
@@ -42,9 +43,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     'COMMAND',
+    'MAX_INT',
     'PATH',
     'Primary',
     'Query',
+    'name_of',
     'primary',
 ]
 
@@ -54,9 +57,11 @@ COMMAND = 'NODE_CLUSTER'
 PATH = -1
 _TYPES = (4, 6, PATH)
 
+_FAMILIES: dict[int, int] = {_socket.AF_INET: 4, _socket.AF_INET6: 6}
+
 #: Ports have 16 bits; descriptors and backlogs are C ints.
 _MAX_PORT = 2**16 - 1
-_MAX_INT = 2**31 - 1
+MAX_INT = 2**31 - 1
 
 
 class Query(NamedTuple):
@@ -110,12 +115,22 @@ class Query(NamedTuple):
                 or (address is None and not is_path)
             )
             and (query.port == PATH if is_path else 0 <= query.port <= _MAX_PORT)
-            and (query.fd is None or 0 <= query.fd <= _MAX_INT)
-            and 0 <= query.nth <= _MAX_INT
-            and -_MAX_INT <= query.backlog <= _MAX_INT
+            and (query.fd is None or 0 <= query.fd <= MAX_INT)
+            and 0 <= query.nth <= MAX_INT
+            and -MAX_INT <= query.backlog <= MAX_INT
         ):
             return None
         return query
+
+
+def name_of(listener: Listener) -> tuple[int, Any]:
+    """Return the family of a listening socket, as Node's number (0 for unix sockets), and its name.
+
+    The name is what the kernel says, in JSON's types; None for unix sockets.
+    """
+    sock = listener.socket
+    family = _FAMILIES.get(sock.family, 0)
+    return family, list(sock.getsockname()) if family else None
 
 
 class Primary(Protocol):
