@@ -51,7 +51,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from .._version import __version__
-from ..clusters.cluster import cluster
+from ..clusters.cluster import cluster, primary_side
 from ..loop import running
 from ..processes.this_process import process
 from .program import check, execute, find_module, find_script
@@ -86,7 +86,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         from gevent import monkey
 
         monkey.patch_all()
-        cluster._defaults['patch'] = True  # for workers that the program forks itself
+        if cluster.is_primary:
+            primary_side().defaults['patch'] = True  # for workers that the program forks itself
     running.expect_interrupts()
     process.begin()
     own_pid = os.getpid()

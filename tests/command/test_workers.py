@@ -79,7 +79,7 @@ CLIENT = """
 #: Runs the command with other constants.
 PRIMARY = """
     import sys
-    from gnet.command import members as staff, supervisor
+    from gnet.command import members as staff, reload, supervisor
     from gnet.command.main import main
 
     {changes}
@@ -694,7 +694,7 @@ def test_a_reload_does_not_wait_for_servers_that_were_closed_meanwhile(serving, 
 
 
 def test_a_reload_is_given_up_if_the_new_worker_hangs(serving, ask):
-    started = serving(changes='supervisor.START_PATIENCE = 0.5')
+    started = serving(changes='reload.START_PATIENCE = 0.5')
     started.script.write_text('while True: pass')
     started.kill(signal.SIGHUP)
     started.wait_for(
