@@ -62,7 +62,7 @@ class OwnWorker(Worker):
 _TELLING = object()
 
 
-class Stay(Enum):
+class _Stay(Enum):
     """Whether this worker is to stay."""
 
     STAYING = 'it serves'
@@ -71,10 +71,10 @@ class Stay(Enum):
 
 
 #: Which may follow which.
-FOLLOWS: dict[Stay, set[Stay]] = {
-    Stay.STAYING: {Stay.LEAVING, Stay.GONE},
-    Stay.LEAVING: {Stay.GONE},
-    Stay.GONE: {Stay.GONE},
+FOLLOWS: dict[_Stay, set[_Stay]] = {
+    _Stay.STAYING: {_Stay.LEAVING, _Stay.GONE},
+    _Stay.LEAVING: {_Stay.GONE},
+    _Stay.GONE: {_Stay.GONE},
 }
 
 
@@ -109,7 +109,7 @@ class WorkerSide:
         self._peer = peer_of(process)
         self._progress = Progress()
         self.worker = OwnWorker(number, process, self._progress, self.disconnect, self.end)
-        self._stay = Stay.STAYING
+        self._stay = _Stay.STAYING
         self._requests: dict[int, _Request] = {}
         self._last_request = 0
         #: The shared handles of servers, by their ids.
@@ -186,7 +186,7 @@ class WorkerSide:
         self, server: Any, request: ListenRequest, address: str | None, version: int,
     ) -> None:
         """Ask the primary; see :class:`gnet.clusters.protocol.Primary`."""
-        if not self._process.connected or self._stay is not Stay.STAYING:
+        if not self._process.connected or self._stay is not _Stay.STAYING:
             server._listen_failed(coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
             return
         query = self._query(request, address, version)
@@ -314,13 +314,13 @@ class WorkerSide:
         deadline = message.get('deadline')
         self.worker.exited_after_disconnect = True
         self._close_servers(self._sharing() | (self._alone if deadline is not None else set()))
-        if deadline is not None and self._stay is Stay.LEAVING and self._deadline is None:
+        if deadline is not None and self._stay is _Stay.LEAVING and self._deadline is None:
             loop = self._peer.loop
             self._deadline = loop.call_after(deadline, loop.tick, self._cut)
 
     def disconnect(self) -> None:
         """Leave, of the program's own will."""
-        if self._process.connected and self._stay is Stay.STAYING:
+        if self._process.connected and self._stay is _Stay.STAYING:
             self.worker.exited_after_disconnect = True
             self.send('leaving')
             self._close_servers(self._sharing())
@@ -331,8 +331,8 @@ class WorkerSide:
             request.server for request in self._requests.values() if not request.is_stale}
 
     def _close_servers(self, servers: set[Server]) -> None:
-        if self._stay is Stay.STAYING:
-            self._stay = Stay.LEAVING
+        if self._stay is _Stay.STAYING:
+            self._stay = _Stay.LEAVING
             self._closing.add(_TELLING)
         new = servers - self._closing
         self._closing |= new
@@ -353,11 +353,11 @@ class WorkerSide:
 
     def _has_closed(self, server: Any) -> None:
         self._closing.discard(server)
-        if not self._closing and self._stay is Stay.LEAVING:
+        if not self._closing and self._stay is _Stay.LEAVING:
             self._leave()
 
     def _leave(self) -> None:
-        self._stay = Stay.GONE
+        self._stay = _Stay.GONE
         close_watcher(self._deadline)
         self._deadline = None
         if self._process.connected:
@@ -367,7 +367,7 @@ class WorkerSide:
         """Time is up: destroy what is left, and say how many those were."""
         close_watcher(self._deadline)
         self._deadline = None
-        if self._stay is not Stay.LEAVING:
+        if self._stay is not _Stay.LEAVING:
             return
         servers = self._closing - {_TELLING}
         left = [sock for server in servers for sock in server._sockets]
@@ -379,13 +379,13 @@ class WorkerSide:
         self._peer.loop.later(self._has_been_cut)
 
     def _has_been_cut(self) -> None:
-        if self._stay is Stay.LEAVING:
+        if self._stay is _Stay.LEAVING:
             self._leave()
 
     def end(self) -> None:
         """Disconnect and exit."""
         self.worker.exited_after_disconnect = True
-        self._stay = Stay.GONE
+        self._stay = _Stay.GONE
         if not self._process.connected:
             sys.exit(0)
         self.send('leaving')
@@ -393,7 +393,7 @@ class WorkerSide:
         self._process.disconnect()
 
     def _disconnected(self) -> None:
-        self._stay = Stay.GONE
+        self._stay = _Stay.GONE
         self._progress.life = Life.DISCONNECTED
         for request in self._requests.values():
             self._peer.loop.release()

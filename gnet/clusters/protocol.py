@@ -123,12 +123,11 @@ class Query(NamedTuple):
         return query
 
 
-def name_of(listener: Listener) -> tuple[int, Any]:
+def name_of(sock: Any) -> tuple[int, Any]:
     """Return the family of a listening socket, as Node's number (0 for unix sockets), and its name.
 
     The name is what the kernel says, in JSON's types; None for unix sockets.
     """
-    sock = listener.socket
     family = _FAMILIES.get(sock.family, 0)
     return family, list(sock.getsockname()) if family else None
 

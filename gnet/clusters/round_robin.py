@@ -112,7 +112,7 @@ class RoundRobin:
     def __init__(self, loop: Loop, handle_id: int, listener: Listener) -> None:
         self.id = handle_id
         #: ``(family, name)`` for the workers.
-        self.name = name_of(listener)
+        self.name = name_of(listener.socket)
         self._seats: dict[Recipient, _Seat] = {}
         #: The seats, by how many connections are under way to them.
         self._free: list[deque[_Seat]] = [deque() for _ in range(MAX_UNDER_WAY)]

@@ -20,7 +20,7 @@ class SharedListener:
 
     def __init__(self, handle_id: int, listener: Listener) -> None:
         self.id = handle_id
-        self.name = name_of(listener)
+        self.name = name_of(listener.socket)
         self._listener = listener
         #: Each (compared by identity) with the copy of the descriptor that is sent to it.
         self._workers: dict[Hashable, Any] = {}

@@ -16,11 +16,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from ..events.emitter import EventEmitter
+from ..loop.loop import Loop
 from ..node import coded_errors
-from .peer import Peer
 
 __all__ = [
     'ReceivedSockets',
@@ -31,13 +31,26 @@ __all__ = [
 Callback = Callable[..., object]
 
 
+class Asked(Protocol):
+    """The other process: a :class:`gnet.processes.peer.Peer`."""
+
+    loop: Loop
+
+    @property
+    def connected(self) -> bool:
+        """Whether messages can be sent."""
+
+    def send(self, message: dict[str, Any]) -> bool:
+        """Send a message of gnet's own."""
+
+
 class SentSockets(EventEmitter):
     """The tracker of the connections of one server that were sent to one process.
 
     Emits `'exit'` when that process has ended: it has none of them any more.
     """
 
-    def __init__(self, peer: Peer, key: str) -> None:
+    def __init__(self, peer: Asked, key: str) -> None:
         super().__init__()
         self._peer = peer
         self._key = key
@@ -84,7 +97,7 @@ class ReceivedSockets:
 
     is_elsewhere = True
 
-    def __init__(self, peer: Peer, key: str) -> None:
+    def __init__(self, peer: Asked, key: str) -> None:
         self._peer = peer
         self._key = key
         self._connections = 0
@@ -146,7 +159,7 @@ class Tallies:
 
     __slots__ = ('_peer', 'received', 'sent')
 
-    def __init__(self, peer: Peer) -> None:
+    def __init__(self, peer: Asked) -> None:
         self._peer = peer
         self.sent: dict[str, SentSockets] = {}
         self.received: dict[str, ReceivedSockets] = {}
