@@ -21,6 +21,7 @@ from gevent.socket import wait_read
 
 from ..harness.native import Peer
 from ..harness.scripts import PATIENCE, Running, Scripts
+from ..harness.transitions import SOURCE
 
 #: Answers each connection with the number of its process. A line "slow" is answered only after
 #: another line; "exit" and "hang" say what the worker does then.
@@ -78,10 +79,16 @@ CLIENT = """
 
 #: Runs the command with other constants.
 PRIMARY = """
-    import sys
+    import os, sys
     from gnet.command import members as staff, reload, supervisor
     from gnet.command.main import main
 
+    def failed(text):
+        supervisor.say(f'not in the table: {{text}}')
+        os._exit(70)
+
+    watch(staff.Member, 'role', staff.FOLLOWS, failed)
+    watch(supervisor.Supervisor, '_phase', supervisor.FOLLOWS, failed)
     {changes}
     main(sys.argv[1:])
 """
@@ -153,7 +160,7 @@ def program(scripts: Scripts) -> Callable[..., Program]:
         if changes:
             primary = scripts._directory / 'primary.py'
             primary.write_text(
-                textwrap.dedent(PRIMARY).format(changes=changes), encoding='utf-8')
+                SOURCE + textwrap.dedent(PRIMARY).format(changes=changes), encoding='utf-8')
             launcher = [str(primary), *words]
         else:
             launcher = [*python, '-m', 'gnet', *words]
