@@ -24,15 +24,16 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..events.emitter import EventEmitter
+from ..events.guarded import Guarded
 from ..node import coded_errors
 from ..node.spelling import snake_options
 from ..node.validators import validate_function
 from ..options.fork import interpreter_options
-from ..processes.this_process import process
+from ..processes.this_process import inherited_channel, process
 from ..servers.primary import set_primary
-from .own_worker import OwnWorker
-from .primary import ForkedWorker, ListeningAddress, PrimarySide
+from .forked_worker import ForkedWorker, ListeningAddress
+from .own_worker import OwnWorker, WorkerSide
+from .primary import PrimarySide
 from .worker import Worker
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     'ListeningAddress',
     'Worker',
     'cluster',
+    'primary_side',
 ]
 
 _log = logging.getLogger('gnet.cluster')
@@ -48,7 +50,7 @@ _log = logging.getLogger('gnet.cluster')
 _NUMBER = 'NODE_UNIQUE_ID'
 
 
-class Cluster(EventEmitter):
+class Cluster(Guarded):
     """The class of ``gnet.cluster``, of which there is one object. In the primary it emits
 
     =====================  =====================  ==================================================
@@ -74,7 +76,7 @@ class Cluster(EventEmitter):
     """
 
     # Each has Node's spelling, too.
-    __slots__ = ('_defaults', '_primary', 'scheduling_policy', 'settings', 'worker')
+    __slots__ = ('_primary', 'scheduling_policy', 'settings', 'worker')
 
     SCHED_NONE = 1
     SCHED_RR = 2
@@ -85,13 +87,11 @@ class Cluster(EventEmitter):
         super().__init__()
         #: In a worker: itself.
         self.worker = worker
-        self._primary = PrimarySide(self) if worker is None else None
+        self._primary = PrimarySide(self, self._listener_failed) if worker is None else None
         self.settings: dict[str, Any] = {}
         self.scheduling_policy = {
             'none': self.SCHED_NONE, 'rr': self.SCHED_RR,
         }.get(os.environ.get('NODE_CLUSTER_SCHED_POLICY', ''), self.SCHED_RR)
-        #: What ``settings`` starts with, besides what is found here.
-        self._defaults: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         if self.worker is not None:
@@ -150,7 +150,7 @@ class Cluster(EventEmitter):
             primary.in_turn = self.scheduling_policy != self.SCHED_NONE
         self.settings = {
             'args': sys.argv[1:], 'exec': _own_program(), 'exec_argv': interpreter_options(),
-            'silent': False, **self._defaults, **self.settings,
+            'silent': False, **primary.defaults, **self.settings,
             **snake_options(settings, keywords),
         }
         primary.tick('setup', self.settings)
@@ -190,24 +190,11 @@ class Cluster(EventEmitter):
         primary = self._side()
         primary.disconnect(None if callback is None else validate_function('callback', callback))
 
-    # --- for the supervisor -----------------------------------------------------------------------
+    # --- emitting ---------------------------------------------------------------------------------
 
-    @property
-    def _keep_listeners(self) -> bool:
-        """Whether listeners stay open while they have no worker: connections wait for one."""
-        return self._side().keeps_listeners
-
-    @_keep_listeners.setter
-    def _keep_listeners(self, keep: bool) -> None:
-        self._side().keep_listeners(keep)
-
-    def _servers_of(self, worker: ForkedWorker) -> int:
-        """Return how many listeners *worker* shares now."""
-        return self._side().servers_of(worker)
-
-    def _finish(self, done: Callable[[], object]) -> None:
-        """Accept nothing more; call *done* when the workers have all that was accepted."""
-        self._side().finish(done)
+    def _failed(self, error: BaseException) -> None:
+        # The primary alone emits here.
+        self._side().loop.fail(self, error)
 
     def _listener_added(self, event: Any) -> None:
         super()._listener_added(event)
@@ -231,13 +218,22 @@ def _this_worker() -> OwnWorker | None:
     number = os.environ.pop(_NUMBER, None)
     if number is None:
         return None
-    if not number.isdigit() or not process._has_channel():
+    if not number.isdigit() or inherited_channel is None:
         _log.warning('%s=%s, but there is no channel to a primary: this is no worker',
                      _NUMBER, number)
         return None
-    worker = OwnWorker(int(number), process)
-    set_primary(worker._side)
-    return worker
+    side = WorkerSide(int(number), process)
+    set_primary(side)
+    return side.worker
 
 
 cluster = Cluster(_this_worker())
+
+
+def primary_side() -> PrimarySide:
+    """Return what does the work of ``gnet.cluster`` in the primary, for the command.
+
+    Raises:
+        CodedRuntimeError: ``ERR_NOT_PRIMARY`` in a worker.
+    """
+    return cluster._side()

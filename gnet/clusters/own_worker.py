@@ -15,6 +15,7 @@ import gevent
 from ..loop.watchers import close_watcher
 from ..node import coded_errors, system_errors
 from ..node.values import MAX_INT32
+from ..processes.messaging import peer_of
 from ..processes.this_process import Process
 from ..servers.acceptor import Acceptor
 from ..servers.listener import Listener, receive
@@ -22,7 +23,7 @@ from ..servers.server import connections_of, handle_of
 from . import primary_watch
 from .protocol import COMMAND, PATH, Query
 from .remote_listener import Distributed, PrimaryListener
-from .worker import Life, Worker
+from .worker import Life, Progress, Worker
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -40,20 +41,25 @@ __all__ = [
 class OwnWorker(Worker):
     """The worker that this process is."""
 
-    __slots__ = ('_side',)
+    __slots__ = ('_disconnect', '_end')
 
-    def __init__(self, number: int, process: Process) -> None:
+    def __init__(
+        self, number: int, process: Process, progress: Progress,
+        disconnect: Callable[[], object], end: Callable[[], object],
+    ) -> None:
         super().__init__({'id': number, 'process': process})
-        self._side = WorkerSide(self, process)
+        self._progress = progress
+        self._disconnect = disconnect
+        self._end = end
 
     def disconnect(self) -> Self:
         """Close the servers that share, wait for their connections, and then disconnect."""
-        self._side.disconnect()
+        self._disconnect()
         return self
 
     def kill(self, signal: str | int | None = None) -> None:
         """Disconnect and end, whatever is still open; *signal* means nothing here, as in Node."""
-        self._side.end()
+        self._end()
 
 
 #: What disconnecting waits for besides servers: that all of them have been told to close.
@@ -66,6 +72,14 @@ class _Stay(Enum):
     STAYING = 'it serves'
     LEAVING = 'its servers are closed; it disconnects when their connections have ended'
     GONE = 'it has disconnected, or is about to'
+
+
+#: Which may follow which.
+FOLLOWS: dict[_Stay, set[_Stay]] = {
+    _Stay.STAYING: {_Stay.LEAVING, _Stay.GONE},
+    _Stay.LEAVING: {_Stay.GONE},
+    _Stay.GONE: {_Stay.GONE},
+}
 
 
 class _Request:
@@ -88,9 +102,11 @@ class _Request:
 class WorkerSide:
     """What ``gnet.cluster`` does in a worker. Implements `Primary` of ``servers``."""
 
-    def __init__(self, worker: OwnWorker, process: Process) -> None:
-        self._worker = worker
+    def __init__(self, number: int, process: Process) -> None:
         self._process = process
+        self._peer = peer_of(process)
+        self._progress = Progress()
+        self.worker = OwnWorker(number, process, self._progress, self.disconnect, self.end)
         self._stay = _Stay.STAYING
         self._requests: dict[int, _Request] = {}
         self._last_request = 0
@@ -111,19 +127,19 @@ class WorkerSide:
             'connection': self._connection, 'bound': self._bound, 'failed': self._failed,
             'disconnect': self._told_to_disconnect,
         }
-        process._when_begun = self._begin
+        self._peer.when_opened = self._begin
 
     def _begin(self) -> None:
         """The channel is open."""
-        process = self._process
+        process, channel = self._process, self._peer.channel
         process.on('internalMessage', self._received)
-        self._worker._life = Life.ONLINE
+        self._progress.life = Life.ONLINE
         self._is_supervised = primary_watch.start(
-            process._channel.fd if process._channel is not None else -1,
-            lambda: self._worker.exited_after_disconnect is True)
+            channel.fd if channel is not None else -1,
+            lambda: self.worker.exited_after_disconnect is True)
         if self._is_supervised:
             # The script runs as it would alone: it ends when nothing is left.
-            process._when_disconnected = self._disconnected
+            self._peer.when_disconnected = self._disconnected
             self._heed_signals()
         else:
             # As in Node, this listener keeps a worker alive that has nothing else to do.
@@ -151,7 +167,7 @@ class WorkerSide:
 
     def send(self, act: str, **fields: Any) -> None:
         """Send the primary a message."""
-        self._process._send_internal({'cmd': COMMAND, 'act': act, **fields})
+        self._peer.send({'cmd': COMMAND, 'act': act, **fields})
 
     def _received(self, message: dict[str, Any], sock: Any) -> None:
         """Take an internal message; must not block."""
@@ -178,7 +194,7 @@ class WorkerSide:
             self._keys.add(query.key)
             self._last_request += 1
             self._requests[self._last_request] = _Request(call, query)
-            self._process._loop.hold()
+            self._peer.loop.hold()
             self.send('listen', seq=self._last_request, query=list(query))
 
     def _query(
@@ -220,7 +236,7 @@ class WorkerSide:
         """Return the request that has its answer, which kept the program alive until now."""
         request = self._requests.pop(message['seq'], None)
         if request is not None:
-            self._process._loop.soon(self._process._loop.release)
+            self._peer.loop.soon(self._peer.loop.release)
         return request
 
     def _bound(self, message: dict[str, Any], sock: Any) -> None:
@@ -254,7 +270,7 @@ class WorkerSide:
 
     def _announce(self, query: Query) -> None:
         # After the tick of 'listening', or when its listeners have blocked.
-        self._worker._life = Life.LISTENING
+        self._progress.life = Life.LISTENING
         self.send('listening', query=list(query))
 
     def _failed(self, message: dict[str, Any], _sock: Any) -> None:
@@ -292,16 +308,16 @@ class WorkerSide:
 
     def _told_to_disconnect(self, message: dict[str, Any], _sock: Any) -> None:
         deadline = message.get('deadline')
-        self._worker.exited_after_disconnect = True
+        self.worker.exited_after_disconnect = True
         self._close_servers(self._sharing() | (self._alone if deadline is not None else set()))
         if deadline is not None and self._stay is _Stay.LEAVING and self._deadline is None:
-            loop = self._process._loop
+            loop = self._peer.loop
             self._deadline = loop.call_after(deadline, loop.tick, self._cut)
 
     def disconnect(self) -> None:
         """Leave, of the program's own will."""
         if self._process.connected and self._stay is _Stay.STAYING:
-            self._worker.exited_after_disconnect = True
+            self.worker.exited_after_disconnect = True
             self.send('leaving')
             self._close_servers(self._sharing())
 
@@ -317,7 +333,7 @@ class WorkerSide:
             self._closing.add(_TELLING)
         new = servers - self._closing
         self._closing |= new
-        loop = self._process._loop
+        loop = self._peer.loop
         for server in new:
             handle = handle_of(server)
             if isinstance(handle, Acceptor) and not handle.closed:
@@ -357,7 +373,7 @@ class WorkerSide:
         self.send('cut', count=len(left))
         # The servers would disconnect when they emit 'close', but who knows what else they wait
         # for, such as connections that were sent to other processes.
-        self._process._loop.later(self._has_been_cut)
+        self._peer.loop.later(self._has_been_cut)
 
     def _has_been_cut(self) -> None:
         if self._stay is _Stay.LEAVING:
@@ -365,7 +381,7 @@ class WorkerSide:
 
     def end(self) -> None:
         """Disconnect and exit."""
-        self._worker.exited_after_disconnect = True
+        self.worker.exited_after_disconnect = True
         self._stay = _Stay.GONE
         if not self._process.connected:
             sys.exit(0)
@@ -375,13 +391,13 @@ class WorkerSide:
 
     def _disconnected(self) -> None:
         self._stay = _Stay.GONE
-        self._worker._life = Life.DISCONNECTED
+        self._progress.life = Life.DISCONNECTED
         for request in self._requests.values():
-            self._process._loop.release()
+            self._peer.loop.release()
             if not request.call.is_stale:
                 request.call.fail(coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
         self._requests.clear()
-        self._worker.emit('disconnect')
-        if not self._worker.exited_after_disconnect:
+        self.worker.emit('disconnect')
+        if not self.worker.exited_after_disconnect:
             # The primary is gone, and with it whoever would look after this process.
             sys.exit(0)

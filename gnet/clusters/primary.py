@@ -9,29 +9,24 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Hashable, Mapping
+from enum import Enum
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, Union
+from typing import Any, Union
 
-from .. import lifecycle
 from ..events.emitter import EventEmitter
-from ..loop.agenda import EXITS
 from ..loop.loop import Loop, get_loop
 from ..loop.watchers import close_watcher
 from ..node import system_errors
-from ..node.spelling import NodeNames
 from ..processes import child
 from ..servers.listener import Listener, adopt, bind_path, bind_port
+from .forked_worker import ForkedWorker, Line, ListeningAddress
 from .protocol import COMMAND, PATH, Query
-from .round_robin import RoundRobin, Transfer
+from .round_robin import RoundRobin
 from .shared_listener import SharedListener
-from .worker import Life, Worker
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
+from .worker import Life
 
 __all__ = [
-    'ForkedWorker',
-    'ListeningAddress',
+    'News',
     'PrimarySide',
 ]
 
@@ -45,101 +40,46 @@ _FORK_OPTIONS = (
 )
 
 
-class _ListeningAddress(NamedTuple):
-    address: str | None
-    port: int
-    address_type: int
-    fd: int | None
-
-
-class ListeningAddress(_ListeningAddress, NodeNames):
-    """Where a worker listens: what `'listening'` is emitted with.
-
-    Attributes:
-        address: an IP address or a path; None for every address.
-        port: the real port; -1 for unix sockets.
-        address_type: 4, 6, or -1 for unix sockets.
-        fd: a descriptor of the primary that the worker asked for, else None.
-    """
-
-    __slots__ = ()
-
-    # Once more, because NodeNames gives a second spelling to what the class itself has.
-    address_type = _ListeningAddress.address_type
-
-
 #: Seconds that a listener is kept whose last worker has closed its server: others may be on their
 #: way. After that, nobody shall wait for an answer that does not come.
 ABANDONED_TIME = 2.0
 
 
-class ForkedWorker(Worker):
-    """A worker, in the primary."""
+class News(Enum):
+    """What only who looks after a worker is told: it is no event of the :class:`Worker`."""
 
-    __slots__ = ('_number', '_primary', '_under_way')
+    LEAVING = 'it is about to disconnect, of its own will'
+    TERMINATED = 'it was sent SIGTERM, and wants to be told to disconnect'
+    SERVES_ALONE = 'a server of it listens by itself'
+    CLOSED = 'it has closed a server'
+    HAS_CUT = 'it has destroyed connections at its deadline: how many'
 
-    def __init__(self, number: int, process: Any, primary: PrimarySide) -> None:
-        super().__init__({'id': number, 'process': process})
-        self._primary = primary
-        #: Connections that it has not answered yet, and the number of the last one.
-        self._under_way: dict[int, Transfer] = {}
-        self._number = 0
 
-    def disconnect(self) -> Self:
-        """Have the worker close its servers, wait for their connections, and then disconnect."""
-        self._leave({})
-        return self
-
-    def _drain(self, deadline: float) -> None:
-        """The same, with an end: after *deadline* seconds the worker destroys what is left.
-
-        How many connections those were is told by the event `'cut'` ``(count)``.
-        """
-        self._leave({'deadline': deadline})
-
-    def _leave(self, fields: dict[str, Any]) -> None:
-        self.exited_after_disconnect = True
-        self.process._send_internal({'cmd': COMMAND, 'act': 'disconnect', **fields})
-        self._primary.let_go(self)
-
-    def kill(self, signal: str | int | None = None) -> None:
-        """Send the worker *signal*, SIGTERM by default."""
-        self.process.kill(signal)
-
-    def _send_connection(self, handle_id: int, transfer: Transfer) -> None:
-        self._number += 1
-        number = self._number
-        self._under_way[number] = transfer
-        self.process._send_internal(
-            {'cmd': COMMAND, 'act': 'connection', 'id': handle_id, 'n': number},
-            transfer.sock, partial(self._answered, number))
-
-    def _answered(self, number: int, error: BaseException | None) -> None:
-        transfer = self._under_way.pop(number, None)
-        if transfer is None:
-            return  # it was refused
-        if error is None:
-            transfer.accepted()
-        else:
-            transfer.failed()
-
-    def _has_refused(self, number: Any) -> bool:
-        transfer = self._under_way.pop(number, None) if type(number) is int else None
-        if transfer is None:
-            return False
-        transfer.refused()
-        return True
+Tell = Callable[..., object]
 
 
 class PrimarySide:
     """What ``gnet.cluster`` does in the primary."""
 
-    def __init__(self, cluster: EventEmitter) -> None:
+    def __init__(
+        self, cluster: EventEmitter, failed: Callable[[Any, BaseException], object],
+    ) -> None:
+        """Prepare it.
+
+        Args:
+            cluster: what emits the events of the cluster.
+            failed: called with the event and with what a listener of the cluster's or of a worker's
+                has raised; it raises what ends the program.
+        """
         self._cluster = cluster
+        self._failed = failed
         self._lazy_loop: Loop | None = None
+        #: What ``settings`` starts with, besides what is found here.
+        self.defaults: dict[str, Any] = {}
         self.workers: dict[int, ForkedWorker] = {}
+        self._lines: dict[ForkedWorker, Line] = {}
         #: Also those that are no longer among them: they were asked to disconnect.
-        self._connected: set[ForkedWorker] = set()
+        self._connected: set[Line] = set()
         self._last_worker = 0
         self._handles: dict[Hashable, _Handle] = {}
         self._last_handle = 0
@@ -148,21 +88,18 @@ class PrimarySide:
         self._abandoned: set[Any] = set()
         #: Called when no worker is connected any more.
         self._when_disconnected: list[Callable[[], object]] = []
-        #: Workers whose messages are emitted as the cluster's, too.
-        self._forwarded: set[ForkedWorker] = set()
-        #: Workers that have sent nonsense.
-        self._denounced: set[ForkedWorker] = set()
         #: Whether connections are given out in turn.
         self.in_turn = True
-        self._acts: dict[str, Callable[[ForkedWorker, dict[str, Any]], bool]] = {
+        self._acts: dict[str, Callable[[Line, dict[str, Any]], bool]] = {
             'online': self._online, 'listen': self._listen, 'listening': self._listening,
             'refused': self._refused, 'room': self._room, 'close': self._closed,
             'leaving': self._leaving, 'cut': self._cut,
-            'terminate': self._tell, 'alone': self._tell,
+            'terminate': self._terminated, 'alone': self._serves_alone,
         }
 
     @property
-    def _loop(self) -> Loop:
+    def loop(self) -> Loop:
+        """That of the thread that first needs it."""
         # Made on first use: importing gnet makes no hub.
         if self._lazy_loop is None:
             self._lazy_loop = get_loop()
@@ -170,7 +107,7 @@ class PrimarySide:
 
     def tick(self, event: str, *args: Any) -> None:
         """Emit an event of the cluster on a tick."""
-        self._loop.tick(self._emit, None, event, *args)
+        self.loop.tick(self._emit, event, *args)
 
     # --- workers ----------------------------------------------------------------------------------
 
@@ -181,28 +118,31 @@ class PrimarySide:
         options = {name: settings[name] for name in _FORK_OPTIONS if name in settings}
         options['env'] = {**os.environ, **env, 'NODE_UNIQUE_ID': str(number)}
         process = child.fork(settings['exec'], settings['args'], options)
-        worker = ForkedWorker(number, process, self)
+        line = Line(number, process, self._let_go)
+        worker = line.worker
         self.workers[number] = worker
-        self._connected.add(worker)
-        process.on('internalMessage', partial(self._received, worker))
-        process.once('disconnect', partial(self._disconnected, worker))
-        process.once('exit', partial(self._exited, worker))
-        process.once('close', partial(self._ended, worker))
+        self._lines[worker] = line
+        self._connected.add(line)
+        process.on('internalMessage', partial(self._received, line))
+        process.once('disconnect', partial(self._disconnected, line))
+        process.once('exit', partial(self._exited, line))
+        process.once('close', partial(self._ended, line))
         process.on('error', partial(worker.emit, 'error'))
         if self._cluster.listener_count('message'):
-            self._forward_messages(worker)
-        self._loop.tick(self._emit, None, 'fork', worker)
+            self._forward_messages(line)
+        self.loop.tick(self._emit, 'fork', worker)
         return worker
 
     def forward_all_messages(self) -> None:
         """Emit the messages of workers as the cluster's: from the first listener on."""
-        for worker in self.workers.values():
-            self._forward_messages(worker)
+        for line in self._lines.values():
+            if self.workers.get(line.worker.id) is line.worker:
+                self._forward_messages(line)
 
-    def _forward_messages(self, worker: ForkedWorker) -> None:
-        if worker not in self._forwarded:
-            self._forwarded.add(worker)
-            worker.on('message', partial(self._cluster.emit, 'message', worker))
+    def _forward_messages(self, line: Line) -> None:
+        if not line.is_forwarded:
+            line.is_forwarded = True
+            line.worker.on('message', partial(self._cluster.emit, 'message', line.worker))
 
     def disconnect(self, callback: Callable[[], object] | None) -> None:
         """Disconnect all workers; call back when they are."""
@@ -211,52 +151,69 @@ class PrimarySide:
         for worker in list(self.workers.values()):
             worker.disconnect()
         if not self._connected:
-            self._loop.tick(self._all_disconnected)
+            self.loop.tick(self._all_disconnected)
 
     def _all_disconnected(self) -> None:
         callbacks, self._when_disconnected = self._when_disconnected, []
         for callback in callbacks:
-            self._loop.tick(self._guard, callback)
+            self.loop.tick(self._call, callback)
 
-    def let_go(self, worker: ForkedWorker) -> None:
-        """Give *worker* nothing any more: it is to disconnect."""
-        self._leave_handles(worker)
-        self.workers.pop(worker.id, None)
+    def _let_go(self, line: Line) -> None:
+        """Give a worker nothing any more: it is to disconnect."""
+        self._leave_handles(line)
+        self.workers.pop(line.worker.id, None)
 
-    def _disconnected(self, worker: ForkedWorker) -> None:
-        self._leave_handles(worker)
-        self._connected.discard(worker)
+    def _disconnected(self, line: Line) -> None:
+        worker = line.worker
+        self._leave_handles(line)
+        self._connected.discard(line)
         if worker.is_dead():
             self.workers.pop(worker.id, None)
         worker.exited_after_disconnect = bool(worker.exited_after_disconnect)
-        worker._life = Life.DISCONNECTED
+        line.progress.life = Life.DISCONNECTED
         if not self._connected:
-            self._loop.tick(self._all_disconnected)
+            self.loop.tick(self._all_disconnected)
         worker.emit('disconnect')
         self._cluster.emit('disconnect', worker)
 
-    def _exited(self, worker: ForkedWorker, code: int | None, signal: str | None) -> None:
+    def _exited(self, line: Line, code: int | None, signal: str | None) -> None:
+        worker = line.worker
         if not worker.is_connected():
-            self._leave_handles(worker)
+            self._leave_handles(line)
             self.workers.pop(worker.id, None)
         worker.exited_after_disconnect = bool(worker.exited_after_disconnect)
-        worker._life = Life.DEAD
+        line.progress.life = Life.DEAD
         worker.emit('exit', code, signal)
         self._cluster.emit('exit', worker, code, signal)
 
-    def _ended(self, worker: ForkedWorker, *_status: object) -> None:
+    def _ended(self, line: Line, *_status: object) -> None:
         # For one that could not be started: it neither disconnects nor exits.
-        self._connected.discard(worker)
-        self.workers.pop(worker.id, None)
-        self._denounced.discard(worker)
-        self._forwarded.discard(worker)
+        self._connected.discard(line)
+        self._lines.pop(line.worker, None)
+        self.workers.pop(line.worker.id, None)
         if not self._connected:
-            self._loop.tick(self._all_disconnected)
+            self.loop.tick(self._all_disconnected)
+
+    # --- for who looks after the workers ----------------------------------------------------------
+
+    def look_after(self, worker: ForkedWorker, tell: Tell) -> None:
+        """Have ``tell(news, *arguments)`` called, on a tick: see :class:`News`."""
+        self._lines[worker].tell = tell
+
+    def _tell(self, line: Line, news: News, *arguments: Any) -> None:
+        if line.tell is not None:
+            self.loop.tick(line.tell, news, *arguments)
+
+    def drain(self, worker: ForkedWorker, deadline: float) -> None:
+        """Have *worker* disconnect; after *deadline* seconds it destroys what is left."""
+        line = self._lines.get(worker)
+        if line is not None:  # else it has ended
+            line.disconnect(deadline)
 
     # --- listeners --------------------------------------------------------------------------------
 
     def keep_listeners(self, keep: bool) -> None:
-        """Say whether listeners stay open while they have no worker."""
+        """Say whether listeners stay open while they have no worker: connections wait for one."""
         self._keeps_listeners = keep
         if not keep:
             while self._abandoned:
@@ -264,14 +221,10 @@ class PrimarySide:
             for key in list(self._handles):
                 self._close_if_deserted(key)
 
-    @property
-    def keeps_listeners(self) -> bool:
-        """What :meth:`keep_listeners` was told."""
-        return self._keeps_listeners
-
     def servers_of(self, worker: ForkedWorker) -> int:
         """Return how many listeners *worker* shares now."""
-        return sum(worker in handle for handle in self._handles.values())
+        line = self._lines.get(worker)
+        return sum(line in handle for handle in self._handles.values())
 
     def finish(self, done: Callable[[], object]) -> None:
         """Accept nothing more; call *done* when the workers have all that was accepted."""
@@ -287,10 +240,10 @@ class PrimarySide:
         for handle in list(left):
             handle.finish(partial(finished, handle))
 
-    def _leave_handles(self, worker: ForkedWorker) -> None:
+    def _leave_handles(self, line: Line) -> None:
         for key, handle in list(self._handles.items()):
-            if worker in handle:
-                handle.remove(worker)
+            if line in handle:
+                handle.remove(line)
                 self._close_if_deserted(key)
 
     def _close_if_deserted(self, key: Hashable) -> None:
@@ -309,138 +262,133 @@ class PrimarySide:
             if self._handles.get(key) is handle and handle.is_deserted:
                 self._handles.pop(key).close()
 
-        timer = self._loop.call_after(ABANDONED_TIME, look_again)
+        timer = self.loop.call_after(ABANDONED_TIME, look_again)
         self._abandoned.add(timer)
 
-    def _handle_of(self, worker: ForkedWorker, message: dict[str, Any]) -> Hashable | None:
+    def _handle_of(self, line: Line, message: dict[str, Any]) -> Hashable | None:
         """Return the key of the handle that *message* is about."""
         number = message.get('id')
         return next((
             key for key, handle in self._handles.items()
-            if handle.id == number and worker in handle
+            if handle.id == number and line in handle
         ), None)
 
     # --- what workers send ------------------------------------------------------------------------
 
-    def _received(self, worker: ForkedWorker, message: dict[str, Any], sock: Any) -> None:
+    def _received(self, line: Line, message: dict[str, Any], sock: Any) -> None:
         """Take an internal message; must not block."""
         if sock is not None:
             sock.close()  # nothing that a worker sends has one
-        if not self._has_sense(worker, message) and worker not in self._denounced:
-            self._denounced.add(worker)  # once: it may go on for ever
-            _log.warning('%r sent what makes no sense: %.200r', worker, message)
+        if not self._has_sense(line, message) and not line.is_denounced:
+            line.is_denounced = True  # once: it may go on for ever
+            _log.warning('%r sent what makes no sense: %.200r', line.worker, message)
 
-    def _has_sense(self, worker: ForkedWorker, message: dict[str, Any]) -> bool:
+    def _has_sense(self, line: Line, message: dict[str, Any]) -> bool:
         act = message.get('act')
         take = self._acts.get(act) if isinstance(act, str) else None
-        return message.get('cmd') == COMMAND and take is not None and take(worker, message)
+        return message.get('cmd') == COMMAND and take is not None and take(line, message)
 
-    def _online(self, worker: ForkedWorker, _message: dict[str, Any]) -> bool:
-        if worker._life is Life.NONE:
-            worker._life = Life.ONLINE
-            self._loop.tick(self._emit, worker, 'online')
+    def _online(self, line: Line, _message: dict[str, Any]) -> bool:
+        if line.progress.life is Life.NONE:
+            line.progress.life = Life.ONLINE
+            self.loop.tick(self._emit_of, line, 'online')
         return True
 
-    def _listen(self, worker: ForkedWorker, message: dict[str, Any]) -> bool:
+    def _listen(self, line: Line, message: dict[str, Any]) -> bool:
         number = message.get('seq')
         query = Query.of(message.get('query'))
         if query is None or type(number) is not int:
             return False
-        if worker.exited_after_disconnect:
+        if line.worker.exited_after_disconnect:
             return True  # it closes all that it has now
         handle = self._handles.get(query.key)
-        if handle is not None and worker in handle:
+        if handle is not None and line in handle:
             return False
         if handle is None:
             try:
                 listener = _bind(query)
             except (system_errors.NodeOSError, system_errors.LookupFailure) as error:
-                self._send(worker, 'failed', {'seq': number, 'errno': error.errno})
+                line.send('failed', {'seq': number, 'errno': error.errno})
                 return True
             self._last_handle += 1
             handle = self._handles[query.key] = (
-                RoundRobin(self._loop, self._last_handle, listener) if self.in_turn
+                RoundRobin(self.loop, self._last_handle, listener) if self.in_turn
                 else SharedListener(self._last_handle, listener)
             )
         family, name = handle.name
-        self._send(
-            worker, 'bound', {'seq': number, 'id': handle.id, 'family': family, 'name': name},
-            handle.copy_for(worker))
-        handle.add(worker)  # after the answer: connections may follow at once
+        line.send(
+            'bound', {'seq': number, 'id': handle.id, 'family': family, 'name': name},
+            handle.copy_for(line))
+        handle.add(line)  # after the answer: connections may follow at once
         return True
 
-    @staticmethod
-    def _send(
-        worker: ForkedWorker, act: str, fields: dict[str, Any], sock: Any = None,
-    ) -> None:
-        done = None if sock is None else lambda _error: sock.close()
-        worker.process._send_internal({'cmd': COMMAND, 'act': act, **fields}, sock, done)
-
-    def _listening(self, worker: ForkedWorker, message: dict[str, Any]) -> bool:
+    def _listening(self, line: Line, message: dict[str, Any]) -> bool:
         query = Query.of(message.get('query'))
         if query is None:
             return False
-        if worker.is_connected():
-            worker._life = Life.LISTENING
+        if line.worker.is_connected():
+            line.progress.life = Life.LISTENING
         info = ListeningAddress(query.address, query.port, query.type, query.fd)
-        self._loop.tick(self._emit, worker, 'listening', info)
+        self.loop.tick(self._emit_of, line, 'listening', info)
         return True
 
-    def _refused(self, worker: ForkedWorker, message: dict[str, Any]) -> bool:
-        return worker._has_refused(message.get('n'))
+    @staticmethod
+    def _refused(line: Line, message: dict[str, Any]) -> bool:
+        return line.has_refused(message.get('n'))
 
-    def _room(self, worker: ForkedWorker, message: dict[str, Any]) -> bool:
-        key = self._handle_of(worker, message)
-        return key is None or self._handles[key].has_room(worker)
+    def _room(self, line: Line, message: dict[str, Any]) -> bool:
+        key = self._handle_of(line, message)
+        return key is None or self._handles[key].has_room(line)
 
-    def _closed(self, worker: ForkedWorker, message: dict[str, Any]) -> bool:
-        key = self._handle_of(worker, message)
+    def _closed(self, line: Line, message: dict[str, Any]) -> bool:
+        key = self._handle_of(line, message)
         if key is not None:  # else it is no more, because the worker was told to disconnect
-            self._handles[key].has_closed(worker)
+            self._handles[key].has_closed(line)
             self._close_if_deserted(key)
             self._close_if_abandoned(key)
-            self._loop.tick(self._guard, worker.emit, 'unlistening')  # for the supervisor alone
+            self._tell(line, News.CLOSED)
         return True
 
-    def _leaving(self, worker: ForkedWorker, _message: dict[str, Any]) -> bool:
-        worker.exited_after_disconnect = True
-        self._loop.tick(self._guard, worker.emit, 'leaving')
+    def _leaving(self, line: Line, _message: dict[str, Any]) -> bool:
+        line.worker.exited_after_disconnect = True
+        self._tell(line, News.LEAVING)
         return True
 
-    def _tell(self, worker: ForkedWorker, message: dict[str, Any]) -> bool:
-        """Emit what is for the supervisor alone."""
-        self._loop.tick(self._guard, worker.emit, message['act'])
+    def _terminated(self, line: Line, _message: dict[str, Any]) -> bool:
+        self._tell(line, News.TERMINATED)
         return True
 
-    def _cut(self, worker: ForkedWorker, message: dict[str, Any]) -> bool:
+    def _serves_alone(self, line: Line, _message: dict[str, Any]) -> bool:
+        self._tell(line, News.SERVES_ALONE)
+        return True
+
+    def _cut(self, line: Line, message: dict[str, Any]) -> bool:
         count = message.get('count')
         if type(count) is not int or count < 0:
             return False
-        self._loop.tick(self._guard, worker.emit, 'cut', count)
+        self._tell(line, News.HAS_CUT, count)
         return True
 
     # --- emitting, in a runner --------------------------------------------------------------------
 
-    def _emit(self, worker: ForkedWorker | None, event: str, *args: Any) -> None:
-        """Emit an event of *worker*, if there is one, and then of the cluster."""
-        if worker is None:
-            self._guard(self._cluster.emit, event, *args)
-        else:
-            self._guard(self._emit_both, worker, event, *args)
+    def _emit(self, event: str, *args: Any) -> None:
+        """Emit an event of the cluster alone."""
+        self._call(self._cluster.emit, event, *args)
+
+    def _emit_of(self, line: Line, event: str, *args: Any) -> None:
+        """Emit an event of a worker, and then of the cluster."""
+        self._call(self._emit_both, line.worker, event, *args)
 
     def _emit_both(self, worker: ForkedWorker, event: str, *args: Any) -> None:
         worker.emit(event, *args)
         self._cluster.emit(event, worker, *args)
 
-    def _guard(self, function: Callable[..., object], *args: Any) -> None:
+    def _call(self, function: Callable[..., object], *args: Any) -> None:
         """Call what the program registered; its failure is the program's."""
         try:
             function(*args)
-        except EXITS:
-            raise
         except BaseException as error:
-            lifecycle.publish(lifecycle.ListenerFailed, self._cluster, 'cluster', error)
-            self._loop.fail(self._cluster, error)
+            self._failed('cluster', error)
 
 
 def _bind(query: Query) -> Listener:

@@ -1,8 +1,8 @@
 """What a worker process and its primary agree on about shared listeners.
 
-``listen`` of a worker asks the primary (see :mod:`gnet.servers.primary`), which has the listeners.
-Messages are internal ones of the channel, ``{"cmd": "NODE_CLUSTER", "act": ...}``; each is small,
-as some of them are sent for each connection:
+``listen`` of a worker asks the primary (see :attr:`primary`), which has the listeners. Messages are
+internal ones of the channel, ``{"cmd": "NODE_CLUSTER", "act": ...}``; each is small, as some of
+them are sent for each connection:
 
 =================  ==============================================================================
 from the worker
@@ -33,6 +33,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ..addresses.ends import VERSIONS
 from ..addresses.ip import is_ip
 from ..node.validators import MAX_PORT
 from ..node.values import MAX_INT32
@@ -41,6 +42,7 @@ __all__ = [
     'COMMAND',
     'PATH',
     'Query',
+    'name_of',
 ]
 
 COMMAND = 'NODE_CLUSTER'
@@ -107,3 +109,12 @@ class Query(NamedTuple):
         ):
             return None
         return query
+
+
+def name_of(sock: Any) -> tuple[int, Any]:
+    """Return the family of a listening socket, as Node's number (0 for unix sockets), and its name.
+
+    The name is what the kernel says, in JSON's types; None for unix sockets.
+    """
+    family = VERSIONS.get(sock.family, 0)
+    return family, list(sock.getsockname()) if family else None

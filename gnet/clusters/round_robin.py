@@ -1,7 +1,6 @@
-"""The primary's listeners, and how their connections come to the workers.
+"""A listener of the primary that accepts, and gives its connections to the workers in turn.
 
-:class:`RoundRobin` accepts, and gives each connection to the worker whose turn it is.
-:class:`SharedListener` gives the listening descriptor to the workers, who all accept on it.
+The other way to share one is :mod:`gnet.clusters.shared_listener`.
 """
 
 from __future__ import annotations
@@ -11,16 +10,18 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
+from functools import partial
 from typing import Any, Protocol
 
-from ..addresses.ends import VERSIONS
 from ..loop.loop import Loop
 from ..servers.acceptor import Acceptor, reset
 from ..servers.listener import Listener
+from .protocol import name_of
 
 __all__ = [
     'Recipient',
     'RoundRobin',
+    'SeatState',
     'Transfer',
 ]
 
@@ -34,11 +35,10 @@ MAX_WAITING = 128
 #: reset: as many as Linux lets wait by default (``somaxconn``).
 MAX_LAST = 4096
 
-
 class Recipient(Protocol):
     """A worker, as far as listeners know it. Compared by identity."""
 
-    def _send_connection(self, handle_id: int, transfer: Transfer) -> None:
+    def send_connection(self, handle_id: int, transfer: Transfer) -> None:
         """Send a connection, and call one of the methods of *transfer* in the end."""
 
 
@@ -47,7 +47,7 @@ class Recipient(Protocol):
 MAX_UNDER_WAY = 4
 
 
-class _Place(Enum):
+class SeatState(Enum):
     """Where a worker stands with a listener."""
 
     OPEN = 'it takes connections'
@@ -55,52 +55,52 @@ class _Place(Enum):
     LEFT = 'it gets none any more'
 
 
-class _Seat:
-    """A worker at a listener."""
+#: Which may follow which.
+FOLLOWS: dict[SeatState, set[SeatState]] = {
+    SeatState.OPEN: {SeatState.OPEN, SeatState.FULL, SeatState.LEFT},
+    SeatState.FULL: {SeatState.OPEN, SeatState.LEFT},
+    SeatState.LEFT: {SeatState.LEFT},
+}
 
-    __slots__ = ('place', 'under_way', 'worker')
+
+class _Seat:
+    """The place of a worker at a listener."""
+
+    __slots__ = ('state', 'under_way', 'worker')
 
     def __init__(self, worker: Recipient) -> None:
         self.worker = worker
-        self.place = _Place.OPEN
+        self.state = SeatState.OPEN
         #: How many connections it has not answered yet.
         self.under_way = 0
 
 
 class Transfer:
-    """A connection under way. The socket is the primary's until the worker has accepted it."""
+    """A connection under way. The socket is the primary's until the worker has accepted it.
 
-    __slots__ = ('_handle', '_number', '_seat', 'sock')
+    Args:
+        sock: the connection.
+        answered: called once, with where the worker stands from then on.
+    """
 
-    def __init__(self, handle: RoundRobin, seat: _Seat, number: int, sock: Any) -> None:
-        self._handle = handle
-        self._seat = seat
-        self._number = number
+    __slots__ = ('_answered', 'sock')
+
+    def __init__(self, sock: Any, answered: Callable[[SeatState], object]) -> None:
         self.sock = sock
+        self._answered = answered
 
     def accepted(self) -> None:
         """The worker has it."""
         self.sock.close()
-        self._handle._answered(self._seat, _Place.OPEN)
-        self._handle._look_whether_finished()
+        self._answered(SeatState.OPEN)
 
     def refused(self) -> None:
         """The worker has no room, or no server any more."""
-        self._handle._answered(self._seat, _Place.FULL)
-        self._handle._give_back(self._number, self.sock)
-        self._handle._look_whether_finished()
+        self._answered(SeatState.FULL)
 
     def failed(self) -> None:
         """The worker is gone, or its channel: its seat is taken away with it."""
-        self._handle._answered(self._seat, _Place.LEFT)
-        self._handle._give_back(self._number, self.sock)
-        self._handle._look_whether_finished()
-
-
-def name_of(listener: Listener) -> tuple[int, Any]:
-    sock = listener.socket
-    family = VERSIONS.get(sock.family, 0)  # 0 for unix sockets
-    return family, list(sock.getsockname()) if family else None
+        self._answered(SeatState.LEFT)
 
 
 class RoundRobin:
@@ -115,7 +115,7 @@ class RoundRobin:
     def __init__(self, loop: Loop, handle_id: int, listener: Listener) -> None:
         self.id = handle_id
         #: ``(family, name)`` for the workers.
-        self.name = name_of(listener)
+        self.name = name_of(listener.socket)
         self._seats: dict[Recipient, _Seat] = {}
         #: The seats, by how many connections are under way to them.
         self._free: list[deque[_Seat]] = [deque() for _ in range(MAX_UNDER_WAY)]
@@ -156,7 +156,7 @@ class RoundRobin:
         seat = self._seats.pop(worker, None)
         if seat is not None:
             self._take_out(seat)
-            seat.place = _Place.LEFT
+            seat.state = SeatState.LEFT
 
     def has_closed(self, worker: Recipient) -> None:
         """*worker* says that it has left."""
@@ -165,9 +165,9 @@ class RoundRobin:
     def has_room(self, worker: Recipient) -> bool:
         """*worker* has room again; return whether it had none."""
         seat = self._seats.get(worker)
-        if seat is None or seat.place is not _Place.FULL:
+        if seat is None or seat.state is not SeatState.FULL:
             return False
-        seat.place = _Place.OPEN
+        seat.state = SeatState.OPEN
         self._put_in(seat)
         return True
 
@@ -214,11 +214,9 @@ class RoundRobin:
         self._waiting.append((self._last_number, sock))
 
     def serve(self, sock: Any) -> None:
-        """Never called: :meth:`admit` returns no connection."""
         raise AssertionError('connections are for the workers')
 
     def accept_failed(self, error: BaseException) -> None:
-        """Note it; for the acceptor."""
         _log.warning('%s', error)  # Node passes over it
 
     def _distribute(self) -> None:
@@ -234,7 +232,9 @@ class RoundRobin:
             self._under_way += 1
             if seat.under_way < MAX_UNDER_WAY:
                 self._free[seat.under_way].append(seat)
-            seat.worker._send_connection(self.id, Transfer(self, seat, *waiting.popleft()))
+            number, sock = waiting.popleft()
+            seat.worker.send_connection(
+                self.id, Transfer(sock, partial(self._answered, seat, number, sock)))
         if was_congested and not self.is_congested and self._acceptor.started:
             self._acceptor.start_accepting()
 
@@ -243,7 +243,7 @@ class RoundRobin:
 
     def _take_out(self, seat: _Seat) -> None:
         """Let it have no turn."""
-        if seat.place is _Place.OPEN and seat.under_way < MAX_UNDER_WAY:
+        if seat.state is SeatState.OPEN and seat.under_way < MAX_UNDER_WAY:
             self._free[seat.under_way].remove(seat)
 
     def _put_in(self, seat: _Seat) -> None:
@@ -252,15 +252,18 @@ class RoundRobin:
             self._free[seat.under_way].append(seat)
             self._distribute()
 
-    def _answered(self, seat: _Seat, place: _Place) -> None:
-        """One that was under way to *seat* is no more; it stands so from now on."""
+    def _answered(self, seat: _Seat, number: int, sock: Any, state: SeatState) -> None:
+        """One that was under way to *seat* is no more, which stands so from now on."""
         self._take_out(seat)
         seat.under_way -= 1
         self._under_way -= 1
-        if seat.place is _Place.OPEN:
-            seat.place = place
-            if place is _Place.OPEN:
+        if seat.state is SeatState.OPEN:
+            seat.state = state
+            if state is SeatState.OPEN:
                 self._put_in(seat)
+        if state is not SeatState.OPEN:
+            self._give_back(number, sock)
+        self._look_whether_finished()
 
     def _give_back(self, number: int, sock: Any) -> None:
         if self._is_closed:

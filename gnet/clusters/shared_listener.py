@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import _socket
 import os
+from collections.abc import Hashable
 from typing import Any
 
 from ..servers.listener import Listener
-from .round_robin import Recipient, name_of
+from .protocol import name_of
 
 __all__ = [
     'SharedListener',
@@ -19,10 +20,10 @@ class SharedListener:
 
     def __init__(self, handle_id: int, listener: Listener) -> None:
         self.id = handle_id
-        self.name = name_of(listener)
+        self.name = name_of(listener.socket)
         self._listener = listener
-        #: Each with the copy of the descriptor that is sent to it.
-        self._workers: dict[Recipient, Any] = {}
+        #: Each (compared by identity) with the copy of the descriptor that is sent to it.
+        self._workers: dict[Hashable, Any] = {}
 
     def __contains__(self, worker: object) -> bool:
         return worker in self._workers
@@ -32,7 +33,7 @@ class SharedListener:
         """Whether no worker is left."""
         return not self._workers
 
-    def copy_for(self, worker: Recipient) -> Any:
+    def copy_for(self, worker: Hashable) -> Any:
         """Return a duplicate to be sent to *worker*, and closed when it has it.
 
         A duplicate, for it may have to wait for longer than the handle lives.
@@ -40,20 +41,20 @@ class SharedListener:
         copy = self._workers[worker] = _socket.socket(fileno=os.dup(self._listener.socket.fileno()))
         return copy
 
-    def add(self, worker: Recipient) -> None:
+    def add(self, worker: Hashable) -> None:
         """*worker* accepts, too; it has its answer."""
 
-    def remove(self, worker: Recipient) -> None:
+    def remove(self, worker: Hashable) -> None:
         """*worker* is to accept no more."""
         self._workers.pop(worker, None)
 
-    def has_closed(self, worker: Recipient) -> None:
+    def has_closed(self, worker: Hashable) -> None:
         """*worker* accepts no more, and so has received its copy: the address is free at once."""
         copy = self._workers.pop(worker, None)
         if copy is not None:
             copy.close()
 
-    def has_room(self, worker: Recipient) -> bool:
+    def has_room(self, worker: Hashable) -> bool:
         """No connection is ever offered, so none is refused."""
         return False
 

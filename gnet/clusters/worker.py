@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from ..processes.messaging import Messaging
 
 __all__ = [
+    'FOLLOWS',
     'Life',
+    'Progress',
     'Worker',
 ]
 
@@ -28,6 +30,25 @@ class Life(Enum):
     LISTENING = 'listening'
     DISCONNECTED = 'disconnected'
     DEAD = 'dead'
+
+
+#: Which may follow which. (A worker that cannot be started has none but the first.)
+FOLLOWS: dict[Life, set[Life]] = {
+    Life.NONE: {Life.ONLINE, Life.DISCONNECTED, Life.DEAD},
+    Life.ONLINE: {Life.LISTENING, Life.DISCONNECTED, Life.DEAD},
+    Life.LISTENING: {Life.LISTENING, Life.DISCONNECTED, Life.DEAD},
+    Life.DISCONNECTED: {Life.DEAD},
+    Life.DEAD: set(),
+}
+
+
+class Progress:
+    """How far a worker has come: who hears of it writes it, and its :class:`Worker` shows it."""
+
+    __slots__ = ('life',)
+
+    def __init__(self, life: Life = Life.NONE) -> None:
+        self.life = life
 
 
 class Worker(EventEmitter):
@@ -56,7 +77,7 @@ class Worker(EventEmitter):
             was, and False when its channel is closed without.
     """
 
-    __slots__ = ('_life', 'exited_after_disconnect', 'id', 'process')
+    __slots__ = ('_progress', 'exited_after_disconnect', 'id', 'process')
 
     def __init__(self, options: Mapping[str, Any] | None = None, **keywords: Any) -> None:
         super().__init__()
@@ -64,15 +85,15 @@ class Worker(EventEmitter):
         self.id: int = given.get('id') or 0
         self.process: Any = given.get('process')
         self.exited_after_disconnect: bool | None = None
-        self._life = Life(given.get('state') or 'none')
+        self._progress = Progress(Life(given.get('state') or 'none'))
 
     def __repr__(self) -> str:
-        return f'<gnet.{type(self).__name__} {self.id} {self._life.value}>'
+        return f'<gnet.{type(self).__name__} {self.id} {self._progress.life.value}>'
 
     @property
     def state(self) -> str:
         """``'none'``, ``'online'``, ``'listening'``, ``'disconnected'`` or ``'dead'``."""
-        return self._life.value
+        return self._progress.life.value
 
     @property
     def _messaging(self) -> Messaging:

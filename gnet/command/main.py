@@ -7,7 +7,7 @@ How it ends is how Node ends:
 
 ====================================  ============================================================
 The script reaches its last line      serve on; status 0 when nothing is left. It does not serve on
-                                      where the exit hook would not (see :mod:`gnet.loop.exit_hook`)
+                                      where the exit hook would not (see :mod:`gnet.loop.running`)
 ``sys.exit(n)`` in the script, or in  end at once with that status, whatever is still open: Node's
 a listener                            ``process.exit``. (Without this command only a listener's can
                                       be seen; the exit hook serves on after the script's.)
@@ -51,7 +51,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from .._version import __version__
-from ..clusters.cluster import cluster
+from ..clusters.cluster import cluster, primary_side
 from ..loop import exit_hook, running
 from ..processes.this_process import process
 from .program import check, execute, find_module, find_script
@@ -86,7 +86,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         from gevent import monkey
 
         monkey.patch_all()
-        cluster._defaults['patch'] = True  # for workers that the program forks itself
+        if cluster.is_primary:
+            primary_side().defaults['patch'] = True  # for workers that the program forks itself
     running.expect_interrupts()
     process.begin()
     own_pid = os.getpid()

@@ -1,4 +1,4 @@
-"""The workers of ``--workers``, as their primary sees them: places, and who is in them."""
+"""The workers of ``--workers``, as their primary sees them: seats, and who is in them."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 
 __all__ = [
     'Member',
-    'Place',
     'Role',
+    'Seat',
     'counted',
     'say',
     'status_of',
@@ -30,12 +30,20 @@ LAST_DELAY = 10.0
 class Role(Enum):
     """What a worker is there for."""
 
-    CURRENT = 'it serves in its place'
+    CURRENT = 'it serves in its seat'
     NEW = 'it will, when it is ready'
     RETIRING = 'it finishes what is open'
 
 
-class Place:
+#: Which may follow which.
+FOLLOWS: dict[Role, set[Role]] = {
+    Role.NEW: {Role.CURRENT, Role.RETIRING},
+    Role.CURRENT: {Role.RETIRING},
+    Role.RETIRING: set(),
+}
+
+
+class Seat:
     """One of the N workers, through all restarts."""
 
     def __init__(self) -> None:
@@ -63,9 +71,9 @@ class Place:
 class Member:
     """One worker process."""
 
-    def __init__(self, worker: Any, place: Place, role: Role, generation: int) -> None:
+    def __init__(self, worker: Any, seat: Seat, role: Role, generation: int) -> None:
         self.worker = worker
-        self.place = place
+        self.seat = seat
         self.role = role
         self.generation = generation
         self.online = False

@@ -33,11 +33,13 @@ from typing import Any
 from gevent.queue import Queue
 
 from ..clusters import primary_watch
-from ..clusters.cluster import ListeningAddress, cluster
+from ..clusters.cluster import ListeningAddress, cluster, primary_side
+from ..clusters.primary import News
 from ..loop import running
 from ..loop.loop import get_loop
 from ..loop.watchers import close_watcher
-from .members import Member, Place, Role, counted, say, status_of
+from .members import Member, Role, Seat, counted, say, status_of
+from .reload import Reload
 
 __all__ = [
     'Supervisor',
@@ -62,11 +64,8 @@ INTERRUPT_PAUSE = 0.5
 #: to all, and needs the workers then, for connections that wait. libuv takes up to 0.3 seconds.
 GROUP_PAUSE = 0.5
 
-#: Seconds that a new worker has to be ready in a reload, after which it is taken to hang.
-START_PATIENCE = 60.0
 
-
-class Stage(Enum):
+class Phase(Enum):
     """What the primary is about."""
 
     STARTING = 'no worker has listened yet'
@@ -75,6 +74,17 @@ class Stage(Enum):
     DRAINING = 'SIGTERM came: the workers finish what is open'
     INTERRUPTED = 'SIGINT came: the workers are interrupted'
     KILLING = 'a second signal came: the workers were killed'
+
+
+#: Which may follow which.
+FOLLOWS: dict[Phase, set[Phase]] = {
+    Phase.STARTING: {Phase.SERVING, Phase.FAILED, Phase.DRAINING, Phase.INTERRUPTED},
+    Phase.SERVING: {Phase.DRAINING, Phase.INTERRUPTED},
+    Phase.FAILED: {Phase.INTERRUPTED, Phase.KILLING},
+    Phase.DRAINING: {Phase.INTERRUPTED, Phase.KILLING},
+    Phase.INTERRUPTED: {Phase.KILLING},
+    Phase.KILLING: {Phase.KILLING},
+}
 
 
 class Supervisor:
@@ -89,20 +99,20 @@ class Supervisor:
             drain_timeout: seconds that connections have to finish when their worker is to end.
         """
         self._loop = get_loop()
+        self._primary = primary_side()
         self._settings = settings
         self._drain_timeout = drain_timeout
         self._events: Queue[tuple[Callable[..., None], tuple[Any, ...]]] = Queue()
-        self._stage = Stage.STARTING
+        self._phase = Phase.STARTING
         self._status = 0
-        self._places = [Place() for _ in range(count)]
+        self.seats = [Seat() for _ in range(count)]
         self._members: list[Member] = []
-        #: How many reloads were begun: who has a lower one is to be replaced.
-        self._generation = 0
-        #: The places whose workers are still to be replaced; None when there is no reload.
-        self._to_replace: list[Place] | None = None
-        self._reload_again = False
-        #: The worker that is to take another one's place.
-        self._new: Member | None = None
+        self._reload = Reload(self)
+        self._reactions: dict[News, Callable[..., None]] = {
+            News.LEAVING: self._leaves, News.TERMINATED: self._terminated,
+            News.SERVES_ALONE: self._serves, News.CLOSED: self._closes,
+            News.HAS_CUT: self._has_cut,
+        }
         self._interrupted = False
         self._pause: Any = None
         #: Connections that were cut in the end.
@@ -135,25 +145,26 @@ class Supervisor:
         return self._status
 
     def _is_over(self) -> bool:
-        return not self._members and (self._ending or all(place.over for place in self._places))
+        return not self._members and (self._ending or all(seat.over for seat in self.seats))
 
     @property
     def _ending(self) -> bool:
-        return self._stage not in (Stage.STARTING, Stage.SERVING)
+        return self._phase not in (Phase.STARTING, Phase.SERVING)
 
     # --- events -----------------------------------------------------------------------------------
 
     def _put(self, handle: Callable[..., None], *arguments: Any) -> None:
         self._events.put((handle, arguments))
 
-    def _after(self, seconds: float, handle: Callable[..., None], *arguments: Any) -> Any:
+    def after(self, seconds: float, handle: Callable[..., None], *arguments: Any) -> Any:
+        """Call *handle* after *seconds*, in its turn; return the timer."""
         return self._loop.call_after(seconds, self._put, handle, *arguments)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
         reactions = {
             signal.SIGTERM: self._terminate, signal.SIGINT: self._interrupt,
-            signal.SIGHUP: self._reload,
+            signal.SIGHUP: self._reload_all,
         }
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             del reactions[signal.SIGINT]  # as for any program that a shell starts with "&"
@@ -174,15 +185,15 @@ class Supervisor:
     def _start(self) -> None:
         cluster.setup_primary(self._settings)
         # With all workers dead for a moment, connections wait instead of being refused.
-        cluster._keep_listeners = True
-        for place in self._places:
-            if self._fork(place, Role.CURRENT) is None:
+        self._primary.keep_listeners(True)
+        for seat in self.seats:
+            if self.fork(seat, Role.CURRENT) is None:
                 self._fail(1)
                 return
         pids = ', '.join(str(member.pid) for member in self._members)
         say(f'started {counted(len(self._members), "worker")} ({pids})')
 
-    def _fork(self, place: Place, role: Role) -> Member | None:
+    def fork(self, seat: Seat, role: Role) -> Member | None:
         """Start a worker; None, after a line about it, if the system cannot."""
         try:
             worker = cluster.fork({primary_watch.SUPERVISED: '1'})
@@ -193,39 +204,39 @@ class Supervisor:
             say('a worker could not be started')
             worker.on('error', lambda error: say(str(error)))  # comes later
             return None
-        member = Member(worker, place, role, self._generation)
+        member = Member(worker, seat, role, self._reload.generation)
         if role is Role.CURRENT:
-            place.current = member
+            seat.current = member
         self._members.append(member)
         for event, handle in (
-            ('online', self._online), ('listening', self._listens), ('cut', self._has_cut),
-            ('leaving', self._leaves), ('terminate', self._terminated), ('alone', self._serves),
-            ('unlistening', self._closes), ('disconnect', self._disconnected),
-            ('exit', self._exited), ('error', self._failed),
+            ('online', self._online), ('listening', self._listens),
+            ('disconnect', self._disconnected), ('exit', self._exited), ('error', self._failed),
         ):
             worker.on(event, lambda *arguments, handle=handle: self._put(
                 handle, member, *arguments))
+        self._primary.look_after(worker, lambda news, *arguments: self._put(
+            self._reactions[news], member, *arguments))
         return member
 
     def _online(self, member: Member) -> None:
         member.online = True
-        self._look_whether_ready()
+        self._reload.look_whether_ready()
 
     def _listens(self, member: Member, address: ListeningAddress) -> None:
         self._serves(member)
         member.addresses.add(address)
-        self._look_whether_ready()
+        self._reload.look_whether_ready()
 
     def _serves(self, member: Member) -> None:
         """*member* listens, be it by itself (``reuse_port``)."""
-        if self._stage is Stage.STARTING:
-            self._stage = Stage.SERVING
+        if self._phase is Phase.STARTING:
+            self._phase = Phase.SERVING
         if member.listening_since is None:
             member.listening_since = self._loop.now()
 
     def _closes(self, _member: Member) -> None:
         """A server was closed: a new worker may be ready with less."""
-        self._look_whether_ready()
+        self._reload.look_whether_ready()
 
     def _failed(self, member: Member, error: BaseException) -> None:
         say(f'worker {member.pid}: {error}')
@@ -237,8 +248,8 @@ class Supervisor:
         if member in self._members and member.role is Role.CURRENT and member.timer is None and (
             not self._ending
         ):
-            member.timer = self._after(GROUP_PAUSE, self._leaves, member)
-        elif member is self._new:
+            member.timer = self.after(GROUP_PAUSE, self._leaves, member)
+        elif member is self._reload.new:
             self._leaves(member)
 
     def _leaves(self, member: Member) -> None:
@@ -246,13 +257,13 @@ class Supervisor:
         if member not in self._members or member.role is Role.RETIRING:
             return
         was_current = member.role is Role.CURRENT
-        self._retire(member)
+        self.retire(member)
         if was_current and not self._ending:
-            place = member.place
+            seat = member.seat
             say(f'worker {member.pid} drains, and is replaced')
-            place.current = None
-            place.timer = self._after(
-                place.restart_delay(member, self._loop.now()), self._start_again, place)
+            seat.current = None
+            seat.timer = self.after(
+                seat.restart_delay(member, self._loop.now()), self._start_again, seat)
 
     def _disconnected(self, member: Member) -> None:
         """The channel of *member* was closed. Mostly this is how its end is heard of."""
@@ -263,7 +274,7 @@ class Supervisor:
     def _limit(self, member: Member, seconds: float, since: str) -> None:
         """Kill *member* if it has not ended in *seconds*."""
         close_watcher(member.timer)
-        member.timer = self._after(
+        member.timer = self.after(
             seconds, self._overdue, member, f'did not end in {seconds:g} s {since}')
 
     def _overdue(self, member: Member, what: str) -> None:
@@ -274,133 +285,65 @@ class Supervisor:
     def _exited(self, member: Member, code: int | None, signal_name: str | None) -> None:
         close_watcher(member.timer)
         self._members.remove(member)
-        place = member.place
-        if place.current is member:
-            place.current = None
+        seat = member.seat
+        if seat.current is member:
+            seat.current = None
         how = f'ended with status {code}' if signal_name is None else f'was killed by {signal_name}'
         if self._ending:
             if signal_name not in (None, 'SIGKILL', 'SIGTERM', 'SIGINT') or code:
                 say(f'worker {member.pid} {how}')
-        elif member is self._new:
-            self._give_up(f'worker {member.pid} {how} before it was ready')
+        elif member is self._reload.new:
+            self._reload.give_up(f'worker {member.pid} {how} before it was ready')
         elif member.role is Role.RETIRING:
             if member.cut:
                 self._say_cut(f' of worker {member.pid}', member.cut)
-        elif self._stage is Stage.SERVING:
-            self._restart(place, member, f'worker {member.pid} {how}')
+        elif self._phase is Phase.SERVING:
+            self.restart(seat, member, f'worker {member.pid} {how}')
         elif code == 0:
-            place.over = True
+            seat.over = True
         else:
             say(f'worker {member.pid} {how} before any had listened')
             self._fail(status_of(code, signal_name))
 
-    def _restart(self, place: Place, member: Member | None, reason: str) -> None:
-        """Start a worker in *place*, after a while if the last one was not there for long."""
-        place.current = None
-        if self._new is not None and self._new.place is place:
+    def restart(self, seat: Seat, member: Member | None, reason: str) -> None:
+        """Start a worker in *seat*, after a while if the last one was not there for long."""
+        seat.current = None
+        if self._reload.is_for(seat):
             say(f'{reason}; its replacement is on its way')
             return
-        delay = place.restart_delay(member, self._loop.now())
+        delay = seat.restart_delay(member, self._loop.now())
         if delay:
             say(f'{reason}; it is restarted in {delay:g} s')
-            place.timer = self._after(delay, self._start_again, place)
+            seat.timer = self.after(delay, self._start_again, seat)
         else:
             say(f'{reason}; it is restarted')
-            self._start_again(place)
+            self._start_again(seat)
 
-    def _start_again(self, place: Place) -> None:
-        close_watcher(place.timer)
-        place.timer = None
-        if self._ending or place.current is not None or (
-            self._new is not None and self._new.place is place
-        ):
+    def _start_again(self, seat: Seat) -> None:
+        close_watcher(seat.timer)
+        seat.timer = None
+        if self._ending or seat.current is not None or self._reload.is_for(seat):
             return
-        if self._fork(place, Role.CURRENT) is None:
-            self._restart(place, None, 'no worker was started')
+        if self.fork(seat, Role.CURRENT) is None:
+            self.restart(seat, None, 'no worker was started')
 
     # --- SIGHUP -----------------------------------------------------------------------------------
 
-    def _reload(self) -> None:
-        if self._ending:
-            return
-        if self._to_replace is not None:
-            self._reload_again = True
-            return
-        self._generation += 1
-        self._to_replace = list(self._places)
-        say('SIGHUP: the workers are replaced')
-        self._replace_next()
+    def _reload_all(self) -> None:
+        if not self._ending:
+            self._reload.begin()
 
-    def _replace_next(self) -> None:
-        while self._to_replace:
-            place = self._to_replace.pop(0)
-            if place.over or (place.current and place.current.generation == self._generation):
-                continue
-            close_watcher(place.timer)
-            place.timer = None
-            new = self._new = self._fork(place, Role.NEW)
-            if new is None:
-                self._give_up('no worker was started')
-            else:
-                new.timer = self._after(START_PATIENCE, self._hangs, new)
-            return
-        say('the workers were replaced')
-        self._reloaded()
-
-    def _look_whether_ready(self) -> None:
-        new = self._new
-        if new is None or new.role is not Role.NEW or not new.online or (
-            len(new.addresses) < self._servers_needed()
-        ):
-            return
-        close_watcher(new.timer)
-        new.timer = self._new = None
-        old = new.place.current
-        new.role = Role.CURRENT
-        new.place.current = new
-        if old is not None:
-            self._retire(old)
-        self._replace_next()
-
-    def _servers_needed(self) -> int:
-        """Return how many servers a worker has that has come up to the others.
-
-        To the least of them: one may have more, by its number or for a while.
-        """
-        current = (place.current for place in self._places)
-        counts = (cluster._servers_of(member.worker) for member in current if member)
-        return min((count for count in counts if count), default=0)
-
-    def _hangs(self, member: Member) -> None:
-        if member is self._new:
-            member.signal('SIGKILL')
-            self._new = None
-            member.role = Role.RETIRING
-            self._give_up(
-                f'worker {member.pid} was not ready in {START_PATIENCE:g} s and is killed')
-
-    def _give_up(self, reason: str) -> None:
-        """End the reload. Workers that were not replaced yet go on."""
-        say(f'{reason}; the other workers stay')
-        self._new = None
-        for place in self._places:
-            if place.current is None and place.timer is None and not place.over:
-                self._restart(place, None, 'a worker is missing')
-        self._reloaded()
-
-    def _reloaded(self) -> None:
-        self._to_replace = None
-        if self._reload_again:
-            self._reload_again = False
-            self._reload()
+    def servers_of(self, member: Member) -> int:
+        """Return how many listeners *member* shares now."""
+        return self._primary.servers_of(member.worker)
 
     # --- the end ----------------------------------------------------------------------------------
 
-    def _retire(self, member: Member) -> None:
+    def retire(self, member: Member) -> None:
         """Let *member* finish what is open."""
         member.role = Role.RETIRING
         if member.online:
-            member.worker._drain(self._drain_timeout)
+            self._primary.drain(member.worker, self._drain_timeout)
             seconds = self._drain_timeout + KILL_GRACE
         else:
             member.signal('SIGTERM')  # it has not even begun
@@ -417,18 +360,18 @@ class Supervisor:
         say(f'{counted(count, "connection")}{whose} {were} still open after '
              f'{self._drain_timeout:g} s and {were} cut')
 
-    def _enter(self, stage: Stage) -> None:
+    def _enter(self, phase: Phase) -> None:
         """Begin to end: nothing is started any more."""
-        self._stage = stage
-        self._new = None
-        for place in self._places:
-            close_watcher(place.timer)
-            place.timer = None
-        if stage is not Stage.DRAINING:
-            cluster._keep_listeners = False
+        self._phase = phase
+        self._reload.forget()
+        for seat in self.seats:
+            close_watcher(seat.timer)
+            seat.timer = None
+        if phase is not Phase.DRAINING:
+            self._primary.keep_listeners(False)
 
     def _fail(self, status: int) -> None:
-        self._enter(Stage.FAILED)
+        self._enter(Phase.FAILED)
         self._status = status
         for member in self._members:
             member.signal('SIGKILL')  # none has ever listened: there is nothing to be finished
@@ -437,43 +380,43 @@ class Supervisor:
         if self._ending:
             self._kill_all()
             return
-        self._enter(Stage.DRAINING)
+        self._enter(Phase.DRAINING)
         self._cut = sum(member.cut for member in self._members)
         say(f'SIGTERM: {counted(len(self._members), "worker")} may finish what is open, for '
              f'{self._drain_timeout:g} s')
         # First of all, what was accepted goes to those who will drain.
-        cluster._finish(lambda: self._put(self._drain))
-        self._pause = self._after(min(HAND_OUT_TIME, self._drain_timeout), self._drain)
+        self._primary.finish(lambda: self._put(self._drain))
+        self._pause = self.after(min(HAND_OUT_TIME, self._drain_timeout), self._drain)
 
     def _drain(self) -> None:
         """Nothing is left to be given to the workers, or none of them takes it."""
-        if self._stage is not Stage.DRAINING:
+        if self._phase is not Phase.DRAINING:
             return
         close_watcher(self._pause)
         self._pause = None
-        cluster._keep_listeners = False
+        self._primary.keep_listeners(False)
         for member in self._members:
             if member.role is not Role.RETIRING:
-                self._retire(member)
+                self.retire(member)
 
     def _interrupt(self) -> None:
         self._interrupted = True
-        if self._stage in (Stage.INTERRUPTED, Stage.KILLING):
+        if self._phase in (Phase.INTERRUPTED, Phase.KILLING):
             self._kill_all()
             return
-        self._enter(Stage.INTERRUPTED)
+        self._enter(Phase.INTERRUPTED)
         close_watcher(self._pause)
-        self._pause = self._after(INTERRUPT_PAUSE, self._interrupt_all)
+        self._pause = self.after(INTERRUPT_PAUSE, self._interrupt_all)
 
     def _interrupt_all(self) -> None:
-        if self._stage is not Stage.INTERRUPTED:
+        if self._phase is not Phase.INTERRUPTED:
             return
         for member in self._members:
             member.signal('SIGINT')
             self._limit(member, KILL_GRACE, 'after SIGINT')
 
     def _kill_all(self) -> None:
-        self._stage = Stage.KILLING
+        self._phase = Phase.KILLING
         if self._members:
             were = 'was' if len(self._members) == 1 else 'were'
             say(f'{counted(len(self._members), "worker")} {were} killed')

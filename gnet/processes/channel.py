@@ -17,7 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from ..loop.loop import Loop
 from ..loop.watchers import READ, WRITE, close_watcher
@@ -58,21 +58,26 @@ _CLOSE_ON_EXEC = getattr(_socket, 'MSG_CMSG_CLOEXEC', 0)
 Callback = Callable[['BaseException | None'], object]
 
 
-class Receiver(Protocol):
-    """Who has a channel. Called in a runner, in order; must not block."""
+class State(Enum):
+    """How far a channel has come. What is read of it is delivered in every one but the last."""
 
-    def _received(self, message: Any) -> None:
-        """Take a message. A descriptor that came for it is taken with ``take_descriptor()``."""
-
-    def _channel_closed(self) -> None:
-        """Nothing comes any more: the peer has closed, or this side has."""
-
-
-class _State(Enum):
     OPEN = 'both directions'
-    CLOSING = 'closes when all is written'
+    CLOSING = 'close() was called; it closes when all is written'
     BROKEN = 'the peer takes nothing any more; it may have sent something before'
-    CLOSED = 'the descriptor is gone'
+    ENDED = 'the descriptor is gone, by no wish of ours: what came before is still answered for'
+    CLOSED = 'the descriptor is gone and close() was called: nothing is answered for'
+    OVER = 'the receiver has all that came, and knows that this is the end'
+
+
+#: Which may follow which.
+FOLLOWS: dict[State, set[State]] = {
+    State.OPEN: {State.CLOSING, State.BROKEN, State.ENDED, State.CLOSED},
+    State.CLOSING: {State.CLOSED},
+    State.BROKEN: {State.ENDED, State.CLOSED},
+    State.ENDED: {State.CLOSED, State.OVER},
+    State.CLOSED: {State.OVER},
+    State.OVER: set(),
+}
 
 
 class _Frame:
@@ -117,17 +122,26 @@ class Channel:
     Args:
         loop: that of the current thread.
         fd: a connected unix stream socket, which belongs to the channel from now on.
-        receiver: who gets what arrives.
+        owner: whose it is, for the log.
+        received: called with each message, in order, in a runner; must not block. A descriptor that
+            came for it is taken with :meth:`take_descriptor`.
+        over: called when nothing comes any more: the peer has closed, or this side has. In a
+            runner, too.
     """
 
     context: Context | None = None
 
-    def __init__(self, loop: Loop, fd: int, receiver: Receiver) -> None:
+    def __init__(
+        self, loop: Loop, fd: int, owner: object, received: Callable[[Any], object],
+        over: Callable[[], object],
+    ) -> None:
         self._loop = loop
-        self._receiver = receiver
+        self.owner = owner
+        self._received = received
+        self._over = over
         self._sock: Any = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM, 0, fd)
         self._sock.setblocking(False)
-        self._state = _State.OPEN
+        self._state = State.OPEN
         self._ref = True
         self._frames: deque[_Frame] = deque()
         #: Bytes in them.
@@ -135,8 +149,7 @@ class Channel:
         self._write_error: BaseException | None = None
         #: Read, and not yet taken by the receiver.
         self._arrived: deque[bytes] = deque()
-        self._is_over = False
-        self._is_given_up = False
+        #: Whether a runner is about to call :meth:`deliver`.
         self._is_queued = False
         self._line: list[bytes] = []
         self._line_size = 0
@@ -174,19 +187,29 @@ class Channel:
 
     def close(self) -> None:
         """Close when all that was given to :meth:`write` is written, or cannot be."""
-        self._is_given_up = True
-        if self._state is _State.OPEN and self._frames:
-            self._state = _State.CLOSING
-        elif self._state in (_State.OPEN, _State.BROKEN):
-            self._close_now()
+        if self._state is State.OPEN and self._frames:
+            self._state = State.CLOSING
+        elif self._state is State.ENDED:
+            self._state = State.CLOSED
+        elif self._state in (State.OPEN, State.BROKEN):
+            self._close_now(State.CLOSED)
 
     @property
     def can_answer(self) -> bool:
         """Whether the peer, if it is alive, can still be told that something has arrived."""
-        return not (self._is_given_up and self._state is _State.CLOSED)
+        return self._state not in (State.CLOSED, State.OVER)
 
-    def _close_now(self) -> None:
-        self._state = _State.CLOSED
+    @property
+    def _is_gone(self) -> bool:
+        """Whether the descriptor is closed."""
+        return self._sock is None
+
+    def _end(self) -> None:
+        """Close now, whatever is still to be written."""
+        self._close_now(State.CLOSED if self._state is State.CLOSING else State.ENDED)
+
+    def _close_now(self, state: State) -> None:
+        self._state = state
         close_watcher(self._read_watcher)
         close_watcher(self._write_watcher)
         self._read_watcher = self._write_watcher = None
@@ -199,7 +222,6 @@ class Channel:
             self._fail_frames(coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
         if self._ref:
             self._loop.release()
-        self._is_over = True
         if self._arrived:
             self._queue_delivery()
         else:
@@ -222,7 +244,7 @@ class Channel:
                 open until *callback* is called.
             callback: called on a tick with None when the kernel has the line, or with the error.
         """
-        if self._write_error is not None or self._state is _State.CLOSED:
+        if self._write_error is not None or self._is_gone:
             error = self._write_error or coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED')
             if callback is not None:
                 self._loop.tick(callback, error)
@@ -238,7 +260,7 @@ class Channel:
             self._write_on()
         except BaseException as error:
             self._loop.report(self, error)
-            self._close_now()
+            self._end()
 
     def _write_on(self) -> None:
         """Write what the kernel takes now."""
@@ -269,8 +291,8 @@ class Channel:
         self._loop.release()
         if self._write_watcher is not None:
             self._write_watcher.stop()
-        if self._state is _State.CLOSING:
-            self._close_now()
+        if self._state is State.CLOSING:
+            self._end()
 
     def _watch_writable(self) -> None:
         if self._write_watcher is None:
@@ -283,14 +305,14 @@ class Channel:
         if self._write_watcher is not None:
             self._write_watcher.stop()
         self._fail_frames(self._write_error)
-        if self._state is _State.CLOSING:
-            self._close_now()
+        if self._state is State.CLOSING:
+            self._end()
         elif error.errno in (errno.EPIPE, errno.ECONNRESET):
-            self._state = _State.BROKEN  # its last messages may still be there to be read
+            self._state = State.BROKEN  # its last messages may still be there to be read
         else:
             # Such as a descriptor that was closed meanwhile, or too many under way: part of a line
             # may have been written.
-            self._close_now()
+            self._end()
 
     def _fail_frames(self, error: BaseException) -> None:
         frames, self._frames = self._frames, deque()
@@ -308,11 +330,11 @@ class Channel:
         except BaseException as error:
             # Whatever escaped would stop the watcher for good.
             self._loop.report(self, error)
-            self._close_now()
+            self._end()
 
     def read_on(self) -> bool:
         """Read once, without waiting; return whether there may be more to read."""
-        if self._sock is None:
+        if self._is_gone:
             return False
         try:
             data, ancillary, flags, _address = self._sock.recvmsg(
@@ -339,7 +361,7 @@ class Channel:
             self._break('descriptors without messages')
             return False
         if not data:
-            self._close_now()
+            self._end()
             return False
         self._arrived.append(data)
         self._queue_delivery()
@@ -349,8 +371,8 @@ class Channel:
         """Read all that a peer has sent which has ended, and close."""
         while self.read_on():
             pass
-        if self._state is not _State.CLOSED:
-            self._close_now()
+        if not self._is_gone:
+            self._end()
 
     def _queue_delivery(self) -> None:
         if not self._is_queued:
@@ -365,10 +387,10 @@ class Channel:
             self._take_chunk(self._arrived.popleft())
         if not self._line_size:
             self._drop_descriptors()  # they belong to no message
-        if self._is_over:
-            self._is_over = False
+        if self._state in (State.ENDED, State.CLOSED):
+            self._state = State.OVER
             self._drop_descriptors()
-            self._receiver._channel_closed()
+            self._over()
 
     def _take_chunk(self, chunk: bytes) -> None:
         first, *rest = chunk.split(b'\n')
@@ -391,7 +413,7 @@ class Channel:
             except (ValueError, RecursionError) as error:
                 self._break(f'{line[:60]!r} ({error})')
                 return
-            self._receiver._received(message)
+            self._received(message)
 
     def take_descriptor(self) -> int | None:
         """Return the descriptor that came with a message; None if it did not arrive."""
@@ -400,8 +422,8 @@ class Channel:
     def _break(self, what: str) -> None:
         """What the peer sends is none of our messages: close."""
         _log.warning('%r sent what is no message, and its channel is closed: %s',
-                     self._receiver, what)
+                     self.owner, what)
         self._arrived.clear()
         self._line, self._line_size = [], 0
-        if self._state is not _State.CLOSED:
-            self._close_now()
+        if not self._is_gone:
+            self._end()

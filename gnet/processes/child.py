@@ -9,7 +9,7 @@ import _socket
 import os
 import signal as _signal
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from contextvars import Context
 from enum import Enum
@@ -21,7 +21,7 @@ from ..loop.loop import get_loop
 from ..loop.watchers import close_watcher
 from ..node import coded_errors, system_errors
 from ..options.fork import ChildOptions, child_options, signal_number
-from ..sockets.ownership import is_read_blocking
+from ..sockets.ownership import is_used_blockingly
 from ..sockets.socket import Socket
 from .messaging import Messaging
 
@@ -135,9 +135,9 @@ class ChildProcess(Messaging):
         self._popen.rawlink(self._has_exited)
         self._loop.hold()
         self._closes_needed += 1
-        self._open_channel(ours.detach())
+        self._peer.open(ours.detach())
         self._open_pipes()
-        self._loop.tick(self._guard, 'spawn', self.emit, 'spawn')
+        self._loop.tick(self._emit_guarded, 'spawn')
         if options.timeout:
             self._timer = self._loop.call_after(
                 options.timeout / 1000, self._loop.tick, self.kill, self._kill_signal)
@@ -193,10 +193,11 @@ class ChildProcess(Messaging):
             else:
                 self.exit_code = popen.returncode
             try:
-                if self._channel is not None:
-                    self._channel.drain()
+                channel = self._peer.channel
+                if channel is not None:
+                    channel.drain()
             finally:
-                self._loop.enqueue(_Exit(self))
+                self._loop.enqueue(_Exit(self._emit_exit))
                 if self._ref:
                     # Not later: ref() and unref() count for a running process only.
                     self._loop.release()
@@ -211,10 +212,9 @@ class ChildProcess(Messaging):
             if pipe is not None and not pipe.destroyed:
                 self._let_go(pipe)
         try:
-            self._guard('exit', self.emit, 'exit', self.exit_code, self.signal_code)
+            self._emit_guarded('exit', self.exit_code, self.signal_code)
         finally:
-            for tracker in self._sent_lists.values():
-                tracker.emit('exit', self.exit_code, self.signal_code)
+            self._tallies.exited(self.exit_code, self.signal_code)
             self._one_closed()
 
     def _emit_disconnect(self) -> None:
@@ -228,7 +228,7 @@ class ChildProcess(Messaging):
 
     def _let_go(self, pipe: Socket) -> None:
         """The child has ended: see to it that its output does not keep this program alive."""
-        if is_read_blocking(pipe):
+        if is_used_blockingly(pipe):
             # Somebody may come back to read the rest; 'close' does not wait for that.
             pipe.off('close', self._pipe_closed)
             pipe.unref()
@@ -239,7 +239,7 @@ class ChildProcess(Messaging):
     def _one_closed(self) -> None:
         self._closes_needed -= 1
         if not self._closes_needed:
-            self._guard('close', self.emit, 'close', self.exit_code, self.signal_code)
+            self._emit_guarded('close', self.exit_code, self.signal_code)
 
     # --- what can be done with it -----------------------------------------------------------------
 
@@ -293,8 +293,8 @@ class _Exit:
 
     context: Context | None = None
 
-    def __init__(self, child: ChildProcess) -> None:
-        self.deliver = child._emit_exit
+    def __init__(self, emit_exit: Callable[[], None]) -> None:
+        self.deliver = emit_exit
 
 
 _NAMES = ('stdin', 'stdout', 'stderr')

@@ -25,10 +25,10 @@ import gevent.socket
 
 from ..node import coded_errors
 from ..servers.server import Server
+from ..sockets import departure
 from ..sockets.socket import Socket
 
 if TYPE_CHECKING:
-    from ..sockets.departure import Departed
     from .counting import ReceivedSockets
 
 __all__ = [
@@ -89,8 +89,7 @@ class _Moved(RawHandle):
     kind = 'net.Socket'
 
     def __init__(self, owner: Socket) -> None:
-        self._owner = owner
-        self._departed: Departed = owner._depart()
+        self._departed = departure.depart(owner)
         super().__init__(self._departed.sock)
 
     def fields(self) -> dict[str, Any]:
@@ -186,7 +185,7 @@ def outgoing(
             raise coded_errors.invalid_handle_type()
         return _Copied(acceptor.socket, 'net.Server', {})
     if isinstance(handle, Socket):
-        if not handle._can_depart():
+        if not departure.can_depart(handle):
             return None
         server = handle.server
         if server is not None:
@@ -265,8 +264,8 @@ def _bring_socket(
         counted.add()
     connection = Socket()
     deliver(connection)
-    connection._arrive(
-        sock, counted, _bytes_of(extra.get('unread')), _bytes_of(extra.get('unsent')),
+    departure.arrive(
+        connection, sock, counted, _bytes_of(extra.get('unread')), _bytes_of(extra.get('unsent')),
         extra.get('ended') is True)
 
 

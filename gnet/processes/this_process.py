@@ -20,17 +20,16 @@ import logging
 import os
 import stat
 import sys
-from collections.abc import Callable
 from enum import Enum
 from typing import Any, NoReturn
 
 from ..loop import exit_hook
 from ..loop.loop import get_loop
-from .channel import Channel
 from .messaging import Messaging
 
 __all__ = [
     'Process',
+    'inherited_channel',
     'process',
 ]
 
@@ -65,21 +64,13 @@ def _inherited_channel() -> int | None:
 class Process(Messaging):
     """This process. See :class:`gnet.processes.messaging.Messaging` for events and methods."""
 
-    __slots__ = ('_fd', '_start', '_when_begun', '_when_disconnected')
+    __slots__ = ('_fd', '_start')
 
-    def __init__(self) -> None:
+    def __init__(self, fd: int | None) -> None:
         # The loop is made on first use: importing gnet makes no hub.
         super().__init__(None)  # type: ignore[arg-type]
-        self._fd = _inherited_channel()
+        self._fd = fd
         self._start = _Start.TO_BE_OPENED
-        #: Called when the channel has been opened: set by ``cluster_worker``.
-        self._when_begun: Callable[[], None] | None = None
-        #: Called before 'disconnect' is emitted; unlike a listener, it keeps nothing alive.
-        self._when_disconnected: Callable[[], None] | None = None
-
-    def _has_channel(self) -> bool:
-        """Whether the process that started this one has made a channel."""
-        return self._fd is not None
 
     def __repr__(self) -> str:
         return f'<gnet.{type(self).__name__} {os.getpid()}>'
@@ -98,13 +89,13 @@ class Process(Messaging):
         if self._start is _Start.BEGUN:
             return
         self._start = _Start.BEGUN
-        self._loop = get_loop()
+        self._loop = self._peer.loop = get_loop()
         if self._fd is not None:
             exit_hook.arm()
-            self._open_channel(self._fd).unref()
+            self._peer.open(self._fd).unref()
             self._apply_ref()
-            if self._when_begun is not None:
-                self._when_begun()
+            if self._peer.when_opened is not None:
+                self._peer.when_opened()
 
     def exit(self, code: int = 0) -> NoReturn:
         """End this process with the status *code*: ``sys.exit``."""
@@ -129,8 +120,11 @@ class Process(Messaging):
         super().disconnect()
 
     def _emit_disconnect(self) -> None:
-        if self._when_disconnected is not None:
-            self._guard('disconnect', self._when_disconnected)
+        if self._peer.when_disconnected is not None:
+            try:
+                self._peer.when_disconnected()
+            except BaseException as error:
+                self._listener_failed('disconnect', error)
         super()._emit_disconnect()
 
     # --- what keeps the program alive -------------------------------------------------------------
@@ -145,10 +139,13 @@ class Process(Messaging):
         self._apply_ref()
 
     def _apply_ref(self) -> None:
-        channel: Channel | None = self._channel
+        channel = self._peer.channel
         if channel is not None:
             heard = self._events.get('message') or self._events.get('disconnect')
             (channel.ref if heard else channel.unref)()
 
 
-process = Process()
+#: The descriptor of the channel to the process that started this one; None if that made none.
+inherited_channel = _inherited_channel()
+
+process = Process(inherited_channel)

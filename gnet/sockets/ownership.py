@@ -47,7 +47,7 @@ from .wire import DescriptorWire
 
 __all__ = [
     'BlockingUser', 'Counter', 'Linger', 'Owned', 'fail', 'hand_over', 'is_accepted',
-    'is_read_blocking',
+    'is_used_blockingly',
 ]
 
 _log = logging.getLogger('gnet.socket')
@@ -281,7 +281,7 @@ def fail(sock: Any, error: BaseException) -> None:
     sock._fail(error)
 
 
-def is_read_blocking(sock: Any) -> bool:
+def is_used_blockingly(sock: Any) -> bool:
     """Whether the last read was a blocking one: then somebody may come back to read the rest."""
     return sock._wire.taker in BLOCKING
 

@@ -13,11 +13,11 @@ import pytest
 from gevent import monkey
 
 from ..harness.scripts import Running, Scripts
-from ..harness.waiting import PATIENCE
+from ..harness.transitions import SOURCE
 
 #: What each program starts with. Its processes share the standard output, so each line is one
 #: write.
-PRELUDE = """\
+PRELUDE = SOURCE + """
 import os, sys
 import gevent, gnet
 from gnet import cluster
@@ -30,10 +30,26 @@ def wait_listening(server):
         gnet.once(server, 'listening')
     return server.address()
 
+def watch_states():
+    from gnet.clusters import own_worker, round_robin, worker
+
+    def failed(text):
+        say('not in the table:', text)
+        os._exit(70)
+
+    watch(worker.Progress, 'life', worker.FOLLOWS, failed)
+    watch(own_worker.WorkerSide, '_stay', own_worker.FOLLOWS, failed)
+    watch(round_robin._Seat, 'state', round_robin.FOLLOWS, failed)
+
+watch_states()
+
 """
 
 #: Marks the processes of a program in their environment.
 MARK = 'GNET_TEST_CLUSTER'
+
+#: Seconds in which the workers of a killed primary must be gone.
+PATIENCE = 8.0
 
 
 def _processes_with(mark: str) -> dict[int, int]:

@@ -309,11 +309,16 @@ def test_a_drain_has_an_end_and_says_how_many_were_cut(
     program: Program, connect: Connect, policy: str, left: int,
 ) -> None:
     running = program("""
+        from gnet.clusters.cluster import primary_side
+        from gnet.clusters.primary import News
+
         if cluster.is_primary:
             worker = cluster.fork()
             worker.on('listening', lambda address: say('port', address.port))
-            for event in ('cut', 'disconnect', 'exit'):
+            for event in ('disconnect', 'exit'):
                 worker.on(event, lambda *args, event=event: say(event, *args))
+            primary_side().look_after(
+                worker, lambda news, *args: news is News.HAS_CUT and say('cut', *args))
             count = []
 
             @worker.on('message')
@@ -323,7 +328,7 @@ def test_a_drain_has_an_end_and_says_how_many_were_cut(
                 else:
                     count.append(1)
                     if len(count) == 3:
-                        worker._drain(float(sys.argv[1]))
+                        primary_side().drain(worker, float(sys.argv[1]))
         else:
             def serve(sock):
                 sock.resume()
@@ -345,8 +350,10 @@ def test_a_drain_has_an_end_and_says_how_many_were_cut(
 
 def test_kept_listeners_outlive_their_workers(program: Program, connect: Connect) -> None:
     running = program("""
+        from gnet.clusters.cluster import primary_side
+
         if cluster.is_primary:
-            cluster._keep_listeners = True
+            primary_side().keep_listeners(True)
             cluster.once('message', lambda worker, port, _: say('port', port))
             cluster.once('exit', lambda *_: say('gone'))
             stdin = gnet.Socket(fd=0, readable=True)
@@ -359,7 +366,7 @@ def test_kept_listeners_outlive_their_workers(program: Program, connect: Connect
                     stdin.destroy()
                     cluster.disconnect(lambda: say('end'))
                     say(len(cluster._primary._handles))
-                    cluster._keep_listeners = False
+                    primary_side().keep_listeners(False)
 
             cluster.fork()
         else:
@@ -416,9 +423,11 @@ def test_nonsense_from_a_worker_is_passed_over_with_one_line(
             cluster.on('online', lambda worker: say('online'))
             cluster.fork()
         else:
+            from gnet.processes.messaging import peer_of
+
             for message in GARBAGE:
-                gnet.process._send_internal({'cmd': 'NODE_CLUSTER', **message})
-                gnet.process._send_internal({'cmd': 'NODE_NO_SUCH', **message})
+                peer_of(gnet.process).send({'cmd': 'NODE_CLUSTER', **message})
+                peer_of(gnet.process).send({'cmd': 'NODE_NO_SUCH', **message})
             server = gnet.create_server(lambda sock: (sock.end('served'), sys.exit()))
             server.listen(0, '127.0.0.1')
     """.replace('GARBAGE', repr(GARBAGE)))

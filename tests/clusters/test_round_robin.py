@@ -28,7 +28,7 @@ class Worker:
     def __init__(self) -> None:
         self.offered: list[Transfer] = []
 
-    def _send_connection(self, handle_id: int, transfer: Transfer) -> None:
+    def send_connection(self, handle_id: int, transfer: Transfer) -> None:
         assert handle_id == 7
         self.offered.append(transfer)
 

@@ -15,7 +15,9 @@ from gevent.event import Event
 from gevent.queue import Empty, Queue
 
 import gnet
+from gnet.processes import channel, peer
 
+from ..harness.transitions import watch
 from ..harness.waiting import PROCESS_PATIENCE
 
 #: The events of a child, in the order in which they are registered.
@@ -73,6 +75,20 @@ class Child:
     def names(self) -> list[str]:
         """Return the names of the events so far."""
         return [event[0] for event in self.events]
+
+
+@pytest.fixture(autouse=True)
+def states() -> Iterator[None]:
+    """Let no channel come into a state that does not follow the one before."""
+    failures: list[str] = []
+    undo = [
+        watch(channel.Channel, '_state', channel.FOLLOWS, failures.append),
+        watch(peer.Peer, 'state', peer.FOLLOWS, failures.append),
+    ]
+    yield
+    for each in undo:
+        each()
+    assert failures == []
 
 
 @pytest.fixture

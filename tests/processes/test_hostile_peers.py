@@ -9,6 +9,7 @@ import pytest
 from gevent.event import AsyncResult
 
 import gnet
+from gnet.processes.messaging import peer_of
 
 from ..harness.waiting import PROCESS_PATIENCE, until
 
@@ -239,7 +240,7 @@ def test_a_child_that_never_reads(
 
     server = serve(handler, pause_on_connect=True)
     peer = connect(server)
-    until(lambda: child.process._in_flight)
+    until(lambda: peer_of(child.process).under_way.handles)
     if end == 'SIGKILL':
         child.process.kill('SIGKILL')
     else:

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from gevent.event import AsyncResult
 
+from gnet.processes.messaging import peer_of
+
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PROCESS_PATIENCE, until
 from .common import stopped
@@ -59,7 +61,7 @@ def test_without_a_callback_it_is_destroyed(
 
     server = serve(handler, pause_on_connect=True)
     peer = connect(server)
-    until(lambda: child.process._in_flight)
+    until(lambda: peer_of(child.process).under_way.handles)
     child.process.kill('SIGKILL')
     assert closed.get(timeout=PROCESS_PATIENCE) is True
     assert peer.recv_until_end() == b''
@@ -82,7 +84,7 @@ def test_those_that_wait_behind_it_come_back_too(fork: Any, serve: Any, connect:
 
     server = serve(handler, pause_on_connect=True)
     peers = [connect(server) for _ in range(5)]
-    until(lambda: len(child.process._waiting) == 4)
+    until(lambda: len(peer_of(child.process).under_way.waiting) == 4)
     child.process.kill('SIGKILL')
     assert [peer.recv_until_end() for peer in peers] == [b'back'] * 5
     assert back == ['ERR_IPC_CHANNEL_CLOSED'] * 5
@@ -114,7 +116,7 @@ def test_what_has_meanwhile_become_of_the_socket_stays(
 
     server = serve(handler, pause_on_connect=True)
     peer = connect(server)
-    until(lambda: child.process._in_flight)
+    until(lambda: peer_of(child.process).under_way.handles)
     child.process.kill('SIGKILL')
     assert answer.get(timeout=PROCESS_PATIENCE).code == 'ERR_IPC_CHANNEL_CLOSED'
     assert peer.recv_until_end() == b''

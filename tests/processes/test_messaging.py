@@ -17,7 +17,7 @@ from gnet.loop.loop import get_loop
 from gnet.processes import messaging
 from gnet.processes.channel import Channel
 from gnet.processes.counting import SentSockets
-from gnet.processes.messaging import Messaging
+from gnet.processes.messaging import Messaging, peer_of
 
 from ..harness.leaks import holds
 from ..harness.waiting import PROCESS_PATIENCE, turn, until
@@ -35,7 +35,7 @@ class End:
         self.received: list[Any] = []
         self.left = Event()
         self.messaging.on('disconnect', self.left.set)
-        self.messaging._open_channel(ours.detach()).unref()
+        peer_of(self.messaging).open(ours.detach()).unref()
 
     def hear(self) -> None:
         self.messaging.on('message', lambda message, handle: self.received.append(message))
@@ -79,7 +79,8 @@ def test_a_program_does_not_live_for_a_handle_whose_receiver_is_gone(end: End) -
 
 def test_a_blocking_callback_of_get_connections_holds_up_no_message(end: End) -> None:
     server = gnet.create_server()
-    tracker = end.messaging._sent_lists['key'] = SentSockets(end.messaging, 'key')
+    tracker = end.messaging._tallies.track('key')
+    assert isinstance(tracker, SentSockets)
     server._setup_worker(tracker)
     end.hear()
     go_on = Event()
@@ -107,19 +108,18 @@ def test_a_message_does_not_get_the_descriptor_of_the_next_one(
     """Two were under way; the first could not be received."""
     taken: list[tuple[Any, bool]] = []
 
-    class Receiver:
-        def _received(self, message: Any) -> None:
-            descriptor = channel.take_descriptor()
-            taken.append((message, descriptor is not None))
-            if descriptor is not None:
-                os.close(descriptor)
+    def received(message: Any) -> None:
+        descriptor = channel.take_descriptor()
+        taken.append((message, descriptor is not None))
+        if descriptor is not None:
+            os.close(descriptor)
 
-        def _channel_closed(self) -> None:
-            taken.append(('closed', False))
+    def over() -> None:
+        taken.append(('closed', False))
 
     ours, theirs = _socket.socketpair()
     near, far = _socket.socketpair()
-    channel = Channel(get_loop(), ours.detach(), Receiver())
+    channel = Channel(get_loop(), ours.detach(), 'the test', received, over)
     recvmsg = channel._sock.recvmsg
 
     class Full:

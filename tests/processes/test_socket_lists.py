@@ -18,7 +18,7 @@ class Peer:
     def __init__(self) -> None:
         #: How often the loop is held: who asks must live until the answer.
         self.held = 0
-        self._loop = self
+        self.loop = self
         self.connected = True
         self.sent: list[dict[str, Any]] = []
 
@@ -28,7 +28,7 @@ class Peer:
     def release(self) -> None:
         self.held -= 1
 
-    def _send_internal(
+    def send(
         self, message: dict[str, Any], sock: Any = None, callback: Any = None,
     ) -> bool:
         self.sent.append(message)

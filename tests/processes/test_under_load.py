@@ -13,6 +13,7 @@ import pytest
 from gevent.event import AsyncResult
 
 import gnet
+from gnet.processes.messaging import peer_of
 
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PROCESS_PATIENCE, until
@@ -68,7 +69,7 @@ def test_fifty_megabytes_survive_both_ways(fork: Any) -> None:
     assert written.get(timeout=PROCESS_PATIENCE) is None
     assert child.message() == text[::-1]
     assert child.message() == 'after'
-    assert child.process._channel.queued == 0
+    assert peer_of(child.process).channel.queued == 0
 
 
 def test_floods_in_both_directions_do_not_lock_each_other(fork: Any) -> None:
@@ -178,7 +179,7 @@ def test_a_sender_that_heeds_the_answer_queues_little(fork: Any) -> None:
             written: AsyncResult[Any] = AsyncResult()
             if not child.send(text, written.set):
                 written.get()
-            most = max(most, child.process._channel.queued)
+            most = max(most, peer_of(child.process).channel.queued)
     assert most <= 131_072 + len(text) + 3
     assert child.message() == 500
 

@@ -14,7 +14,7 @@ from gevent.event import AsyncResult
 
 import gnet
 from gnet.loop.loop import get_loop
-from gnet.processes.messaging import Messaging
+from gnet.processes.messaging import Messaging, peer_of
 
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PROCESS_PATIENCE, turn, until
@@ -283,7 +283,7 @@ def test_a_connection_that_cannot_be_acknowledged_is_the_senders(caplog: Any) ->
     end.on('message', lambda *args: received.append(args))
     left = AsyncResult()
     end.on('disconnect', lambda: left.set(True))
-    channel = end._open_channel(ours.detach())
+    channel = peer_of(end).open(ours.detach())
     try:
         rights = array.array('i', [near.fileno()])
         theirs.sendmsg(

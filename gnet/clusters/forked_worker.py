@@ -1,0 +1,144 @@
+"""A worker, as the primary has it: the :class:`ForkedWorker`, and the :class:`Line` to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ..node.spelling import NodeNames
+from ..processes.messaging import peer_of
+from .protocol import COMMAND
+from .worker import Progress, Worker
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..processes.child import ChildProcess
+    from .round_robin import Transfer
+
+__all__ = [
+    'ForkedWorker',
+    'Line',
+    'ListeningAddress',
+]
+
+
+class _ListeningAddress(NamedTuple):
+    address: str | None
+    port: int
+    address_type: int
+    fd: int | None
+
+
+class ListeningAddress(_ListeningAddress, NodeNames):
+    """Where a worker listens: what `'listening'` is emitted with.
+
+    Attributes:
+        address: an IP address or a path; None for every address.
+        port: the real port; -1 for unix sockets.
+        address_type: 4, 6, or -1 for unix sockets.
+        fd: a descriptor of the primary that the worker asked for, else None.
+    """
+
+    __slots__ = ()
+
+    # Once more, because NodeNames gives a second spelling to what the class itself has.
+    address_type = _ListeningAddress.address_type
+
+
+class ForkedWorker(Worker):
+    """A worker, in the primary."""
+
+    __slots__ = ('_disconnect',)
+
+    def __init__(
+        self, number: int, process: ChildProcess, progress: Progress,
+        disconnect: Callable[[], object],
+    ) -> None:
+        super().__init__({'id': number, 'process': process})
+        self._progress = progress
+        self._disconnect = disconnect
+
+    def disconnect(self) -> Self:
+        """Have the worker close its servers, wait for their connections, and then disconnect."""
+        self._disconnect()
+        return self
+
+    def kill(self, signal: str | int | None = None) -> None:
+        """Send the worker *signal*, SIGTERM by default."""
+        self.process.kill(signal)
+
+
+class Line:
+    """The way to a worker, and what is under way on it. Makes the worker.
+
+    Args:
+        number: the id of the worker.
+        process: what runs it.
+        let_go: called when the worker was told to disconnect: it gets nothing any more.
+    """
+
+    __slots__ = (
+        '_let_go', '_number', '_peer', '_under_way', 'is_denounced', 'is_forwarded', 'progress',
+        'tell', 'worker',
+    )
+
+    def __init__(
+        self, number: int, process: ChildProcess, let_go: Callable[[Line], object],
+    ) -> None:
+        self._peer = peer_of(process)
+        self._let_go = let_go
+        self.progress = Progress()
+        self.worker = ForkedWorker(number, process, self.progress, self.disconnect)
+        #: Connections that it has not answered yet, and the number of the last one.
+        self._under_way: dict[int, Transfer] = {}
+        self._number = 0
+        #: Whether its messages are emitted as the cluster's, too.
+        self.is_forwarded = False
+        #: Whether it has sent nonsense.
+        self.is_denounced = False
+        #: Of who looks after the worker: see :meth:`gnet.clusters.primary.PrimarySide.look_after`.
+        self.tell: Callable[..., object] | None = None
+
+    def send(self, act: str, fields: dict[str, Any], sock: Any = None) -> None:
+        """Send the worker a message; *sock* is closed when it has that."""
+        done = None if sock is None else lambda _error: sock.close()
+        self._peer.send({'cmd': COMMAND, 'act': act, **fields}, sock, done)
+
+    def disconnect(self, deadline: float | None = None) -> None:
+        """Have the worker close its servers, wait for their connections, and then disconnect.
+
+        Args:
+            deadline: seconds after which the worker destroys what is left, and says how many
+                connections those were.
+        """
+        self.worker.exited_after_disconnect = True
+        self.send('disconnect', {} if deadline is None else {'deadline': deadline})
+        self._let_go(self)
+
+    def send_connection(self, handle_id: int, transfer: Transfer) -> None:
+        """Send a connection, and call one of the methods of *transfer* in the end."""
+        self._number += 1
+        number = self._number
+        self._under_way[number] = transfer
+        self._peer.send(
+            {'cmd': COMMAND, 'act': 'connection', 'id': handle_id, 'n': number},
+            transfer.sock, partial(self._answered, number))
+
+    def _answered(self, number: int, error: BaseException | None) -> None:
+        transfer = self._under_way.pop(number, None)
+        if transfer is None:
+            return  # it was refused
+        if error is None:
+            transfer.accepted()
+        else:
+            transfer.failed()
+
+    def has_refused(self, number: Any) -> bool:
+        """The worker has refused that connection; return whether it was under way."""
+        transfer = self._under_way.pop(number, None) if type(number) is int else None
+        if transfer is None:
+            return False
+        transfer.refused()
+        return True

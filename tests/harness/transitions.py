@@ -1,0 +1,58 @@
+"""Watching which state follows which, against the tables that stand beside the Enums."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Set
+from typing import Any
+
+__all__ = ['SOURCE', 'watch']
+
+
+def watch(
+    owner: Any, name: str, follows: Mapping[Any, Set[Any]], failed: Callable[[str], object],
+) -> Callable[[], None]:
+    """Have ``failed(text)`` called when the state *name* of an *owner* is not in the table.
+
+    Args:
+        owner: a class of gnet's own, with or without slots.
+        name: the attribute that has the state.
+        follows: for each state, those that may follow it.
+
+    Returns:
+        What undoes it.
+    """
+    slot = owner.__dict__.get(name)
+
+    def get(self: Any) -> Any:
+        try:
+            return self.__dict__[name] if slot is None else slot.__get__(self)
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def put(self: Any, state: Any) -> None:
+        before = getattr(self, name, None)
+        if before is not None and state not in follows[before]:
+            failed(f'{owner.__name__}.{name}: {state.name} after {before.name}')
+        if slot is None:
+            self.__dict__[name] = state
+        else:
+            slot.__set__(self, state)
+
+    def undo() -> None:
+        if slot is None:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, slot)
+
+    setattr(owner, name, property(get, put))
+    return undo
+
+
+#: For programs that run as scripts.
+SOURCE = (
+    'from __future__ import annotations\n'
+    'from collections.abc import Callable, Mapping\n'
+    'from collections.abc import Set\n'
+    'from typing import Any\n\n\n'
+) + inspect.getsource(watch)
