@@ -360,6 +360,9 @@ class Socket(Movable):
         """The server that accepted this connection, in this process; else None."""
         return None if self._counter is None else self._counter.server
 
+    #: Node's name of the field behind it.
+    _server = server
+
     @property
     def bytes_read(self) -> int:
         """Bytes taken from the kernel so far, those still buffered included."""
