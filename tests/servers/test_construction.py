@@ -145,7 +145,7 @@ def test_an_accepted_socket_has_the_marks_and_the_server(serve: Serve, connect: 
     sock, _peer, seen = accepted_with(serve, connect, highWaterMark=1234, allowHalfOpen=True)
     assert sock.readable_high_water_mark == sock.writable_high_water_mark == 1234
     assert sock.allow_half_open is True
-    assert sock.server is sock._counter.server
+    assert sock.server is sock._server
     assert isinstance(sock.server, gnet.Server)
     assert sock.connecting is sock.pending is False
     assert seen == [(None, False, 'open')]
