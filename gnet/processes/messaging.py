@@ -195,7 +195,7 @@ class Messaging(Guarded):
         if _is_internal(inner):
             sock = sendable.raw_socket_of(fd)
             self._emit_internal(inner, sock)
-            # Afterwards: so that it means that the listener has dealt with it (see ``sharing``).
+            # Afterwards: so that it means that the listener has dealt with it, as workers need it.
             channel.write(_ACK)
         else:
             channel.write(_ACK)
