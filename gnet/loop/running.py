@@ -88,8 +88,9 @@ def run(timeout: float | None = None) -> bool:
             no traceback is printed for it.
         RuntimeError: when called from another greenlet than the main one of the thread, or from
             within itself.
-        Exception: the failure of something the program itself started (DESIGN §6), such as the
-            ``'error'`` of a server that nobody listens to. It was raised where its traceback says.
+        Exception: the failure of something the program itself started (``docs/errors.md``), such as
+            the ``'error'`` of a server that nobody listens to. It was raised where its traceback
+            says.
     """
     loop = get_loop()
     hub = loop.hub
