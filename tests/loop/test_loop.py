@@ -268,7 +268,7 @@ def test_ticks_that_were_cut_come_before_new_work(loop: Loop) -> None:
 
 
 def test_a_timer_counts_from_the_call_even_after_a_blocking_one(loop: Loop) -> None:
-    """The loop's own time stands still while Python does not return to it (trap T9)."""
+    """The loop's own time stands still while Python does not return to it: docs/gevent.md, T9."""
     fired = Event()
     begin = time.monotonic()
     while time.monotonic() - begin < 0.1:

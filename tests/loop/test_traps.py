@@ -1,8 +1,7 @@
 """The traps of gevent's loops that abort, hang or burn a process: each is shown to be avoided.
 
-The numbers are those of the table in the notes about gevent on which the design stands. What can
-abort a process is tried in one of its own. (T4, blocking TLS handshakes, and T5, bare os.fork() on
-libuv, do not concern what gnet does.)
+The numbers are those of ``docs/gevent.md``, which says what each trap costs, and where those are
+tested that are not here. What can abort a process is tried in one of its own.
 """
 
 from __future__ import annotations
@@ -27,7 +26,7 @@ from ..harness.waiting import PATIENCE, until
 Run = Callable[..., Any]
 
 
-# --- T1: libuv ignores ref=False of io watchers -------------------------------------------------
+# --- T1: libuv ignores ref=False ----------------------------------------------------------------
 
 
 REFS = """
@@ -64,7 +63,7 @@ def test_t1_what_is_referenced_holds_the_program(
     assert run_script(REFS, what, calls, '0.3') == (0, 'False\n', '')
 
 
-# --- T2: a descriptor closed while its watcher is fresh aborts the process ----------------------
+# --- T2: a descriptor that is closed under its watcher ------------------------------------------
 
 
 def test_t2_closing_at_once_does_not_abort(run_script: Run) -> None:
@@ -110,7 +109,7 @@ def test_t2_closing_at_once_does_not_abort(run_script: Run) -> None:
     assert (status, out, err) == (0, 'True 8\n', '')
 
 
-# --- T3: a blocking listening socket stalls the hub ---------------------------------------------
+# --- T3: a blocking listening socket ------------------------------------------------------------
 
 
 def test_t3_a_blocking_listener_is_made_non_blocking(serve: Any, native: Any) -> None:
@@ -138,7 +137,7 @@ def test_t3_a_blocking_listener_is_made_non_blocking(serve: Any, native: Any) ->
         server.stop(0)
 
 
-# --- T6: a level-triggered watcher on what nobody reads spins -----------------------------------
+# --- T6: a watcher left on what nobody reads ----------------------------------------------------
 
 
 def quiet(loop_callbacks: Callable[[], int]) -> int:
@@ -246,7 +245,7 @@ def test_t6_nothing_spins(
     over.set()
 
 
-# --- T7: an exception in a callback of the hub deafens the watcher for good ---------------------
+# --- T7: an exception in a callback of the hub --------------------------------------------------
 
 
 @pytest.mark.parametrize('name', ['on_readable', 'writable_again'])
@@ -327,7 +326,7 @@ def test_t7_callbacks_that_come_after_the_closing_do_nothing(serve: Any, connect
     gnet.once(sockets[0], 'close', timeout=PATIENCE)
 
 
-# --- T8: nothing in the hub may block -----------------------------------------------------------
+# --- T8: blocking in the hub --------------------------------------------------------------------
 
 
 def test_t8_a_blocking_call_in_the_hub_says_so(
@@ -357,7 +356,7 @@ def test_t8_closing_never_blocks_even_in_the_hub(serve: Any, connect: Any) -> No
     gnet.once(server, 'close', timeout=PATIENCE)
 
 
-# --- T9: times after a blocking call ------------------------------------------------------------
+# --- T9: the loop's own time stands still -------------------------------------------------------
 
 
 def test_t9_run_waits_as_long_as_it_was_told_to(run_script: Run) -> None:

@@ -1,0 +1,262 @@
+"""The documents: their links lead somewhere, their programs run, and what they cite is there.
+
+A program of a document is a block of ``python`` that ends with ``gnet.run()``, or one that an
+invisible line before it says how to run:
+
+- ``<!-- run: SENT => ANSWER -->``: a server; a client that sends that and ends gets that answer;
+- ``<!-- run against an echo: OUTPUT -->``: a client, and what it prints;
+- ``<!-- run as a cluster -->``: four workers, each of which says its number.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+import gnet
+
+from .harness import ROOT
+from .harness.plain import PlainSocket
+from .test_architecture import FLOORS
+
+PAGES = sorted([
+    *(ROOT / name for name in ('README.md', 'CONTRIBUTING.md', 'CHANGES.md')),
+    *(ROOT / 'docs').glob('*.md'),
+])
+NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
+
+#: Files that docs/architecture.md describes and that are still to be made.
+_PLANNED = frozenset({
+    'gnet/loop/resolver.py', 'gnet/loop/runner.py', 'gnet/loop/watchers.py',
+    'gnet/sockets/attempts.py', 'gnet/sockets/wire.py', 'gnet/streams/wire.py',
+    'gnet/streams/write_queue.py', 'gnet/tls/',
+})
+
+
+class Block(NamedTuple):
+    """A block of code: its page, what is said before it, its language, and the code."""
+
+    page: str
+    mark: str
+    language: str
+    code: str
+
+
+def read(page: str) -> str:
+    return (ROOT / page).read_text(encoding='utf-8')
+
+
+def blocks() -> Iterator[Block]:
+    for page in NAMES:
+        for mark, indent, language, code in re.findall(
+            r'(?:^<!-- (run.*?) -->\n)?^( *)```(\w*)\n(.*?)^ *```$', read(page), re.M | re.S,
+        ):
+            yield Block(page, mark, language, re.sub(f'^{indent}', '', code, flags=re.M))
+
+
+def prose(page: str) -> str:
+    """Return the text of *page* without its blocks of code."""
+    return re.sub(r'^ *```.*?^ *```$', '', read(page), flags=re.M | re.S)
+
+
+PYTHON = [block for block in blocks() if block.language == 'python']
+
+
+def programs(kind: str) -> list[Any]:
+    """Return what the marks of one kind say after it, and the code."""
+    found = [
+        (block.page, block.mark[len(kind):].strip(' :'), block.code)
+        for block in PYTHON if re.match(rf'{kind}(:|$)', block.mark)
+    ]
+    return [pytest.param(*each, id=f'{each[0]}-{number}') for number, each in enumerate(found)]
+
+
+def unescaped(text: str) -> bytes:
+    return text.strip().replace('\\n', '\n').encode()
+
+
+def free_port() -> int:
+    with PlainSocket() as free:
+        free.bind(('127.0.0.1', 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
+# --- programs -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('block', PYTHON, ids=lambda block: block.page)
+def test_python_is_python(block: Block) -> None:
+    ast.parse(block.code)
+
+
+def test_whole_programs_say_how_to_run_them() -> None:
+    assert [
+        block for block in PYTHON if 'gnet.run()\n' in block.code and not block.mark] == []
+
+
+def test_the_readme_shows_a_program_of_ten_lines_in_each_style() -> None:
+    shown = [block.code for block in PYTHON if block.page == 'README.md' and block.mark]
+    assert [('for chunk in sock' in text, 'sock.pipe' in text) for text in shown] == [
+        (True, False), (False, True),
+    ]
+    assert max(len(list(filter(None, text.splitlines()))) for text in shown) <= 10
+
+
+SAY_THE_PORT = """
+@server.on('listening')
+def say():
+    print(server.address().port, flush=True)
+"""
+
+
+@pytest.mark.parametrize(('page', 'exchange', 'code'), programs('run'))
+def test_a_server_of_a_document_answers(
+    page: str, exchange: str, code: str, start_script: Any, connect: Any,
+) -> None:
+    sent, answer = map(unescaped, exchange.split('=>'))
+    port = "listen(7000, '127.0.0.1')"
+    assert port in code
+    line = re.search(r'^.*listen\(7000.*$', code, re.M)
+    assert line
+    # Told by the server itself: it listens then.
+    telling = line[0].replace(port, "listen(0, '127.0.0.1')")
+    if not telling.startswith('server'):
+        telling = f'server = {telling}'
+    running = start_script(code.replace(line[0], telling + SAY_THE_PORT))
+    client = connect(('127.0.0.1', int(running.read_line())))
+    client.sendall(sent)
+    client.end()
+    assert client.recv_until_end().strip() == answer.strip()
+    running.send_signal(signal.SIGINT)
+    assert running.wait()[::2] == (-signal.SIGINT, '')
+
+
+@pytest.mark.parametrize(('page', 'output', 'code'), programs('run against an echo'))
+def test_a_client_of_a_document_prints_what_it_got(
+    page: str, output: str, code: str, start_script: Any,
+) -> None:
+    server = gnet.create_server(lambda sock: sock.pipe(sock)).listen(0)
+    gnet.once(server, 'listening', timeout=10)
+    running = start_script(code.replace('7000', str(server.address().port)))
+    assert running.wait() == (0, f'{output}\n', '')
+    server.stop(0)
+
+
+@pytest.mark.parametrize(('page', 'nothing', 'code'), programs('run as a cluster'))
+def test_the_cluster_of_a_document_answers_with_all_workers(
+    page: str, nothing: str, code: str, start_script: Any, connect: Any,
+) -> None:
+    port = free_port()
+    text = code.replace('listen(7000)', f'listen({port})').replace(
+        'if cluster.is_primary:\n',
+        "if cluster.is_primary:\n    cluster.on('listening', lambda *args: print(flush=True))\n")
+    running = start_script(text)
+    for _ in range(4):
+        running.wait_for('^$')
+    answers = set()
+    for _ in range(4):
+        client = connect(('127.0.0.1', port))
+        answers.add(client.recv_until_end())
+        client.end()
+    assert answers == {b'from 1', b'from 2', b'from 3', b'from 4'}
+    running.send_signal(signal.SIGINT)
+    assert running.wait()[::2] == (-signal.SIGINT, '')
+
+
+# --- what is cited --------------------------------------------------------------------------------
+
+
+def anchor(heading: str) -> str:
+    """Return what GitHub makes of a heading for links."""
+    text = re.sub(r'\[([^]]*)\]\([^)]*\)', r'\1', heading).replace('`', '')
+    return re.sub(r'[^\w\- ]', '', text.strip().lower()).replace(' ', '-')
+
+
+@pytest.mark.parametrize('page', NAMES)
+def test_links_lead_somewhere(page: str) -> None:
+    lost = []
+    for link in re.findall(r'\]\(\s*([^)\s]+)\)', prose(page)):
+        if re.match(r'https?:', link):
+            continue
+        target, _, heading = link.partition('#')
+        path = (ROOT / page).parent / target if target else ROOT / page
+        if not path.exists():
+            lost.append(link)
+        elif heading:
+            there = prose(path.resolve().relative_to(ROOT).as_posix())
+            if heading not in map(anchor, re.findall(r'^#+ (.*)$', there, re.M)):
+                lost.append(link)
+    assert lost == []
+
+
+@pytest.mark.parametrize('page', NAMES)
+def test_files_and_tests_that_are_cited_are_there(page: str) -> None:
+    lost = []
+    for name, test in re.findall(
+        r'`((?:\w+/)*(?:gnet|tests|examples|benchmarks|scripts|docs|\.ci)/[\w./]*?)'
+        r'(?:::(test_\w+))?`', read(page),
+    ):
+        path = ROOT / name
+        if not path.exists():
+            lost.append(name)
+        elif test and f'def {test}(' not in path.read_text(encoding='utf-8'):
+            lost.append(f'{name}::{test}')
+    assert [name for name in lost if name not in _PLANNED] == []
+
+
+def test_all_pages_are_listed_in_the_readme() -> None:
+    listed = set(re.findall(r'\]\(([\w./]+\.md)\)', read('README.md')))
+    assert [name for name in NAMES if name != 'README.md' and name not in listed] == []
+
+
+def test_the_readme_can_be_read_at_once() -> None:
+    assert len(read('README.md').splitlines()) <= 150
+
+
+def test_all_examples_are_listed_in_the_readme() -> None:
+    listed = re.findall(r'\]\(examples/(\w+)\.py\)', read('README.md'))
+    assert sorted(listed) == sorted(path.stem for path in (ROOT / 'examples').glob('*.py'))
+
+
+def test_traps_have_the_headings_of_their_document() -> None:
+    tested = re.findall(
+        r'^# --- (T\d+: .*?) -+$', (ROOT / 'tests/loop/test_traps.py').read_text('utf-8'), re.M)
+    told = [text.replace('`', '') for text in re.findall(r'^## (T\d+: .*)$', read(
+        'docs/gevent.md'), re.M)]
+    assert [trap for trap in tested if trap not in told] == []
+    assert [trap.partition(':')[0] for trap in told] == [
+        f'T{number}' for number in range(1, len(told) + 1)]
+    names = re.findall(r'`(test_t\d+_\w+)`', read('docs/gevent.md'))
+    source = (ROOT / 'tests/loop/test_traps.py').read_text('utf-8')
+    assert sorted(names) == sorted(re.findall(r'^def (test_t\d+_\w+)', source, re.M))
+
+
+def test_the_rooms_are_told_in_the_order_in_which_they_import_each_other() -> None:
+    _, _, rooms = read('docs/architecture.md').partition('From the ground up;')
+    table = rooms.partition('\n## ')[0]
+    assert re.findall(r'^\| `(\w+)` \|', table, re.M) == [*FLOORS]
+    told = [
+        name for line in re.findall(r'^- (``.*?):', gnet.__doc__ or '', re.M)
+        for name in re.findall(r'``(\w+)``', line)]
+    assert told == [name for name in FLOORS if name in told]
+    assert {*FLOORS} - {*told} == {'tls', '__init__', '__main__'}
+
+
+def test_no_file_cites_what_is_not_in_the_project() -> None:
+    """Design papers and notes that somebody has had beside the checkout."""
+    found = [
+        f'{path.relative_to(ROOT)}: {match[0]}'
+        for folder in ('gnet', 'tests', 'benchmarks', 'examples', 'scripts', 'docs')
+        for path in sorted((ROOT / folder).rglob('*')) if path.suffix in ('.py', '.md', '.c')
+        for match in re.finditer(
+            r'DESIGN\b|\breference/\w|\bplans/\w|\bshared/\w', path.read_text('utf-8'))
+        if path != Path(__file__)
+    ]
+    assert found == []
