@@ -28,13 +28,17 @@ from gevent import monkey
 
 import gnet
 
-from .harness import families, leaks, watchdog
+from .harness import bytecode, families, leaks, watchdog
 from .harness.families import Family
 from .harness.native import Native, Peer
 from .harness.scripts import Finished, Running, Scripts
 from .harness.servers import Servers
 
 _FAILED = pytest.StashKey[bool]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.add_cleanup(bytecode.share())
 
 
 def pytest_report_header() -> list[str]:

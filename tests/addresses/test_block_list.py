@@ -7,32 +7,14 @@ from __future__ import annotations
 
 import copy
 import pickle
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from gnet.addresses.block_list import BlockList
-from gnet.addresses.socket_address import SocketAddress
 from gnet.node.values import UNDEFINED
 
-Change = Callable[[BlockList], object]
-
-
-def ipv4(address: str, port: int = 0) -> SocketAddress:
-    return SocketAddress(address=address, port=port)
-
-
-def ipv6(address: str) -> SocketAddress:
-    return SocketAddress(address=address, family='ipv6')
-
-
-def with_rules(*changes: Change) -> BlockList:
-    block_list = BlockList()
-    for change in changes:
-        change(block_list)
-    return block_list
-
+from .common import Change, ipv4, ipv6, with_rules
 
 # --- rules as texts -----------------------------------------------------------------------------
 

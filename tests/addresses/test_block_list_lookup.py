@@ -4,32 +4,14 @@ the rules, and with very many of them."""
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any, Union
 
 import pytest
 
 from gnet.addresses.block_list import BlockList
-from gnet.addresses.socket_address import SocketAddress
 
-Change = Callable[[BlockList], object]
-
-
-def ipv4(address: str, port: int = 0) -> SocketAddress:
-    return SocketAddress(address=address, port=port)
-
-
-def ipv6(address: str) -> SocketAddress:
-    return SocketAddress(address=address, family='ipv6')
-
-
-def with_rules(*changes: Change) -> BlockList:
-    block_list = BlockList()
-    for change in changes:
-        change(block_list)
-    return block_list
-
+from .common import Change, ipv4, ipv6, with_rules
 
 # --- what a rule applies to ---------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 - ``form``: what a scenario is; ``scenarios/``: the scenarios;
 - ``driver.js``, ``driver.py``: run them on Node, and on gnet;
+- ``texts``: how values look in a trace;
 - ``node``: the process that runs ``driver.js``;
 - ``recorded/``: what Node did, as data; ``records`` reads and writes it;
 - ``agreement``: what counts as the same, and which scenarios differ on purpose;

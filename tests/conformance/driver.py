@@ -10,11 +10,8 @@ runs a scenario of stdin as a program of its own, and prints each line of its tr
 from __future__ import annotations
 
 import atexit
-import hashlib
 import json
-import math
 import os
-import re
 import shutil
 import sys
 import tempfile
@@ -33,8 +30,11 @@ from gnet import events
 from gnet.events.names import name_of
 from gnet.loop import agenda
 from gnet.loop.loop import get_loop
-from gnet.node.spelling import camel, snake
+from gnet.node.spelling import snake
 from gnet.node.values import UNDEFINED
+
+from ..harness.waiting import turn
+from .texts import Texts
 
 __all__ = ['Lanes', 'run', 'take_turns']
 
@@ -47,11 +47,6 @@ _TURNS_TO_SETTLE = 25
 
 #: Seconds after which an event that is waited for is given up.
 _PATIENCE = 8
-
-_ERROR_FIELDS = (
-    'errno', 'syscall', 'address', 'port', 'hostname', 'localAddress', 'localPort', 'host', 'path',
-    'context',
-)
 
 #: Properties of Node's ``events``, which has functions for them in Python.
 _SETTINGS = ('defaultMaxListeners', 'captureRejections')
@@ -93,9 +88,7 @@ def run_program() -> None:
 def take_turns(count: int) -> None:
     """Let the loop poll *count* times."""
     for _ in range(count):
-        done = Event()
-        get_loop().later(done.set)
-        done.wait()
+        turn()
 
 
 @contextmanager
@@ -103,11 +96,11 @@ def _listening_to_failures(running: _Run) -> Iterator[None]:
     hub = gevent.get_hub()
 
     def uncaught(context: object, kind: Any, error: Any, traceback: Any) -> None:
-        running.record('process', f'uncaught {running.show(error)}', 'uncaught')
+        running.record('process', f'uncaught {running.texts.show(error)}', 'uncaught')
 
     def warned(message: Any, category: Any, *place: Any) -> None:
         running.record(
-            'process', f'warning {category.__name__} {running.show_text(str(message))}')
+            'process', f'warning {category.__name__} {running.texts.text(str(message))}')
 
     own, budget = hub.print_exception, agenda.WORK_BUDGET
     hub.print_exception = uncaught
@@ -133,21 +126,18 @@ class _Run:
         self._quick = quick
         self.lanes: Lanes = {}
         self._write = write
+        self.texts = Texts()
         self._objects: dict[str, Any] = {}
-        self._names: dict[int, str] = {}
         self._functions: dict[str, Any] = {}
-        self._labels: dict[int, str] = {}
-        self._ports: dict[int, str] = {}
         self._counts: Counter[str] = Counter()
         self._waiting: list[tuple[str, int, Any]] = []
         self._accepted = 0
         self._recording = True
-        self._directory: str | None = None
         self._umask: int | None = None
         #: The working directory to return to.
         self._home: str | None = None
         self._descriptors: list[int] = []
-        #: Objects whose id() is in _names must live as long as this.
+        #: Objects whose id() is in the texts must live as long as this.
         self._kept: list[Any] = []
 
     # --- the trace --------------------------------------------------------------------------------
@@ -188,97 +178,6 @@ class _Run:
         take_turns(2)
 
     # --- values -----------------------------------------------------------------------------------
-
-    def show(self, value: Any) -> str:
-        if value is None:
-            return 'null'
-        if isinstance(value, bool):
-            return 'true' if value else 'false'
-        if isinstance(value, (int, float)):
-            return self._show_number(value)
-        if isinstance(value, str):
-            return self.show_text(value)
-        if id(value) in self._names:
-            return f'<{self._names[id(value)]}>'
-        if isinstance(value, (bytes, bytearray, memoryview)):
-            octets = bytes(value)
-            if len(octets) > 40:
-                return f'bytes({len(octets)} {_digest(octets)})'
-            return 'b' + json.dumps(octets.decode('latin-1'), ensure_ascii=False)
-        if isinstance(value, BaseException):
-            return self._show_error(value)
-        if value is events.error_monitor:
-            return '<symbol>'
-        if hasattr(value, '_asdict'):
-            value = value._asdict()
-        if isinstance(value, dict):
-            fields = sorted((camel(str(key)), item) for key, item in value.items())
-            return '{' + ', '.join(f'{key}: {self.show(item)}' for key, item in fields) + '}'
-        if isinstance(value, (list, tuple)):
-            return '[' + ', '.join(map(self.show, value)) + ']'
-        if callable(value):
-            return f'<{self._labels.get(id(value), "function")}>'
-        return f'<{type(value).__name__}>'
-
-    def _show_arguments(self, args: tuple[Any, ...]) -> list[str]:
-        """Python passes None where Node passes nothing."""
-        count = len(args)
-        while count and args[count - 1] is None:
-            count -= 1
-        return [self.show(value) for value in args[:count]]
-
-    def _show_number(self, value: float) -> str:
-        if isinstance(value, float):
-            if math.isnan(value):
-                return 'NaN'
-            if math.isinf(value):
-                return 'Infinity' if value > 0 else '-Infinity'
-            if not value.is_integer():
-                return repr(value)
-        return self._ports.get(int(value), str(int(value)))
-
-    def show_text(self, value: str) -> str:
-        text = self._anonymous(value)
-        if len(text) > 400:
-            return f'text({len(text)} {_digest(text.encode())})'
-        return json.dumps(text, ensure_ascii=False)
-
-    def _anonymous(self, text: str) -> str:
-        if self._directory is not None:
-            text = text.replace(self._directory, '<tmp>')
-        return re.sub(
-            '[0-9]+', lambda digits: self._ports.get(int(digits[0]), digits[0]), text)
-
-    def _show_error(self, error: Any) -> str:
-        code = getattr(error, 'code', None)
-        fields = []
-        for name in _ERROR_FIELDS:
-            value = getattr(error, snake(name), None)
-            if value is not None and value is not UNDEFINED and not callable(value):
-                fields.append(f'{name}: {self.show(value)}')
-        if isinstance(error, gnet.ConnectFailure):
-            fields.append(f'errors: {self.show(error.errors)}')
-        tail = f' {{{", ".join(fields)}}}' if fields else ''
-        return (
-            f'{_kind_of_error(error)}{"" if code is None else f"[{code}]"} '
-            f'{self.show_text(str(error))}{tail}'
-        )
-
-    def _learn_ports(self, name: str, thing: Any) -> None:
-        def learn(number: Any, text: str) -> None:
-            if isinstance(number, int) and number > 1023:
-                self._ports.setdefault(number, text)
-
-        if isinstance(thing, gnet.Server):
-            if thing.listening:
-                # Or another server has taken it over, and has closed it.
-                with suppress(OSError):
-                    learn(getattr(thing.address(), 'port', None), f'<port of {name}>')
-        elif isinstance(thing, gnet.Socket):
-            learn(thing.local_port, '<port>')
-            learn(thing.remote_port, '<port>')
-        elif hasattr(thing, 'remote_port'):
-            learn(thing.remote_port, '<port>')  # what 'drop' passes
 
     def _value(self, form: Any) -> Any:
         if isinstance(form, list):
@@ -331,16 +230,16 @@ class _Run:
         return self._descriptors[-1]
 
     def _temporary(self, name: str) -> str:
-        if self._directory is None:
-            self._directory = tempfile.mkdtemp(prefix='gn')
-        return os.path.join(self._directory, name)
+        if self.texts.directory is None:
+            self.texts.directory = tempfile.mkdtemp(prefix='gn')
+        return os.path.join(self.texts.directory, name)
 
     def _resolve(self, dotted: str, args: tuple[Any, ...]) -> tuple[Any, str]:
         """Return what ``'c.write'`` is, and the name of its owner."""
         root, *members = dotted.split('.')
         value: Any = (
             args[int(root[1:])] if root[0] == '$' else _MODULES.get(root) or self._objects[root])
-        owner = self._names.get(id(value), 'main')
+        owner = self.texts.names.get(id(value), 'main')
         for member in members:
             if value is events and member in _SETTINGS:
                 value = getattr(events, f'get_{snake(member)}')()
@@ -357,7 +256,7 @@ class _Run:
         of = form.get('of', owner)
 
         def made(*args: Any) -> Any:
-            self.record(of, f'{name}({", ".join(self._show_arguments(args))})', name)
+            self.record(of, f'{name}({", ".join(self.texts.arguments(args))})', name)
             for step in form.get('do', ()):
                 self.step(step, args)
             if 'throws' in form:
@@ -369,7 +268,7 @@ class _Run:
             return self._value(form['returns']) if 'returns' in form else None
 
         self._functions[name] = made
-        self._labels[id(made)] = name
+        self.texts.labels[id(made)] = name
         return made
 
     def _arguments(self, forms: Any, owner: str, args: tuple[Any, ...]) -> list[Any]:
@@ -394,25 +293,25 @@ class _Run:
 
     def _adopt(self, name: str, thing: Any) -> None:
         self._objects[name] = thing
-        self._names[id(thing)] = name
+        self.texts.names[id(thing)] = name
         self._kept.append(thing)
         if not isinstance(thing, events.EventEmitter):
             return
         emit = thing.emit
 
         def traced(event: Any = UNDEFINED, *args: Any) -> bool:
-            self._learn_ports(name, thing)
+            self.texts.learn_ports(name, thing)
             if event == 'drop' and isinstance(thing, gnet.Server):
-                self._learn_ports(name, args[0])
+                self.texts.learn_ports(name, args[0])
             if (
                 event == 'connection' and isinstance(thing, gnet.Server)
-                and isinstance(args[0], gnet.Socket) and id(args[0]) not in self._names
+                and isinstance(args[0], gnet.Socket) and id(args[0]) not in self.texts.names
             ):
                 self._accepted += 1
                 self._adopt(f's{self._accepted}', args[0])
             line = None
             if event not in self.scenario['ignore']:
-                line = self._event_line(name, thing, event, args)
+                line = self.texts.event(name, thing, event, args, self.scenario['watch'])
             self.record(name, line, f'{name} {name_of(event)}')
             return bool(emit(event, *args))
 
@@ -424,16 +323,7 @@ class _Run:
             isinstance(thing, (gnet.Server, gnet.Socket)) and name not in self.scenario['deaf']
         ):
             thing.on('error', _nothing)
-        self._learn_ports(name, thing)
-
-    def _event_line(self, name: str, thing: Any, event: Any, args: tuple[Any, ...]) -> str:
-        watch = self.scenario['watch']
-        watched = watch.get(name, watch.get(_kind_of(thing), ()))
-        words = [f"'{name_of(event)}'", *self._show_arguments(args)]
-        states = [self.show(getattr(thing, property_)) for property_ in watched]
-        if states:
-            words.append('{' + ' '.join(states) + '}')
-        return ' '.join(words)
+        self.texts.learn_ports(name, thing)
 
     # --- steps ------------------------------------------------------------------------------------
 
@@ -465,7 +355,7 @@ class _Run:
     def _step_get(self, args: Any, *paths: str) -> None:
         for dotted in paths:
             value, owner = self._resolve(dotted, args)
-            self.record(owner, f'.{dotted.partition(".")[2]} = {self.show(value)}')
+            self.record(owner, f'.{dotted.partition(".")[2]} = {self.texts.show(value)}')
 
     def _step_set(self, args: Any, dotted: str, form: Any) -> None:
         path, _, member = dotted.rpartition('.')
@@ -538,12 +428,12 @@ class _Run:
         try:
             result = action()
         except Exception as error:
-            self.record(owner, f'{what} throws {self.show(error)}')
+            self.record(owner, f'{what} throws {self.texts.show(error)}')
             return None
         for name, thing in [*self._objects.items()]:
-            self._learn_ports(name, thing)
+            self.texts.learn_ports(name, thing)
         if not silent:
-            self.record(owner, f'{what} -> {self.show(result)}')
+            self.record(owner, f'{what} -> {self.texts.show(result)}')
         return result
 
     def main(self) -> None:
@@ -558,7 +448,7 @@ class _Run:
                 try:
                     self.step([verb, *rest])
                 except Exception as error:
-                    self.record('process', f'the script ends with {self.show(error)}')
+                    self.record('process', f'the script ends with {self.texts.show(error)}')
                     return
         take_turns(_TURNS_TO_SETTLE)
 
@@ -589,31 +479,9 @@ class _Run:
         if self._home is not None:
             os.chdir(self._home)
             self._home = None
-        if self._directory is not None:
-            shutil.rmtree(self._directory)
-            self._directory = None
-
-
-def _kind_of(thing: object) -> str:
-    if isinstance(thing, gnet.Socket):
-        return 'sockets'
-    return 'servers' if isinstance(thing, gnet.Server) else 'others'
-
-
-def _kind_of_error(error: BaseException) -> str:
-    if isinstance(error, gnet.AbortError):
-        return 'AbortError'
-    if isinstance(error, gnet.ConnectFailure):
-        return 'AggregateError'
-    if isinstance(error, TypeError):
-        return 'TypeError'
-    if isinstance(error, ValueError):
-        return 'RangeError'
-    return 'Error'
-
-
-def _digest(octets: bytes) -> str:
-    return hashlib.sha1(octets).hexdigest()[:8]
+        if self.texts.directory is not None:
+            shutil.rmtree(self.texts.directory)
+            self.texts.directory = None
 
 
 def _pattern(size: int) -> bytes:

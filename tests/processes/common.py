@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket as stdlib
 from contextlib import suppress
 from typing import Any
 
 from gevent.event import AsyncResult
 
+from ..harness.plain import PlainSocket
 from ..harness.waiting import PROCESS_PATIENCE
 
 IDLE = """
@@ -63,3 +65,29 @@ def ask(peer: Any) -> bytes:
     answer: bytes = peer.recv_until_end()
     peer.end()
     return answer
+
+
+def clients(address: Any, count: int, request: bytes = b'') -> list[bytes]:
+    """Open *count* connections at once, and return what each of them gets; run it natively."""
+    peers = []
+    for _ in range(count):
+        peer = PlainSocket(stdlib.AF_INET, stdlib.SOCK_STREAM)
+        peer.settimeout(PROCESS_PATIENCE)
+        peer.connect(address)
+        peers.append(peer)
+    answers = []
+    for peer in peers:
+        with peer:
+            try:
+                if request:
+                    peer.sendall(request)
+                answer = b''
+                while True:
+                    chunk = peer.recv(1000)
+                    if not chunk:
+                        break
+                    answer += chunk
+                answers.append(answer)
+            except ConnectionError:
+                answers.append(b'cut')
+    return answers

@@ -15,34 +15,8 @@ from gevent.event import AsyncResult
 import gnet
 from gnet.processes.messaging import peer_of
 
-from ..harness.plain import PlainSocket
 from ..harness.waiting import PROCESS_PATIENCE, until
-
-
-def clients(address: Any, count: int, request: bytes = b'') -> list[bytes]:
-    """Open *count* connections at once, and return what each of them gets; run it natively."""
-    peers = []
-    for _ in range(count):
-        peer = PlainSocket(stdlib.AF_INET, stdlib.SOCK_STREAM)
-        peer.settimeout(PROCESS_PATIENCE)
-        peer.connect(address)
-        peers.append(peer)
-    answers = []
-    for peer in peers:
-        with peer:
-            try:
-                if request:
-                    peer.sendall(request)
-                answer = b''
-                while True:
-                    chunk = peer.recv(1000)
-                    if not chunk:
-                        break
-                    answer += chunk
-                answers.append(answer)
-            except ConnectionError:
-                answers.append(b'cut')
-    return answers
+from .common import clients
 
 
 def roomy(backlog: int) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from ..harness import ROOT
 from ..harness.native import Peer
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PROCESS_PATIENCE
+from .common import clients
 
 NODE = os.environ.get('GNET_NODE', '')
 
@@ -232,20 +233,7 @@ def test_a_burst_of_connections_is_served_by_node(
         target={'host': '127.0.0.1', 'port': 0, 'backlog': 200})
     address = tuple(server.address())[::2]
 
-    def clients() -> list[bytes]:
-        peers = []
-        for _ in range(200):
-            peer = PlainSocket()
-            peer.settimeout(PROCESS_PATIENCE)
-            peer.connect(address)
-            peers.append(peer)
-        answers = []
-        for peer in peers:
-            with peer:
-                answers.append(peer.makefile('rb').read())
-        return answers
-
-    answers = native(clients)
+    answers = native(clients, address, 200)
     assert sorted(answers) == sorted(b'node %d' % n for n in range(200))
     assert errors == [None] * 200
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,13 @@ from ..harness.waiting import PATIENCE
 from .common import Connection, target_of
 from .conversations import Ends, Pair
 from .hosts import Hosts
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A directory whose name is short enough for paths of sockets."""
+    with tempfile.TemporaryDirectory(prefix='gnet-') as name:
+        yield Path(name)
 
 
 @pytest.fixture

@@ -5,8 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import socket
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +28,6 @@ MakeHosts = Callable[[dict[str, str]], Hosts]
 Serve = Callable[..., gnet.Server]
 
 HERE = '127.0.0.1'
-
-
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    """A directory whose name is short enough for paths of sockets."""
-    with tempfile.TemporaryDirectory(prefix='gnet-') as name:
-        yield Path(name)
 
 
 def target(family: Family, server: Any) -> dict[str, Any]:

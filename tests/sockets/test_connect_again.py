@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import errno
 import gc
-import tempfile
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -29,13 +28,6 @@ Serve = Callable[..., gnet.Server]
 
 HERE = '127.0.0.1'
 NAME = 'x.test'
-
-
-@pytest.fixture
-def directory() -> Iterator[Path]:
-    """A directory whose name is short enough for paths of sockets."""
-    with tempfile.TemporaryDirectory(prefix='gnet-') as name:
-        yield Path(name)
 
 
 def test_connect_twice_is_an_error_with_nodes_text(serve: Serve, attempt: Attempt) -> None:
