@@ -14,6 +14,7 @@ from gevent import monkey
 
 from ..harness.scripts import Running, Scripts
 from ..harness.transitions import SOURCE
+from ..harness.waiting import PATIENCE
 
 #: What each program starts with. Its processes share the standard output, so each line is one
 #: write.
@@ -47,9 +48,6 @@ watch_states()
 
 #: Marks the processes of a program in their environment.
 MARK = 'GNET_TEST_CLUSTER'
-
-#: Seconds in which the workers of a killed primary must be gone.
-PATIENCE = 8.0
 
 
 def _processes_with(mark: str) -> dict[int, int]:

@@ -11,6 +11,7 @@ import pytest
 
 from ..harness.native import Peer
 from ..harness.scripts import Scripts
+from ..harness.transitions import SOURCE
 from .common import Commands
 from .workers import PRIMARY, SERVER, Program
 
@@ -34,7 +35,7 @@ def program(scripts: Scripts) -> Callable[..., Program]:
         if changes:
             primary = scripts._directory / 'primary.py'
             primary.write_text(
-                textwrap.dedent(PRIMARY).format(changes=changes), encoding='utf-8')
+                SOURCE + textwrap.dedent(PRIMARY).format(changes=changes), encoding='utf-8')
             launcher = [str(primary), *words]
         else:
             launcher = [*python, '-m', 'gnet', *words]

@@ -84,9 +84,9 @@ def test_after_an_exit_or_a_failure_it_does_not_serve_on(python, launcher, endin
     # The exit hook is armed, as a server's listen() arms it.
     python.write('script.py', f"""
         import sys, gevent
-        from gnet.loop import running as lifetime
+        from gnet.loop import exit_hook
         from gnet.loop.loop import get_loop
-        lifetime.arm()
+        exit_hook.arm()
         get_loop().hold()
         gevent.spawn_later({LONG}, print)
         {ending}
@@ -154,11 +154,11 @@ def test_a_failure_that_was_raised_nowhere_has_a_traceback_too(python):
 
 def test_a_failure_of_a_run_in_the_script_shows_the_script(python):
     path = python.write('script.py', """
-        from gnet.loop import running as lifetime
+        from gnet.loop import running
         from gnet.loop.loop import get_loop
         loop = get_loop()
         loop.tick(loop.fail, None, OSError('made, not raised'))
-        lifetime.run()
+        running.run()
     """)
     ended = python.run(*GNET, 'script.py')
     assert ended.status == 1
@@ -220,11 +220,11 @@ finally:
 def test_ctrl_c_may_be_caught_by_the_script(python):
     python.write('script.py', f"""
         import gevent
-        from gnet.loop import running as lifetime
+        from gnet.loop import running
         gevent.spawn_later({LONG}, print)
         gevent.spawn(print, 'ready')
         try:
-            lifetime.run()
+            running.run()
         except KeyboardInterrupt:
             print('caught')  # and that is the end: nobody wants to press Ctrl-C again
     """)

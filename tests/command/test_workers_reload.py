@@ -96,7 +96,7 @@ def test_a_reload_does_not_wait_for_servers_that_were_closed_meanwhile(serving, 
 
 
 def test_a_reload_is_given_up_if_the_new_worker_hangs(serving, ask):
-    started = serving(changes='supervisor.START_PATIENCE = 0.5')
+    started = serving(changes='reload.START_PATIENCE = 0.5')
     started.script.write_text('while True: pass')
     started.kill(signal.SIGHUP)
     started.wait_for(

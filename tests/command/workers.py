@@ -71,10 +71,16 @@ CLIENT = """
 
 #: Runs the command with other constants.
 PRIMARY = """
-    import sys
-    from gnet.command import members as staff, supervisor
+    import os, sys
+    from gnet.command import members as staff, reload, supervisor
     from gnet.command.main import main
 
+    def failed(text):
+        supervisor.say(f'not in the table: {{text}}')
+        os._exit(70)
+
+    watch(staff.Member, 'role', staff.FOLLOWS, failed)
+    watch(supervisor.Supervisor, '_phase', supervisor.FOLLOWS, failed)
     {changes}
     main(sys.argv[1:])
 """
