@@ -236,4 +236,4 @@ def primary_side() -> PrimarySide:
     Raises:
         CodedRuntimeError: ``ERR_NOT_PRIMARY`` in a worker.
     """
-    return cluster._side()
+    return cluster._side()  # inside: programs see a Cluster, and have no use for it

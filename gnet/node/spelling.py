@@ -41,7 +41,7 @@ _EXCEPTIONS_REVERSED = {node: python for python, node in _EXCEPTIONS.items()}
 
 #: Members that Node's documentation lists with a leading underscore. Other underscored names are
 #: private to gnet and get no second spelling.
-_DOCUMENTED_UNDERSCORE = frozenset({
+DOCUMENTED_UNDERSCORE = frozenset({
     '_connection_key',
     '_emit_close_if_drained',
     '_listening_id',
@@ -85,7 +85,7 @@ def snake_options(*sources: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def _node_spelling(name: str) -> str | None:
     """Return the second spelling that a class attribute *name* should have, or None."""
-    if name.startswith('_') and name not in _DOCUMENTED_UNDERSCORE:
+    if name.startswith('_') and name not in DOCUMENTED_UNDERSCORE:
         return None
     node = camel(name)
     return node if node != name else None

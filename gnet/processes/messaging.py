@@ -269,7 +269,7 @@ class Messaging(Guarded):
 
 def peer_of(process: Messaging) -> Peer:
     """Return what gnet itself sends messages by: a part, so that programs do not see it."""
-    return process._peer
+    return process._peer  # inside: programs see a process, and have no use for it
 
 
 def _ignore_server(_server: Server) -> None:

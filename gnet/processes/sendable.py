@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Union
 import gevent.socket
 
 from ..node import coded_errors
-from ..servers.server import Server
+from ..servers.server import Server, connections_of, handle_of
 from ..sockets import departure
 from ..sockets.socket import Socket
 
@@ -159,7 +159,7 @@ def raw_socket_of(fd: int) -> Any:
 
 def key_of(server: Any) -> str:
     """Return the name by which both processes count the connections of *server*."""
-    return server._connection_key or _NO_KEY
+    return connections_of(server).key or _NO_KEY
 
 
 def outgoing(
@@ -177,7 +177,7 @@ def outgoing(
         CodedRuntimeError: a greenlet is blocked on the socket, or has made text of its bytes.
     """
     if isinstance(handle, Server):
-        acceptor = handle._handle
+        acceptor = handle_of(handle)
         if acceptor is None or acceptor.closed:
             return None
         if acceptor.socket.fileno() < 0:

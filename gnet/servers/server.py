@@ -477,9 +477,9 @@ def create_server(*args: Any, **keywords: Any) -> Server:
 
 def connections_of(server: Server) -> Connections:
     """Return who counts the connections of *server*."""
-    return server._counter
+    return server._counter  # inside: programs see a Server, and have no use for it
 
 
 def handle_of(server: Server) -> Handle | None:
     """Return what brings *server* its connections while it listens, else None."""
-    return server._handle
+    return server._handle  # inside: Node's name

@@ -69,9 +69,8 @@ class Departed:
 
     def answer(self, written: BaseException | None, ended: BaseException | None) -> None:
         """Call the callbacks of what was still to be written, and of ``end()``."""
-        # (Their own file's: a Departed is a part of its socket.)
-        sock = self.socket
-        sock._answer(sock._tick, self.requests, self.end_callbacks, written, ended)
+        # inside: a Departed is a part of its socket
+        self.socket._settle(self, written, ended)
 
     def come_back(self, error: BaseException | None) -> None:
         """The other process never had it: the connection is its socket's again.
@@ -79,7 +78,7 @@ class Departed:
         Args:
             error: destroy the socket with it, because nobody will look after it.
         """
-        self.socket._come_back(self, error)  # as above
+        self.socket._come_back(self, error)  # inside: as above
 
 
 class Movable(Client):
@@ -164,6 +163,11 @@ class Movable(Client):
         elif self._write_state is SHUT and not self._pending_callbacks:
             self._tick(self._finish)
 
+    def _settle(
+        self, departed: Departed, written: BaseException | None, ended: BaseException | None,
+    ) -> None:
+        self._answer(self._tick, departed.requests, departed.end_callbacks, written, ended)
+
     def _arrive(
         self, sock: Any, counter: Counter | None, unread: bytes, unsent: bytes, was_ended: bool,
     ) -> None:
@@ -184,7 +188,7 @@ class Movable(Client):
             self._wire.announce()
 
 
-# The three below are what other rooms know of it. They are friends of Movable: it is theirs.
+# --- for other rooms ------------------------------------------------------------------------------
 
 
 def can_depart(sock: Movable) -> bool:
@@ -195,12 +199,12 @@ def can_depart(sock: Movable) -> bool:
         CodedRuntimeError: a greenlet is blocked in a read or write (``ERR_SOCKET_IN_USE``), or
             text was made of what arrived (``ERR_TEXT_IS_BUFFERED``).
     """
-    return sock._can_depart()
+    return sock._can_depart()  # inside: programs see a Socket, and have no use for it
 
 
 def depart(sock: Movable) -> Departed:
     """Take the connection out of this socket, which has none from then on."""
-    return sock._depart()
+    return sock._depart()  # inside: as above
 
 
 def arrive(
@@ -218,4 +222,5 @@ def arrive(
         unsent: what it had still to send.
         was_ended: whether it had ended its half.
     """
+    # inside: as above
     sock._arrive(descriptor, counter, unread, unsent, was_ended)

@@ -42,6 +42,7 @@ from ..streams.states import (
     NOT_ENDED,
     PAUSED,
     WRITABLE,
+    Taker,
 )
 from .wire import DescriptorWire
 
@@ -250,9 +251,10 @@ class Owned(Duplex):
             self._loop.report(self, error)
 
 
-# Those below are what other rooms know of ownership. They are friends of Owned: it is theirs.
+# --- for other rooms ------------------------------------------------------------------------------
 
 
+# inside: what Owned does is for these functions, and programs have no use for it
 def hand_over(
     sock: Any, emit: Callable[[], object], failed: Callable[[BaseException], object],
 ) -> None:
@@ -278,14 +280,15 @@ def hand_over(
 
 def fail(sock: Any, error: BaseException) -> None:
     """Let a failure of its listeners cost this accepted connection."""
-    sock._fail(error)
+    sock._fail(error)  # inside: as above
 
 
 def is_used_blockingly(sock: Any) -> bool:
     """Whether the last read was a blocking one: then somebody may come back to read the rest."""
-    return sock._wire.taker in BLOCKING
+    taker: Taker = sock._wire.taker  # inside: as above
+    return taker in BLOCKING
 
 
 def is_accepted(sock: Any) -> bool:
     """Whether somebody counts the connection, as it was accepted by a server, here or elsewhere."""
-    return sock._counter is not None
+    return sock._counter is not None  # inside: as above

@@ -416,11 +416,11 @@ def accept(
     if type(remote) is tuple and type(remote[0]) is str:
         # Many connections often come from few addresses, which then share the text.
         remote = (intern(remote[0]), *remote[1:])
-    # (The class's own constructor, but for its arguments: hence the underscores.)
+    # inside: this is the class's own constructor, but for its arguments
     made._prepare(counter, remote)
-    made._open(sock)
+    made._open(sock)  # inside: as above
     if paused:
-        made._flow = PAUSED
+        made._flow = PAUSED  # inside: as above
     return made
 
 

@@ -107,6 +107,7 @@ class Arrivals:
     def is_full(self) -> bool:
         """Whether as much waits as the stream's high-water mark allows: then reading is held."""
         stream = self.stream
+        # inside: a wire knows its stream by these names alone; see the module's text
         if self.arrived_size + stream._length < stream._read_mark:
             return False
         self.hold(HELD)
@@ -136,7 +137,7 @@ class Arrivals:
         """Make events of what has arrived. Called in a runner."""
         stream = self.stream
         if stream is not None:
-            stream._deliver()
+            stream._deliver()  # inside: as above
 
     def give_back(self, chunk: bytes | memoryview) -> None:
         """Put *chunk* in front of what has arrived."""
@@ -167,12 +168,12 @@ class Arrivals:
 
     def is_paused(self) -> bool:
         """Whether ``pause()`` holds the stream."""
-        paused: bool = self.stream._explicitly_paused
+        paused: bool = self.stream._explicitly_paused  # inside: as above
         return paused
 
     def listener_failed(self, event: str, error: BaseException) -> None:
         """What the program gave the wire to call has raised; raises it again if it ends all."""
-        self.stream._listener_failed(event, error)
+        self.stream._call_failed(event, error)  # inside: as above
 
 
 class _Failure:

@@ -152,6 +152,14 @@ class Delivery(Guarded):
         """Like :meth:`_tick`, but at least one poll of all descriptors from now."""
         self._loop.later(callback, *arguments, context=self._wire.context)
 
+    def _call_failed(self, event: str, error: BaseException) -> None:
+        """What the wire has called for the program has raised."""
+        self._listener_failed(event, error)
+
+    def _tick_guarded(self, callback: Callable[..., object]) -> None:
+        """Call *callback* on a tick; what it raises is a listener's failure."""
+        self._tick(self._call_guarded, callback)
+
     # --- arrival ----------------------------------------------------------------------------------
 
     def _deliver(self) -> None:

@@ -12,9 +12,6 @@ __all__ = [
 class Pipe:
     """One ``source.pipe(destination)`` while it lasts.
 
-    (The underscored names of the source are those of `Readable`, in this folder: a pipe is a part
-    of its source.)
-
     The source flows; a ``write`` that returns False pauses it until the destination's `'drain'`
     (until all its destinations drained, if it has several). The source's `'end'` ends the
     destination unless told not to; an error on either side never travels to the other: the
@@ -30,11 +27,12 @@ class Pipe:
         self._waits_for_drain = False
         #: What was registered where, to be taken back by :meth:`close`.
         self._listening: list[tuple[Any, str, Any]] = []
+        # inside: a pipe is a part of its source
         if source._pipes is None:
-            source._pipes = []
-        source._pipes.append(self)
+            source._pipes = []  # inside: as above
+        source._pipes.append(self)  # inside: as above
         if source.readable_ended:
-            source._tick(source._call_guarded, self._source_ended)
+            source._tick_guarded(self._source_ended)  # inside: as above
         else:
             self._listen(source, 'end', self._source_ended)
         self._listen(source, 'data', self._forward)
@@ -53,7 +51,7 @@ class Pipe:
         return hasattr(self.destination, 'emit')
 
     def _is_open(self) -> bool:
-        return self in (self.source._pipes or ())
+        return self in (self.source._pipes or ())  # inside: as above
 
     def _listen(self, emitter: Any, event: str, listener: Any) -> None:
         emitter.on(event, listener)
@@ -72,6 +70,7 @@ class Pipe:
 
     def _drained(self) -> None:
         self._waits_for_drain = False
+        # inside: as above
         if not any(pipe._waits_for_drain for pipe in self.source._pipes or ()) and (
             self.source.listener_count('data')
         ):
@@ -98,7 +97,7 @@ class Pipe:
 
     def close(self) -> None:
         """End the pipe: the destination gets `'unpipe'`, a source without another is paused."""
-        pipes = self.source._pipes
+        pipes = self.source._pipes  # inside: as above
         if not pipes or self not in pipes:
             return
         pipes.remove(self)

@@ -404,5 +404,6 @@ class _Failure:
 
     def deliver(self) -> None:
         stream = self._stream
-        if stream._stage is CONNECTED:  # (a friend: it stands in the stream's own file)
-            stream._sending_failed(self._error)
+        # inside: this is the stream's own work, put off
+        if stream._stage is CONNECTED:
+            stream._sending_failed(self._error)  # inside: as above
