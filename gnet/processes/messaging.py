@@ -15,7 +15,6 @@ import os
 from collections import deque
 from collections.abc import Mapping
 from contextvars import copy_context
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
@@ -234,9 +233,10 @@ class Messaging(Guarded):
         if not self._events.get('message'):
             self._unheard.append((message, handle))
         elif isinstance(handle, Socket) and ownership.is_accepted(handle):
-            ownership.hand_over(
-                handle, partial(self.emit, 'message', message, handle),
-                partial(self._handler_failed, handle))
+            def emit(event: str, sock: Socket) -> None:
+                self.emit(event, message, sock)
+
+            ownership.hand_over(handle, emit, 'message', self._handler_failed)
         else:
             self._emit_guarded('message', message, handle)
 

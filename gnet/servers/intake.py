@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from .. import lifecycle
@@ -116,22 +115,18 @@ class Intake:
 
         For a greenlet that runs as soon as the connection is admitted; else :meth:`serve_later`.
         """
-        emit: Callable[[], object]
-        if lifecycle.has_subscribers():
-            emit = partial(self._publish_and_emit, sock)
-        else:
-            emit = partial(self.server.emit, 'connection', sock)
-        hand_over(sock, emit, partial(self._handler_failed, sock))
+        emit = self._publish_and_emit if lifecycle.has_subscribers() else self.server.emit
+        hand_over(sock, emit, 'connection', self._handler_failed)
 
     def serve_later(self, sock: Socket) -> None:
         """Like :meth:`serve`; but stop() may have destroyed *sock* before this greenlet began."""
         if not sock.destroyed or lifecycle.has_subscribers():
             self.serve(sock)
 
-    def _publish_and_emit(self, sock: Socket) -> None:
+    def _publish_and_emit(self, event: str, sock: Socket) -> None:
         lifecycle.publish(lifecycle.ConnectionOpened, self.server, sock)
         if not sock.destroyed:
-            self.server.emit('connection', sock)
+            self.server.emit(event, sock)
 
     def _handler_failed(self, sock: Socket, error: BaseException) -> None:
         if sock.destroyed and getattr(error, 'code', None) in _DESTROYED_UNDER_IT:

@@ -15,7 +15,6 @@ from typing import Any, Final
 from gevent import Timeout, getcurrent
 
 from ..loop.agenda import WORK_BUDGET
-from ..streams.states import ACTIVE
 from ..streams.wire import BULK_SIZE, MAX_READS, READ_SIZE
 from .wire import DescriptorWire
 
@@ -73,10 +72,6 @@ class Blocking:
             TimeoutError: it has not, within the time of ``settimeout``.
         """
         chunk: bytes | None
-        if self.more_reads and wire.reading is ACTIVE:
-            chunk = self.read_on(wire)
-            if chunk or wire.reading is not ACTIVE:
-                return chunk
         wire.reader = getcurrent()
         try:
             if self.seconds is None:
@@ -85,8 +80,6 @@ class Blocking:
                 chunk = self.within_seconds(wire.schedule.block)
         finally:
             wire.reader = None
-        if chunk is not None and len(chunk) >= BULK_SIZE:
-            self.expect_more(len(chunk))
         return chunk
 
     def within_seconds(self, wait: Callable[[], Any]) -> Any:

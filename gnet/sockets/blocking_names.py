@@ -124,7 +124,7 @@ class BlockingNames(Owned):
             finally:
                 wire.reader = None
             if chunk is not None and len(chunk) >= BULK_SIZE:
-                blocking.expect_more(len(chunk))
+                self._own_blocking().expect_more(len(chunk))
         if chunk is None and size:
             chunk = self._take_bytes()
         if chunk is None:
@@ -169,7 +169,7 @@ class BlockingNames(Owned):
                     wire.reader = None
                 if chunk is not None:
                     if len(chunk) >= BULK_SIZE:
-                        blocking.expect_more(len(chunk))
+                        self._own_blocking().expect_more(len(chunk))
                     yield chunk
                     continue
             chunk = self._next_chunk()
@@ -248,7 +248,15 @@ class BlockingNames(Owned):
             self._flush()
             if self._stage in GONE:
                 return None
-        return self._blocking.wait_for_chunk(wire)
+        blocking = self._blocking
+        if blocking.more_reads and wire.reading is ACTIVE:
+            chunk = blocking.read_on(wire)
+            if chunk or wire.reading is not ACTIVE:
+                return chunk
+        chunk = blocking.wait_for_chunk(wire)
+        if chunk is not None and len(chunk) >= BULK_SIZE:
+            self._own_blocking().expect_more(len(chunk))
+        return chunk
 
     def _own_blocking(self) -> Blocking:
         """Return the blocking side to be changed: a socket's own, from the first time on."""
@@ -266,7 +274,6 @@ class BlockingNames(Owned):
         if self._flow is FLOWING or self._readable_listened:
             raise coded_errors.state_error('ERR_READING_IN_EVENT_STYLE')
         if wire.taker is not GREENLET:
-            self._own_blocking()
             wire.taker = GREENLET
             # What was brought into the stream in Node's style is read first; but nothing is read
             # that was left when the socket was closed on this side.
