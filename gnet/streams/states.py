@@ -178,6 +178,6 @@ FOLLOWS: Final[Mapping[Any, tuple[Any, ...]]] = {
     NOBODY_YET: (EVENTS, GREENLET, DRAIN),
     EVENTS: (NOBODY_YET, GREENLET, DRAIN),
     GREENLET: (EVENTS, DRAIN, NOBODY),
-    DRAIN: (),
+    DRAIN: (GREENLET,),  # somebody reads what was left when it was closed
     NOBODY: (EVENTS,),
 }

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 __all__ = ['SOURCE', 'watch']
 
 
 def watch(
-    owner: Any, name: str, follows: Mapping[Any, Set[Any]], failed: Callable[[str], object],
+    owner: Any, name: str, follows: Mapping[Any, Container[Any]], failed: Callable[[str], object],
 ) -> Callable[[], None]:
     """Have ``failed(text)`` called when the state *name* of an *owner* is not in the table.
 
@@ -32,7 +32,7 @@ def watch(
 
     def put(self: Any, state: Any) -> None:
         before = getattr(self, name, None)
-        if before is not None and state not in follows[before]:
+        if before is not None and state is not before and state not in follows[before]:
             failed(f'{owner.__name__}.{name}: {state.name} after {before.name}')
         if slot is None:
             self.__dict__[name] = state
@@ -52,7 +52,6 @@ def watch(
 #: For programs that run as scripts.
 SOURCE = (
     'from __future__ import annotations\n'
-    'from collections.abc import Callable, Mapping\n'
-    'from collections.abc import Set\n'
+    'from collections.abc import Callable, Container, Mapping\n'
     'from typing import Any\n\n\n'
 ) + inspect.getsource(watch)

@@ -141,7 +141,9 @@ class FakeWire(Arrivals):
 class TracedStream(Duplex):
     """A connected stream on a fake wire. What listeners raise comes out where it is raised."""
 
-    def __init__(self, *args: Any, traced: bool = True, **options: Any) -> None:
+    def __init__(
+        self, *args: Any, traced: bool = True, stage: Stage = Stage.OPEN, **options: Any,
+    ) -> None:
         self.schedule = FakeSchedule()
         self.wire = FakeWire(self.schedule)
         super().__init__(self.schedule, self.wire, *args, **options)
@@ -149,7 +151,8 @@ class TracedStream(Duplex):
         if traced:
             # Or the stream would call the listeners of 'data' itself, past the trace.
             self._plain_emit = False
-        self._stage = Stage.OPEN
+        if stage is not self._stage:
+            self._stage = stage
         self._readable_wanted = True
         self.trace: list[str] = []
 

@@ -312,16 +312,16 @@ def test_the_fin_is_sent_once(stream: TracedStream) -> None:
     assert fins == [None]
 
 
-def test_a_stream_without_a_connection_finishes_and_stays(stream: TracedStream) -> None:
-    stream._stage = Stage.NEW
+def test_a_stream_without_a_connection_finishes_and_stays() -> None:
+    stream = TracedStream(stage=Stage.NEW)
     stream.end(stream.noting('ended'))
     stream.run_later()
     assert stream.trace == ['prefinish', 'ended None', 'finish']
     assert not stream.wire.shut
 
 
-def test_what_is_written_while_connecting_is_queued(stream: TracedStream) -> None:
-    stream._stage = Stage.CONNECTING
+def test_what_is_written_while_connecting_is_queued() -> None:
+    stream = TracedStream(stage=Stage.CONNECTING)
     stream.on('drain', stream.noting('drain'))
     assert stream.write(b'a', stream.noting('first')) is True
     assert stream.write(bytes(70_000), stream.noting('second')) is False
