@@ -245,7 +245,8 @@ class DescriptorWire(Arrivals):
         """Close watchers, timer and descriptor, in this order, and let the program end."""
         self._close_watchers()
         self.reading = OVER
-        self.set_idle_time(0, None)
+        if self.idle_timer is not None:
+            self.set_idle_time(0, None)
         self.stream = None
         sock = self.sock
         if sock is not None:

@@ -89,8 +89,9 @@ class Arrivals:
         self.hold(OVER)
         if self.reader is not None:
             self._wake(self.reader)
-        else:
-            self.announce()
+        elif self.delivery is IDLE and self.taker in BY_RUNNERS:  # announce(), without the call
+            self.delivery = QUEUED
+            self.schedule.enqueue(self)
 
     def fail(self, error: OSError) -> None:
         """Reading has failed: the stream is destroyed when it has had what came before."""

@@ -204,7 +204,11 @@ class Delivery(Guarded):
             wire = self._wire  # a listener may have blocked until the stream had another one
             if (
                 wire.ended and self._read_state is NOT_ENDED and not wire.arrived
-                and wire.taker not in BLOCKING and not self._holds_end()
+                and wire.taker not in BLOCKING
+                # As _holds_end() says, without the call where nobody can still change his mind.
+                and (
+                    wire.taker is not NOBODY_YET and self._stage is CONNECTED
+                    or not self._holds_end())
             ):
                 self._push_end()
         finally:
@@ -358,7 +362,7 @@ class Delivery(Guarded):
                 self._emit_guarded('readable')
             self._readable_pending = False
         if not self._length:
-            self._in_turn(self._emit_end)
+            self._tick(self._take_turn, self._emit_end, ())  # _in_turn(), without the call
 
     def _schedule_readable(self) -> None:
         self._readable_wanted = False
