@@ -6,6 +6,8 @@ For programs that want no ``bytes`` object for each chunk. `'data'` is not emitt
 
 from __future__ import annotations
 
+from typing import Any
+
 from ..loop.loop import Loop
 from ..options.socket import OnRead
 from ..streams.states import FULL
@@ -24,11 +26,16 @@ class BufferWire(DescriptorWire):
 
     can_block = False
 
-    def __init__(self, loop: Loop, options: OnRead, ref: bool = True) -> None:
-        super().__init__(loop, ref)
+    def __init__(self, loop: Loop, options: OnRead, before: BufferWire | None = None) -> None:
+        """Make one; *before* is that of the socket's connection before, whose buffer is used."""
+        super().__init__(loop)
         self._callback = options.callback
         self._made_by = options.buffer if callable(options.buffer) else None
-        self._buffer = options.buffer() if self._made_by else options.buffer
+        self._buffer: Any
+        if before is not None:
+            self._buffer = before._buffer  # inside: it is of the same class
+        else:
+            self._buffer = options.buffer() if self._made_by else options.buffer
         #: Bytes in the buffer that the callback has not seen the end of.
         self._filled = 0
         #: Whether a callback that returned False has stopped reading.

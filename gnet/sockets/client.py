@@ -229,8 +229,11 @@ class Client(Tuned, PythonNames):
 
     def _new_wire(self) -> DescriptorWire:
         """Return the wire of a connection to come."""
-        onread = self._settings.onread
-        return DescriptorWire(self._loop) if onread is None else BufferWire(self._loop, onread)
+        onread, before = self._settings.onread, self._wire
+        if onread is None:
+            return DescriptorWire(self._loop)
+        return BufferWire(
+            self._loop, onread, before if isinstance(before, BufferWire) else None)
 
     def _close_sides(self) -> None:
         """Close the halves that the program does not want."""

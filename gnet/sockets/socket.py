@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import _socket
-import struct
 from collections.abc import Mapping
 from sys import intern
 from typing import Any
@@ -20,7 +19,7 @@ from ..streams.duplex import Duplex
 from ..streams.states import CLOSED, CONNECTED, CONNECTING, FAILED, GONE, NEW, PAUSED
 from .blocking import NOT_USED
 from .departure import Movable
-from .descriptors import adopt_descriptor, adopt_socket, remember
+from .descriptors import adopt_descriptor, adopt_socket, remember, reset_on_close
 from .ownership import BlockingUser, Counter
 from .settings import DEFAULTS, TimeoutOverflowWarning
 from .wire import DescriptorWire
@@ -238,8 +237,7 @@ class Socket(Movable):
             return self
         if sock.family not in TCP_FAMILIES:
             raise coded_errors.invalid_handle_type()
-        # With a linger time of zero, close(2) resets.
-        sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, struct.pack('ii', 1, 0))
+        reset_on_close(sock)
         return self.destroy()
 
     def _reset_when_connected(self) -> None:

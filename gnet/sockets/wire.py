@@ -57,7 +57,7 @@ class DescriptorWire(Arrivals):
         'sock',
     )
 
-    def __init__(self, loop: Loop, ref: bool = True) -> None:
+    def __init__(self, loop: Loop) -> None:
         super().__init__(loop)
         #: The connected, non-blocking ``_socket.socket``, or what has as much of its interface as
         #: is used here; None while there is none.
@@ -68,7 +68,7 @@ class DescriptorWire(Arrivals):
         #: Of ``set_timeout``. It is there before the connection, and counts while it is made.
         self.idle_timer: IdleTimer | None = None
         #: Whether it keeps the program alive while it is open.
-        self.ref = ref
+        self.ref = True
         #: Of the descriptor, also when it is closed; at first those of a ``socket.socket()``.
         self.family, self.proto = _socket.AF_INET, 0
 

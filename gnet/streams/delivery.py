@@ -207,7 +207,7 @@ class Delivery(Guarded):
                 and wire.taker not in BLOCKING
                 # As _holds_end() says, without the call where nobody can still change his mind.
                 and (
-                    wire.taker is not NOBODY_YET and self._stage is CONNECTED
+                    (wire.taker is not NOBODY_YET and self._stage is CONNECTED)
                     or not self._holds_end())
             ):
                 self._push_end()
