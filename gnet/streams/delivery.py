@@ -63,7 +63,7 @@ from .states import (
     ReadState,
     Stage,
 )
-from .wire import BULK_SIZE, MAX_READS, Schedule
+from .wire import BULK_SIZE, MAX_READS, Schedule, Wire
 
 __all__ = ['BLOCKING', 'HIGH_WATER_MARK', 'Chunk', 'Delivery']
 
@@ -94,13 +94,13 @@ class Delivery(Guarded):
     _read_state: ReadState
 
     def __init__(
-        self, loop: Schedule, wire: Any, high_water_mark: float = HIGH_WATER_MARK, **options: Any,
+        self, loop: Schedule, wire: Wire, high_water_mark: float = HIGH_WATER_MARK, **options: Any,
     ) -> None:
         if options:
             super().__init__(**options)
         self._loop: Any = loop
         #: What carries the stream: see ``streams/wire.py``. There always is one.
-        self._wire = wire
+        self._wire: Any = wire
         self._stage = NEW
         self._errored: Any = None
         self._read_mark = high_water_mark

@@ -32,7 +32,7 @@ from .states import (
     WRITABLE,
     WriteState,
 )
-from .wire import Schedule
+from .wire import Schedule, Wire
 
 __all__ = ['BlockingRequest', 'Callback', 'Sending', 'Unsent', 'WriteRequest']
 
@@ -79,7 +79,8 @@ class Sending(Readable):
     """The engine of the writing half. `Writable` has its verbs."""
 
     __slots__ = (
-        '_begun', '_bytes_sent', '_corked', '_end_callbacks', '_in_flight', '_needs_drain',
+        '_begun', '_bytes_sent', '_corked', '_default_encoding', '_end_callbacks', '_in_flight',
+        '_needs_drain',
         '_pending_callbacks', '_queue', '_queued_bytes', '_queued_units', '_write_mark',
         '_write_state', 'allow_half_open',
     )
@@ -87,7 +88,7 @@ class Sending(Readable):
     _write_state: WriteState
 
     def __init__(
-        self, loop: Schedule, wire: Any, high_water_mark: float = HIGH_WATER_MARK,
+        self, loop: Schedule, wire: Wire, high_water_mark: float = HIGH_WATER_MARK,
         writable_high_water_mark: float | None = None, *, allow_half_open: bool = False,
         **options: Any,
     ) -> None:
@@ -110,6 +111,8 @@ class Sending(Readable):
         self._needs_drain = False
         self._pending_callbacks = 0
         self._end_callbacks: list[Callable[..., object]] | None = None
+        #: Of a ``str`` that is written without one.
+        self._default_encoding = 'utf8'
 
     # --- the queue --------------------------------------------------------------------------------
 

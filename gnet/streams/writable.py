@@ -39,11 +39,7 @@ __all__ = ['Writable']
 class Writable(Sending):
     """The writing half, on top of the reading one: together Node's Duplex stream."""
 
-    __slots__ = ('_default_encoding',)
-
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
-        self._default_encoding = 'utf8'
+    __slots__ = ()
 
     # --- writing ----------------------------------------------------------------------------------
 
