@@ -32,11 +32,7 @@ PAGES = sorted([
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 
 #: Files that docs/architecture.md describes and that are still to be made.
-_PLANNED = frozenset({
-    'gnet/loop/resolver.py', 'gnet/loop/runner.py', 'gnet/loop/watchers.py',
-    'gnet/sockets/attempts.py', 'gnet/sockets/wire.py', 'gnet/streams/wire.py',
-    'gnet/streams/write_queue.py', 'gnet/tls/',
-})
+_PLANNED = frozenset({'gnet/tls/'})
 
 
 class Block(NamedTuple):
