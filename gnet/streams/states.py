@@ -54,8 +54,11 @@ SILENT = (MUTE, CLOSED)
 class Flow(Enum):
     """The mode of a readable stream; the values are Node's ``readableFlowing``."""
 
+    #: nobody has said how it is read; what arrives is buffered
     UNDECIDED = None
+    #: `'data'` is emitted
     FLOWING = True
+    #: what arrives is buffered, until somebody asks
     PAUSED = False
 
 
