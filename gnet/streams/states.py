@@ -3,8 +3,8 @@ of which state may follow which.
 
 Everything about these machines stands here: what a state means, and where it may lead
 (:data:`FOLLOWS`). The code of the stream only goes from one to the next; the tests watch it do so,
-in real runs and in random ones, and fail at a step that is not in the table. ``scripts/draw_states``
-draws ``docs/states.md`` from it.
+in real runs and in random ones, and fail at a step that is not in the table. ``docs/states.md`` is
+drawn from it, by ``scripts/draw_states``.
 
 The members are names of this module, too: on CPython 3.11, where each of some eighty that a
 connection's life takes would be looked up in two classes, ``Stage.OPEN`` costs 100 ns, and
