@@ -207,6 +207,34 @@ def test_files_and_tests_that_are_cited_are_there(page: str) -> None:
     assert [name for name in lost if name not in _PLANNED] == []
 
 
+def members() -> dict[str, set[str]]:
+    """Return the names that each class of gnet has or uses, those of its bases included."""
+    classes: dict[str, tuple[list[str], set[str]]] = {}
+    for path in sorted((ROOT / 'gnet').rglob('*.py')):
+        for node in ast.walk(ast.parse(path.read_text('utf-8'))):
+            if isinstance(node, ast.ClassDef):
+                bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
+                names = {
+                    getattr(each, 'name', None) or getattr(each, 'attr', None)
+                    or getattr(each, 'id', None) for each in ast.walk(node)}
+                also = classes.get(node.name, ([], set()))  # another one of this name
+                classes[node.name] = [*bases, *also[0]], names | also[1]
+
+    def of(name: str) -> set[str]:
+        bases, names = classes.get(name, ([], set()))
+        return names.union(*map(of, bases))
+
+    return {name: of(name) for name in classes}
+
+
+@pytest.mark.parametrize('page', ['docs/architecture.md', 'docs/gevent.md'])
+def test_methods_that_are_cited_are_there(page: str) -> None:
+    there = members()
+    cited = re.findall(r'`([A-Z]\w+)\.(\w+)', read(page))
+    assert cited
+    assert [each for each in cited if each[1] not in there.get(each[0], ())] == []
+
+
 def test_all_pages_are_listed_in_the_readme() -> None:
     listed = set(re.findall(r'\]\(([\w./]+\.md)\)', read('README.md')))
     assert [name for name in NAMES if name != 'README.md' and name not in listed] == []
