@@ -18,13 +18,15 @@ The rooms of the house, from the ground up; each imports only from those before 
 - ``addresses``: IP addresses, both ends of a connection, `SocketAddress`, `BlockList`;
 - ``loop``: ticks, runners, watchers, timers, the resolver, `run`: all that touches gevent's hub;
 - ``events``: Node's module of that name;
-- ``streams``: states and events of a stream, and the wire that it asks for: no I/O, no loop;
+- ``streams``: states and events of a stream, and the wire that it asks for: no I/O, no hub;
 - ``options``: arguments made into checked records;
 - ``sockets``: `Socket`: the wire on a descriptor, how it is connected, its blocking side;
-- ``servers``: `Server`;
+- ``servers``: `Server`: listening, accepting, who is let in, counting, stopping;
 - ``processes``, ``child_process``: processes that talk to each other; the public face of that;
-- ``clusters``: `cluster`;
+- ``clusters``: `cluster`: workers that share what they listen on;
 - ``command``: ``python -m gnet``.
+
+``docs/architecture.md`` has the pictures.
 
 Every name is also found under Node's spelling (``gnet.createServer``, ``sock.setTimeout``).
 """

@@ -4,10 +4,11 @@ The folders are those of ``gnet/``, and each tests the folder of its name: ``nod
 ``loop``, ``events``, ``streams``, ``options``, ``sockets``, ``servers``, ``processes``,
 ``clusters``, ``command``. Beside them:
 
-- ``examples``: the programs of ``examples/`` and of README, as a user runs them;
+- ``examples``: the programs of ``examples/``, as a user runs them;
 - ``legacy``: real code that was written for ``socket.socket``, with real peers;
 - ``conformance``: gnet compared with Node itself; see ``docs/conformance.md``;
-- the files here: what is about all of it (the package, the architecture, memory, benchmarks).
+- the files here: what is about all of it: the package, the architecture, the documents and their
+  programs (``test_docs``), what is published, memory, benchmarks.
 
 ``harness`` is what they stand on, and is reached through the fixtures of ``conftest.py``:
 
@@ -18,6 +19,7 @@ The folders are those of ``gnet/``, and each tests the folder of its name: ``nod
 - ``hub_reports``: the failures that the hub reported, for a test that means them to happen;
 - ``waiting``: ``until``, ``turn``, ``tick``, and how long anything is waited for;
 - ``memory``, ``naming``, ``plain``: resident memory, names of cases, the plain socket class;
+- ``transitions``: which state follows which, compared with the tables of ``gnet``;
 - ``leaks``, ``watchdog``, ``bytecode``: what is around each test.
 
 What one folder shares is in its ``common.py``, fixtures in its ``conftest.py``. How a test is

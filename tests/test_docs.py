@@ -32,11 +32,7 @@ PAGES = sorted([
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 
 #: Files that docs/architecture.md describes and that are still to be made.
-_PLANNED = frozenset({
-    'gnet/loop/resolver.py', 'gnet/loop/runner.py', 'gnet/loop/watchers.py',
-    'gnet/sockets/attempts.py', 'gnet/sockets/wire.py', 'gnet/streams/wire.py',
-    'gnet/streams/write_queue.py', 'gnet/tls/',
-})
+_PLANNED = frozenset({'gnet/tls/'})
 
 
 class Block(NamedTuple):
@@ -209,6 +205,34 @@ def test_files_and_tests_that_are_cited_are_there(page: str) -> None:
         elif test and f'def {test}(' not in path.read_text(encoding='utf-8'):
             lost.append(f'{name}::{test}')
     assert [name for name in lost if name not in _PLANNED] == []
+
+
+def members() -> dict[str, set[str]]:
+    """Return the names that each class of gnet has or uses, those of its bases included."""
+    classes: dict[str, tuple[list[str], set[str]]] = {}
+    for path in sorted((ROOT / 'gnet').rglob('*.py')):
+        for node in ast.walk(ast.parse(path.read_text('utf-8'))):
+            if isinstance(node, ast.ClassDef):
+                bases = [base.id for base in node.bases if isinstance(base, ast.Name)]
+                names = {
+                    getattr(each, 'name', None) or getattr(each, 'attr', None)
+                    or getattr(each, 'id', None) for each in ast.walk(node)}
+                also = classes.get(node.name, ([], set()))  # another one of this name
+                classes[node.name] = [*bases, *also[0]], names | also[1]
+
+    def of(name: str) -> set[str]:
+        bases, names = classes.get(name, ([], set()))
+        return names.union(*map(of, bases))
+
+    return {name: of(name) for name in classes}
+
+
+@pytest.mark.parametrize('page', ['docs/architecture.md', 'docs/gevent.md'])
+def test_methods_that_are_cited_are_there(page: str) -> None:
+    there = members()
+    cited = re.findall(r'`([A-Z]\w+)\.(\w+)', read(page))
+    assert cited
+    assert [each for each in cited if each[1] not in there.get(each[0], ())] == []
 
 
 def test_all_pages_are_listed_in_the_readme() -> None:

@@ -25,10 +25,15 @@ __all__ = [
 class Life(Enum):
     """How far a worker has come. The values are Node's words."""
 
+    #: it was started, and has not been heard of
     NONE = 'none'
+    #: its channel is open
     ONLINE = 'online'
+    #: a server of it has listened
     LISTENING = 'listening'
+    #: its channel is closed
     DISCONNECTED = 'disconnected'
+    #: its process has ended
     DEAD = 'dead'
 
 

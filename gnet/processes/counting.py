@@ -1,7 +1,7 @@
 """Counting the connections of a server that were sent to another process.
 
 Where they were accepted, the server has a :class:`SentSockets` for each process that it sent some
-to, and asks it (see :mod:`gnet.servers.workers`). Where they are, a :class:`ReceivedSockets`
+to, and asks it (see :mod:`gnet.servers.connections`). Where they are, a :class:`ReceivedSockets`
 counts and answers. The messages are Node's, so each end may be Node:
 
 ====================================  ====================================================

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import _socket
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    pass
+from typing import Any
 
 __all__ = [
     'with_unread',

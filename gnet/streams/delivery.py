@@ -19,7 +19,7 @@ written out in                                   what it would call
 `Delivery._push_end`                             `Delivery._emit_readable`
 `Delivery._tick`                                 `Agenda.tick` (``gnet.loop``)
 `Readable._resumed`                              `Readable._take`, `Readable._pour`
-``DescriptorWire._on_readable``                  `Arrivals.put`, `Agenda.enqueue`
+``DescriptorWire.on_readable``                   `Arrivals.put`, `Agenda.enqueue`
 ``BlockingNames.recv`` and ``__iter__``          ``BlockingNames._take_bytes``
 ===============================================  ================================================
 

@@ -4,7 +4,7 @@ of which state may follow which.
 Everything about these machines stands here: what a state means, and where it may lead
 (:data:`FOLLOWS`). The code of the stream only goes from one to the next; the tests watch it do so,
 in real runs and in random ones, and fail at a step that is not in the table. ``docs/states.md`` is
-drawn from it.
+drawn from it, by ``scripts/draw_states``.
 
 The members are names of this module, too: on CPython 3.11, where each of some eighty that a
 connection's life takes would be looked up in two classes, ``Stage.OPEN`` costs 100 ns, and
@@ -54,8 +54,11 @@ SILENT = (MUTE, CLOSED)
 class Flow(Enum):
     """The mode of a readable stream; the values are Node's ``readableFlowing``."""
 
+    #: nobody has said how it is read; what arrives is buffered
     UNDECIDED = None
+    #: `'data'` is emitted
     FLOWING = True
+    #: what arrives is buffered, until somebody asks
     PAUSED = False
 
 

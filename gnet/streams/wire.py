@@ -3,7 +3,8 @@
 A stream (:class:`gnet.streams.duplex.Duplex`) is states and events. What brings its bytes and takes
 them away is a *wire*: a descriptor (:mod:`gnet.sockets.wire`), a buffer of the program's
 (:mod:`gnet.sockets.buffer_wire`), TLS on another wire, a list in a test. A stream always has one; a
-new connection of the same stream is a new wire.
+new connection of the same stream is a new wire. ``docs/architecture.md`` says what one for TLS
+would have to do, and where it goes.
 
 The contract
 ============

@@ -14,7 +14,7 @@ from gnet.loop.loop import get_loop
 from gnet.loop.resolver import look_up
 from gnet.node.system_errors import LookupFailure
 
-PATIENCE = 10
+from ..harness.waiting import PATIENCE
 
 
 def answer_of(host: str, **options: Any) -> Any:
