@@ -19,7 +19,8 @@ The folders are those of ``gnet/``, and each tests the folder of its name: ``nod
 - ``hub_reports``: the failures that the hub reported, for a test that means them to happen;
 - ``waiting``: ``until``, ``turn``, ``tick``, and how long anything is waited for;
 - ``memory``, ``naming``, ``plain``: resident memory, names of cases, the plain socket class;
-- ``transitions``: which state follows which, compared with the tables of ``gnet``;
+- ``transitions``, ``stream_states``: which state follows which, compared with the tables of
+  ``gnet``;
 - ``leaks``, ``watchdog``, ``bytecode``: what is around each test.
 
 What one folder shares is in its ``common.py``, fixtures in its ``conftest.py``. How a test is

@@ -16,7 +16,9 @@ written out in                                   what it would call
 ===============================================  ================================================
 `Delivery._deliver`, the loop over listeners     `Delivery._push`, `EventEmitter.emit`
 `Delivery._deliver`, its last lines              `Delivery._turn_over`
-`Delivery._push_end`                             `Delivery._emit_readable`
+`Delivery._deliver`, its look at the end         `Delivery._holds_end`
+`Delivery._push_end`                             `Delivery._emit_readable`, `Delivery._in_turn`
+`Arrivals.end`                                   `Arrivals.announce`
 `Delivery._tick`                                 `Agenda.tick` (``gnet.loop``)
 `Readable._resumed`                              `Readable._take`, `Readable._pour`
 ``DescriptorWire.on_readable``                   `Arrivals.put`, `Agenda.enqueue`
