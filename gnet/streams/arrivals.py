@@ -165,6 +165,9 @@ class Arrivals:
             self.reader = None
             reader.switch(None)
 
+    def go_on(self) -> None:
+        """Read again where the program had stopped that; most wires cannot be stopped so."""
+
     # --- what other wires ask of the stream -------------------------------------------------------
 
     def is_paused(self) -> bool:

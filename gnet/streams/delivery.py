@@ -91,6 +91,7 @@ class Delivery(Guarded):
         '_readable_wanted', '_resume_pending', '_stage', '_turns', '_wire',
     )
 
+    _wire: Wire
     _stage: Stage
     _flow: Flow
     _read_state: ReadState
@@ -102,7 +103,7 @@ class Delivery(Guarded):
             super().__init__(**options)
         self._loop: Any = loop
         #: What carries the stream: see ``streams/wire.py``. There always is one.
-        self._wire: Any = wire
+        self._wire = wire
         self._stage = NEW
         self._errored: Any = None
         self._read_mark = high_water_mark

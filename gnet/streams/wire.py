@@ -62,7 +62,11 @@ Bytes = Any  # bytes or memoryview
 
 
 class Wire(Protocol):
-    """What carries a stream. See the module's text for the contract."""
+    """What carries a stream. See the module's text for the contract.
+
+    Its eight verbs (``want`` to ``close``) are what each wire is written for; the rest it has from
+    :class:`gnet.streams.arrivals.Arrivals`.
+    """
 
     # --- what has arrived ---
 
@@ -82,6 +86,30 @@ class Wire(Protocol):
     delivery: Delivery
     #: The greenlet that is blocked in a read; it is switched to with the next chunk, or None.
     reader: Any
+    #: The context variables in which the stream's listeners are called.
+    context: Any
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the program has stopped reading by other means than the stream's."""
+
+    def go_on(self) -> None:
+        """Undo that."""
+
+    def announce(self) -> None:
+        """Have a runner deliver what there is, if it is for runners."""
+
+    def take_all(self) -> list[Any]:
+        """Return all that has arrived: it is the caller's."""
+
+    def give_back(self, chunk: Bytes) -> None:
+        """Put *chunk* in front of what has arrived."""
+
+    def wake_reader(self) -> None:
+        """Let the blocked reader see that something has changed."""
+
+    def failed_in_hub(self, error: BaseException) -> None:
+        """Report a failure of gnet's own in the hub, which costs the stream."""
 
     def want(self) -> None:
         """Read ahead from now on."""
