@@ -74,13 +74,7 @@ def _ask(
         found = [(str(entry[4][0]), VERSIONS[entry[0]]) for entry in entries]
     except (gevent.socket.gaierror, UnicodeError) as error:
         # UnicodeError: the name can not be put into the form that the DNS has for it.
-        failure = system_errors.lookup_error(_without_frames(error), host)
+        failure = system_errors.lookup_error(system_errors.without_frames(error), host)
     except Exception as error:
-        failure = _without_frames(error)
+        failure = system_errors.without_frames(error)
     loop.tick(answered, failure, found, context=context)
-
-
-def _without_frames(error: Any) -> Any:
-    """Forget where *error* was raised: the frames may have who will have the error, a cycle."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)

@@ -214,6 +214,12 @@ def connect_error(
     return _system_error(number, syscall, text, address, port or None)
 
 
+def without_frames(error: Any) -> Any:
+    """Forget where *error* was raised: the frames may have who will have the error, a cycle."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
 def socket_closed() -> NodeOSError:
     """Build what a blocking call gets whose socket is closed, by its own side.
 

@@ -21,7 +21,7 @@ from ..options.connect import ConnectRequest
 from .candidates import Candidate, system_name
 from .wire import DescriptorWire
 
-__all__ = ['Attempts', 'without_frames']
+__all__ = ['Attempts']
 
 #: What connect(2) of a non-blocking socket says when it has begun. (EAGAIN is not among them: on a
 #: unix socket it means that the listener's queue is full, and nothing would ever tell more.)
@@ -160,7 +160,7 @@ class Attempts:
         try:
             attempt = self._prepare(candidate)
         except OSError as error:
-            self._fail(without_frames(error))
+            self._fail(system_errors.without_frames(error))
             return
         self._emit('connectionAttempt', candidate.address, self._request.port, candidate.family)
         if self.over:
@@ -312,7 +312,7 @@ class Attempts:
             try:
                 attempt = self._prepare(candidate)
             except OSError as error:
-                self._failures.append(without_frames(error))
+                self._failures.append(system_errors.without_frames(error))
                 continue
             self._emit('connectionAttempt', *where)
             if self.over:
@@ -348,12 +348,6 @@ class Attempts:
         )
         if not self.over:
             self._connect_next()
-
-
-def without_frames(error: Any) -> Any:
-    """Forget where *error* was raised: the frames have the socket that will have the error."""
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
 
 
 def _as_port(given: float) -> Any:

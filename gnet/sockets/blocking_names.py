@@ -273,7 +273,7 @@ class BlockingNames(Owned):
             raise self._blocked_error()  # its handler has returned
         if self._flow is FLOWING or self._readable_listened:
             raise coded_errors.state_error('ERR_READING_IN_EVENT_STYLE')
-        if wire.taker is not GREENLET:
+        if wire.taker not in BLOCKING:
             wire.taker = GREENLET
             # What was brought into the stream in Node's style is read first; but nothing is read
             # that was left when the socket was closed on this side.

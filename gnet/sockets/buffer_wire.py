@@ -22,7 +22,7 @@ class BufferWire(DescriptorWire):
     One buffer's content is delivered at a time: while the callback blocks, nothing is read.
     """
 
-    __slots__ = ('_buffer', '_callback', '_filled', '_made_by', 'stopped')
+    __slots__ = ('_buffer', '_callback', '_filled', '_is_telling', '_made_by', 'stopped')
 
     can_block = False
 
@@ -38,11 +38,14 @@ class BufferWire(DescriptorWire):
             self._buffer = options.buffer() if self._made_by else options.buffer
         #: Bytes in the buffer that the callback has not seen the end of.
         self._filled = 0
+        #: Whether it is at work on them.
+        self._is_telling = False
         #: Whether a callback that returned False has stopped reading.
         self.stopped = False
 
     def on_readable(self) -> None:
         """In the hub: take what the kernel has, or wait until the callback has returned."""
+        stream = self.stream
         if self.sock is None:
             return
         try:
@@ -64,27 +67,48 @@ class BufferWire(DescriptorWire):
             else:
                 self.end()
         except BaseException as error:
-            self.failed_in_hub(error)
+            self.failed_in_hub(stream, error)
 
     def deliver(self) -> None:
         """Call back with what was read; or let the end have its turn. Runs in a runner."""
         if not self._filled:
             super().deliver()
             return
-        if self.stream is None:
+        stream = self.stream
+        if stream is None:
             return
         answer = None
+        self._is_telling = True
         try:
             answer = self._callback(self._filled, self._buffer)
             if self._made_by is not None:
                 self._buffer = self._made_by()
         except BaseException as error:
-            self.listener_failed('onread', error)
+            self.listener_failed(stream, 'onread', error)
         finally:
             self._filled = 0
+            self._is_telling = False
         self.stopped = answer is False
         if not self.stopped and self.stream is not None and not self.is_paused():
             self.go_on()
+
+    def take_all(self) -> list[Any]:
+        """Return all that has arrived, also what the callback was not told of yet."""
+        taken = super().take_all()
+        if self._filled and not self._is_telling:
+            taken.append(bytes(memoryview(self._buffer).cast('B')[:self._filled]))
+            self._filled = 0
+        return taken
+
+    def give_back(self, chunk: bytes | memoryview) -> None:
+        """Put *chunk* in front of what has arrived: into the buffer, where it came from."""
+        target = memoryview(self._buffer).cast('B')
+        if self._filled or self._is_telling or len(chunk) > len(target):
+            super().give_back(chunk)
+            return
+        target[:len(chunk)] = chunk
+        self._filled = len(chunk)
+        self.schedule.enqueue(self)
 
     def want(self) -> None:
         """Read ahead from now on, unless the callback has stopped that."""

@@ -31,7 +31,7 @@ from .client import Client
 from .descriptors import Pipe
 from .ownership import Counter
 
-__all__ = ['Departed', 'Movable', 'arrive', 'can_depart', 'depart']
+__all__ = ['Movable', 'arrive', 'can_depart', 'depart']
 
 
 @dataclass
@@ -87,6 +87,7 @@ class Movable(Client):
     __slots__ = ()
 
     def _can_depart(self) -> bool:
+        self._shut_now()  # what was ended stays so; that may fail
         wire = self._wire
         if self._stage is not CONNECTED or self._errored is not None or wire.error:
             return False
@@ -100,8 +101,8 @@ class Movable(Client):
         return True
 
     def _depart(self) -> Departed:
-        self._shut_now()  # what was ended stays so
         wire, counter = self._wire, self._counter
+        reading = wire.reading
         sock = wire.take_out()
         # No text: see can_depart(). But part of a character may have arrived.
         held = b'' if self._decoder is None else self._decoder.take_held()
@@ -112,7 +113,7 @@ class Movable(Client):
         requests = [*in_flight, *queued]
         departed = Departed(
             self, sock, counter, self._remote, b''.join(buffered), requests, end_callbacks,
-            write_state, read_state, wire.reading, self._settings.timeout,
+            write_state, read_state, reading, self._settings.timeout,
             (wire.bytes_read, self._bytes_sent), self._needs_drain)
         called_back = self._pending_callbacks - len(requests)
         wire.close()

@@ -47,7 +47,7 @@ from ..streams.states import (
 from .wire import DescriptorWire
 
 __all__ = [
-    'BlockingUser', 'Counter', 'Linger', 'Owned', 'fail', 'hand_over', 'is_accepted',
+    'BlockingUser', 'Counter', 'Owned', 'fail', 'hand_over', 'is_accepted',
     'is_used_blockingly',
 ]
 
@@ -147,6 +147,10 @@ class Owned(Duplex):
         if self._stage is CONNECTED and self._flow is not PAUSED:
             self._readable_wanted = True
             wire.want()
+
+    def _taker_by_events(self) -> Taker:
+        is_at_work = self._owner is not None and self._owner is not _PROGRAM
+        return NOBODY_YET if is_at_work or self._blocking_user is _PROGRAM else EVENTS
 
     def _owner_returned(self) -> None:
         """They have returned: end the connection if they used it blockingly."""

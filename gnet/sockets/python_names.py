@@ -105,9 +105,10 @@ class PythonNames(BlockingNames):
             return -1
         self._flow = PAUSED
         self._shut_now()  # what was ended stays so
-        fd: int = self._wire.take_out().detach()
+        sock = self._wire.take_out()
         self.destroy()  # there is no descriptor left to close
-        return fd
+        # (None: sending the FIN has failed, and that has closed it.)
+        return -1 if sock is None else int(sock.detach())
 
     def to_socket(self, cls: type[Any] = gevent.socket.socket) -> Any:
         """Give the connection away as a socket of class *cls*, and destroy this one; blocks.
@@ -137,8 +138,16 @@ class PythonNames(BlockingNames):
         wire = self._wire
         if wire.sock is None or wire.error is not None:
             raise self._blocked_error()
-        unread = b''.join(wire.take_all())
-        made = with_unread(cls, unread, wire.family, wire.proto, wire.take_out().detach())
+        unread = b''.join(wire.arrived or ())
+        sock = wire.take_out()
+        try:
+            made = with_unread(cls, unread, wire.family, wire.proto, sock.fileno())
+        except BaseException:
+            sock.close()
+            self.destroy()  # what was read stays here: read() returns it
+            raise
+        sock.detach()
+        wire.take_all()
         self.destroy()
         made.settimeout(self._blocking.seconds)
         return made

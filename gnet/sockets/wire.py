@@ -88,6 +88,7 @@ class DescriptorWire(Arrivals):
         if other.delivery is RUNNING:
             self.delivery = RUNNING  # a listener is blocked still
         self.ref = other.ref
+        self.context = other.context
         self.family, self.proto = other.family, other.proto
 
     def set_ref(self, ref: bool) -> None:
@@ -125,7 +126,7 @@ class DescriptorWire(Arrivals):
 
     def on_readable(self) -> None:
         """In the hub: take what the kernel has. (What `Arrivals.put` does is written out.)"""
-        sock = self.sock
+        sock, stream = self.sock, self.stream
         if sock is None:
             # gevent looks for signals right before it calls back: a Ctrl-C that it found there has
             # made the program close this socket.
@@ -168,7 +169,7 @@ class DescriptorWire(Arrivals):
                 if not loop.wake_scheduled:
                     loop.schedule_wake()
         except BaseException as error:
-            self.failed_in_hub(error)
+            self.failed_in_hub(stream, error)
 
     def receive(self) -> bytes | None:
         """Take what has arrived; None if that is no bytes. Called by whoever consumes it.
@@ -258,6 +259,7 @@ class DescriptorWire(Arrivals):
     def take_out(self) -> Any:
         """Return the socket: it is the caller's, and this wire has none any more."""
         self._close_watchers()
+        self.reading = OVER
         self.set_idle_time(0, None)
         sock, self.sock = self.sock, None
         if sock is not None and self.ref:

@@ -118,13 +118,16 @@ class Arrivals:
         """Stop reading ahead."""
         self.reading = reading
 
-    def failed_in_hub(self, error: BaseException) -> None:
-        """A callback of the hub failed, and not for what happened to the connection."""
+    def failed_in_hub(self, stream: Any, error: BaseException) -> None:
+        """A callback of the hub failed, and not for what happened to the connection.
+
+        *stream* is what it was called for: meanwhile this may be closed, and have none.
+        """
         # Whatever escaped would stop the watcher for good, and the reason would be lost; with the
         # watcher left on, it would be found again and again. (But Ctrl-C is nobody's fault.)
-        self.schedule.report(self.stream, error)
+        self.schedule.report(stream, error)
         if not isinstance(error, EXITS):
-            self.stream.destroy(error)
+            stream.destroy(error)
 
     # --- whoever takes it -------------------------------------------------------------------------
 
@@ -175,9 +178,13 @@ class Arrivals:
         paused: bool = self.stream._explicitly_paused  # inside: as above
         return paused
 
-    def listener_failed(self, event: str, error: BaseException) -> None:
-        """What the program gave the wire to call has raised; raises it again if it ends all."""
-        self.stream._call_failed(event, error)  # inside: as above
+    @staticmethod
+    def listener_failed(stream: Any, event: str, error: BaseException) -> None:
+        """What the program gave the wire to call has raised; raises it again if it ends all.
+
+        *stream* is the one of then: what was called may have closed it.
+        """
+        stream._call_failed(event, error)  # inside: as above
 
 
 class _Failure:

@@ -64,6 +64,7 @@ from .states import (
     Flow,
     ReadState,
     Stage,
+    Taker,
 )
 from .wire import BULK_SIZE, MAX_READS, Schedule, Wire
 
@@ -305,11 +306,15 @@ class Delivery(Guarded):
         if wire.reader is not None:
             raise coded_errors.state_error('ERR_READING_IN_BLOCKING_STYLE')
         if wire.taker in BLOCKING:
-            wire.taker = EVENTS
+            wire.taker = self._taker_by_events()
             if self._stage in GONE:
                 self._drop_arrived()  # left for read(), but no 'data' comes any more
             elif wire.arrived or (wire.ended and self._read_state is NOT_ENDED):
                 wire.announce()
+
+    def _taker_by_events(self) -> Taker:
+        """Who takes what arrives when no greenlet does: NOBODY_YET if one still may."""
+        return EVENTS
 
     def _drop_arrived(self) -> None:
         """After destroy() no 'data' comes; what a paused stream has buffered stays readable."""

@@ -127,7 +127,7 @@ class Duplex(Writable):
         closing = self._tick if before is NEW else self._later
         closing(self._emit_close, error is not None)
         if begun:
-            self._fail_unconnected(begun, *unsent)
+            self._fail_unconnected(begun, *unsent[1:])
         return self
 
     def _mute(self) -> None:
@@ -178,8 +178,7 @@ class Duplex(Writable):
         self._queued_bytes = 0
 
     def _fail_unconnected(
-        self, begun: int, _in_flight: list[WriteRequest], queued: list[WriteRequest],
-        callbacks: list[Callable[..., object]],
+        self, begun: int, queued: list[WriteRequest], callbacks: list[Callable[..., object]],
     ) -> None:
         """Answer the callbacks of what waited for a connection that was not made: after `'close'`.
 

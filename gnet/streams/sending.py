@@ -34,7 +34,7 @@ from .states import (
 )
 from .wire import Schedule, Wire
 
-__all__ = ['BlockingRequest', 'Callback', 'Sending', 'Unsent', 'WriteRequest']
+__all__ = ['BlockingRequest', 'Callback', 'Sending', 'WriteRequest']
 
 #: How many queued chunks one system call may gather. Linux allows 1024 (IOV_MAX); beyond a few
 #: hundred the cost per chunk no longer falls.
@@ -147,7 +147,7 @@ class Sending(Readable):
         try:
             self._continue_sending()
         except BaseException as error:
-            self._wire.failed_in_hub(error)
+            self._wire.failed_in_hub(self, error)
 
     def _continue_sending(self, at_once: bool = False) -> None:
         """Send what the kernel takes now: runs in the hub when it said so, or in any caller.

@@ -180,7 +180,7 @@ FOLLOWS: Final[Mapping[Any, tuple[Any, ...]]] = {
 
     NOBODY_YET: (EVENTS, GREENLET, DRAIN),
     EVENTS: (NOBODY_YET, GREENLET, DRAIN),
-    GREENLET: (EVENTS, DRAIN, NOBODY),
+    GREENLET: (EVENTS, NOBODY_YET, DRAIN, NOBODY),
     DRAIN: (GREENLET,),  # somebody reads what was left when it was closed
-    NOBODY: (EVENTS,),
+    NOBODY: (EVENTS, NOBODY_YET),
 }

@@ -15,13 +15,16 @@ it in a runner (:mod:`gnet.streams.delivery`), and a greenlet that blocks in a r
 (:mod:`gnet.sockets.blocking`). ``taker`` says which.
 
 **Who calls what, from where.** The stream calls the wire from runners, from greenlets that block,
-and from the hub; so **no method of a wire may block**, or call a listener. What happens in the hub
-a wire tells by ``put``, ``end``, ``fail`` of its base class, and by calling what it was given to
-``watch_writable``. These let no exception out.
+and from the hub; so **none of the verbs may block**, or call a listener. In the hub the wire tells
+what happens by ``put``, ``end`` and ``fail`` of its base class, and by calling what it was given to
+``watch_writable``. (``put`` and ``end`` switch to a blocked reader; what such a greenlet lets out,
+one of ``spawn_raw`` say, comes back there: a callback of the hub gives it to ``failed_in_hub``,
+with the stream that it was called for.) Events are made in a runner, which calls ``deliver``.
 
 **An end and a failure.** The peer's end is ``ended``: what had arrived before it is delivered
-first, and then `'end'`. A failure is ``error``: what had arrived is delivered first, then the
-stream is destroyed with it. A wire whose ``reading`` is OVER says no more of either.
+first, and then `'end'`. A failure is ``error``: what had arrived and waits for a runner or for a
+blocking read comes first, then the stream is destroyed with it; at once where a listener is
+blocked, which shall not hold up `'error'`. A wire whose ``reading`` is OVER says no more of either.
 
 **Back-pressure, reading.** A wire reads ahead while ``reading`` is ACTIVE. It stops by itself
 (HELD) when as much waits for its turn as the stream's high-water mark allows; the stream stops it
@@ -31,9 +34,13 @@ stream is destroyed with it. A wire whose ``reading`` is OVER says no more of ei
 BlockingIOError for nothing at all, another OSError for a failure. The stream keeps the rest and
 asks, by ``watch_writable``, to be called when more can be taken.
 
-**Closing.** ``close()`` comes once, from ``destroy()``. From then on the wire calls nobody, has no
-stream, and its methods are not called. (What had arrived stays where it is: the stream decides what
-becomes of it.)
+**Closing.** ``close()`` comes once, from ``destroy()`` or when the connection was taken out. From
+then on the wire calls nobody and has no stream; what is still called are ``take_all``,
+``give_back`` and ``wake_reader``: what had arrived stays where it is, and the stream decides what
+becomes of it.
+
+**A new one.** Who opens a connection sets ``stream``, and ``context`` before that. The wire of a
+stream's next connection goes on with the taker, the context and a delivery that is running still.
 """
 
 from __future__ import annotations
@@ -108,8 +115,8 @@ class Wire(Protocol):
     def wake_reader(self) -> None:
         """Let the blocked reader see that something has changed."""
 
-    def failed_in_hub(self, error: BaseException) -> None:
-        """Report a failure of gnet's own in the hub, which costs the stream."""
+    def failed_in_hub(self, stream: Any, error: BaseException) -> None:
+        """Report what a callback of the hub for *stream* has failed with: it costs that."""
 
     def want(self) -> None:
         """Read ahead from now on."""

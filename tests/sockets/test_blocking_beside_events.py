@@ -183,3 +183,51 @@ def test_a_data_listener_put_in_front_does_not_disturb_a_blocked_read(
     connection.peer.sendall(b'for recv')
     assert reader.get(timeout=PATIENCE) == b'for recv'
     sock.destroy()
+
+
+# --- the peer's end, after a change of style ----------------------------------------------------
+
+
+def test_a_program_that_read_in_both_styles_may_still_answer_an_end(
+    dial: Callable[..., Connection],
+) -> None:
+    c = dial()
+    c.peer.sendall(b'hello')
+    assert c.sock.recv(3) == b'hel'
+    until(lambda: c.sock.readable_length == 2)
+    assert c.sock.read() == b'lo'
+    c.peer.end()
+    until(lambda: c.sock._wire.ended)
+    turn()
+    c.sock.sendall(b'answer')
+    assert c.sock.recv(10) == b''
+    c.sock.close()
+    assert c.peer.recv_until_end() == b'answer'
+
+
+def test_a_handler_may_still_answer_an_end_if_another_greenlet_read_in_both_styles(
+    accept: Accept,
+) -> None:
+    done: AsyncResult[bytes] = AsyncResult()
+    other_is_done: AsyncResult[None] = AsyncResult()
+
+    def setup(c: Connection) -> None:
+        def other() -> None:
+            assert c.sock.recv(2) == b'he'
+            until(lambda: c.sock.readable_length == 3)
+            assert c.sock.read() == b'llo'
+            other_is_done.set(None)
+
+        gevent.spawn(other)
+        other_is_done.get(timeout=PATIENCE)
+        until(lambda: c.sock._wire.ended)
+        turn()
+        c.sock.sendall(b'answer')
+        done.set(c.sock.recv(10))
+
+    c = accept(setup)
+    c.peer.sendall(b'hello')
+    other_is_done.get(timeout=PATIENCE)
+    c.peer.end()
+    assert done.get(timeout=PATIENCE) == b''
+    assert c.peer.recv_until_end() == b'answer'

@@ -288,3 +288,24 @@ def test_the_loop_is_in_order_after_all_that(accept: Accept) -> None:
     turn()
     assert not loop.work
     assert holds() >= 1
+
+
+@pytest.mark.parametrize(
+    'wake', [lambda p: p.sendall(b'x'), lambda p: p.end()], ids=['data', 'end'])
+def test_what_a_raw_greenlet_raises_that_has_closed_the_socket_is_of_that_socket(
+    hold: Callable[..., Connection], hub_reports: Reports, wake: Callable[[Any], object],
+) -> None:
+    """It comes out in the hub, in the callback that has woken it."""
+    c = hold()
+
+    def reader() -> None:
+        with c.sock:
+            c.sock.recv(10)
+            raise BoomError
+
+    gevent.spawn_raw(reader)
+    until(lambda: c.sock._wire.reader is not None)
+    wake(c.peer)
+    until(lambda: hub_reports)
+    assert [(context, type(error)) for context, error in hub_reports] == [(c.sock, BoomError)]
+    assert c.sock.destroyed

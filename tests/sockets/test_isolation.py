@@ -14,6 +14,7 @@ from gevent.event import Event
 import gnet
 from gnet.loop.loop import get_loop
 from gnet.loop.runner import MAX_IDLE_RUNNERS, Runner
+from gnet.sockets.departure import depart
 from gnet.streams.wire import READ_SIZE
 
 from ..harness.waiting import PATIENCE, turn, until
@@ -384,3 +385,21 @@ def test_what_a_listener_sets_is_seen_by_the_next_one_of_the_socket_only(
         peer.peer.sendall(data)
         until(lambda count=count: len(seen) == count)  # type: ignore[misc]
     assert seen == ['unset', 'unset', '1', '2']
+
+
+def test_a_connection_that_comes_back_from_another_process_has_its_variables(
+    accept: Accept,
+) -> None:
+    variable = contextvars.ContextVar('variable', default='none')
+    seen: list[tuple[bytes, str]] = []
+
+    def setup(c: Connection) -> None:
+        variable.set('of the connection')
+        c.sock.on('data', lambda data: seen.append((data, variable.get())))
+
+    c = accept(setup)
+    turn()
+    depart(c.sock).come_back(None)
+    c.peer.sendall(b'x')
+    until(lambda: seen)
+    assert seen == [(b'x', 'of the connection')]

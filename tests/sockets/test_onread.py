@@ -11,6 +11,7 @@ import pytest
 from gevent.event import Event
 
 import gnet
+from gnet.sockets.departure import depart
 
 from ..harness.families import Family
 from ..harness.waiting import PATIENCE, turn, until
@@ -390,3 +391,36 @@ def test_what_the_callback_raises_is_the_programs_failure(run_script: Any) -> No
     """)
     assert done.status == 1
     assert 'LookupError: of mine' in done.stderr.splitlines()
+
+
+def test_a_callback_that_closes_its_socket_and_raises_is_a_failure_of_the_program(
+    dial: Dial, hub_reports: list[Any],
+) -> None:
+    def callback(size: int, buffer: Any) -> None:
+        c.sock.destroy()
+        raise LookupError('mine')
+
+    c = dial(onread={'buffer': bytearray(10), 'callback': callback})
+    c.peer.sendall(b'x')
+    until(lambda: hub_reports)
+    assert [(context, type(error)) for context, error in hub_reports] == [(c.sock, LookupError)]
+
+
+def test_what_the_callback_was_not_told_goes_along_with_the_connection(dial: Dial) -> None:
+    calls = Calls()
+    c = dial(onread={'buffer': bytearray(10), 'callback': calls})
+    c.wait('ready')
+    c.sock.pause()
+    c.peer.sendall(b'abc')
+    c.sock._explicitly_paused = False
+    while c.sock.bytes_read < 3:
+        c.sock._wire.on_readable()  # as the hub does; no runner has a turn before what follows
+    departed = depart(c.sock)
+    assert departed.unread == b'abc'
+    departed.come_back(None)
+    until(lambda: calls.seen)
+    assert calls.seen == [b'abc']
+    c.sock.resume()
+    c.peer.sendall(b'def')
+    until(lambda: len(calls.seen) == 2)
+    assert calls.seen == [b'abc', b'def']

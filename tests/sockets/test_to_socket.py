@@ -13,6 +13,7 @@ import pytest
 from gevent.event import AsyncResult, Event
 
 import gnet
+from gnet.sockets.wire import DescriptorWire
 
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
@@ -321,3 +322,34 @@ def test_to_socket_sends_what_is_written_while_it_waits(serve: Serve) -> None:
     go_on.set()
     giving.get(timeout=PATIENCE).close()
     assert counted.get(timeout=PATIENCE) == 2 * size
+
+
+def test_a_class_that_raises_costs_the_connection_and_not_what_was_read(hold: Hold) -> None:
+    class Bad:
+        def __init__(self, *args: Any, **options: Any) -> None:
+            raise LookupError('mine')
+
+    c = hold()
+    c.peer.sendall(b'unread')
+    until(lambda: c.sock.readable_length == 6)
+    with pytest.raises(LookupError):
+        c.sock.to_socket(Bad)
+    assert (c.sock.ready_state, c.sock.fileno(), c.sock.read()) == ('closed', -1, b'unread')
+    with pytest.raises(OSError, match='closed'):
+        c.sock.recv(10)
+    # Reset, as the bytes were read here: the peer learns at once that nobody has the connection.
+    assert c.peer.recv_until_end() == b''
+
+
+def test_detach_of_a_socket_whose_fin_cannot_be_sent_finds_none(
+    hold: Hold, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        raise OSError(errno.EINVAL, 'made')
+
+    c = hold()
+    c.sock.on('error', lambda error: None)
+    monkeypatch.setattr(DescriptorWire, 'shut_down', lambda self: fail())
+    c.sock.end()
+    assert c.sock.detach() == -1
+    assert c.sock.destroyed

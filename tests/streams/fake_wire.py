@@ -77,6 +77,8 @@ class FakeWire(Arrivals):
         super().__init__(schedule)
         # It was read from once, as every open connection that is not paused.
         self.reading = Reading.ACTIVE
+        #: What the peer has sent and was not read.
+        self.unread: deque[bytes] = deque()
         self.kernel: list[bytes] = []
         self.room: float = float('inf')
         self.on_writable: Callable[[], None] | None = None
@@ -92,8 +94,15 @@ class FakeWire(Arrivals):
     # --- the peer ---
 
     def arrive(self, *chunks: bytes) -> None:
-        for chunk in chunks:
-            self.put(chunk)
+        self.unread.extend(chunks)
+        self._read()
+
+    def _read(self) -> None:
+        """Put in what the peer has sent, as long as there is room: then reading is HELD."""
+        while self.unread and self.reading is Reading.ACTIVE:
+            if self.arrived_size and self.is_full():
+                return
+            self.put(self.unread.popleft())
 
     def arrive_end(self) -> None:
         self.end()
@@ -103,6 +112,7 @@ class FakeWire(Arrivals):
     def want(self) -> None:
         self.wanted += 1
         self.reading = Reading.ACTIVE
+        self._read()
 
     def read_on(self, size: int) -> bytes | None:
         return None  # nothing more has arrived

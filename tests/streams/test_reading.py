@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gnet.streams.states import Delivery, ReadState
+from gnet.streams.states import Delivery, Reading, ReadState
 
 from .fake_wire import TracedStream
 
@@ -455,3 +455,14 @@ def test_listeners_are_called_by_emit_where_emit_does_more_than_that() -> None:
     stream.wire.arrive(b'a')
     stream.run()
     assert stream.take_trace() == ["data b'a'"]
+
+
+def test_reading_is_held_while_as_much_waits_as_the_mark_allows_and_goes_on_after_it() -> None:
+    stream = TracedStream(4)
+    seen: list[bytes] = []
+    stream.on('data', seen.append)
+    stream.wire.arrive(b'abcd', b'efgh', b'ijkl')
+    assert (stream.wire.reading, stream.wire.arrived_size) == (Reading.HELD, 4)
+    stream.run()
+    assert seen == [b'abcd', b'efgh', b'ijkl']
+    assert stream.wire.reading is Reading.ACTIVE
