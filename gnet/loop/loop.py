@@ -19,6 +19,7 @@ from time import perf_counter
 from typing import Any
 
 import gevent
+from gevent import monkey
 
 from . import agenda
 from .agenda import Agenda
@@ -31,6 +32,9 @@ __all__ = [
     'Loop',
     'get_loop',
 ]
+
+#: Of the native thread, also in a patched program.
+_thread_ident = monkey.get_original('_thread', 'get_ident')
 
 _RUNNING = RunnerState.RUNNING  # names of the module: see streams/states.py
 _CAPTURED = RunnerState.CAPTURED
@@ -124,6 +128,13 @@ class Loop(Agenda, Watchers):
     def from_hub(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Call back in the hub, soon. *callback* must not block or raise."""
         self.native.run_callback(callback, *arguments)
+
+    def in_own_thread(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """Call back now if this is the loop's thread, else soon in the hub. For finalizers."""
+        if _thread_ident() == self.hub.thread_ident:
+            callback(*arguments)
+        else:
+            self.native.run_callback_threadsafe(callback, *arguments)
 
     # --- life-time --------------------------------------------------------------------------------
 

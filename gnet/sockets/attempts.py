@@ -31,7 +31,7 @@ _IN_PROGRESS = (errno.EINPROGRESS, errno.EINTR)
 class Attempt:
     """One connect(2) that is going on, and the descriptor it is made on."""
 
-    __slots__ = ('candidate', 'has_begun', 'sock', 'watcher')
+    __slots__ = ('_loop', 'candidate', 'has_begun', 'sock', 'watcher')
 
     def __init__(self, candidate: Candidate | None, family: int) -> None:
         #: None for a unix socket.
@@ -47,10 +47,19 @@ class Attempt:
         name = self.sock.getsockname()
         return f'{name[0]}:{name[1]}' if isinstance(name, tuple) else 'undefined:undefined'
 
+    def watch(self, loop: Any, settled: Callable[[Attempt], None]) -> None:
+        """Have *settled* called in the hub when there is an outcome; the program waits for it."""
+        self._loop = loop
+        loop.hold()
+        self.watcher = loop.io(self.sock.fileno(), WRITE)
+        self.watcher.start(settled, self)
+
     def stop_watching(self) -> None:
         """Close the watcher, so that the descriptor may be closed or used otherwise."""
-        close_watcher(self.watcher)
-        self.watcher = None
+        if self.watcher is not None:
+            close_watcher(self.watcher)
+            self.watcher = None
+            self._loop.release()
 
     def close(self) -> None:
         """Give the attempt up."""
@@ -224,8 +233,7 @@ class Attempts:
         """connect(2) returned *number*: wait for the outcome, or take note of it in a moment."""
         attempt.has_begun = True
         if number in _IN_PROGRESS:
-            attempt.watcher = self._loop.io(attempt.sock.fileno(), WRITE)
-            attempt.watcher.start(self._settled_in_hub, attempt)
+            attempt.watch(self._loop, self._settled_in_hub)
         else:
             # A unix socket has it at once. As in Node, the ticks of who called come before it.
             self._loop.later(

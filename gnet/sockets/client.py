@@ -250,10 +250,8 @@ class Client(Tuned, PythonNames):
     def _established(self, sock: Any, remote: Any) -> None:
         """Take over the connection; runs in a runner."""
         self._remote = remote
-        connector, self._connector = self._connector, None
+        self._connector = None
         self._open(sock)
-        if connector is not None:
-            connector.release()
         self._apply_options()
         wire = self._wire
         wire.touch()

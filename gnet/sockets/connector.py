@@ -36,7 +36,10 @@ __all__ = ['Connector']
 
 
 class Connector:
-    """One ``connect()`` on its way. It keeps the program alive until :meth:`release`.
+    """One ``connect()`` on its way.
+
+    The attempts keep the program alive, whatever ``ref()`` says, and so does the resolver; a
+    look-up function of the program's does not, which may never answer.
 
     Args:
         sock: the socket; its public names alone are used.
@@ -65,8 +68,6 @@ class Connector:
             sock, wire, request, emit=emit, connected=connected, failed=sock.destroy,
             about_to_fail=about_to_fail)
         self._resolving: Any = None
-        # Whatever ref() says: a connection that is being made keeps the program alive.
-        self._loop.hold()
 
     def start(self) -> None:
         """Begin; a unix path is tried before this returns, and a look-up function is called."""
@@ -90,11 +91,6 @@ class Connector:
         if self._resolving is not None:
             self._resolving.kill(block=False)
             self._resolving = None
-        self.release()
-
-    def release(self) -> None:
-        """No longer keep the program alive."""
-        self._loop.release()
 
     def _tick(self, callback: Callable[..., object], *arguments: Any) -> None:
         self._loop.tick(callback, *arguments, context=self._wire.context)

@@ -144,6 +144,7 @@ class Owned(Duplex):
         wire = self._wire
         wire.context = owner.gr_context
         wire.taker = NOBODY_YET
+        wire.set_handled(True)
         if self._stage is CONNECTED and self._flow is not PAUSED:
             self._readable_wanted = True
             wire.want()
@@ -154,6 +155,8 @@ class Owned(Duplex):
 
     def _owner_returned(self) -> None:
         """They have returned: end the connection if they used it blockingly."""
+        if self._wire.handled:
+            self._wire.set_handled(False)
         if self._counter is None:
             return  # they have connected it again: it is the program's now
         self._owner = None

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import _socket
 import errno
+import warnings
 from collections import deque
 from collections.abc import Callable
 from fcntl import ioctl
@@ -53,8 +54,8 @@ class DescriptorWire(Arrivals):
     """What carries a socket's stream. It exists before there is a connection: see :meth:`open`."""
 
     __slots__ = (
-        '_on_writable', '_read_watcher', '_write_watcher', 'family', 'idle_timer', 'proto', 'ref',
-        'sock',
+        '_holds', '_on_writable', '_read_watcher', '_write_watcher', 'family', 'handled',
+        'idle_timer', 'proto', 'ref', 'sock',
     )
 
     def __init__(self, loop: Loop) -> None:
@@ -67,8 +68,11 @@ class DescriptorWire(Arrivals):
         self._on_writable: Callable[[], None] | None = None
         #: Of ``set_timeout``. It is there before the connection, and counts while it is made.
         self.idle_timer: IdleTimer | None = None
-        #: Whether it keeps the program alive while it is open.
+        #: Whether it keeps the program alive while something can happen by itself.
         self.ref = True
+        #: Whether a 'connection' listener is at work, which may block for any other reason.
+        self.handled = False
+        self._holds = False
         #: Of the descriptor, also when it is closed; at first those of a ``socket.socket()``.
         self.family, self.proto = _socket.AF_INET, 0
 
@@ -77,8 +81,22 @@ class DescriptorWire(Arrivals):
         self.stream = stream
         self.sock = sock
         self.family, self.proto = sock.family, sock.proto
-        if self.ref:
-            self.schedule.hold()
+
+    def settle_hold(self) -> None:
+        """Keep the program alive, or no longer: as in Node, while this reads or has to write.
+
+        An open connection that does neither waits for the program, which has nothing to wait for.
+        """
+        holds = self.ref and self.sock is not None and (
+            self.reading is ACTIVE or self._on_writable is not None or self.handled)
+        if self._holds is not holds:
+            self._holds = holds
+            (self.schedule.hold if holds else self.schedule.release)()
+
+    def set_handled(self, handled: bool) -> None:
+        """A 'connection' listener begins, or has returned."""
+        self.handled = handled
+        self.settle_hold()
 
     def succeed(self, other: DescriptorWire) -> None:
         """Be the wire of the same stream's next connection, after *other*."""
@@ -95,8 +113,7 @@ class DescriptorWire(Arrivals):
         """Keep the program alive while this is open, or not."""
         if self.ref is not ref:
             self.ref = ref
-            if self.sock is not None:
-                (self.schedule.hold if ref else self.schedule.release)()
+            self.settle_hold()
 
     # --- reading ----------------------------------------------------------------------------------
 
@@ -111,6 +128,8 @@ class DescriptorWire(Arrivals):
             watcher = self._read_watcher = loop.io(self.sock.fileno(), READ)
         loop.start_io(watcher, on_readable)
         self.reading = ACTIVE
+        if not self._holds:
+            self.settle_hold()
         writer = self._write_watcher
         if writer is not None and writer.active:
             # libev calls back in the order of starting. As in Node, reading comes first: a reset
@@ -123,6 +142,8 @@ class DescriptorWire(Arrivals):
         self.reading = reading
         if self._read_watcher is not None:
             self._read_watcher.stop()
+        if self._holds:
+            self.settle_hold()
 
     def on_readable(self) -> None:
         """In the hub: take what the kernel has. (What `Arrivals.put` does is written out.)"""
@@ -218,8 +239,11 @@ class DescriptorWire(Arrivals):
         """Call back in the hub while the kernel takes more, or (None) no longer."""
         watcher = self._write_watcher
         if callback is None:
-            if watcher is not None:
+            if self._on_writable is not None:
                 watcher.stop()
+                self._on_writable = None
+                if self._holds:
+                    self.settle_hold()
             return
         loop = self.schedule
         if watcher is None:
@@ -230,6 +254,8 @@ class DescriptorWire(Arrivals):
         if not watcher.active:
             self._on_writable = callback
             loop.start_io(watcher, callback)
+            if not self._holds:
+                self.settle_hold()
 
     def shut_down(self) -> None:
         """Send the FIN."""
@@ -253,8 +279,23 @@ class DescriptorWire(Arrivals):
         if sock is not None:
             self.sock = None
             sock.close()
-            if self.ref:
-                self.schedule.release()
+            if self._holds:
+                self.settle_hold()
+
+    def __del__(self) -> None:
+        """The socket was forgotten while it was open: say so, and close in the right order."""
+        sock = getattr(self, 'sock', None)
+        if sock is None:
+            return
+        # (The stream is still whole: both are collected together.)
+        forgotten = f'unclosed {self.stream!r}'
+        self.sock = None
+        # The collector may run in any thread; the loop is the one of the hub's.
+        self.schedule.in_own_thread(
+            _close_forgotten, self.schedule, sock, self._read_watcher, self._write_watcher,
+            self._holds)
+        # Last, as it may raise.
+        warnings.warn(forgotten, ResourceWarning, stacklevel=2, source=self)
 
     def take_out(self) -> Any:
         """Return the socket: it is the caller's, and this wire has none any more."""
@@ -262,8 +303,8 @@ class DescriptorWire(Arrivals):
         self.reading = OVER
         self.set_idle_time(0, None)
         sock, self.sock = self.sock, None
-        if sock is not None and self.ref:
-            self.schedule.release()
+        if self._holds:
+            self.settle_hold()
         return sock
 
     def _close_watchers(self) -> None:
@@ -293,3 +334,11 @@ class DescriptorWire(Arrivals):
             timer.last_active = self.schedule.now()
             if not timer.armed:
                 self.schedule.idle_timers.arm(timer)
+
+
+def _close_forgotten(loop: Any, sock: Any, reader: Any, writer: Any, holds: bool) -> None:
+    close_watcher(reader)
+    close_watcher(writer)
+    sock.close()
+    if holds:
+        loop.release()

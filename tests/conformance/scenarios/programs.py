@@ -40,6 +40,10 @@ def _failing(event: str, of: str = 'c') -> Step:
     return ['call', f'{of}.on', event, fn('fails', throws=_THROWN)]
 
 
+#: Accepted, and no reason to stay itself.
+_IDLE = fn('accepted', ['call', '$0.unref'])
+_ENDS = fn('accepted', ['call', '$0.unref'], ['call', '$0.end'])
+
 _TO_NOBODY: Step = ['let', 'c', 'net.connect', {'port': 1, 'host': '127.0.0.1'}]
 
 #: Without a listener, gnet does not emit 'error' at all; a monitor is all that could tell. Whether
@@ -63,6 +67,30 @@ _PROGRAMS: list[tuple[str, list[Step], dict[str, Any]]] = [
             'accepted', ['call', '$0.setTimeout', 20, fn('idle', ['call', 's1.end', 'bye'])])),
      {}),
     ('ends: a connection is refused', [_TO_NOBODY], {}),
+    # An open connection is no reason to stay where nothing can happen on it by itself.
+    ('ends: a client that pauses at once', _connecting(
+        ['call', 'c.pause'], ['call', 'server.unref'], accepted=_IDLE), {}),
+    ('ends: a client that does not read, whose peer has ended', _connecting(
+        ['call', 'server.unref'], accepted=_ENDS),
+     # Whether the end of the one is seen by the other before the program ends depends on the loop.
+     {'ignore': [*_OTHERS, 'end', 'close']}),
+    ('ends: a half open client whose peer has ended', [
+        ['let', 'server', 'net.createServer', _ENDS],
+        ['call', 'server.listen', 0, '127.0.0.1', fn(
+            'listening',
+            ['let', 'c', 'net.connect', {
+                'port': port(), 'host': '127.0.0.1', 'allowHalfOpen': True}],
+            ['call', 'c.resume'], ['call', 'server.unref'])],
+    ], {}),
+    ('ends: a client whose buffer is full', _connecting(
+        ['call', 'server.unref'], accepted=fn(
+            'accepted', ['call', '$0.unref'], ['call', '$0.write', 'much' * 50_000])), {}),
+    ('ends: a look-up that is never answered', [
+        ['let', 'c', 'net.connect', {
+            'port': 1, 'host': 'name.test', 'lookup': fn('lookup')}]], {}),
+    ('ends: a server that does not read, whose client has gone', _connecting(
+        ['call', 'c.resume'], ['call', 'c.on', 'close', fn('gone', _CLOSE)],
+        accepted=fn('accepted', ['call', '$0.end', 'bye'])), {}),
 
     ('fails: the script', [_SERVER, _LISTEN, ['throw', _THROWN], ['note', 'never']],
      {'ignore': ['listening']}),

@@ -1,0 +1,150 @@
+"""What keeps a program alive: what can still happen by itself, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from ..harness.scripts import Finished
+
+Run = Callable[..., Finished]
+
+#: A peer that is another thread's, so that it keeps nothing alive: it accepts, and then does what
+#: its name says.
+PEER = """
+import os, socket, sys
+import gevent
+import gnet
+from gevent import monkey
+
+start = monkey.get_original('_thread', 'start_new_thread')
+Plain = monkey.get_original('socket', 'socket')
+listener = Plain()
+listener.bind(('127.0.0.1', 0))
+listener.listen()
+port = listener.getsockname()[1]
+held = []
+
+def serve(what):
+    while True:
+        sock, _ = listener.accept()
+        held.append(sock)
+        if what == 'end':
+            sock.shutdown(socket.SHUT_WR)
+        elif what == 'flood':
+            try:
+                sock.sendall(bytes(10_000_000))
+            except OSError:
+                return
+
+def peer(what):
+    start(serve, (what,))
+"""
+
+#: Programs that end, as in Node. A program that does not is killed by the test's time limit.
+ENDING = {
+    'a client that pauses before it is connected': """
+        peer('hold')
+        gnet.connect(port, '127.0.0.1').pause()
+    """,
+    'a half open client whose peer has ended': """
+        peer('end')
+        sock = gnet.connect(port=port, host='127.0.0.1', allow_half_open=True)
+        sock.resume()
+    """,
+    'a client that does not read, whose peer has ended': """
+        peer('end')
+        sock = gnet.connect(port, '127.0.0.1')
+    """,
+    'a look-up function that never answers': """
+        gnet.connect(port=1, host='name.test', lookup=lambda *args: None)
+    """,
+    'a client whose buffer is full': """
+        peer('flood')
+        sock = gnet.connect(port, '127.0.0.1')
+    """,
+    'a server that does not read, whose client has gone': """
+        server = gnet.create_server(lambda sock: sock.end('bye'))
+        server.listen(0)
+        client = socket.create_connection(('127.0.0.1', server.address().port))
+
+        def leave():
+            assert client.recv(10) == b'bye'
+            client.close()
+            server.close()
+
+        gevent.spawn(leave) if hasattr(client, '_sock') else start(
+            lambda: (client.recv(10), client.close()), ())
+        gevent.spawn_later(0.1, server.close)
+    """,
+    'a paused connection of a unix server': """
+        import os, tempfile
+        path = os.path.join(tempfile.mkdtemp(), 'socket')
+        server = gnet.create_server(pause_on_connect=True)
+        server.listen(path)
+        gnet.connect(path, server.close).pause()
+    """,
+}
+
+
+@pytest.mark.parametrize('name', ENDING)
+def test_a_program_ends_where_nothing_can_happen_by_itself(run_script: Run, name: str) -> None:
+    text = ENDING[name].replace('\n        ', '\n')
+    assert run_script(f'{PEER}{text}\ngnet.run()\nprint("ended", flush=True)\nos._exit(0)') == (0, 'ended\n', '')
+
+
+#: Programs that go on, until what they wait for has happened.
+GOING_ON = {
+    'a client that reads': """
+        peer('hold')
+        sock = gnet.connect(port, '127.0.0.1', lambda: print('connected', flush=True))
+        sock.on('data', print)
+    """,
+    'a handler that waits for something else': """
+        from gevent.event import Event
+        server = gnet.create_server(lambda sock: (print('connected', flush=True), Event().wait()))
+        server.listen(0, '127.0.0.1', lambda: start(
+            lambda: (held.append(Plain()), held[0].connect(server.address()[::2])), ()))
+        server.once('connection', lambda sock: server.close())
+    """,
+    'a write that the peer does not take': """
+        peer('hold')
+        sock = gnet.connect(port, '127.0.0.1', lambda: print('connected', flush=True))
+        sock.pause()
+        sock.write(bytes(50_000_000))
+    """,
+}
+
+
+@pytest.mark.parametrize('name', GOING_ON)
+def test_a_program_goes_on_where_something_can(start_script: Any, name: str) -> None:
+    text = GOING_ON[name].replace('\n        ', '\n')
+    # (If it could end it would within a turn or two: run() says whether it did.)
+    running = start_script(f'{PEER}{text}\nprint("ended:", gnet.run(timeout=0.5), flush=True)\nos._exit(0)')
+    running.wait_for('connected')
+    assert running.wait_for(r'ended: (\w+)')[1] == 'False'
+
+
+def test_a_blocking_client_that_is_forgotten_is_collected_and_ends_nothing(run_script: Run) -> None:
+    status, said, errors = run_script(PEER + """
+import warnings
+warnings.simplefilter('always')
+peer('end')
+
+def ask():
+    sock = gnet.connect(port, '127.0.0.1')
+    sock.sendall(b'x')
+    return sock.recv(9), sock.fileno()
+
+answer, descriptor = ask()
+gnet.run()
+import gc
+gc.collect()
+print(answer, os.path.exists(f'/proc/self/fd/{descriptor}'))
+sys.stdout.flush()
+os._exit(0)
+""")
+    assert (status, said) == (0, "b'' False\n")
+    assert 'ResourceWarning: unclosed <gnet.Socket 127.0.0.1:' in errors
