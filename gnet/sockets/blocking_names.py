@@ -109,7 +109,7 @@ class BlockingNames(Owned):
         if flags & ~_socket.MSG_PEEK:
             raise OSError(errno.EOPNOTSUPP, 'only MSG_PEEK is supported')
         if self._decoder is not None and self._buffer:
-            raise coded_errors.state_error('ERR_TEXT_IS_BUFFERED')
+            raise self._text_is_buffered()
         chunk: bytes | memoryview | None = None
         wire, blocking = self._wire, self._blocking
         if (
@@ -189,6 +189,8 @@ class BlockingNames(Owned):
         if self._wire.taker not in BLOCKING:
             self._begin_blocking()
         if self._buffer:
+            if self._is_closed_here():
+                raise self._blocked_error()
             text = self._buffer.popleft()
             self._length -= len(text)
             return str(text)
@@ -227,6 +229,16 @@ class BlockingNames(Owned):
             handed_over = self._wait_for_bytes()
             if handed_over is not None:
                 return handed_over
+
+    def _is_closed_here(self) -> bool:
+        """Whether the socket was closed on this side: then blocking calls read nothing more."""
+        return self._stage in GONE and self._wire.error is None
+
+    def _text_is_buffered(self) -> BaseException:
+        """What a read of bytes raises where text is left."""
+        if self._is_closed_here():
+            return self._blocked_error()
+        return coded_errors.state_error('ERR_TEXT_IS_BUFFERED')
 
     def _has_lost_data(self) -> bool:
         """Whether the socket was closed before all that came before the peer's end was read."""
@@ -267,11 +279,11 @@ class BlockingNames(Owned):
     def _begin_blocking(self) -> None:
         """Note that the socket is read by blocking calls from now on."""
         wire = self._wire
-        if not wire.can_block:
-            raise coded_errors.state_error('ERR_READING_IN_EVENT_STYLE')
-        if self._linger_timer is not None:
-            raise self._blocked_error()  # its handler has returned
-        if self._flow is FLOWING or self._readable_listened:
+        by_events = self._flow is FLOWING or self._readable_listened or not wire.can_block
+        # (A linger timer: its handler has returned. That made it flow, too.)
+        if self._linger_timer is not None or (by_events and self._stage in GONE):
+            raise self._blocked_error()
+        if by_events:
             raise coded_errors.state_error('ERR_READING_IN_EVENT_STYLE')
         if wire.taker not in BLOCKING:
             wire.taker = GREENLET
@@ -309,6 +321,7 @@ class BlockingNames(Owned):
             # It may be raised any number of times: its traceback must not grow with each.
             return error.with_traceback(None)
         return system_errors.socket_closed()
+
     # --- writing ----------------------------------------------------------------------------------
 
     def sendall(self, data: Any, flags: int = 0) -> None:

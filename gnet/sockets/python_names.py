@@ -128,7 +128,7 @@ class PythonNames(BlockingNames):
             CodedRuntimeError: as :meth:`recv`.
             ValueError: objects of :meth:`makefile` are open, which may have read ahead.
         """
-        if self._blocking.io_refs:
+        if self._blocking.io_refs and not self._is_closed_here():
             raise ValueError('objects of makefile() are open: close them first')
         self._begin_giving_away()
         while self._stage is CONNECTING or self._queued_units:
@@ -154,6 +154,8 @@ class PythonNames(BlockingNames):
 
     def _begin_giving_away(self) -> None:
         self._begin_blocking()
+        if self._is_closed_here():
+            raise self._blocked_error()
         if self._wire.reader is not None:
             raise coded_errors.state_error('ERR_CONCURRENT_READ')
         if self._decoder is not None and self._buffer:
