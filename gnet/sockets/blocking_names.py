@@ -1,8 +1,8 @@
 """The blocking names of ``gnet.Socket``: ``recv``, ``sendall``, iteration, with Python's units.
 
 A socket that is read this way does not end by itself when its peer has ended, so a handler may
-still answer a request that came with a FIN; it is closed by ``close()``, by ``with``, or when the
-`'connection'` listener that used it returns.
+still answer a request that came with a FIN; it is closed by ``close()``, by ``with``, or when its
+`'connection'` listener returns.
 
 One greenlet reads at a time; writes of several greenlets go out one after another, whole.
 """
