@@ -39,7 +39,7 @@ from ..streams.states import (
     WRITABLE,
 )
 from ..streams.wire import BULK_SIZE
-from .blocking import NOT_USED, Blocking
+from .blocking import NOT_USED, Blocking, peek
 from .ownership import Owned
 
 __all__ = ['BlockingNames']
@@ -110,6 +110,8 @@ class BlockingNames(Owned):
             raise OSError(errno.EOPNOTSUPP, 'only MSG_PEEK is supported')
         if self._decoder is not None and self._buffer:
             raise self._text_is_buffered()
+        if flags and size:
+            return self._peek(size)
         chunk: bytes | memoryview | None = None
         wire, blocking = self._wire, self._blocking
         if (
@@ -129,11 +131,18 @@ class BlockingNames(Owned):
             chunk = self._take_bytes()
         if chunk is None:
             return b''
-        if len(chunk) > size or flags:
+        if len(chunk) > size:
             # A view: cutting bytes would copy the rest each time.
-            self._wire.give_back(chunk if flags else memoryview(chunk)[size:])
+            self._wire.give_back(memoryview(chunk)[size:])
             return bytes(chunk[:size])
         return chunk if type(chunk) is bytes else bytes(chunk)
+
+    def _peek(self, size: int) -> bytes:
+        chunk = self._take_bytes()
+        if chunk is None:
+            return b''
+        self._wire.give_back(chunk)
+        return peek(self._wire, size)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Like :meth:`recv`, into *buffer* (*nbytes* of it, all by default); return the count."""

@@ -143,6 +143,13 @@ class Arrivals:
         if stream is not None:
             stream._deliver()  # inside: as above
 
+    def put_behind(self, chunk: bytes) -> None:
+        """Put *chunk*, which somebody has read for later, behind what has arrived."""
+        if self.arrived is None:
+            self.arrived = deque()
+        self.arrived.append(chunk)
+        self.arrived_size += len(chunk)
+
     def give_back(self, chunk: bytes | memoryview) -> None:
         """Put *chunk* in front of what has arrived."""
         if self.arrived is None:
