@@ -29,7 +29,8 @@ class Blocking:
     """
 
     __slots__ = (
-        'close_wanted', 'io_refs', 'more_likely', 'more_reads', 'more_until', 'seconds', 'senders',
+        'close_wanted', 'enders', 'io_refs', 'more_likely', 'more_reads', 'more_until', 'seconds',
+        'senders',
     )
 
     def __init__(self) -> None:
@@ -37,6 +38,8 @@ class Blocking:
         self.seconds: float | None = None
         #: Greenlets that are blocked in a write.
         self.senders = 0
+        #: Greenlets that are blocked until all is sent, and the FIN.
+        self.enders = 0
         #: Open makefile() objects; close() waits for them, as in the standard library.
         self.io_refs = 0
         #: Whether close() was called.

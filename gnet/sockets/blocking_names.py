@@ -478,10 +478,12 @@ class BlockingNames(Owned):
     def shutdown(self, how: int) -> None:
         """Close the reading (``SHUT_RD``), the writing (``SHUT_WR``) or both (``SHUT_RDWR``) half.
 
-        Writes that are queued are sent first; the call blocks for that long.
+        What ``write()`` has queued is sent first: ``SHUT_WR`` blocks for that long. ``SHUT_RDWR``
+        returns at once, and wakes who is blocked on the socket: a read has met the end, a write
+        raises ``BrokenPipeError``, and what is queued is given up with it.
 
         Raises:
-            TimeoutError: they were not, within the time of :meth:`settimeout`.
+            TimeoutError: it was not sent within the time of :meth:`settimeout`.
             OSError: the socket is closed (``EBADF``), or the connection failed.
         """
         if how not in (_socket.SHUT_RD, _socket.SHUT_WR, _socket.SHUT_RDWR):
@@ -489,14 +491,30 @@ class BlockingNames(Owned):
         self._note_blocking_use()
         if self._wire.sock is None:
             raise self._blocked_error()
+        if how == _socket.SHUT_RDWR and (self._blocking.senders or self._blocking.enders):
+            self._wire.sock.shutdown(how)  # the hub meets EPIPE now, and tells them
+            return
         if how != _socket.SHUT_WR:
             self._wire.sock.shutdown(_socket.SHUT_RD)
-        if how != _socket.SHUT_RD and self._write_state is WRITABLE:
-            queued = bool(self._queued_units)
-            done: AsyncResult[BaseException | None] = AsyncResult()
-            self.end(done.set)
-            # No later than this call returns: the program may go on with what the hub never sees.
-            self._shut_now()
-            error = self._blocking.within_seconds(done.get) if queued else None
+        if how == _socket.SHUT_RD or self._write_state is not WRITABLE:
+            return
+        if self._queued_units and how == _socket.SHUT_WR:
+            error = self._end_and_wait()
             if error is not None:
                 raise error
+            return
+        self.end()
+        # No later than this call returns: the program may go on with what the hub never sees.
+        self._shut_now()
+
+    def _end_and_wait(self) -> BaseException | None:
+        """End the writing half, and block until that is done; return what it has failed with."""
+        done: AsyncResult[BaseException | None] = AsyncResult()
+        self.end(done.set)  # if it was called already, this is told of the outcome
+        blocking = self._own_blocking()
+        blocking.enders += 1
+        try:
+            error: BaseException | None = blocking.within_seconds(done.get)
+        finally:
+            blocking.enders -= 1
+        return error

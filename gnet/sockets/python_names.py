@@ -10,7 +10,6 @@ import socket as _stdlib
 from typing import Any
 
 import gevent.socket
-from gevent.event import AsyncResult
 
 from ..node import coded_errors
 from ..streams.states import (
@@ -165,9 +164,7 @@ class PythonNames(BlockingNames):
         if self._write_state is WRITABLE:
             self.sendall(b'')
             return
-        ended: AsyncResult[BaseException | None] = AsyncResult()
-        self.end(ended.set)  # it was called already; this is told of the outcome
-        error = self._blocking.within_seconds(ended.get)
+        error = self._end_and_wait()
         if error is not None:
             raise self._blocked_error() if self._stage in GONE else error
 
