@@ -202,6 +202,8 @@ class BlockingNames(Owned):
                 raise self._blocked_error()
             text = self._buffer.popleft()
             self._length -= len(text)
+            if self._wire.ended and not self._length:
+                self._offer_end()
             return str(text)
         while True:
             chunk = self._take_bytes()
@@ -220,8 +222,11 @@ class BlockingNames(Owned):
             if wire.arrived:
                 chunk: bytes | memoryview = wire.arrived.popleft()
                 wire.arrived_size -= len(chunk)
-                if wire.reading is not ACTIVE and wire.reading in _STOPPED:
-                    self._want_data()
+                if wire.reading is not ACTIVE:
+                    if wire.reading in _STOPPED:
+                        self._want_data()
+                    elif wire.ended and not wire.arrived:
+                        self._offer_end()
                 return chunk
             if (wire.ended or self._read_state is not NOT_ENDED) and not self._has_lost_data():
                 self._end_seen()

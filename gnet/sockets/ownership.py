@@ -42,6 +42,7 @@ from ..streams.states import (
     NOBODY_YET,
     NOT_ENDED,
     PAUSED,
+    UNDECIDED,
     WRITABLE,
     Taker,
 )
@@ -155,6 +156,13 @@ class Owned(Duplex):
             (self._owner is not None and self._owner is not _PROGRAM)
             or (user is _HANDLER and self._counter is not None))
         return NOBODY_YET if is_at_work or user is _PROGRAM else EVENTS
+
+    def _is_for_blocking_calls(self) -> bool:
+        taker = self._wire.taker
+        return taker in BLOCKING or (
+            # Somebody has written by one, listens to 'end', and reads nothing yet.
+            taker is NOBODY_YET and self._blocking_user is not _NOBODY and self._flow is UNDECIDED
+        )
 
     def _owner_returned(self) -> None:
         """They have returned: end the connection if they used it blockingly."""

@@ -89,7 +89,9 @@ class Arrivals:
         self.hold(OVER)
         if self.reader is not None:
             self._wake(self.reader)
-        elif self.delivery is IDLE and self.taker in BY_RUNNERS:  # announce(), without the call
+        elif self.taker not in BY_RUNNERS:
+            self.stream._offer_end()  # inside: as below
+        elif self.delivery is IDLE:  # announce(), without the call
             self.delivery = QUEUED
             self.schedule.enqueue(self)
 
