@@ -54,8 +54,8 @@ class Messaging(Guarded):
 
     Listeners of `'message'` may block: each message has its turn whether or not listeners of those
     before are still at work. A connection that came with a message is treated as by a
-    `'connection'` listener: it is ended when the listener returns that used its blocking names, and
-    destroyed if the listener raises.
+    `'connection'` listener: if its blocking names were used it is ended when the listener returns,
+    and destroyed if the listener raises.
     """
 
     __slots__ = ('_loop', '_peer', '_tallies', '_unheard')

@@ -52,9 +52,10 @@ class Server(Guarded):
     ``'close'``         ``()``              closed, and all connections have ended
     ==================  ==================  ========================================================
 
-    A `'connection'` listener may block: it delays nobody else. If it used the blocking names of its
-    socket, the socket is ended when it returns, and destroyed if it raises; one that only
-    registered listeners leaves it open. What it raises costs that connection and no more.
+    A `'connection'` listener may block: it delays nobody else. If it, or a greenlet that has its
+    socket from it, used the blocking names of that, the socket is ended when the listener returns,
+    and destroyed if it raises; one that only registered listeners leaves it open. What it raises
+    costs that connection and no more.
 
     An `'error'` that nobody listens to, and what a listener of another event raises, end
     ``gnet.run()`` with that exception.

@@ -15,10 +15,11 @@ from typing import Any, Final
 from gevent import Timeout, getcurrent
 
 from ..loop.agenda import WORK_BUDGET
+from ..streams.states import ACTIVE, FULL, HELD
 from ..streams.wire import BULK_SIZE, MAX_READS, READ_SIZE
 from .wire import DescriptorWire
 
-__all__ = ['NOT_USED', 'Blocking']
+__all__ = ['NOT_USED', 'Blocking', 'peek']
 
 
 class Blocking:
@@ -28,7 +29,8 @@ class Blocking:
     """
 
     __slots__ = (
-        'close_wanted', 'io_refs', 'more_likely', 'more_reads', 'more_until', 'seconds', 'senders',
+        'close_wanted', 'enders', 'io_refs', 'more_likely', 'more_reads', 'more_until', 'seconds',
+        'senders',
     )
 
     def __init__(self) -> None:
@@ -36,6 +38,8 @@ class Blocking:
         self.seconds: float | None = None
         #: Greenlets that are blocked in a write.
         self.senders = 0
+        #: Greenlets that are blocked until all is sent, and the FIN.
+        self.enders = 0
         #: Open makefile() objects; close() waits for them, as in the standard library.
         self.io_refs = 0
         #: Whether close() was called.
@@ -93,3 +97,30 @@ class Blocking:
 
 #: Never changed.
 NOT_USED: Final = Blocking()
+
+_MAY_READ = (ACTIVE, HELD, FULL)
+
+
+def peek(wire: DescriptorWire, size: int) -> bytes:
+    """Return the first *size* bytes of what has arrived, which stays there.
+
+    What the kernel has is looked for, too, beyond the high-water mark if need be: a loop that peeks
+    until there is enough gives the hub no turn to do so. What was shown is one chunk from now on,
+    so that the read that follows gets as much.
+    """
+    while wire.arrived_size < size and wire.reading in _MAY_READ:
+        more = wire.receive()
+        if more is None:
+            break
+        wire.put_behind(more)
+    chunks, missing = [], size
+    while missing > 0 and wire.arrived:
+        chunk = wire.arrived.popleft()
+        wire.arrived_size -= len(chunk)
+        chunks.append(chunk)
+        missing -= len(chunk)
+    if not chunks:
+        return b''
+    shown = chunks[0] if len(chunks) == 1 else b''.join(chunks)
+    wire.give_back(shown)
+    return bytes(shown[:size])

@@ -1,8 +1,8 @@
 """The blocking names of ``gnet.Socket``: ``recv``, ``sendall``, iteration, with Python's units.
 
 A socket that is read this way does not end by itself when its peer has ended, so a handler may
-still answer a request that came with a FIN; it is closed by ``close()``, by ``with``, or when the
-`'connection'` listener that used it returns.
+still answer a request that came with a FIN; it is closed by ``close()``, by ``with``, or when its
+`'connection'` listener returns.
 
 One greenlet reads at a time; writes of several greenlets go out one after another, whole.
 """
@@ -39,7 +39,7 @@ from ..streams.states import (
     WRITABLE,
 )
 from ..streams.wire import BULK_SIZE
-from .blocking import NOT_USED, Blocking
+from .blocking import NOT_USED, Blocking, peek
 from .ownership import Owned
 
 __all__ = ['BlockingNames']
@@ -109,7 +109,9 @@ class BlockingNames(Owned):
         if flags & ~_socket.MSG_PEEK:
             raise OSError(errno.EOPNOTSUPP, 'only MSG_PEEK is supported')
         if self._decoder is not None and self._buffer:
-            raise coded_errors.state_error('ERR_TEXT_IS_BUFFERED')
+            raise self._text_is_buffered()
+        if flags and size:
+            return self._peek(size)
         chunk: bytes | memoryview | None = None
         wire, blocking = self._wire, self._blocking
         if (
@@ -129,11 +131,18 @@ class BlockingNames(Owned):
             chunk = self._take_bytes()
         if chunk is None:
             return b''
-        if len(chunk) > size or flags:
+        if len(chunk) > size:
             # A view: cutting bytes would copy the rest each time.
-            self._wire.give_back(chunk if flags else memoryview(chunk)[size:])
+            self._wire.give_back(memoryview(chunk)[size:])
             return bytes(chunk[:size])
         return chunk if type(chunk) is bytes else bytes(chunk)
+
+    def _peek(self, size: int) -> bytes:
+        chunk = self._take_bytes()
+        if chunk is None:
+            return b''
+        self._wire.give_back(chunk)
+        return peek(self._wire, size)
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Like :meth:`recv`, into *buffer* (*nbytes* of it, all by default); return the count."""
@@ -189,8 +198,12 @@ class BlockingNames(Owned):
         if self._wire.taker not in BLOCKING:
             self._begin_blocking()
         if self._buffer:
+            if self._is_closed_here():
+                raise self._blocked_error()
             text = self._buffer.popleft()
             self._length -= len(text)
+            if self._wire.ended and not self._length:
+                self._offer_end()
             return str(text)
         while True:
             chunk = self._take_bytes()
@@ -209,8 +222,11 @@ class BlockingNames(Owned):
             if wire.arrived:
                 chunk: bytes | memoryview = wire.arrived.popleft()
                 wire.arrived_size -= len(chunk)
-                if wire.reading is not ACTIVE and wire.reading in _STOPPED:
-                    self._want_data()
+                if wire.reading is not ACTIVE:
+                    if wire.reading in _STOPPED:
+                        self._want_data()
+                    elif wire.ended and not wire.arrived:
+                        self._offer_end()
                 return chunk
             if (wire.ended or self._read_state is not NOT_ENDED) and not self._has_lost_data():
                 self._end_seen()
@@ -227,6 +243,16 @@ class BlockingNames(Owned):
             handed_over = self._wait_for_bytes()
             if handed_over is not None:
                 return handed_over
+
+    def _is_closed_here(self) -> bool:
+        """Whether the socket was closed on this side: then blocking calls read nothing more."""
+        return self._stage in GONE and self._wire.error is None
+
+    def _text_is_buffered(self) -> BaseException:
+        """What a read of bytes raises where text is left."""
+        if self._is_closed_here():
+            return self._blocked_error()
+        return coded_errors.state_error('ERR_TEXT_IS_BUFFERED')
 
     def _has_lost_data(self) -> bool:
         """Whether the socket was closed before all that came before the peer's end was read."""
@@ -267,11 +293,11 @@ class BlockingNames(Owned):
     def _begin_blocking(self) -> None:
         """Note that the socket is read by blocking calls from now on."""
         wire = self._wire
-        if not wire.can_block:
-            raise coded_errors.state_error('ERR_READING_IN_EVENT_STYLE')
-        if self._linger_timer is not None:
-            raise self._blocked_error()  # its handler has returned
-        if self._flow is FLOWING or self._readable_listened:
+        by_events = self._flow is FLOWING or self._readable_listened or not wire.can_block
+        # (A linger timer: its handler has returned. That made it flow, too.)
+        if self._linger_timer is not None or (by_events and self._stage in GONE):
+            raise self._blocked_error()
+        if by_events:
             raise coded_errors.state_error('ERR_READING_IN_EVENT_STYLE')
         if wire.taker not in BLOCKING:
             wire.taker = GREENLET
@@ -309,6 +335,7 @@ class BlockingNames(Owned):
             # It may be raised any number of times: its traceback must not grow with each.
             return error.with_traceback(None)
         return system_errors.socket_closed()
+
     # --- writing ----------------------------------------------------------------------------------
 
     def sendall(self, data: Any, flags: int = 0) -> None:
@@ -456,10 +483,12 @@ class BlockingNames(Owned):
     def shutdown(self, how: int) -> None:
         """Close the reading (``SHUT_RD``), the writing (``SHUT_WR``) or both (``SHUT_RDWR``) half.
 
-        Writes that are queued are sent first; the call blocks for that long.
+        What ``write()`` has queued is sent first: ``SHUT_WR`` blocks for that long. ``SHUT_RDWR``
+        returns at once, and wakes who is blocked on the socket: a read has met the end, a write
+        raises ``BrokenPipeError``, and what is queued is given up with it.
 
         Raises:
-            TimeoutError: they were not, within the time of :meth:`settimeout`.
+            TimeoutError: it was not sent within the time of :meth:`settimeout`.
             OSError: the socket is closed (``EBADF``), or the connection failed.
         """
         if how not in (_socket.SHUT_RD, _socket.SHUT_WR, _socket.SHUT_RDWR):
@@ -467,14 +496,30 @@ class BlockingNames(Owned):
         self._note_blocking_use()
         if self._wire.sock is None:
             raise self._blocked_error()
+        if how == _socket.SHUT_RDWR and (self._blocking.senders or self._blocking.enders):
+            self._wire.sock.shutdown(how)  # the hub meets EPIPE now, and tells them
+            return
         if how != _socket.SHUT_WR:
             self._wire.sock.shutdown(_socket.SHUT_RD)
-        if how != _socket.SHUT_RD and self._write_state is WRITABLE:
-            queued = bool(self._queued_units)
-            done: AsyncResult[BaseException | None] = AsyncResult()
-            self.end(done.set)
-            # No later than this call returns: the program may go on with what the hub never sees.
-            self._shut_now()
-            error = self._blocking.within_seconds(done.get) if queued else None
+        if how == _socket.SHUT_RD or self._write_state is not WRITABLE:
+            return
+        if self._queued_units and how == _socket.SHUT_WR:
+            error = self._end_and_wait()
             if error is not None:
                 raise error
+            return
+        self.end()
+        # No later than this call returns: the program may go on with what the hub never sees.
+        self._shut_now()
+
+    def _end_and_wait(self) -> BaseException | None:
+        """End the writing half, and block until that is done; return what it has failed with."""
+        done: AsyncResult[BaseException | None] = AsyncResult()
+        self.end(done.set)  # if it was called already, this is told of the outcome
+        blocking = self._own_blocking()
+        blocking.enders += 1
+        try:
+            error: BaseException | None = blocking.within_seconds(done.get)
+        finally:
+            blocking.enders -= 1
+        return error

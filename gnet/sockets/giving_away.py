@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import _socket
+import sys
+from fcntl import ioctl
+from termios import FIONREAD
 from typing import Any
 
 __all__ = [
@@ -16,10 +19,22 @@ class _Unread:
     unread: bytes = b''
 
     def _take(self, size: int, flags: int) -> bytes:
-        taken = self.unread[:size]
-        if not flags & _socket.MSG_PEEK:
-            self.unread = self.unread[size:]
+        if flags & _socket.MSG_PEEK:
+            if len(self.unread) < size:
+                self.unread += self._waiting(size - len(self.unread))
+            return self.unread[:size]
+        taken, self.unread = self.unread[:size], self.unread[size:]
         return taken
+
+    def _waiting(self, size: int) -> bytes:
+        """Take what more the kernel has by now: a loop that peeks waits for that."""
+        fd = self.fileno()  # type: ignore[attr-defined]  # of the socket's class
+        # Asked first: a read might wait, or meet a failure that belongs behind what is unread.
+        waiting = int.from_bytes(ioctl(fd, FIONREAD, bytes(4)), sys.byteorder)
+        if not waiting:
+            return b''
+        more: bytes = super().recv(min(size, waiting))  # type: ignore[misc]  # as above
+        return more
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         if self.unread and bufsize > 0:

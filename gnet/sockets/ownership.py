@@ -5,9 +5,10 @@ Who ends a connection
 
 - *The program*, by ``end``, ``destroy``, ``close``, ``with``: whoever has it, in either style.
 - *Its listeners' return.* They run in a greenlet of their own, the *owner* (:func:`hand_over`). If
-  they used the blocking names of their socket it is ended when they return, and gets
-  ``LINGER_SECONDS`` to take leave of its peer. If they only registered listeners, or left
-  reading to events in the end, it stays open, as in Node.
+  the blocking names of their socket were used meanwhile, by them or by a greenlet that they have
+  given it to, it is ended when they return, and gets ``LINGER_SECONDS`` to take leave of its peer.
+  If they only registered listeners, or left reading to events in the end, it stays open, as in
+  Node.
 - *Their failure*: a listener of an accepted connection that raises costs that connection
   (:meth:`Owned._fail`). On a socket that the program itself opened, it ends ``gnet.run()``.
 - *The peer*: its end has its turn after all that came before it, and not before a listener that is
@@ -41,6 +42,7 @@ from ..streams.states import (
     NOBODY_YET,
     NOT_ENDED,
     PAUSED,
+    UNDECIDED,
     WRITABLE,
     Taker,
 )
@@ -61,8 +63,8 @@ LINGER_SECONDS = 30
 class BlockingUser(Enum):
     """Who has used a blocking name of a socket."""
 
-    NOBODY = "nobody, or another greenlet than that of its 'connection' listeners"
-    HANDLER = "a 'connection' listener: the socket ends when that returns"
+    NOBODY = "nobody, or greenlets that its 'connection' listeners have left it to"
+    HANDLER = "a greenlet, while its 'connection' listeners are at work: it ends when they return"
     PROGRAM = 'the program, which opened the socket: blocking calls tell it of failures'
 
 
@@ -123,8 +125,8 @@ class Owned(Duplex):
     __slots__ = ()
 
     _wire: DescriptorWire
-    #: The greenlet of the 'connection' listeners, until they return or block on the socket; PROGRAM
-    #: for a socket that the program opened, until it uses a blocking name.
+    #: The greenlet of the 'connection' listeners, until they return or a blocking name is used;
+    #: PROGRAM for a socket that the program opened, until it uses one.
     _owner: Any
     _blocking_user: BlockingUser
     _linger_timer: Linger | None
@@ -150,8 +152,18 @@ class Owned(Duplex):
             wire.want()
 
     def _taker_by_events(self) -> Taker:
-        is_at_work = self._owner is not None and self._owner is not _PROGRAM
-        return NOBODY_YET if is_at_work or self._blocking_user is _PROGRAM else EVENTS
+        user = self._blocking_user
+        is_at_work = (
+            (self._owner is not None and self._owner is not _PROGRAM)
+            or (user is _HANDLER and self._counter is not None))
+        return NOBODY_YET if is_at_work or user is _PROGRAM else EVENTS
+
+    def _is_for_blocking_calls(self) -> bool:
+        taker = self._wire.taker
+        return taker in BLOCKING or (
+            # Somebody has written by one, listens to 'end', and reads nothing yet.
+            taker is NOBODY_YET and self._blocking_user is not _NOBODY and self._flow is UNDECIDED
+        )
 
     def _owner_returned(self) -> None:
         """They have returned: end the connection if they used it blockingly."""
@@ -160,10 +172,11 @@ class Owned(Duplex):
         if self._counter is None:
             return  # they have connected it again: it is the program's now
         self._owner = None
+        user, self._blocking_user = self._blocking_user, _NOBODY
         wire = self._wire
         if wire.taker is NOBODY_YET:
             wire.taker = EVENTS
-        if self._blocking_user is not _HANDLER or self._reads_by_events():
+        if user is not _HANDLER or self._reads_by_events():
             if wire.ended and self._read_state is NOT_ENDED:
                 wire.announce()
         elif self._stage is not CONNECTED:
@@ -213,18 +226,20 @@ class Owned(Duplex):
             self._linger()
 
     def _note_blocking_use(self) -> None:
-        """A blocking name was used: if by the owner, the socket ends when that returns."""
+        """A blocking name was used: if the owner is at work, the socket ends when that returns.
+
+        By whichever greenlet: the owner may have left reading to one and writing to another. Who
+        has only written may still turn to reading, so this does not settle who takes what arrives.
+        """
         owner = self._owner
         if owner is _PROGRAM:
             self._owner = None
             self._blocking_user = _PROGRAM
             if self._wire.taker is EVENTS:
                 self._wire.taker = NOBODY_YET
-        elif owner is not None and owner is getcurrent():
+        elif owner is not None:
             self._owner = None
             self._blocking_user = _HANDLER
-            if self._wire.taker is NOBODY_YET:
-                self._wire.taker = EVENTS
 
     # --- failures ---------------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ import socket as _stdlib
 from typing import Any
 
 import gevent.socket
-from gevent.event import AsyncResult
 
 from ..node import coded_errors
 from ..streams.states import (
@@ -128,7 +127,7 @@ class PythonNames(BlockingNames):
             CodedRuntimeError: as :meth:`recv`.
             ValueError: objects of :meth:`makefile` are open, which may have read ahead.
         """
-        if self._blocking.io_refs:
+        if self._blocking.io_refs and not self._is_closed_here():
             raise ValueError('objects of makefile() are open: close them first')
         self._begin_giving_away()
         while self._stage is CONNECTING or self._queued_units:
@@ -154,6 +153,8 @@ class PythonNames(BlockingNames):
 
     def _begin_giving_away(self) -> None:
         self._begin_blocking()
+        if self._is_closed_here():
+            raise self._blocked_error()
         if self._wire.reader is not None:
             raise coded_errors.state_error('ERR_CONCURRENT_READ')
         if self._decoder is not None and self._buffer:
@@ -163,9 +164,7 @@ class PythonNames(BlockingNames):
         if self._write_state is WRITABLE:
             self.sendall(b'')
             return
-        ended: AsyncResult[BaseException | None] = AsyncResult()
-        self.end(ended.set)  # it was called already; this is told of the outcome
-        error = self._blocking.within_seconds(ended.get)
+        error = self._end_and_wait()
         if error is not None:
             raise self._blocked_error() if self._stage in GONE else error
 

@@ -89,7 +89,9 @@ class Arrivals:
         self.hold(OVER)
         if self.reader is not None:
             self._wake(self.reader)
-        elif self.delivery is IDLE and self.taker in BY_RUNNERS:  # announce(), without the call
+        elif self.taker not in BY_RUNNERS:
+            self.stream._offer_end()  # inside: as below
+        elif self.delivery is IDLE:  # announce(), without the call
             self.delivery = QUEUED
             self.schedule.enqueue(self)
 
@@ -142,6 +144,13 @@ class Arrivals:
         stream = self.stream
         if stream is not None:
             stream._deliver()  # inside: as above
+
+    def put_behind(self, chunk: bytes) -> None:
+        """Put *chunk*, which somebody has read for later, behind what has arrived."""
+        if self.arrived is None:
+            self.arrived = deque()
+        self.arrived.append(chunk)
+        self.arrived_size += len(chunk)
 
     def give_back(self, chunk: bytes | memoryview) -> None:
         """Put *chunk* in front of what has arrived."""

@@ -401,5 +401,22 @@ class Delivery(Guarded):
                     # (Not if the listener has blocked until the stream was connected again.)
                     self._end_consumed()
 
+    def _offer_end(self) -> None:
+        """Blocking calls read, and the peer has ended: `'end'` may be due. Callable anywhere.
+
+        Without a listener it comes when a read meets the end, as always.
+        """
+        if self._events.get('end'):
+            self._in_turn(self._end_if_consumed)
+
+    def _end_if_consumed(self) -> None:
+        wire = self._wire
+        if (
+            wire.ended and wire.taker is GREENLET and not wire.arrived and not self._length
+            and self._read_state is NOT_ENDED and self._stage is CONNECTED
+        ):
+            self._read_state = ENDED
+            self._emit_end()
+
     def _has_ended(self) -> bool:
         return self._read_state in _AFTER_THE_LAST_CHUNK

@@ -73,8 +73,12 @@ class Duplex(Writable):
     def _end_consumed(self) -> None:
         if self._write_state is FINISHED:
             self.destroy()
-        elif not self.allow_half_open and self._wire.taker not in BLOCKING:
+        elif not self.allow_half_open and not self._is_for_blocking_calls():
             self._tick(self._end_in_turn)
+
+    def _is_for_blocking_calls(self) -> bool:
+        """Whether blocking calls use the stream: then it does not end because its peer has."""
+        return self._wire.taker in BLOCKING
 
     def _end_in_turn(self) -> None:
         """The peer has ended: end too, unless that has happened meanwhile."""

@@ -287,6 +287,10 @@ class Readable(Delivery):
                 self._schedule_readable()
             else:
                 self._in_turn(self._take, 0)
+        elif event == 'end' and self._wire.ended and self._read_state is NOT_ENDED:
+            # It was held for somebody who was at work, or nobody was there to be told.
+            self._wire.announce()
+            self._offer_end()
 
     def _listener_removed(self, event: Any) -> None:
         if event == 'readable':

@@ -201,3 +201,101 @@ def test_a_read_tells_of_the_end_again_when_all_before_it_was_read(
     assert list(connection.sock) == [b'x']
     connection.sock.destroy()
     assert connection.sock.recv(100) == b''
+
+
+# --- however it was read before -------------------------------------------------------------------
+
+READS = pytest.mark.parametrize('read', [
+    lambda sock: sock.recv(10), lambda sock: sock.recv_into(bytearray(10)), lambda sock: list(sock),
+    lambda sock: sock.to_socket(), lambda sock: sock.makefile('rb').read(),
+], ids=['recv', 'recv_into', 'for', 'to_socket', 'makefile'])
+
+#: What makes a socket be read by events.
+BY_EVENTS = pytest.mark.parametrize('use', [
+    lambda sock: sock.on('data', print), lambda sock: sock.on('readable', print),
+    lambda sock: sock.resume(), lambda sock: sock.pipe(gnet.Socket()),
+], ids=['data', 'readable', 'resume', 'pipe'])
+
+
+@READS
+@BY_EVENTS
+@ENDS
+def test_a_socket_that_was_read_by_events_says_the_same(
+    accept: Callable[..., Connection], read: Any, use: Any, close: Any,
+) -> None:
+    c = accept(lambda c: use(c.sock))
+    close(c.sock)
+    blocked(read, c.sock).get(timeout=PATIENCE)
+    c.until_closed()
+    blocked(read, c.sock).get(timeout=PATIENCE)
+
+
+@READS
+def test_a_client_that_was_read_by_events_says_the_same(
+    dial: Callable[..., Connection], read: Any,
+) -> None:
+    c = dial(lambda c: c.sock.on('data', print))
+    c.sock.destroy()
+    blocked(read, c.sock).get(timeout=PATIENCE)
+
+
+@READS
+def test_a_client_with_onread_says_the_same(dial: Callable[..., Connection], read: Any) -> None:
+    c = dial(onread={'buffer': bytearray(9), 'callback': print})
+    c.sock.destroy()
+    blocked(read, c.sock).get(timeout=PATIENCE)
+
+
+@READS
+def test_a_socket_that_its_handler_has_left_says_the_same(
+    accept: Callable[..., Connection], read: Any,
+) -> None:
+    c = accept(lambda c: c.sock.sendall(b'x'))
+    assert c.peer.recv_until_end() == b'x'
+    blocked(read, c.sock).get(timeout=PATIENCE)  # it waits for its peer to end
+    c.peer.end()
+    c.until_closed()
+    blocked(read, c.sock).get(timeout=PATIENCE)
+
+
+@READS
+def test_a_socket_that_has_ended_by_events_says_the_same(
+    accept: Callable[..., Connection], read: Any,
+) -> None:
+    c = accept(lambda c: c.sock.on('data', c.sock.write))
+    c.peer.sendall(b'x')
+    c.peer.end()
+    assert c.peer.recv_until_end() == b'x'
+    c.until_closed()
+    blocked(read, c.sock).get(timeout=PATIENCE)
+
+
+@READS
+def test_text_that_is_left_does_not_matter_any_more(
+    accept: Callable[..., Connection], read: Any,
+) -> None:
+    c = accept(lambda c: c.sock.set_encoding('utf8').pause())
+    c.peer.sendall(b'text')
+    until(lambda: c.sock.readable_length)
+    c.sock.destroy()
+    blocked(read, c.sock).get(timeout=PATIENCE)
+    assert c.sock.read() == 'text'
+
+
+def test_it_is_given_away_no_more_while_its_reader_is_on_its_way_out(hold: Hold) -> None:
+    c = hold()
+    reading = blocked(c.sock.recv, 10)
+    until(lambda: c.sock._wire.reader)
+    c.sock.destroy()
+    with pytest.raises(OSError, match='Socket is closed'):
+        c.sock.to_socket()
+    reading.get(timeout=PATIENCE)
+
+
+@READS
+def test_a_reset_is_told_of_instead(accept: Callable[..., Connection], read: Any) -> None:
+    c = accept(lambda c: c.sock.on('data', print).on('error', lambda error: None))
+    c.peer.reset()
+    c.until_closed()
+    with pytest.raises(ConnectionResetError):
+        read(c.sock)

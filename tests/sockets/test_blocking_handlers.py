@@ -9,10 +9,12 @@ from typing import Any
 import gevent
 import pytest
 from gevent.event import AsyncResult, Event
+from gevent.queue import Queue
 
 import gnet
 from gnet.sockets import ownership as handling
 
+from ..harness.families import Family
 from ..harness.waiting import PATIENCE, turn, until
 from .common import code
 
@@ -184,6 +186,81 @@ def test_a_handler_that_has_not_begun_to_read_may_answer_too(
     assert peer.recv_until_end() == data.upper() + b'!'
 
 
+@pytest.mark.parametrize('begin', [
+    lambda sock: sock.sendall(b'hello'), lambda sock: sock.send(b'hello'),
+    lambda sock: gevent.spawn(sock.sendall, b'hello').get(timeout=PATIENCE),
+    lambda sock: sock.write(b'hello'),
+], ids=['sendall', 'send', 'sendall of a greenlet', 'write'])
+def test_a_handler_that_greets_first_may_answer_too(
+    serve: Serve, connect: Any, begin: Any,
+) -> None:
+    greeted, answered = Event(), Event()
+
+    def handler(sock: Any) -> None:
+        begin(sock)
+        greeted.set()
+        answered.wait(PATIENCE)
+        assert sock.recv(10) == b''
+        sock.sendall(b'bye')
+
+    server = serve(handler)
+    peer = connect(server)
+    greeted.wait(PATIENCE)
+    peer.end()
+    [sock] = server._counter.sockets
+    until(lambda: sock._wire.ended)
+    for _ in range(5):
+        turn()
+    answered.set()
+    assert peer.recv_until_end() == b'hellobye'
+
+
+def test_a_handler_that_has_turned_to_events_and_back_may_answer_too(
+    serve: Serve, connect: Any,
+) -> None:
+    begun, answered = Event(), Event()
+
+    def handler(sock: Any) -> None:
+        sock.recv(10)
+        sock.read()
+        begun.set()
+        answered.wait(PATIENCE)
+        sock.sendall(sock.recv(10) + b'bye')
+
+    server = serve(handler)
+    peer = connect(server)
+    peer.sendall(b'x')
+    begun.wait(PATIENCE)
+    peer.end()
+    [sock] = server._counter.sockets
+    until(lambda: sock._wire.ended)
+    for _ in range(5):
+        turn()
+    answered.set()
+    assert peer.recv_until_end() == b'bye'
+
+
+def test_an_end_comes_when_a_handler_that_has_only_greeted_returns(
+    serve: Serve, connect: Any,
+) -> None:
+    greeted, returning = Event(), Event()
+
+    def handler(sock: Any) -> None:
+        sock.sendall(b'hello')
+        greeted.set()
+        returning.wait(PATIENCE)
+
+    server = serve(handler)
+    peer = connect(server)
+    greeted.wait(PATIENCE)
+    peer.end()
+    for _ in range(5):
+        turn()
+    returning.set()
+    assert peer.recv_until_end() == b'hello'
+    until(lambda: not server._connections)
+
+
 def test_an_end_that_waited_for_the_handler_comes_when_it_returns(
     serve: Serve, connect: Any,
 ) -> None:
@@ -285,6 +362,107 @@ def test_a_peer_that_sends_for_ever_is_not_listened_to_for_ever(
 
 
 # --- who goes on using it -----------------------------------------------------------------------
+
+
+def read_by_iteration(sock: Any, queue: Queue[Any]) -> None:
+    for chunk in sock:
+        queue.put(chunk)
+    queue.put(None)
+
+
+def read_by_recv(sock: Any, queue: Queue[Any]) -> None:
+    while True:
+        chunk = sock.recv(10)
+        queue.put(chunk or None)
+        if not chunk:
+            return
+
+
+def read_by_a_file(sock: Any, queue: Queue[Any]) -> None:
+    with sock.makefile('rb', 0) as file:
+        read_by_iteration(iter(lambda: file.read(10), b''), queue)
+
+
+@pytest.mark.parametrize('read', [read_by_iteration, read_by_recv, read_by_a_file])
+def test_a_handler_that_leaves_all_to_greenlets_and_joins_them_ends_its_connection(
+    serve: Serve, connect: Any, family: Family, read: Any,
+) -> None:
+    def write(sock: Any, queue: Queue[Any]) -> None:
+        for chunk in iter(queue.get, None):
+            sock.sendall(chunk)
+
+    def handler(sock: Any) -> None:
+        queue: Queue[Any] = Queue()
+        gevent.joinall([gevent.spawn(read, sock, queue), gevent.spawn(write, sock, queue)])
+
+    server = serve(handler, target=family.listen_options)
+    peer = connect(server)
+    peer.sendall(b'abc')
+    assert peer.recv_exactly(3) == b'abc'
+    peer.end()
+    assert peer.recv_until_end() == b''
+    until(lambda: not server._connections)
+
+
+def test_a_greenlet_that_only_writes_counts(serve: Serve, connect: Any) -> None:
+    def handler(sock: Any) -> None:
+        gevent.spawn(sock.sendall, b'hello').join()
+
+    server = serve(handler)
+    assert connect(server).recv_until_end() == b'hello'
+
+
+def test_a_greenlet_does_not_count_where_events_read(serve: Serve, connect: Any) -> None:
+    def handler(sock: Any) -> None:
+        sock.on('data', sock.write)
+        gevent.spawn(sock.sendall, b'hello').join()
+
+    peer = connect(serve(handler))
+    assert peer.recv_exactly(5) == b'hello'
+    peer.sendall(b'x')
+    assert peer.recv_exactly(1) == b'x'
+    peer.end()
+    assert peer.recv_until_end() == b''
+
+
+def test_a_greenlet_that_begins_when_the_handler_has_returned_has_it_for_itself(
+    serve: Serve, connect: Any,
+) -> None:
+    def use(sock: Any) -> None:
+        with sock:
+            sock.sendall(sock.recv(10))
+            sock.sendall(sock.recv(10))
+
+    server = serve(lambda sock: gevent.spawn(use, sock))
+    peer = connect(server)
+    for data in (b'one', b'two'):
+        peer.sendall(data)
+        assert peer.recv_exactly(3) == data
+    assert peer.recv_until_end() == b''
+    until(lambda: not server._connections)
+
+
+def test_a_greenlet_that_gets_a_socket_of_its_own_goes_on(serve: Serve, connect: Any) -> None:
+    used, returned = Event(), Event()
+
+    def use(plain: Any) -> None:
+        with plain:
+            used.set()
+            returned.wait(PATIENCE)
+            turn()
+            plain.sendall(plain.recv(10))
+
+    def handler(sock: Any) -> None:
+        assert sock.recv(1) == b'a'
+        gevent.spawn(use, sock.to_socket())
+        used.wait(PATIENCE)
+
+    server = serve(handler)
+    peer = connect(server)
+    peer.sendall(b'abc')
+    until(lambda: not server._connections)
+    returned.set()
+    assert peer.recv_until_end() == b'bc'
 
 
 def test_a_greenlet_that_reads_on_is_told_that_the_socket_is_closed(

@@ -10,10 +10,11 @@ from typing import Any
 
 import gevent
 import pytest
-from gevent.event import AsyncResult
+from gevent.event import AsyncResult, Event
 
 import gnet
 
+from ..harness.families import Family
 from ..harness.waiting import PATIENCE, turn, until
 from .common import Connection, code
 
@@ -64,6 +65,86 @@ def test_peeking_leaves_the_bytes_where_they_are(hold: Hold) -> None:
     assert c.sock.recv(2, socket.MSG_PEEK) == b'ab'
     assert c.sock.recv(10, socket.MSG_PEEK) == b'abc'
     assert c.sock.recv(10) == b'abc'
+
+
+@pytest.mark.parametrize('seconds', [None, PATIENCE, 0])
+@pytest.mark.parametrize('read_ahead', [True, False], ids=['read ahead', 'in the kernel'])
+def test_peeking_shows_what_has_come_meanwhile(
+    hold: Hold, read_ahead: bool, seconds: Any,
+) -> None:
+    c = hold()
+    c.sock.settimeout(seconds)
+    seen = []
+    for number, data in enumerate((b'ab', b'cd', b'efgh'), 1):
+        c.peer.sendall(data)
+        if read_ahead or number == 1:
+            until(lambda wanted=2 * number: c.sock.bytes_read >= wanted)
+        seen.append(c.sock.recv(6, socket.MSG_PEEK))
+    assert seen == [b'ab', b'abcd', b'abcdef']
+    buffer = bytearray(7)
+    assert c.sock.recv_into(buffer, 0, socket.MSG_PEEK) == 7
+    assert buffer == b'abcdefg'
+    # What was shown is read at once, as from the kernel.
+    assert c.sock.recv(6) == b'abcdef'
+    assert c.sock.recv(6) == b'gh'
+
+
+def test_a_loop_that_peeks_gets_on_without_a_turn_of_the_hub(hold: Hold, native: Any) -> None:
+    c = hold()
+
+    def send() -> None:
+        for byte in b'abcdef':
+            c.peer.plain.sendall(bytes([byte]))
+
+    c.peer.sendall(b'_')
+    until(lambda: c.sock.bytes_read)
+    assert c.sock.recv(6, socket.MSG_PEEK) == b'_'
+    sending = native.start(send)
+    while len(c.sock.recv(6, socket.MSG_PEEK)) < 6:
+        pass
+    assert c.sock.recv(6) == b'_abcde'
+    sending.get(timeout=PATIENCE)
+
+
+def test_a_client_peeks_too(dial: Callable[..., Connection], family: Family) -> None:
+    c = dial(family=family)
+    seen = []
+    for data in (b'ab', b'cd'):
+        c.peer.sendall(data)
+        seen.append(c.sock.recv(6, socket.MSG_PEEK))
+    assert seen == [b'ab', b'abcd']
+
+
+def test_peeking_shows_more_than_the_high_water_mark(accept: Callable[..., Connection]) -> None:
+    over = Event()
+    c = accept(lambda c: over.wait(), high_water_mark=10)
+    sending = gevent.spawn(c.peer.sendall, bytes(100_000))
+    with gevent.Timeout(PATIENCE):
+        while len(c.sock.recv(100_000, socket.MSG_PEEK)) < 100_000:
+            gevent.sleep(0)
+    sending.get(timeout=PATIENCE)
+    assert c.sock.recv(100_000) == bytes(100_000)
+    over.set()
+
+
+@pytest.mark.parametrize('last', ['end', 'reset'])
+def test_peeking_does_not_lose_what_came_last(hold: Hold, last: str) -> None:
+    c = hold()
+    c.sock.on('error', lambda error: None)
+    c.peer.sendall(b'ab')
+    assert c.sock.recv(10, socket.MSG_PEEK) == b'ab'
+    c.peer.end() if last == 'end' else c.peer.reset()
+    for _ in range(3):
+        assert c.sock.recv(10, socket.MSG_PEEK) == b'ab'
+        turn()
+    assert c.sock.recv(10) == b'ab'
+    if last == 'end':
+        assert c.sock.recv(10, socket.MSG_PEEK) == b''
+        assert c.sock.recv(10) == b''
+    else:
+        for flags in (socket.MSG_PEEK, 0):
+            with pytest.raises(ConnectionResetError):
+                c.sock.recv(10, flags)
 
 
 def test_recv_into_fills_a_buffer(hold: Hold) -> None:

@@ -7,15 +7,16 @@ import errno
 import resource
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gevent
 import pytest
-from gevent.event import Event
+from gevent.event import AsyncResult, Event
 
 import gnet
 
+from ..harness.families import Family
 from ..harness.naming import spelled
 from ..harness.waiting import PATIENCE, turn, until
 from .common import Connection, code, connected
@@ -286,11 +287,104 @@ def test_shutting_the_writing_half_is_an_end_for_the_peer(hold: Hold) -> None:
 def test_shutdown_sends_first_what_is_queued(hold: Hold) -> None:
     c = hold()
     c.sock.write(bytes(MUCH))
-    shutting = gevent.spawn(c.sock.shutdown, socket.SHUT_RDWR)
+    shutting = gevent.spawn(c.sock.shutdown, socket.SHUT_WR)
     turn()
     assert not shutting.ready()
     assert len(c.peer.recv_until_end()) == MUCH
     shutting.get(timeout=PATIENCE)
+
+
+def shut_both(sock: Any) -> None:
+    """Shut both halves: nothing else may happen meanwhile."""
+    other = gevent.spawn(int)
+    sock.shutdown(socket.SHUT_RDWR)
+    assert not other.ready()
+    other.get(timeout=PATIENCE)
+
+
+def reads_end(sock: Any) -> None:
+    assert sock.recv(10) == b''
+
+
+def raises_broken_pipe(call: Callable[..., object], *args: Any) -> None:
+    with pytest.raises(BrokenPipeError):
+        call(*args)
+
+
+ROLES = pytest.mark.parametrize('role', ['server', 'client'])
+
+
+@pytest.fixture
+def made(role: str, serve: Serve, connect: Any, dial: Any, family: Family) -> Iterator[Connection]:
+    """A connection of each role and family; the handler of the accepted one is at work."""
+    if role == 'client':
+        made = dial(family=family)
+        made.wait('ready')
+        yield made
+        return
+    over = Event()
+    accepted: AsyncResult[Connection] = AsyncResult()
+
+    def handler(sock: Any) -> None:
+        accepted.set(Connection(sock))
+        over.wait()
+
+    server = serve(handler, target=family.listen_options)
+    peer = connect(server)
+    connection = accepted.get(timeout=PATIENCE)
+    connection.peer = peer
+    yield connection
+    over.set()
+
+
+@ROLES
+def test_shutting_both_halves_wakes_who_is_blocked(made: Connection) -> None:
+    sock = made.sock
+    greenlets = [
+        gevent.spawn(reads_end, sock), gevent.spawn(raises_broken_pipe, sock.sendall, bytes(MUCH))]
+    until(lambda: sock._wire.reader and sock._blocking.senders)
+    shut_both(sock)
+    for greenlet in greenlets:
+        greenlet.get(timeout=PATIENCE)
+    assert len(made.peer.recv_until_end()) < MUCH
+    raises_broken_pipe(sock.sendall, b'x')
+    raises_broken_pipe(sock.send, b'x')
+
+
+@ROLES
+def test_shutting_both_halves_wakes_a_reader(made: Connection) -> None:
+    reading = gevent.spawn(reads_end, made.sock)
+    until(lambda: made.sock._wire.reader)
+    shut_both(made.sock)
+    reading.get(timeout=PATIENCE)
+    assert made.peer.recv_until_end() == b''
+    reads_end(made.sock)
+    made.until_closed()  # both halves are done
+
+
+@ROLES
+@pytest.mark.parametrize('wait', [
+    lambda sock: sock.shutdown(socket.SHUT_WR), lambda sock: sock.to_socket(),
+    lambda sock: (sock.end(), sock.to_socket()),
+], ids=['shutdown', 'to_socket', 'end, to_socket'])
+def test_shutting_both_halves_wakes_who_waits_for_what_is_queued(
+    made: Connection, wait: Any,
+) -> None:
+    made.sock.write(bytes(MUCH))
+    waiting = gevent.spawn(raises_broken_pipe, wait, made.sock)
+    until(lambda: made.sock._end_callbacks or made.sock._blocking.senders)
+    shut_both(made.sock)
+    waiting.get(timeout=PATIENCE)
+    assert len(made.peer.recv_until_end()) < MUCH
+
+
+@ROLES
+def test_shutting_both_halves_does_not_wait_for_what_is_queued(made: Connection) -> None:
+    made.sock.write(bytes(MUCH))
+    shut_both(made.sock)
+    reads_end(made.sock)
+    assert len(made.peer.recv_until_end()) == MUCH
+    made.wait('finish')
 
 
 def test_shutdown_does_not_wait_longer_than_the_timeout(hold: Hold) -> None:

@@ -98,6 +98,22 @@ def test_what_was_read_ahead_is_read_first(
 
 
 @CLASSES
+def test_peeking_shows_what_comes_behind_it(hold: Hold, to_socket: Any, cls: Any) -> None:
+    c = hold()
+    c.peer.sendall(b'ab')
+    until(lambda: c.sock.bytes_read == 2)
+    plain = to_socket(c.sock, cls)
+    seen = [plain.recv(6, socket.MSG_PEEK)]
+    for data in (b'cd', b'efgh'):
+        c.peer.sendall(data)
+        seen.append(plain.recv(6, socket.MSG_PEEK))
+    c.peer.end()
+    assert seen == [b'ab', b'abcd', b'abcdef']
+    assert plain.recv(6) == b'abcdef'
+    assert [plain.recv(6), plain.recv(6)] == [b'gh', b'']
+
+
+@CLASSES
 def test_a_file_reads_first_what_was_read_ahead(hold: Hold, to_socket: Any, cls: Any) -> None:
     c = hold()
     c.peer.sendall(b'one\ntw')
