@@ -26,6 +26,7 @@ from .shared_listener import SharedListener
 from .worker import Life
 
 __all__ = [
+    'SETTINGS',
     'News',
     'PrimarySide',
 ]
@@ -39,6 +40,12 @@ _FORK_OPTIONS = (
     'stdio', 'uid',
 )
 
+
+#: The names of all settings; the last three are Node's, and mean nothing here.
+SETTINGS = frozenset({
+    *_FORK_OPTIONS, 'args', 'env', 'exec', 'inspect_port', 'windows_hide',
+    'windows_verbatim_arguments',
+})
 
 #: Seconds that a listener is kept whose last worker has closed its server: others may be on their
 #: way. After that, nobody shall wait for an answer that does not come.

@@ -18,7 +18,8 @@ from ..addresses.ip import is_ip
 from ..events.abort import abort_error
 from ..loop import exit_hook
 from ..node import coded_errors, system_errors
-from ..options.connect import ConnectRequest, connect_request
+from ..node.keywords import check_keywords
+from ..options.connect import CONNECT_OPTIONS, ConnectRequest, connect_request
 from ..options.shapes import normalize_arguments
 from ..streams.states import (
     ASKED,
@@ -100,12 +101,14 @@ class Client(Tuned, PythonNames):
         Raises:
             CodedTypeError, CodedValueError: for arguments that make no sense; nothing is changed.
             OSError: from the blocking form alone.
+            TypeError: for a keyword that is no option; in a mapping it is ignored, as in Node.
 
         Emits `'lookup'`, `'connectionAttempt'`, `'connectionAttemptFailed'`,
         `'connectionAttemptTimeout'`; and on failure `'error'` and `'close'`.
         """
         if len(args) == 1 and isinstance(args[0], tuple) and not keywords:
             return self._connect_and_wait(_socket_address(args[0]))
+        check_keywords('connect', keywords, CONNECT_OPTIONS | {'callback'})
         options, callback = normalize_arguments(args, keywords)
         request = connect_request(options)
         if callback is not None:

@@ -173,7 +173,9 @@ class Tuned(Duplex):
         sockets and closed ones.
         """
         if isinstance(enable, Mapping):
-            return self.set_keep_alive(**{'enable': False, **snake_options(enable)})
+            names = ('enable', 'initial_delay', 'interval', 'count')
+            options = snake_options(enable)
+            return self.set_keep_alive(**{each: options[each] for each in names if each in options})
         wanted = None
         if truthy(enable):
             wanted = (_whole_seconds(initial_delay), _whole_seconds(interval), to_int32(count))
