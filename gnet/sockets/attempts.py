@@ -18,7 +18,7 @@ from ..addresses.ends import FAMILIES
 from ..loop.watchers import WRITE, close_watcher
 from ..node import coded_errors, system_errors
 from ..options.connect import ConnectRequest
-from .candidates import Candidate, system_name
+from .candidates import Candidate, destination, system_name
 from .wire import DescriptorWire
 
 __all__ = ['Attempts']
@@ -210,7 +210,7 @@ class Attempts:
     def _connect(self, attempt: Attempt, candidate: Candidate) -> int:
         """Call connect(2) and return its error number."""
         try:
-            name = system_name(
+            name = destination(
                 candidate.address, self._request.port, FAMILIES[candidate.family])
             return int(attempt.sock.connect_ex(name))
         except _socket.gaierror:

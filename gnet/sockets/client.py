@@ -14,6 +14,7 @@ import gevent.socket
 from gevent.event import Event
 
 from .. import lifecycle
+from ..addresses.ends import is_link_local
 from ..addresses.ip import is_ip
 from ..events.abort import abort_error
 from ..loop import exit_hook
@@ -72,7 +73,8 @@ class Client(Tuned, PythonNames):
             connect(port, host='localhost')
             connect(path)               a unix socket; with a leading NUL, an abstract name
             connect(options)            a mapping, in either spelling; or the same as keywords
-            connect((host, port))       as socket.socket: blocks until connected, returns None
+            connect((host, port))       as socket.socket: blocks until connected, returns None; also
+                                        with the flow and the scope, as getaddrinfo() has it
 
         (As ``connect(path)`` is Node's, the form that blocks for a unix socket is
         ``connect_ex(path)``; or use any blocking name next, each of which waits.)
@@ -334,7 +336,10 @@ def _socket_address(address: Any) -> dict[str, Any]:
     if isinstance(address, tuple):
         if len(address) < 2:
             raise coded_errors.missing_args('options', 'port', 'path')
-        return {'host': address[0], 'port': address[1]}
+        host = address[0]
+        if len(address) > 3 and address[3] and is_ip(host) == 6 and is_link_local(host):
+            host = f'{host.partition("%")[0]}%{address[3]}'  # Node's form of a scope
+        return {'host': host, 'port': address[1]}
     if isinstance(address, (str, bytes)):
         return {'path': address}
     raise TypeError(f'an address is a tuple or a path, not {type(address).__name__}')
