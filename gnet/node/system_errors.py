@@ -267,9 +267,26 @@ def ended_by_other_party() -> NodeOSError:
     return error
 
 
-def lookup_error(error: socket.gaierror | UnicodeError, hostname: str) -> LookupFailure:
-    """Translate an error of getaddrinfo(3): ``getaddrinfo ENOTFOUND no.such.invalid``."""
-    number = error.args[0] if isinstance(error, OSError) else socket.EAI_NONAME
+def lookup_error(error: Exception, hostname: str) -> LookupFailure | NodeOSError:
+    """Translate what a resolver raised: ``getaddrinfo ENOTFOUND no.such.invalid``.
+
+    What is no answer of getaddrinfo(3) is an error of the system (``getaddrinfo EMFILE …``), or one
+    of Python's, such as that no thread can be started.
+    """
+    if isinstance(error, socket.gaierror):
+        number = error.args[0]
+    elif isinstance(error, UnicodeError):
+        number = socket.EAI_NONAME
+    elif isinstance(error, OSError) and error.errno:
+        code = code_of(error.errno)
+        refused = _system_error(error.errno, 'getaddrinfo', f'getaddrinfo {code} {hostname}')
+        refused.hostname = hostname  # type: ignore[attr-defined]
+        refused.__cause__ = error
+        return refused
+    else:
+        # Without a thread (RuntimeError) or memory, another time may be better.
+        is_passing = isinstance(error, (RuntimeError, MemoryError))
+        number = socket.EAI_AGAIN if is_passing else socket.EAI_FAIL
     not_found = {socket.EAI_NONAME, getattr(socket, 'EAI_NODATA', socket.EAI_NONAME)}
     names = (name for name in dir(socket) if name.startswith('EAI_'))
     code = 'ENOTFOUND' if number in not_found else next(
