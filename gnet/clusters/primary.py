@@ -406,11 +406,9 @@ def _bind(query: Query) -> Listener:
             query.address, query.port, query.backlog, version=query.type,
             ipv6_only=query.ipv6_only)
     assert query.address is not None
-    listener = bind_path(
+    return bind_path(
         _shorter(query.address), query.backlog, readable_all=query.readable_all,
         writable_all=query.writable_all)
-    listener.path = query.address  # the working directory may be another one when it is removed
-    return listener
 
 
 def _shorter(path: str) -> str:
