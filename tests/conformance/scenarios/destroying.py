@@ -262,6 +262,26 @@ _AFTER_THE_PEER = [
     }.items()
 ]
 
+_REVERSED = (
+    "sockets that are destroyed in one turn emit `'close'` in the reverse order")
+
+_TOGETHER = [
+    Scenario(
+        f'destroying/two in one turn, {name}', _CLOSING,
+        [*steps,
+         *(['call', f'{each}.on', 'close', fn(f'{each} is closed', of='server')] for each in 'cd'),
+         ['call', 'c.destroy'], ['call', 'd.destroy'], ['await', 'c close'], ['await', 'd close']],
+        quiet=QUIET, on_purpose=_REVERSED)
+    for name, steps in {
+        'connecting': [
+            *listening(), ['let', 'c', 'net.connect', target('IPv4')],
+            ['let', 'd', 'net.connect', target('IPv4')]],
+        'connected': [
+            *connection('IPv4'), ['let', 'd', 'net.connect', target('IPv4')],
+            ['await', 'd connect'], ['await', 'server connection', 2]],
+    }.items()
+]
+
 SCENARIOS = [
     *_AT_EVERY_STAGE, *_SEEN_BY_THE_PEER, *_VALUED, *_REPEATED, *_SOON, *_IN_EVENTS, *_COUNTED,
-    *_AFTER_THE_PEER]
+    *_AFTER_THE_PEER, *_TOGETHER]
