@@ -26,6 +26,7 @@ from typing import Any
 
 from ..events.guarded import Guarded
 from ..node import coded_errors
+from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.validators import validate_function
 from ..options.fork import interpreter_options
@@ -33,7 +34,7 @@ from ..processes.this_process import inherited_channel, process
 from ..servers.primary import set_primary
 from .forked_worker import ForkedWorker, ListeningAddress
 from .own_worker import OwnWorker, WorkerSide
-from .primary import PrimarySide
+from .primary import SETTINGS, PrimarySide
 from .worker import Worker
 
 __all__ = [
@@ -144,8 +145,10 @@ class Cluster(Guarded):
 
         Raises:
             CodedRuntimeError: ``ERR_NOT_PRIMARY`` in a worker.
+            TypeError: for a keyword that is no setting.
         """
         primary = self._side()
+        check_keywords('setup_primary', keywords, SETTINGS)
         if not self.settings:
             primary.in_turn = self.scheduling_policy != self.SCHED_NONE
         self.settings = {

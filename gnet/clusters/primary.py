@@ -26,6 +26,7 @@ from .shared_listener import SharedListener
 from .worker import Life
 
 __all__ = [
+    'SETTINGS',
     'News',
     'PrimarySide',
 ]
@@ -39,6 +40,12 @@ _FORK_OPTIONS = (
     'stdio', 'uid',
 )
 
+
+#: The names of all settings; the last three are Node's, and mean nothing here.
+SETTINGS = frozenset({
+    *_FORK_OPTIONS, 'args', 'env', 'exec', 'inspect_port', 'windows_hide',
+    'windows_verbatim_arguments',
+})
 
 #: Seconds that a listener is kept whose last worker has closed its server: others may be on their
 #: way. After that, nobody shall wait for an answer that does not come.
@@ -399,11 +406,9 @@ def _bind(query: Query) -> Listener:
             query.address, query.port, query.backlog, version=query.type,
             ipv6_only=query.ipv6_only)
     assert query.address is not None
-    listener = bind_path(
+    return bind_path(
         _shorter(query.address), query.backlog, readable_all=query.readable_all,
         writable_all=query.writable_all)
-    listener.path = query.address  # the working directory may be another one when it is removed
-    return listener
 
 
 def _shorter(path: str) -> str:

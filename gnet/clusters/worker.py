@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ..events.emitter import EventEmitter
+from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class Worker(EventEmitter):
 
     def __init__(self, options: Mapping[str, Any] | None = None, **keywords: Any) -> None:
         super().__init__()
+        check_keywords('Worker', keywords, ('id', 'process', 'state'))
         given = snake_options(options, keywords)
         self.id: int = given.get('id') or 0
         self.process: Any = given.get('process')

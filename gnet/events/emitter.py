@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from gevent import Greenlet, GreenletExit, getcurrent
 
 from ..node.coded_errors import invalid_arg_type, unhandled_error
+from ..node.keywords import check_keywords
 from ..node.spelling import NodeNames, snake_options
 from ..node.validators import validate_boolean, validate_function
 from ..node.values import UNDEFINED, Undefined, truthy
@@ -144,13 +145,15 @@ class EventEmitter(NodeNames):
         options: Any = None,
         *,
         capture_rejections: bool | Undefined = UNDEFINED,
-        **unknown: Any,
+        **spellings: Any,
     ) -> None:
         if capture_rejections is UNDEFINED:
-            if options is None and not unknown:
+            if options is None and not spellings:
                 return
+            check_keywords('EventEmitter', spellings, ('capture_rejections',))
             given = options if isinstance(options, Mapping) else None
-            capture_rejections = snake_options(given, unknown).get('capture_rejections', UNDEFINED)
+            merged = snake_options(given, spellings)
+            capture_rejections = merged.get('capture_rejections', UNDEFINED)
         if truthy(capture_rejections):
             validate_boolean('options.captureRejections', capture_rejections)
             self._capture_rejections = True

@@ -237,7 +237,7 @@ def on(
         CodedTypeError, CodedValueError: an argument is of the wrong kind or out of range.
     """
     names = {'signal', 'close', 'high_water_mark', 'low_water_mark'}
-    given = read_options(options, {
+    given = read_options('on', options, {
         'signal': signal, 'close': close, 'high_water_mark': high_water_mark,
         'low_water_mark': low_water_mark, **spellings,
     }, names | {'high_watermark', 'low_watermark'})

@@ -55,7 +55,8 @@ def once(
     """
     if is_number(options):
         timeout, options = options, UNDEFINED
-    given = read_options(options, {'timeout': timeout, 'signal': signal}, {'timeout', 'signal'})
+    given = read_options(
+        'once', options, {'timeout': timeout, 'signal': signal}, {'timeout', 'signal'})
     check_emitter(emitter)
     timeout = given.get('timeout')
     if timeout is not None:

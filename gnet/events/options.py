@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..node.coded_errors import invalid_arg_type
+from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.validators import validate_signal
 from ..node.values import UNDEFINED
@@ -14,19 +15,20 @@ from .abort import abort_error
 __all__ = ['read_options']
 
 
-def read_options(options: Any, keywords: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
+def read_options(
+    call: str, options: Any, keywords: Mapping[str, Any], known: set[str],
+) -> dict[str, Any]:
     """Merge the options of a wait, as a mapping and as keywords; check the signal.
 
     Raises:
         AbortError: the signal is set already.
+        TypeError: a keyword is no option.
     """
     if options is not UNDEFINED and not isinstance(options, Mapping):
         raise invalid_arg_type('options', 'of type object', options)
     merged = snake_options(None if options is UNDEFINED else options)
+    check_keywords(call, keywords, known)  # a misspelt timeout would wait for ever
     for name, value in snake_options(keywords).items():
-        # Node ignores what it does not know; a misspelt timeout would wait for ever.
-        if name not in known:
-            raise TypeError(f'unexpected keyword argument {name!r}')
         if value is not None:
             merged[name] = value
     signal = merged.setdefault('signal', UNDEFINED)

@@ -41,8 +41,8 @@ def look_up(
         loop: that of the calling thread.
         host: a name; an IP address needs no look-up.
         answered: *error* is None, and *found* a :data:`Found` with at least one entry. Or *found*
-            is None, and *error* a :class:`~gnet.node.system_errors.LookupFailure` with Node's text;
-            or what else kept the resolver from answering, such as that no thread can be started.
+            is None, and *error* a :class:`~gnet.node.system_errors.LookupFailure` with Node's text,
+            or another system error (``EMFILE``).
         family: the system's number of the only family that is wanted; 0 for any.
         hints: flags of getaddrinfo(3).
         context: what *answered* is called in.
@@ -72,9 +72,8 @@ def _ask(
         if not entries:
             raise gevent.socket.gaierror(gevent.socket.EAI_NONAME, 'no address')
         found = [(str(entry[4][0]), VERSIONS[entry[0]]) for entry in entries]
-    except (gevent.socket.gaierror, UnicodeError) as error:
-        # UnicodeError: the name can not be put into the form that the DNS has for it.
-        failure = system_errors.lookup_error(system_errors.without_frames(error), host)
     except Exception as error:
-        failure = system_errors.without_frames(error)
+        # Also a name that can not be put into the form that the DNS has for it, and what keeps the
+        # resolver from asking: no descriptors, no thread.
+        failure = system_errors.lookup_error(system_errors.without_frames(error), host)
     loop.tick(answered, failure, found, context=context)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .coded_errors import STATE_TEXTS
+from .spelling import NodeNames
 
 __all__ = [
     'ConnectFailure',
@@ -22,7 +23,7 @@ __all__ = [
 ]
 
 
-class NodeOSError(OSError):
+class NodeOSError(NodeNames, OSError):
     """What the system errors of gnet have in common; each is also a built-in subclass of OSError.
 
     Attributes:
@@ -31,6 +32,9 @@ class NodeOSError(OSError):
         syscall: the operation in Node's words: ``'listen'`` (also when bind(2) failed), ``'read'``…
         address: the address or path it was about, else None.
         port: the port, -1 for a unix socket, else None.
+        local_address: of a failed connect(2) the address that it was bound to, if a ``local_port``
+            was asked for; else None.
+        local_port: that port, else None.
     """
 
     code: str
@@ -38,6 +42,15 @@ class NodeOSError(OSError):
     address: str | None
     port: int | None
     _text: str
+    _local: tuple[str, float] | None = None
+
+    @property
+    def local_address(self) -> str | None:
+        return None if self._local is None else self._local[0]
+
+    @property
+    def local_port(self) -> float | None:
+        return None if self._local is None else self._local[1]
 
     def __str__(self) -> str:
         return self._text
@@ -199,11 +212,15 @@ def bind_error(number: int, address: str | None, port: int) -> NodeOSError:
 
 def connect_error(
     number: int, syscall: str, address: str | None, port: int | None, local: str | None = None,
+    bound: tuple[str, float] | None = None,
 ) -> NodeOSError:
     """Build the form of ``connect`` and ``bind``: ``connect ECONNREFUSED 127.0.0.1:80``.
 
-    *local* is the local address and port, joined by a colon, where Node names them.
+    *local* is the local address and port, joined by a colon, where Node's text names them; *bound*
+    are those that were asked for, which are named too, and found in the error.
     """
+    if bound is not None:
+        local = f'{bound[0]}:{bound[1]}'
     text = f'{syscall} {code_of(number)}'
     if port and port > 0:
         text += f' {address}:{port}'
@@ -211,7 +228,10 @@ def connect_error(
         text += f' {address}'
     if local is not None:
         text += f' - Local ({local})'
-    return _system_error(number, syscall, text, address, port or None)
+    error = _system_error(number, syscall, text, address, port or None)
+    if bound is not None:
+        error._local = bound  # inside: nobody else sets it
+    return error
 
 
 def without_frames(error: Any) -> Any:
@@ -247,9 +267,26 @@ def ended_by_other_party() -> NodeOSError:
     return error
 
 
-def lookup_error(error: socket.gaierror | UnicodeError, hostname: str) -> LookupFailure:
-    """Translate an error of getaddrinfo(3): ``getaddrinfo ENOTFOUND no.such.invalid``."""
-    number = error.args[0] if isinstance(error, OSError) else socket.EAI_NONAME
+def lookup_error(error: Exception, hostname: str) -> LookupFailure | NodeOSError:
+    """Translate what a resolver raised: ``getaddrinfo ENOTFOUND no.such.invalid``.
+
+    What is no answer of getaddrinfo(3) is an error of the system (``getaddrinfo EMFILE …``), or one
+    of Python's, such as that no thread can be started.
+    """
+    if isinstance(error, socket.gaierror):
+        number = error.args[0]
+    elif isinstance(error, UnicodeError):
+        number = socket.EAI_NONAME
+    elif isinstance(error, OSError) and error.errno:
+        code = code_of(error.errno)
+        refused = _system_error(error.errno, 'getaddrinfo', f'getaddrinfo {code} {hostname}')
+        refused.hostname = hostname  # type: ignore[attr-defined]
+        refused.__cause__ = error
+        return refused
+    else:
+        # Without a thread (RuntimeError) or memory, another time may be better.
+        is_passing = isinstance(error, (RuntimeError, MemoryError))
+        number = socket.EAI_AGAIN if is_passing else socket.EAI_FAIL
     not_found = {socket.EAI_NONAME, getattr(socket, 'EAI_NODATA', socket.EAI_NONAME)}
     names = (name for name in dir(socket) if name.startswith('EAI_'))
     code = 'ENOTFOUND' if number in not_found else next(

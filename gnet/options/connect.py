@@ -22,6 +22,7 @@ from ..node.validators import (
 from ..node.values import MAX_INT32, UNDEFINED, to_int32, truthy
 
 __all__ = [
+    'CONNECT_OPTIONS',
     'ConnectRequest',
     'connect_request',
     'get_default_auto_select_family',
@@ -104,6 +105,13 @@ class ConnectRequest(NamedTuple):
     lookup: Callable[..., object] | None = None
     auto_select_family: bool = True
     attempt_timeout: int = 250
+
+
+#: The names of the options.
+CONNECT_OPTIONS = frozenset({
+    'auto_select_family', 'auto_select_family_attempt_timeout', 'family', 'hints', 'host',
+    'local_address', 'local_port', 'lookup', 'path', 'port',
+})
 
 
 def connect_request(options: Mapping[str, Any]) -> ConnectRequest:

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..node import coded_errors
+from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.validators import validate_boolean, validate_signal
 from ..node.values import is_number, truthy
 
 __all__ = [
+    'FORK_OPTIONS',
     'ChildOptions',
     'child_options',
     'interpreter_options',
@@ -30,6 +32,14 @@ _MODULE = re.compile(r'[^\W\d]\w*(\.[^\W\d]\w*)*')
 
 #: User and group ids are 32 bits without a sign; the last one means "leave it".
 _LAST_ID = 2**32 - 2
+
+
+#: The names of the options; the last two are for Node's Windows, and mean nothing here.
+FORK_OPTIONS = frozenset({
+    'cwd', 'detached', 'direct', 'env', 'exec_argv', 'exec_path', 'gid', 'kill_signal', 'module',
+    'patch', 'serialization', 'signal', 'silent', 'stdio', 'timeout', 'uid',
+    'windows_hide', 'windows_verbatim_arguments',
+})
 
 
 @dataclass
@@ -63,8 +73,9 @@ def child_options(
     """Return the checked arguments of ``fork``.
 
     Raises:
-        CodedTypeError, CodedValueError: as ``fork``.
+        CodedTypeError, CodedValueError, TypeError: as ``fork``.
     """
+    check_keywords('fork', keywords, FORK_OPTIONS)
     path = _path('modulePath', script)
     if isinstance(args, Mapping) and options is None:
         args, options = None, args

@@ -14,6 +14,7 @@ from ..node.values import UNDEFINED, is_number, js_number, to_int32, to_number, 
 from .shapes import is_gevent_server
 
 __all__ = [
+    'LISTEN_OPTIONS',
     'ListenRequest',
     'ListenTarget',
     'listen_request',
@@ -73,6 +74,13 @@ class ListenRequest(NamedTuple):
     readable_all: bool = False
     writable_all: bool = False
     signal: Any = None
+
+
+#: The names of the options.
+LISTEN_OPTIONS = frozenset({
+    '_handle', 'backlog', 'exclusive', 'fd', 'handle', 'host', 'ipv6_only', 'path', 'port',
+    'readable_all', 'reuse_port', 'signal', 'writable_all',
+})
 
 
 def listen_request(options: Mapping[str, Any], args: tuple[Any, ...] = ()) -> ListenRequest:

@@ -11,6 +11,7 @@ from ..node.values import UNDEFINED, truthy
 from .shared import DEFAULT_HIGH_WATER_MARK, block_list, keep_alive_seconds
 
 __all__ = [
+    'SERVER_OPTIONS',
     'ServerOptions',
     'server_options',
 ]
@@ -38,6 +39,13 @@ class ServerOptions(NamedTuple):
     keep_alive_initial_delay: int
     high_water_mark: float
     block_list: BlockList | None
+
+
+#: The names of the options.
+SERVER_OPTIONS = frozenset({
+    'allow_half_open', 'block_list', 'high_water_mark', 'keep_alive', 'keep_alive_initial_delay',
+    'no_delay', 'pause_on_connect',
+})
 
 
 def server_options(options: Mapping[str, Any]) -> ServerOptions:

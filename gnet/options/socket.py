@@ -16,6 +16,7 @@ from ..streams.encodings import canonical
 from .shared import block_list, high_water_mark, keep_alive_seconds
 
 __all__ = [
+    'SOCKET_OPTIONS',
     'OnRead',
     'SocketOptions',
     'socket_options',
@@ -73,6 +74,21 @@ class SocketOptions(NamedTuple):
     capture_rejections: Any
 
 
+#: Options that a socket does not have: an error where they are true.
+_OBJECT_MODES = {
+    'object_mode': 'objectMode', 'readable_object_mode': 'readableObjectMode',
+    'writable_object_mode': 'writableObjectMode',
+}
+
+#: The names of the options.
+SOCKET_OPTIONS = frozenset({
+    'allow_half_open', 'block_list', 'capture_rejections', 'default_encoding', 'encoding', 'fd',
+    'high_water_mark', 'keep_alive', 'keep_alive_initial_delay', 'no_delay', 'onread', 'readable',
+    'readable_high_water_mark', 'signal', 'type_of_service', 'writable',
+    'writable_high_water_mark', *_OBJECT_MODES,
+})
+
+
 def socket_options(options: Mapping[str, Any]) -> SocketOptions:
     """Validate what a socket is made with; *options* are in ``snake_case``.
 
@@ -81,10 +97,7 @@ def socket_options(options: Mapping[str, Any]) -> SocketOptions:
             object mode, which a socket does not have), ``ERR_UNKNOWN_ENCODING``.
         CodedValueError: ``ERR_OUT_OF_RANGE``.
     """
-    for name, spelling in (
-        ('object_mode', 'objectMode'), ('readable_object_mode', 'readableObjectMode'),
-        ('writable_object_mode', 'writableObjectMode'),
-    ):
+    for name, spelling in _OBJECT_MODES.items():
         if truthy(options.get(name)):
             raise coded_errors.invalid_arg_value(
                 f'options.{spelling}', options[name], 'is not supported')

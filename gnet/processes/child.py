@@ -357,6 +357,7 @@ def fork(
     Raises:
         CodedTypeError, CodedValueError: for arguments that make no sense.
         CodedRuntimeError: ``ERR_NOT_MAIN_THREAD``.
+        TypeError: for a keyword that is no option; in a mapping it is ignored.
     """
     chosen = child_options(module_or_script, args, options, keywords)
     command = [chosen.exec_path, *chosen.exec_argv]

@@ -304,7 +304,7 @@ def _bind(given: Any) -> None:
         raise system_errors.listen_error(errno.EINVAL, host, port)
     try:
         given.init_socket()
-    except _socket.gaierror as error:
+    except (_socket.gaierror, UnicodeError) as error:
         raise system_errors.lookup_error(error, str(host)) from error
     except OSError as error:
         raise system_errors.listen_error(error.errno or errno.EINVAL, host, port) from error

@@ -121,10 +121,8 @@ class ListenCall:
         if found is not None:
             # A link-local address can not be bound without its zone: anything else is preferred.
             self._listen(*next((one for one in found if not _is_link_local(*one)), found[0]))
-        elif isinstance(error, system_errors.LookupFailure):
-            self._decided(self._failed, error)
         else:
-            self._loop.report(self, error)
+            self._decided(self._failed, error)
 
     def _listen(self, address: str | None, version: int) -> None:
         primary = get_primary()

@@ -14,7 +14,7 @@ import logging
 import os
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from gevent import monkey
 
@@ -50,10 +50,37 @@ _V6 = 6
 _owned: set[int] = set()
 
 
+class _File(NamedTuple):
+    """The file of a unix socket, as it was when it was bound."""
+
+    #: Absolute: the working directory may be another one when it is removed.
+    path: str
+    device: int
+    inode: int
+    #: The process that has bound it. A forked child has the socket too, but not the file.
+    pid: int
+
+    def is_there(self) -> bool:
+        """Whether it is still this one that has the name."""
+        found = os.lstat(self.path)
+        return (found.st_dev, found.st_ino) == (self.device, self.inode)
+
+
+def _file_of(path: str) -> _File | None:
+    """Return the file at *path*, which was bound right now; None if it is gone already."""
+    try:
+        # Not normalised: what '..' leads to depends on links.
+        path = os.path.join(os.getcwd(), path)
+        found = os.lstat(path)
+    except OSError:
+        return None
+    return _File(path, found.st_dev, found.st_ino, os.getpid())
+
+
 class Listener:
     """A listening socket and what goes with it when it is closed."""
 
-    __slots__ = ('_fd', '_pid', 'closers', 'key', 'path', 'socket')
+    __slots__ = ('_fd', '_file', 'closers', 'key', 'path', 'socket')
 
     def __init__(
         self, sock: Any, key: str, path: str | None = None,
@@ -67,8 +94,8 @@ class Listener:
         self.path = path
         #: Called, in order, when the listener is closed.
         self.closers = list(closers)
-        # The process that removes the file: who has bound it.
-        self._pid = os.getpid() if owns_path else None
+        is_file = owns_path and path is not None and not path.startswith('\0')
+        self._file = _file_of(path) if is_file else None  # type: ignore[arg-type]  # it is there
         self._fd = sock.fileno()
         _owned.add(self._fd)
 
@@ -81,24 +108,25 @@ class Listener:
         _listen(self.socket, backlog, None, -1)
 
     def close(self) -> None:
-        """Remove a unix socket's file, by name as Node does, and close what was adopted."""
+        """Remove a unix socket's file, if it is there still, and close what was adopted."""
         _owned.discard(self._fd)
-        # A forked child has the socket too, but the file is still its parent's.
-        is_file = self.path is not None and not self.path.startswith('\0')
-        if is_file and self._pid == os.getpid():
-            self._remove_file()
+        file, self._file = self._file, None
+        if file is not None and file.pid == os.getpid():
+            self._remove(file)
         while self.closers:
             self.closers.pop(0)()
 
-    def _remove_file(self) -> None:
-        assert self.path is not None
+    def _remove(self, file: _File) -> None:
         try:
-            os.unlink(self.path)
+            # Another server may have taken the name meanwhile. As long as this socket is open, the
+            # system gives the number of its file to no other one.
+            if file.is_there():
+                os.unlink(file.path)
         except FileNotFoundError:
             pass  # somebody removed it before us: that is what was wanted
         except OSError as error:
             # No reason for close() to fail (Node's does not), but worth knowing.
-            _log.warning('cannot remove the socket file %s: %s', self.path, error)
+            _log.warning('cannot remove the socket file %s: %s', file.path, error)
 
 
 def bind_port(

@@ -15,9 +15,10 @@ from ..loop import exit_hook
 from ..loop.agenda import EXITS
 from ..loop.loop import get_loop
 from ..node import coded_errors, system_errors
+from ..node.keywords import check_keywords
 from ..node.validators import validate_function
 from ..options import server, shapes, shared
-from ..options.listen import listen_request
+from ..options.listen import LISTEN_OPTIONS, listen_request
 from ..sockets.ownership import fail
 from ..sockets.socket import Socket
 from . import stopping
@@ -86,7 +87,10 @@ class Server(Guarded):
 
         Raises:
             CodedTypeError: ``ERR_INVALID_ARG_TYPE``.
+            TypeError: for a keyword that is no option; in a mapping it is ignored, as in Node.
         """
+        check_keywords(
+            'create_server', keywords, server.SERVER_OPTIONS | {'options', 'listener'})
         given, listener = shapes.split_server_arguments(args, keywords)
         super().__init__()
         if listener is not None:
@@ -151,10 +155,12 @@ class Server(Guarded):
                 ``ERR_SOCKET_BAD_PORT``). A callback stays registered.
             CodedRuntimeError: ``ERR_SERVER_ALREADY_LISTEN``.
             OSError: the mode of a unix socket could not be set (syscall ``'uv_pipe_chmod'``).
+            TypeError: for a keyword that is no option; in a mapping it is ignored, as in Node.
 
         Emits `'error'`, never raises, when the system refuses (``EADDRINUSE``…) or the name is not
         found; the callback then stays registered for the next successful call, as in Node.
         """
+        check_keywords('listen', keywords, LISTEN_OPTIONS | {'callback'})
         given, callback = shapes.normalize_arguments(args, keywords)
         if self._handle is not None:
             raise coded_errors.state_error('ERR_SERVER_ALREADY_LISTEN')

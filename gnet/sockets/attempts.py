@@ -18,7 +18,7 @@ from ..addresses.ends import FAMILIES
 from ..loop.watchers import WRITE, close_watcher
 from ..node import coded_errors, system_errors
 from ..options.connect import ConnectRequest
-from .candidates import Candidate, system_name
+from .candidates import Candidate, destination, system_name
 from .wire import DescriptorWire
 
 __all__ = ['Attempts']
@@ -26,6 +26,9 @@ __all__ = ['Attempts']
 #: What connect(2) of a non-blocking socket says when it has begun. (EAGAIN is not among them: on a
 #: unix socket it means that the listener's queue is full, and nothing would ever tell more.)
 _IN_PROGRESS = (errno.EINPROGRESS, errno.EINTR)
+
+#: The address to bind to where a port was asked for and no address.
+_ANY = {4: '0.0.0.0', 6: '::'}
 
 
 class Attempt:
@@ -198,8 +201,7 @@ class Attempts:
             raise system_errors.connect_error(
                 error.errno or errno.EINVAL, 'connect', candidate.address, request.port) from error
         if request.local_address is not None or request.local_port:
-            any_address = '0.0.0.0' if candidate.family == 4 else '::'
-            address = request.local_address or any_address
+            address = self._local_address(candidate)
             try:
                 attempt.sock.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
                 attempt.sock.bind(system_name(address, int(request.local_port), family))
@@ -217,7 +219,7 @@ class Attempts:
     def _connect(self, attempt: Attempt, candidate: Candidate) -> int:
         """Call connect(2) and return its error number."""
         try:
-            name = system_name(
+            name = destination(
                 candidate.address, self._request.port, FAMILIES[candidate.family])
             return int(attempt.sock.connect_ex(name))
         except _socket.gaierror:
@@ -268,8 +270,6 @@ class Attempts:
 
     def _attempt_failed(self, attempt: Attempt, number: int, local: str | None = None) -> None:
         request = self._request
-        if local is None and request.local_address is not None and request.local_port:
-            local = f'{request.local_address}:{request.local_port:g}'
         error = self._failure(attempt, number, local)
         attempt.close()
         if attempt.candidate is None:
@@ -292,8 +292,15 @@ class Attempts:
         request = self._request
         if attempt.candidate is None:
             return system_errors.connect_error(number, 'connect', request.path, None, local)
+        bound = None
+        if local is None and request.local_port:
+            bound = (self._local_address(attempt.candidate), _as_port(request.local_port))
         return system_errors.connect_error(
-            number, 'connect', attempt.candidate.address, request.port, local)
+            number, 'connect', attempt.candidate.address, request.port, local, bound)
+
+    def _local_address(self, candidate: Candidate) -> str:
+        """Return the address to bind to before that one is connected to, if any is."""
+        return self._request.local_address or _ANY[candidate.family]
 
     # --- several candidates -----------------------------------------------------------------------
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import _socket
+import socket
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from ..addresses.ends import is_link_local
 from ..node.validators import MAX_PORT
 from ..node.values import truthy
 
 __all__ = [
     'Candidate',
+    'destination',
     'interleave',
     'pairs_of',
     'system_name',
@@ -49,6 +52,34 @@ def system_name(address: str, port: int, family: int) -> Any:
         raise OverflowError(port)
     return _socket.getaddrinfo(
         address, port, family, _socket.SOCK_STREAM, 0, _socket.AI_NUMERICHOST)[0][4]
+
+
+def destination(address: str, port: int, family: int) -> Any:
+    """The same for connect(2): a link-local address without a zone is that of the first link.
+
+    The system refuses such an address, as it may be that of several machines; but on most machines
+    there is one interface that it can mean, and Node (libuv) takes the first one.
+    """
+    name = system_name(address, port, family)
+    if family == _socket.AF_INET6 and not name[3] and is_link_local(address):
+        return (*name[:3], _first_link(name[0]))
+    return name
+
+
+def _first_link(address: str) -> int:
+    """Return the number of the first interface that leads to *address*; 0 if none does."""
+    for number, _ in socket.if_nameindex():
+        probe = _socket.socket(_socket.AF_INET6, _socket.SOCK_DGRAM)
+        try:
+            # Of a socket for datagrams this sends nothing: it chooses an address to send from.
+            probe.connect((address, 9, 0, number))
+            if is_link_local(probe.getsockname()[0]):
+                return number
+        except OSError:
+            continue  # an interface without IPv6, or one that is down
+        finally:
+            probe.close()
+    return 0
 
 
 def pairs_of(found: Any) -> list[tuple[Any, Any]]:

@@ -14,11 +14,13 @@ import gevent.socket
 from gevent.event import Event
 
 from .. import lifecycle
+from ..addresses.ends import is_link_local
 from ..addresses.ip import is_ip
 from ..events.abort import abort_error
 from ..loop import exit_hook
 from ..node import coded_errors, system_errors
-from ..options.connect import ConnectRequest, connect_request
+from ..node.keywords import check_keywords
+from ..options.connect import CONNECT_OPTIONS, ConnectRequest, connect_request
 from ..options.shapes import normalize_arguments
 from ..streams.states import (
     ASKED,
@@ -71,7 +73,8 @@ class Client(Tuned, PythonNames):
             connect(port, host='localhost')
             connect(path)               a unix socket; with a leading NUL, an abstract name
             connect(options)            a mapping, in either spelling; or the same as keywords
-            connect((host, port))       as socket.socket: blocks until connected, returns None
+            connect((host, port))       as socket.socket: blocks until connected, returns None; also
+                                        with the flow and the scope, as getaddrinfo() has it
 
         (As ``connect(path)`` is Node's, the form that blocks for a unix socket is
         ``connect_ex(path)``; or use any blocking name next, each of which waits.)
@@ -100,12 +103,14 @@ class Client(Tuned, PythonNames):
         Raises:
             CodedTypeError, CodedValueError: for arguments that make no sense; nothing is changed.
             OSError: from the blocking form alone.
+            TypeError: for a keyword that is no option; in a mapping it is ignored, as in Node.
 
         Emits `'lookup'`, `'connectionAttempt'`, `'connectionAttemptFailed'`,
         `'connectionAttemptTimeout'`; and on failure `'error'` and `'close'`.
         """
         if len(args) == 1 and isinstance(args[0], tuple) and not keywords:
             return self._connect_and_wait(_socket_address(args[0]))
+        check_keywords('connect', keywords, CONNECT_OPTIONS | {'callback'})
         options, callback = normalize_arguments(args, keywords)
         request = connect_request(options)
         if callback is not None:
@@ -329,7 +334,10 @@ def _socket_address(address: Any) -> dict[str, Any]:
     if isinstance(address, tuple):
         if len(address) < 2:
             raise coded_errors.missing_args('options', 'port', 'path')
-        return {'host': address[0], 'port': address[1]}
+        host = address[0]
+        if len(address) > 3 and address[3] and is_ip(host) == 6 and is_link_local(host):
+            host = f'{host.partition("%")[0]}%{address[3]}'  # Node's form of a scope
+        return {'host': host, 'port': address[1]}
     if isinstance(address, (str, bytes)):
         return {'path': address}
     raise TypeError(f'an address is a tuple or a path, not {type(address).__name__}')

@@ -48,7 +48,8 @@ class Departed:
     write_state: WriteState
     read_state: ReadState
     reading: Reading
-    timeout: float | None
+    #: Of the idle timer, in seconds; 0 for none.
+    idle_time: float
     counts: tuple[int, int]
     needs_drain: bool
 
@@ -103,6 +104,7 @@ class Movable(Client):
     def _depart(self) -> Departed:
         wire, counter = self._wire, self._counter
         reading = wire.reading
+        idle_time = 0 if wire.idle_timer is None else wire.idle_timer.seconds
         sock = wire.take_out()
         # No text: see can_depart(). But part of a character may have arrived.
         held = b'' if self._decoder is None else self._decoder.take_held()
@@ -113,7 +115,7 @@ class Movable(Client):
         requests = [*in_flight, *queued]
         departed = Departed(
             self, sock, counter, self._remote, b''.join(buffered), requests, end_callbacks,
-            write_state, read_state, reading, self._settings.timeout,
+            write_state, read_state, reading, idle_time,
             (wire.bytes_read, self._bytes_sent), self._needs_drain)
         called_back = self._pending_callbacks - len(requests)
         wire.close()
@@ -137,8 +139,8 @@ class Movable(Client):
         self._open(departed.sock)
         wire = self._wire
         wire.bytes_read, self._bytes_sent = departed.counts
-        if departed.timeout:
-            self.set_timeout(departed.timeout)
+        if departed.idle_time:
+            wire.set_idle_time(departed.idle_time, self._idle_expired)
         self._bring(departed.unread)
         for request in departed.requests:
             self._enqueue(request)

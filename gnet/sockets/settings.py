@@ -46,8 +46,8 @@ class Settings:
     )
 
     def __init__(self) -> None:
-        #: What set_timeout() was given, in milliseconds.
-        self.timeout: float | None = None
+        #: What set_timeout() was given, in milliseconds; or what the program has set it to.
+        self.timeout: Any = None
         self.no_delay = False
         #: Seconds, seconds and a count, or None: as set_keep_alive() was called last.
         self.keep_alive: tuple[int, int, int] | None = None
@@ -139,9 +139,16 @@ class Tuned(Duplex):
             self._emit_guarded('timeout')
 
     @property
-    def timeout(self) -> float | None:
-        """The last value given to :meth:`set_timeout`, in milliseconds; None if there was none."""
+    def timeout(self) -> Any:
+        """The last value given to :meth:`set_timeout`, in milliseconds; None if there was none.
+
+        As in Node it may be set to anything, and that changes nothing else: no timer goes by it.
+        """
         return self._settings.timeout
+
+    @timeout.setter
+    def timeout(self, value: Any) -> None:
+        self._own_settings().timeout = value
 
     # --- options of the connection ----------------------------------------------------------------
 
@@ -173,7 +180,9 @@ class Tuned(Duplex):
         sockets and closed ones.
         """
         if isinstance(enable, Mapping):
-            return self.set_keep_alive(**{'enable': False, **snake_options(enable)})
+            names = ('enable', 'initial_delay', 'interval', 'count')
+            options = snake_options(enable)
+            return self.set_keep_alive(**{each: options[each] for each in names if each in options})
         wanted = None
         if truthy(enable):
             wanted = (_whole_seconds(initial_delay), _whole_seconds(interval), to_int32(count))

@@ -11,10 +11,12 @@ from .. import lifecycle
 from ..addresses.ends import TCP_FAMILIES, Address, address_of
 from ..loop.loop import Loop, get_loop
 from ..node import coded_errors
+from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.values import is_number, truthy
+from ..options.connect import CONNECT_OPTIONS
 from ..options.shapes import normalize_arguments
-from ..options.socket import SocketOptions, socket_options
+from ..options.socket import SOCKET_OPTIONS, SocketOptions, socket_options
 from ..streams.duplex import Duplex
 from ..streams.states import CLOSED, CONNECTED, CONNECTING, FAILED, GONE, NEW, PAUSED
 from .blocking import NOT_USED
@@ -124,7 +126,9 @@ class Socket(Movable):
             CodedTypeError, CodedValueError: for an option of the wrong type or value;
                 ``ERR_INVALID_FD_TYPE`` for a descriptor that is no stream.
             OSError: ``EEXIST`` when another socket has adopted *fd*.
+            TypeError: for a keyword that is no option; in a mapping it is ignored, as in Node.
         """
+        check_keywords('Socket', keywords, SOCKET_OPTIONS)
         if not isinstance(given, Mapping):
             given = {'fd': given} if is_number(given) else {}
         chosen = socket_options(snake_options(given, keywords))
@@ -191,7 +195,9 @@ class Socket(Movable):
                 gnet; ``ERR_INVALID_FD_TYPE`` when it is no stream.
             OSError: it is closed (``EBADF``), or not connected (``ENOTCONN``).
             ValueError: objects of its ``makefile()`` are open.
+            TypeError: for a keyword that is no option.
         """
+        check_keywords('from_socket', options, SOCKET_OPTIONS - {'fd'})
         given = snake_options(options)
         # As in the constructor: a signal that is set already closes what was adopted.
         signal = socket_options(given).signal
@@ -442,7 +448,12 @@ def connect(*args: Any, **keywords: Any) -> Socket:
         with gnet.connect(7000, '127.0.0.1') as sock:
             sock.sendall(b'hello')
             print(sock.recv(100))
+
+    Raises:
+        CodedTypeError, CodedValueError: for arguments that make no sense.
+        TypeError: for a keyword that is no option; in a mapping it is ignored, as in Node.
     """
+    check_keywords('connect', keywords, SOCKET_OPTIONS | CONNECT_OPTIONS | {'timeout', 'callback'})
     given, callback = normalize_arguments(args, keywords)
     if args and isinstance(args[0], (list, tuple)):
         raise coded_errors.missing_args('options', 'port', 'path')

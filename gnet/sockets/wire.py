@@ -19,12 +19,15 @@ from __future__ import annotations
 
 import _socket
 import errno
+import select
 import warnings
 from collections import deque
 from collections.abc import Callable
 from fcntl import ioctl
 from termios import FIONREAD
 from typing import Any
+
+from gevent import monkey
 
 from ..loop.idle_timers import IdleTimer
 from ..loop.loop import Loop
@@ -45,6 +48,9 @@ from ..streams.states import (
 from ..streams.wire import READ_SIZE
 
 __all__ = ['DescriptorWire']
+
+#: The patched one would let others run.
+_poll: Callable[[], Any] = monkey.get_original('select', 'poll')
 
 #: What FIONREAD says, an int in the machine's order, when no byte waits.
 _NO_BYTES = bytes(4)
@@ -234,6 +240,19 @@ class DescriptorWire(Arrivals):
         self.touch()
         sent: int = self.sock.sendmsg(chunks)
         return sent
+
+    def is_broken(self) -> bool:
+        """Whether the kernel knows of an error; it is left for who reads or writes next."""
+        poller = _poll()
+        poller.register(self.sock.fileno(), 0)
+        return any(mask & select.POLLERR for _, mask in poller.poll(0))
+
+    def take_error(self) -> int:
+        """Return the number of that error, 0 for none, and have the kernel forget it."""
+        if not hasattr(self.sock, 'getsockopt'):
+            return 0  # a pipe, which does not say
+        number: int = self.sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_ERROR)
+        return number
 
     def watch_writable(self, callback: Callable[[], None] | None) -> None:
         """Call back in the hub while the kernel takes more, or (None) no longer."""

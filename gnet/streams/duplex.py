@@ -107,6 +107,8 @@ class Duplex(Writable):
         if self._errored is None:
             self._errored = error
         wire = self._wire
+        if self._in_flight and self._in_flight[0].failure:
+            self._in_flight[0].failure = wire.take_error() or self._in_flight[0].failure
         wire.close()
         if wire.arrived:
             self._drop_arrived()
@@ -166,20 +168,22 @@ class Duplex(Writable):
         if in_flight:
             # Node learns of these from the kernel, in its closing phase.
             answer = self._later
-            cancelled = system_errors.system_error(errno.ECANCELED, 'write')
+            cancelled = system_errors.system_error(
+                in_flight[0].failure or errno.ECANCELED, 'write')
             error = error or cancelled
             for request in in_flight:
                 if request.callback is not None:
                     answer(self._call_guarded, request.callback, cancelled)
-        elif queued:
-            self._tick(self._forget_corked)
         self._answer(
             answer, queued, callbacks, error or coded_errors.stream_destroyed('write'),
             error or coded_errors.stream_destroyed('end'))
+        if queued:
+            answer(self._forget, sum(len(request.data) for request in queued))
 
-    def _forget_corked(self) -> None:
-        # As in Node, they count as written no more; what it had begun with does.
-        self._queued_bytes = 0
+    def _forget(self, size: int) -> None:
+        """As in Node, what was queued counts as written no more; what it had begun with does."""
+        if self._stage in GONE:  # else there is a new connection already
+            self._queued_bytes -= size
 
     def _fail_unconnected(
         self, begun: int, queued: list[WriteRequest], callbacks: list[Callable[..., object]],

@@ -11,6 +11,7 @@ cause, at once or when the wire takes more. The rules are Node's:
 
 from __future__ import annotations
 
+import errno
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -55,7 +56,7 @@ def _nothing(_error: BaseException | None) -> None:
 class WriteRequest:
     """One chunk on its way to the kernel."""
 
-    __slots__ = ('callback', 'data', 'units')
+    __slots__ = ('callback', 'data', 'failure', 'units')
 
     def __init__(self, data: Bytes, units: int, callback: Callback) -> None:
         #: What is still to be sent; empty when all was, or the request was given up.
@@ -63,6 +64,8 @@ class WriteRequest:
         #: What the whole chunk counts in ``writable_length``: characters of a str, else bytes.
         self.units = units
         self.callback = callback
+        #: The number of the error that sending the rest of it would fail with, where that is known.
+        self.failure = 0
 
 
 class BlockingRequest(WriteRequest):
@@ -159,7 +162,7 @@ class Sending(Readable):
         try:
             while self._in_flight or self._next_batch():
                 if not self._send_batch(done):
-                    self._wire.watch_writable(self._writable_again)
+                    self._sent_in_part()
                     break
             else:
                 self._in_flight = None
@@ -175,6 +178,8 @@ class Sending(Readable):
                 self._tick(self._written, callback)
         if failure is not None and at_once:
             self._errored = system_errors.system_error(failure.errno or 0, 'write')
+            if self._in_flight:
+                self._in_flight[0].failure = failure.errno or 0
             self._tick(self._sending_failed, failure)
         elif failure is not None:
             self._sending_failed(failure)
@@ -182,6 +187,19 @@ class Sending(Readable):
             self._write_state is ENDING
         ):
             self._shut()
+
+    def _sent_in_part(self) -> None:
+        """Wait until the wire takes the rest of what is in flight.
+
+        As in Node, whose libuv tries to send the rest at once: where the peer has gone, the first
+        part was answered with a reset, and that is what the callback gets, even if a destroy()
+        follows before the loop has polled.
+        """
+        batch = self._in_flight
+        assert batch is not None
+        if self._wire.is_broken():
+            batch[0].failure = errno.EPIPE
+        self._wire.watch_writable(self._writable_again)
 
     def _next_batch(self) -> bool:
         """Move what is queued, as far as one system call goes, into flight."""
@@ -320,6 +338,7 @@ class Sending(Readable):
                 # It goes on there should this one block, or be ended.
                 self._tick(self._fail_next, failure)
                 self._call_guarded(request.callback, failure)
+            self._queued_bytes -= len(request.data)  # they count as written no more
         if self._errored is failure:  # else it was connected again meanwhile
             self.destroy(failure)
 

@@ -144,6 +144,15 @@ class Wire(Protocol):
     def send_all(self, chunks: list[Bytes]) -> int:
         """Like :meth:`send`, for several chunks at once."""
 
+    def is_broken(self) -> bool:
+        """Whether it is known already that the next :meth:`send` will fail; asked after a part.
+
+        A peer that has gone may have answered what was sent with a reset.
+        """
+
+    def take_error(self) -> int:
+        """Return the number of what has broken it, or 0. Asked once, before :meth:`close`."""
+
     def watch_writable(self, callback: Callable[[], None] | None) -> None:
         """Call *callback* in the hub whenever more can be taken, until this is called with None."""
 

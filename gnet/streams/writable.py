@@ -104,7 +104,7 @@ class Writable(Sending):
             self._queued_units += units
             self._queued_bytes += len(data) - sent
             self._pending_callbacks += 1
-            self._wire.watch_writable(self._writable_again)
+            self._sent_in_part()
         if self._queued_units < self._write_mark or not self._queued_units:
             return True
         self._needs_drain = True

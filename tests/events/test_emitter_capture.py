@@ -253,7 +253,7 @@ def test_without_capture_results_are_ignored(emitter: EventEmitter, log: list[An
     lambda: EventEmitter({'capture_rejections': True}),
     lambda: EventEmitter(capture_rejections=True),
     lambda: EventEmitter(captureRejections=True),
-    lambda: EventEmitter({'captureRejections': True, 'other': 1}, another=2),
+    lambda: EventEmitter({'captureRejections': True, 'other': 1}),
 ])
 def test_capture_is_an_option_in_either_spelling(make: Callable[[], EventEmitter]) -> None:
     assert make()._capture_rejections
@@ -267,7 +267,7 @@ def test_capture_is_an_option_in_either_spelling(make: Callable[[], EventEmitter
     lambda: EventEmitter({'captureRejections': False}),
     lambda: EventEmitter({'captureRejections': None}),
     lambda: EventEmitter({'captureRejections': 0}),
-    lambda: EventEmitter(capture_rejections=False), lambda: EventEmitter(other=True),
+    lambda: EventEmitter(capture_rejections=False), lambda: EventEmitter({'other': True}),
 ])
 def test_capture_is_off_by_default(make: Callable[[], EventEmitter]) -> None:
     assert not make()._capture_rejections
@@ -286,5 +286,5 @@ def test_the_setting_holds_for_new_emitters_whatever_their_option(emitter: Event
 
 def test_options_are_not_modified() -> None:
     options = {'captureRejections': True}
-    EventEmitter(options, other=1)
+    EventEmitter(options)
     assert options == {'captureRejections': True}

@@ -288,8 +288,9 @@ def test_a_stream_server_whose_port_is_taken_is_an_error_event(serve: Serve) -> 
 
 
 @pytest.mark.filterwarnings('ignore::pytest.PytestUnraisableExceptionWarning')
-def test_a_stream_server_whose_host_is_unknown_is_an_error_event(serve: Serve) -> None:
-    given = gevent.server.StreamServer(('no.such.invalid', 0), never)
+@pytest.mark.parametrize('host', ['no.such.invalid', 'a' * 70 + '.x'])
+def test_a_stream_server_whose_host_is_unknown_is_an_error_event(serve: Serve, host: str) -> None:
+    given = gevent.server.StreamServer((host, 0), never)
     assert failure_of(serve(), given).code == 'ENOTFOUND'
 
 

@@ -66,6 +66,26 @@ def test_a_name_that_is_not_found_is_an_error_event(serve: Serve, host: str) -> 
     assert str(error) == f'getaddrinfo ENOTFOUND {host}'
 
 
+@pytest.mark.parametrize(('raised', 'code'), [
+    (RuntimeError("can't start new thread"), 'EAI_AGAIN'),
+    (OSError(errno.EMFILE, 'Too many open files'), 'EMFILE'),
+    (KeyError('a mistake in the resolver'), 'EAI_FAIL'),
+])
+def test_a_resolver_that_breaks_is_an_error_event(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, raised: Exception, code: str,
+) -> None:
+    def broken(*_args: Any) -> Any:
+        raise raised
+
+    monkeypatch.setattr('gevent.socket.getaddrinfo', broken)
+    server = serve()
+    error = failure_of(server, 0, 'some.name')
+    assert (error.code, error.syscall, error.hostname) == (code, 'getaddrinfo', 'some.name')
+    assert str(error) == f'getaddrinfo {code} some.name'
+    assert not server.listening
+    listening(server, 0, '127.0.0.1')  # it may listen again
+
+
 def test_a_resolver_without_an_answer_is_an_error_event(
     serve: Serve, monkeypatch: pytest.MonkeyPatch,
 ) -> None:

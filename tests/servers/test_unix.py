@@ -234,36 +234,79 @@ def test_a_file_that_is_gone_already_is_no_problem(serve: Serve, path: str) -> N
     ended(server)
 
 
-def test_a_file_that_took_its_place_is_removed_too(serve: Serve, path: str) -> None:
-    server = listening(serve(), path)
-    os.unlink(path)
-    Path(path).touch()
-    server.close()
-    assert not os.path.exists(path)
-
-
-def test_what_can_not_be_removed_is_left_and_logged(
-    serve: Serve, path: str, caplog: pytest.LogCaptureFixture,
+@pytest.mark.parametrize('make', [
+    lambda path: Path(path).touch(), os.mkdir, lambda path: os.symlink('/no/such', path),
+], ids=['file', 'directory', 'link'])
+def test_what_took_its_place_is_left_alone(
+    serve: Serve, path: str, make: Any, caplog: pytest.LogCaptureFixture,
 ) -> None:
     server = listening(serve(), path)
     os.unlink(path)
-    os.mkdir(path)
+    make(path)
     with caplog.at_level(logging.WARNING, 'gnet.server'):
         server.close()
     ended(server)
-    assert os.path.isdir(path)
-    assert 'cannot remove the socket file live.sock' in caplog.text
+    assert os.path.lexists(path)
+    assert not caplog.records
 
 
-def test_a_relative_path_is_relative_when_it_is_removed_too(
-    serve: Serve, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize('kind', ['gnet', 'plain'])
+def test_another_server_that_took_its_place_goes_on(
+    serve: Serve, connect: Any, path: str, kind: str,
 ) -> None:
+    old = listening(serve(), path)
+    os.unlink(path)
+    new = listening(serve(lambda sock: sock.end('new')), path) if kind == 'gnet' else (
+        live_server(path))
+    old.close()
+    ended(old)
+    assert os.path.exists(path)
+    if kind == 'gnet':
+        assert connect(new).recv_until_end() == b'new'
+    new.close()
+    assert os.path.exists(path) is (kind == 'plain')
+
+
+def test_its_file_under_another_name_is_left_alone(serve: Serve, path: str) -> None:
     server = listening(serve(), path)
-    (tmp_path / 'elsewhere').mkdir()
-    monkeypatch.chdir(tmp_path / 'elsewhere')
+    os.rename(path, 'renamed')
     server.close()
     ended(server)
-    assert (tmp_path / path).exists()
+    assert os.listdir() == ['renamed']
+
+
+def test_what_can_not_be_removed_is_left_and_logged(
+    serve: Serve, path: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = listening(serve(), path)
+
+    def unlink(*_args: Any) -> None:
+        raise PermissionError(errno.EPERM, 'not yours')
+
+    with monkeypatch.context() as patch, caplog.at_level(logging.WARNING, 'gnet.server'):
+        patch.setattr(binding.os, 'unlink', unlink)
+        server.close()
+    ended(server)
+    assert os.path.exists(path)
+    assert f'cannot remove the socket file {os.path.abspath(path)}' in caplog.text
+
+
+@pytest.mark.parametrize('given', ['live.sock', './live.sock', 'link/../live.sock'])
+def test_a_relative_path_is_found_again_from_another_directory(
+    serve: Serve, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str,
+) -> None:
+    elsewhere = tmp_path / 'one' / 'two'
+    elsewhere.mkdir(parents=True)
+    (tmp_path / 'link').symlink_to(elsewhere)  # 'link/..' is one
+    server = listening(serve(), given)
+    bound = tmp_path / ('one/live.sock' if 'link' in given else path)
+    assert bound.is_socket()
+    monkeypatch.chdir(elsewhere)
+    Path(path).touch()  # a stranger's file of that name
+    server.close()
+    ended(server)
+    assert Path(path).exists()
+    assert not bound.exists()
 
 
 def test_the_path_comes_back_when_a_server_goes_from_unix_to_tcp(serve: Serve, path: str) -> None:

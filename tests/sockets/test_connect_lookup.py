@@ -296,19 +296,32 @@ def test_a_blocking_call_raises_what_the_look_up_failed_with() -> None:
         gnet.Socket().connect(('name.invalid', 7))
 
 
+@pytest.mark.parametrize('single', [False, True])
+@pytest.mark.parametrize(('raised', 'code', 'number'), [
+    (RuntimeError("can't start new thread"), 'EAI_AGAIN', socket.EAI_AGAIN),
+    (MemoryError(), 'EAI_AGAIN', socket.EAI_AGAIN),
+    (OSError(errno.EMFILE, 'Too many open files'), 'EMFILE', errno.EMFILE),
+    (socket.gaierror(socket.EAI_AGAIN, 'later'), 'EAI_AGAIN', socket.EAI_AGAIN),
+    (KeyError('a mistake in the resolver'), 'EAI_FAIL', socket.EAI_FAIL),
+])
 def test_a_resolver_that_breaks_fails_the_connection(
-    attempt: Attempt, monkeypatch: pytest.MonkeyPatch,
+    attempt: Attempt, monkeypatch: pytest.MonkeyPatch, raised: Exception, code: str, number: int,
+    single: bool,
 ) -> None:
     def broken(*args: Any) -> None:
-        raise RuntimeError('no thread can be started')
+        raise raised
 
     monkeypatch.setattr(gevent.socket, 'getaddrinfo', broken)
-    c = attempt(None, 7, NAME)
-    text = 'RuntimeError: no thread can be started'
+    c = attempt(None, 7, NAME, **({'family': 4} if single else {}))
+    text = f'{code}: getaddrinfo {code} {NAME}'
     assert c.until_closed() == [
         f"lookup {text} None None '{NAME}' {{opening}}", f'error {text} {{closed}}',
         'close True {closed}',
     ]
+    error = c.sock.errored
+    assert (error.code, error.errno, error.syscall, error.hostname) == (
+        code, number, 'getaddrinfo', NAME)
+    assert error.__cause__ is raised
 
 
 def test_a_script_may_end_with_a_connect_to_a_name(

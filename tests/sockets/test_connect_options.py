@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import pickle
 import socket
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -14,6 +15,7 @@ from gevent.event import Event
 
 import gnet
 
+from ..harness.families import has_ipv6
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, turn
 from .common import Connection
@@ -25,6 +27,8 @@ Serve = Callable[..., gnet.Server]
 
 HERE = '127.0.0.1'
 NAME = 'x.test'
+
+needs_ipv6 = pytest.mark.skipif(not has_ipv6(), reason='this machine has no ::1')
 
 
 # --- where it comes from ------------------------------------------------------------------------
@@ -96,16 +100,62 @@ def test_a_bind_that_fails_is_no_attempt(
     assert error.port == given.get('local_port')
 
 
+@pytest.mark.parametrize('host', [HERE, pytest.param('::1', marks=needs_ipv6)])
+@pytest.mark.parametrize('with_address', [True, False])
 @pytest.mark.parametrize('with_port', [True, False])
-def test_the_text_of_a_refusal_names_the_local_end_if_both_were_given(
-    hosts: MakeHosts, attempt: Attempt, reserved: int, with_port: bool,
+def test_a_refusal_names_the_local_end_if_a_port_was_asked_for(
+    hosts: MakeHosts, attempt: Attempt, reserved: int, host: str, with_port: bool,
+    with_address: bool,
 ) -> None:
-    port = hosts({HERE: 'refuses'}).port
-    options = {'local_port': reserved} if with_port else {}
-    c = attempt(None, port=port, host=HERE, local_address=HERE, **options)
+    port = hosts({host: 'refuses'}).port
+    options: dict[str, Any] = {'local_port': reserved} if with_port else {}
+    if with_address:
+        options['local_address'] = host
+    c = attempt(None, port=port, host=host, **options)
     c.wait('error')
-    local = f' - Local ({HERE}:{reserved})' if with_port else ''
-    assert str(c.sock.errored) == f'connect ECONNREFUSED {HERE}:{port}{local}'
+    address = host if with_address else {HERE: '0.0.0.0', '::1': '::'}[host]
+    local = f' - Local ({address}:{reserved})' if with_port else ''
+    error = c.sock.errored
+    assert str(error) == f'connect ECONNREFUSED {host}:{port}{local}'
+    expected = (address, reserved) if with_port else (None, None)
+    assert (error.local_address, error.local_port) == expected
+    assert (error.localAddress, error.localPort) == expected
+    again = pickle.loads(pickle.dumps(error))
+    assert (again.local_address, again.local_port, str(again)) == (*expected, str(error))
+
+
+def test_each_of_several_refusals_names_the_local_end(
+    hosts: MakeHosts, attempt: Attempt, reserved: int,
+) -> None:
+    port = hosts({HERE: 'refuses', '127.0.0.2': 'refuses'}).port
+    failed: list[Any] = []
+    c = attempt(
+        lambda c: c.sock.on('connectionAttemptFailed', lambda *args: failed.append(args[-1])),
+        port=port, host=NAME, lookup=answers(HERE, '127.0.0.2'), local_port=reserved)
+    c.wait('error')
+    for errors in (failed, c.sock.errored.errors):
+        assert [(each.local_address, each.local_port, str(each)) for each in errors] == [
+            ('0.0.0.0', reserved,
+             f'connect ECONNREFUSED {host}:{port} - Local (0.0.0.0:{reserved})')
+            for host in (HERE, '127.0.0.2')]
+
+
+def test_a_local_end_that_nobody_asked_for_is_in_the_text_alone(attempt: Attempt) -> None:
+    c = attempt(None, port=80, host='255.255.255.255')
+    c.wait('error')
+    error = c.sock.errored
+    assert str(error).endswith(' - Local (0.0.0.0:0)')
+    assert (error.local_address, error.local_port) == (None, None)
+
+
+@pytest.mark.parametrize('options', [
+    {'path': '/no/such/path'},
+    {'port': 1, 'host': HERE, 'local_address': '203.0.113.9', 'local_port': 5000},
+])
+def test_other_failures_have_no_local_end(attempt: Attempt, options: dict[str, Any]) -> None:
+    c = attempt(None, **options)
+    c.wait('error')
+    assert (c.sock.errored.local_address, c.sock.errored.local_port) == (None, None)
 
 
 def test_a_local_address_has_one_address_of_the_host_tried(
@@ -177,8 +227,9 @@ def test_what_belongs_to_the_constructor_has_no_effect_in_the_method(
     signal = Event()
     signal.set()
     c = attempt(
-        None, port=serve().address().port, host=HERE, timeout='x', signal=signal, allow_half_open=1,
-        high_water_mark='x')
+        None, {
+            'port': serve().address().port, 'host': HERE, 'timeout': 'x', 'signal': signal,
+            'allow_half_open': 1, 'high_water_mark': 'x'})
     c.wait('ready')
     assert (c.sock.timeout, c.sock.allow_half_open) == (None, False)
 

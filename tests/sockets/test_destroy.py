@@ -190,3 +190,44 @@ def test_a_unix_socket_cannot_be_reset(accept: Accept, tmp_path: Any) -> None:
         c.sock.reset_and_destroy()
     assert caught.value.code == 'ERR_INVALID_HANDLE_TYPE'  # type: ignore[attr-defined]
     assert not c.sock.destroyed
+
+
+# --- with something unsent ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('kind', ['ipv4', 'unix'])
+def test_after_close_what_was_queued_does_not_count_as_written(
+    accept: Accept, kind: str, tmp_path: Any,
+) -> None:
+    def setup(c: Connection) -> None:
+        c.sock.pause()
+        c.sock.write(bytes(10_000_000))
+        c.sock.write(bytes(200_000))
+        c.sock.destroy()
+        c.note(str(c.sock.bytes_written))
+
+    c = accept(setup, target={'path': str(tmp_path / 's')} if kind == 'unix' else None)
+    assert c.until_closed() == [
+        'pause {open}', '10200000', 'close False {closed}']
+    assert c.sock.bytes_written == 10_000_000
+
+
+@pytest.mark.parametrize(('leave', 'code'), [
+    (lambda peer: peer.close(), 'EPIPE'), (lambda peer: peer.reset(), 'ECONNRESET'),
+], ids=['end', 'reset'])
+@pytest.mark.parametrize('verb', ['write', 'end', 'uncork'])
+def test_a_write_to_a_peer_that_has_gone_learns_of_that_although_it_is_destroyed(
+    accept: Accept, leave: Any, code: str, verb: str,
+) -> None:
+    c = accept(lambda c: c.sock.pause(), allow_half_open=True)
+    leave(c.peer)
+    if verb == 'uncork':
+        c.sock.cork()
+        c.sock.write(bytes(1_000_000), c.noting('written'))
+        c.sock.uncork()
+    else:
+        getattr(c.sock, verb)(bytes(1_000_000), c.noting('written'))
+    c.sock.destroy()
+    trace = c.until_closed()
+    assert f'written {code}: write {code}' in trace
+    assert trace[-1] == 'close False {closed}'

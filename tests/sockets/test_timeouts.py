@@ -56,6 +56,29 @@ def test_the_property_says_what_was_given_in_milliseconds(accept: Accept) -> Non
         assert c.sock.timeout == value
 
 
+@pytest.mark.parametrize('value', [0, 'x', None, -1, 60_000])
+def test_setting_the_property_changes_no_timer(accept: Accept, value: Any) -> None:
+    c = accept(lambda c: c.sock.set_timeout(20))
+    c.sock.timeout = value
+    c.wait('timeout')
+    assert c.sock.timeout == value
+    c.sock.write('x')  # a new idle period
+    c.wait('timeout', 2)
+    c.sock.set_timeout(0)
+    c.sock.timeout = 1
+    assert c.sock._wire.idle_timer is None
+    c.sock.destroy()
+    c.sock.timeout = value
+    assert c.sock.timeout == value
+
+
+def test_setting_the_property_is_for_one_socket_alone(accept: Accept) -> None:
+    c, other = accept(), accept()
+    c.sock.timeout = 5
+    assert other.sock.timeout is None
+    assert c.sock.gettimeout() is None  # which is Python's, in seconds
+
+
 def test_a_callback_is_a_once_listener_and_is_removed_with_zero(accept: Accept) -> None:
     c = accept()
 

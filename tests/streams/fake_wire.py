@@ -84,6 +84,8 @@ class FakeWire(Arrivals):
         self.on_writable: Callable[[], None] | None = None
         self.wanted = 0
         self.broken: OSError | None = None
+        #: What the peer has answered to a part of what was sent.
+        self.failed = 0
         self.shut = False
         self.closed = False
 
@@ -116,6 +118,13 @@ class FakeWire(Arrivals):
 
     def read_on(self, size: int) -> bytes | None:
         return None  # nothing more has arrived
+
+    def is_broken(self) -> bool:
+        return self.failed != 0
+
+    def take_error(self) -> int:
+        number, self.failed = self.failed, 0
+        return number
 
     def send(self, data: Any) -> int:
         return self._into_kernel([data])

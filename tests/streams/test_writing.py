@@ -387,3 +387,36 @@ def test_bytes_written_does_not_shrink_on_destroy(stream: TracedStream) -> None:
     stream._take_unsent()
     assert stream.bytes_written == 3
     assert stream.writable_length == 0
+
+
+# --- destroyed with something unsent ------------------------------------------------------------
+
+
+def test_what_was_queued_counts_as_written_until_it_was_answered(stream: TracedStream) -> None:
+    stream.wire.room = 4
+    seen: list[int] = []
+    for chunk in (b'123456', b'queued'):
+        stream.write(chunk, lambda error: seen.append(stream.bytes_written))
+    stream.on('close', lambda had_error: seen.append(stream.bytes_written))
+    stream.destroy()
+    assert stream.bytes_written == 12
+    stream.run_later()
+    assert seen == [12, 12, 6]
+    assert stream.bytes_written == 6  # what was begun with, as in Node
+
+
+@pytest.mark.parametrize(('number', 'code'), [
+    (errno.ECONNRESET, 'ECONNRESET'), (errno.EPIPE, 'EPIPE'), (0, 'ECANCELED'),
+])
+def test_a_destroyed_write_gets_what_its_first_part_has_led_to(
+    stream: TracedStream, number: int, code: str,
+) -> None:
+    stream.wire.room = 4
+    stream.wire.failed = number
+    text = f'{code}: write {code}'
+    stream.write(b'123456', stream.noting('first'))
+    stream.write(b'queued', stream.noting('second'))
+    stream.destroy()
+    stream.run_later()
+    assert stream.trace == [
+        '(destroy None)', f'first {text}', f'second {text}', 'close False']

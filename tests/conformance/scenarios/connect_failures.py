@@ -34,6 +34,8 @@ FAILING: list[tuple[str, dict[str, Any]]] = [
     ('refused, port 0, IPv6', {'port': 0, 'host': '::1'}),
     ('refused, port 0 of a path that is empty', {'path': '', 'host': '127.0.0.1'}),
     ('refused, localAddress', {**NOBODY, 'localAddress': '127.0.0.1'}),
+    ('refused, localPort, several addresses',
+     named(looked_up('127.0.0.1', '127.0.0.2'), localPort=5004)),
     ('refused, a name', named(looked_up('127.0.0.1'))),
     ('refused, a name, IPv6', named(looked_up('::1'))),
     ('refused, a name, autoSelectFamily false',

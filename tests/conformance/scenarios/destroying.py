@@ -199,5 +199,89 @@ _IN_EVENTS += [
     for writes, args in (('one write', []), ('two writes', [error('mine')]))
 ]
 
+def _writes(*chunks: Form, count: int = 1) -> list[Step]:
+    """Return writes, each with a callback that notes what counts as written then."""
+    return [
+        ['call', 'c.write', chunk, fn(f'callback {at}', ['get', 'c.bytesWritten'])]
+        for at, chunk in enumerate(chunks, count)]
+
+
+_DESTROY, _LARGE = ['call', 'c.destroy'], data(20 << 20)
+
+#: What counts as written when it was destroyed: what was begun with, and not what was queued.
+_UNSENT: dict[str, list[Step]] = {
+    'a write in flight': [*_writes(_LARGE), _DESTROY],
+    'a write in flight, and one behind it': [*_writes(_LARGE, data(200000)), _DESTROY],
+    'a write in flight, and two behind it': [*_writes(_LARGE, 'one', 'tw\xf6'), _DESTROY],
+    'a write in flight, and an end with data': [
+        *_writes(_LARGE), ['call', 'c.end', 'the end'], _DESTROY],
+    'a write in flight, and a corked one': [
+        *_writes(_LARGE), ['call', 'c.cork'], *_writes('a', count=2), _DESTROY],
+    'with an error': [*_writes(_LARGE, 'b'), ['call', 'c.destroy', error('mine')]],
+    'corked': [['call', 'c.cork'], *_writes('a', 'b'), _DESTROY],
+    'uncorked': [
+        ['call', 'c.cork'], *_writes(_LARGE, 'b'), ['call', 'c.uncork'],
+        *_writes('c', count=3), _DESTROY],
+    'reset': [*_writes(_LARGE, 'b'), ['call', 'c.resetAndDestroy']],
+    'reset by the peer': [*_writes(_LARGE, 'b'), ['call', 's1.resetAndDestroy']],
+    'reset by the peer, corked': [
+        *_writes(_LARGE), ['call', 'c.cork'], *_writes('b', count=2),
+        ['call', 's1.resetAndDestroy']],
+}
+
+_COUNTED = [
+    Scenario(
+        f'destroying/what counts as written, {name}', _CHAPTER,
+        [*connection('IPv4', server={'pauseOnConnect': True}), *steps, ['get', 'c.bytesWritten'],
+         ['await', 'c close'], ['get', 'c.bytesWritten']],
+        quiet=QUIET)
+    for name, steps in _UNSENT.items()
+]
+
+#: The peer has gone, of which the client has not read: the first part of a large write is answered
+#: with a reset, of which the rest of it learns.
+_AFTER_THE_PEER = [
+    Scenario(
+        f'destroying/the peer has gone, {name}', _CLOSING,
+        [*connection('IPv4', ['call', 'c.pause'], client={'allowHalfOpen': True}),
+         ['call', 's1.destroy'], ['await', 's1 close'], ['settle'],
+         *steps, ['get', 'c.destroyed', 'c.bytesWritten'], ['await', 'c close'],
+         ['get', 'c.bytesWritten']],
+        quiet=QUIET)
+    for name, steps in {
+        'a write': _writes(_LARGE),
+        'a write, destroy': [*_writes(_LARGE), _DESTROY],
+        'a write of 1 MB, destroy': [*_writes(data(1000000)), _DESTROY],
+        'two writes, destroy': [*_writes(_LARGE, 'b'), _DESTROY],
+        'a write, destroy with an error': [
+            *_writes(_LARGE), ['call', 'c.destroy', error('mine')]],
+        'an end, destroy': [
+            ['call', 'c.end', _LARGE, fn('ended', ['get', 'c.bytesWritten'])], _DESTROY],
+        'uncorked, destroy': [
+            ['call', 'c.cork'], *_writes(_LARGE, 'b'), ['call', 'c.uncork'], _DESTROY],
+    }.items()
+]
+
+_REVERSED = (
+    "sockets that are destroyed in one turn emit `'close'` in the reverse order")
+
+_TOGETHER = [
+    Scenario(
+        f'destroying/two in one turn, {name}', _CLOSING,
+        [*steps,
+         *(['call', f'{each}.on', 'close', fn(f'{each} is closed', of='server')] for each in 'cd'),
+         ['call', 'c.destroy'], ['call', 'd.destroy'], ['await', 'c close'], ['await', 'd close']],
+        quiet=QUIET, on_purpose=_REVERSED)
+    for name, steps in {
+        'connecting': [
+            *listening(), ['let', 'c', 'net.connect', target('IPv4')],
+            ['let', 'd', 'net.connect', target('IPv4')]],
+        'connected': [
+            *connection('IPv4'), ['let', 'd', 'net.connect', target('IPv4')],
+            ['await', 'd connect'], ['await', 'server connection', 2]],
+    }.items()
+]
+
 SCENARIOS = [
-    *_AT_EVERY_STAGE, *_SEEN_BY_THE_PEER, *_VALUED, *_REPEATED, *_SOON, *_IN_EVENTS]
+    *_AT_EVERY_STAGE, *_SEEN_BY_THE_PEER, *_VALUED, *_REPEATED, *_SOON, *_IN_EVENTS, *_COUNTED,
+    *_AFTER_THE_PEER, *_TOGETHER]

@@ -160,6 +160,25 @@ SCENARIOS = [
         ['call', 'server.close', fn('closed')],
         ['exists', 'socket'],
         ['await', 'server close'],
+        on_purpose='`close()` of a unix server removes what has the name of its path then, in the '
+                   'working directory of then',
+    ),
+    scenario(
+        'another server took its place before close', LISTEN,
+        ['call', 'server.listen', tmp('socket')],
+        ['await', 'server listening'],
+        ['unlink', 'socket'],
+        ['let', 'other', 'net.createServer'],
+        ['call', 'other.listen', tmp('socket')],
+        ['await', 'other listening'],
+        ['call', 'server.close', fn('closed')],
+        ['exists', 'socket'],
+        ['await', 'server close'],
+        ['call', 'other.close'],
+        ['exists', 'socket'],
+        ['await', 'other close'],
+        on_purpose='`close()` of a unix server removes what has the name of its path then, in the '
+                   'working directory of then',
     ),
     scenario(
         'close removes the file while a connection is open', "net.Server: 'close'",

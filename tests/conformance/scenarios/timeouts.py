@@ -71,6 +71,18 @@ _KEPT = [
             ['get', 'c.timeout'],
         ], on_purpose='`timeout` keeps a value that `setTimeout` has rejected'),
     Scenario(
+        'timeouts/the property is set', _CHAPTER,
+        [
+            ['let', 'c', 'new net.Socket'],
+            *(step for value in (0, 'x', None, -1, _LONG) for step in (
+                ['set', 'c.timeout', value], ['get', 'c.timeout'])),
+            ['call', 'c.setTimeout', 5000],
+            ['get', 'c.timeout'],
+            ['call', 'c.destroy'],
+            ['set', 'c.timeout', 7],
+            ['get', 'c.timeout'],
+        ]),
+    Scenario(
         'timeouts/setTimeout after destroy', _CHAPTER,
         [
             ['let', 'c', 'new net.Socket'],
@@ -128,6 +140,10 @@ _COMES: dict[str, list[Step]] = {
     'ended in its listener': [
         *connection(), ['call', 'c.setTimeout', _SHORT, fn('late', ['call', 'c.end'])],
         ['call', 's1.resume'], ['await', 'c close']],
+    'whatever the property is set to': [
+        *connection(), ['call', 'c.setTimeout', _LONG], _SET, ['set', 'c.timeout', 0], _TIMED_OUT,
+        ['get', 'c.timeout'], ['call', 'c.write', 'a'], ['await', 'c timeout', 1],
+        ['get', 'c.timeout']],
     'paused': [*connection(), ['call', 'c.pause'], _SET, _TIMED_OUT],
     'less than a millisecond': [
         *connection(), ['call', 'c.setTimeout', 0.5, _LISTENER], _TIMED_OUT, ['get', 'c.timeout']],
