@@ -92,7 +92,8 @@ ENDING = {
 @pytest.mark.parametrize('name', ENDING)
 def test_a_program_ends_where_nothing_can_happen_by_itself(run_script: Run, name: str) -> None:
     text = ENDING[name].replace('\n        ', '\n')
-    assert run_script(f'{PEER}{text}\ngnet.run()\nprint("ended", flush=True)\nos._exit(0)') == (0, 'ended\n', '')
+    program = f'{PEER}{text}\ngnet.run()\nprint("ended", flush=True)\nos._exit(0)'
+    assert run_script(program) == (0, 'ended\n', '')
 
 
 #: Programs that go on, until what they wait for has happened.
@@ -122,7 +123,8 @@ GOING_ON = {
 def test_a_program_goes_on_where_something_can(start_script: Any, name: str) -> None:
     text = GOING_ON[name].replace('\n        ', '\n')
     # (If it could end it would within a turn or two: run() says whether it did.)
-    running = start_script(f'{PEER}{text}\nprint("ended:", gnet.run(timeout=0.5), flush=True)\nos._exit(0)')
+    running = start_script(
+        f'{PEER}{text}\nprint("ended:", gnet.run(timeout=0.5), flush=True)\nos._exit(0)')
     running.wait_for('connected')
     assert running.wait_for(r'ended: (\w+)')[1] == 'False'
 
