@@ -49,6 +49,8 @@ from .wire import DescriptorWire
 
 __all__ = ['Client']
 
+_KEYWORDS = CONNECT_OPTIONS | {'callback'}
+
 #: Destroyed, and `'close'` is still to come.
 _CLOSING = (DESTROYED, MUTE)
 
@@ -110,7 +112,7 @@ class Client(Tuned, PythonNames):
         """
         if len(args) == 1 and isinstance(args[0], tuple) and not keywords:
             return self._connect_and_wait(_socket_address(args[0]))
-        check_keywords('connect', keywords, CONNECT_OPTIONS | {'callback'})
+        check_keywords('connect', keywords, _KEYWORDS)
         options, callback = normalize_arguments(args, keywords)
         request = connect_request(options)
         if callback is not None:

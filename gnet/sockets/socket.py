@@ -33,6 +33,9 @@ __all__ = [
     'connect',
 ]
 
+#: Of :func:`connect`, which makes a socket as well.
+_CONNECT_KEYWORDS = SOCKET_OPTIONS | CONNECT_OPTIONS | {'callback', 'timeout'}
+
 #: By whether the socket is readable, and writable.
 _READY_STATES = {
     (True, True): 'open', (True, False): 'readOnly', (False, True): 'writeOnly',
@@ -453,7 +456,7 @@ def connect(*args: Any, **keywords: Any) -> Socket:
         CodedTypeError, CodedValueError: for arguments that make no sense.
         TypeError: for a keyword that is no option; in a mapping it is ignored, as in Node.
     """
-    check_keywords('connect', keywords, SOCKET_OPTIONS | CONNECT_OPTIONS | {'timeout', 'callback'})
+    check_keywords('connect', keywords, _CONNECT_KEYWORDS)
     given, callback = normalize_arguments(args, keywords)
     if args and isinstance(args[0], (list, tuple)):
         raise coded_errors.missing_args('options', 'port', 'path')
