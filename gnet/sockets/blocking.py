@@ -91,8 +91,14 @@ class Blocking:
         """
         if self.seconds is None:
             return wait()
-        with Timeout(self.seconds, _stdlib.timeout('timed out')):
+        late: Any = _stdlib.timeout('timed out')
+        late.gnet_waited = self
+        with Timeout(self.seconds, late):
             return wait()
+
+    def is_late(self, error: BaseException) -> bool:
+        """Whether *error* says that this socket's peer has let somebody wait for too long."""
+        return getattr(error, 'gnet_waited', None) is self
 
 
 #: Never changed.

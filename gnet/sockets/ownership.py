@@ -46,6 +46,7 @@ from ..streams.states import (
     WRITABLE,
     Taker,
 )
+from .blocking import Blocking
 from .wire import DescriptorWire
 
 __all__ = [
@@ -125,6 +126,7 @@ class Owned(Duplex):
     __slots__ = ()
 
     _wire: DescriptorWire
+    _blocking: Blocking
     #: The greenlet of the 'connection' listeners, until they return or a blocking name is used;
     #: PROGRAM for a socket that the program opened, until it uses one.
     _owner: Any
@@ -256,21 +258,36 @@ class Owned(Duplex):
             # the frames that have the socket that has the error: a cycle for each reset.
             error.__traceback__ = None
         elif self._stage not in GONE:
+            if self._events.get('error') and not self._is_peers_doing(error):
+                # A listener expects what happens to connections, and shall not hide a bug. (Where
+                # there is none, it is reported.)
+                _log.error('%s: %s', self, error, exc_info=error)
             self.destroy(error)
         elif not system_errors.is_socket_closed(error):
             # (Closed on this side, by a timeout or by stop(): a blocked listener was told, and
             # did what such a listener should. That is no failure.)
-            self._loop.report(self, error)
+            self._tell(error)
 
     def _unheard(self, error: BaseException) -> None:
         if self._counter is None:
             if self._blocking_user is not _PROGRAM:  # else blocking calls have told it
                 self._loop.fail(self, error)
-        elif isinstance(error, system_errors.NodeOSError) and error.syscall in ('read', 'write'):
-            # The peer's doing, any number of times: no traceback for each.
+        else:
+            self._tell(error)
+
+    def _tell(self, error: BaseException) -> None:
+        """Say once what nobody listens to."""
+        if self._is_peers_doing(error):
+            # Any number of times: no traceback for each. (Its frames have the socket: a cycle.)
+            error.__traceback__ = None
             _log.info('%s: %s', self, error)
         else:
             self._loop.report(self, error)
+
+    def _is_peers_doing(self, error: BaseException) -> bool:
+        """Whether the connection has failed, or its peer was idle for longer than settimeout()."""
+        return self._blocking.is_late(error) or (
+            isinstance(error, system_errors.NodeOSError) and error.syscall in ('read', 'write'))
 
 
 # --- for other rooms ------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import gevent
 import pytest
 import zope.event
 from gevent import GreenletExit
+from gevent.event import Event
 
 import gnet
 from gnet import lifecycle
@@ -309,3 +311,102 @@ def test_what_a_raw_greenlet_raises_that_has_closed_the_socket_is_of_that_socket
     until(lambda: hub_reports)
     assert [(context, type(error)) for context, error in hub_reports] == [(c.sock, BoomError)]
     assert c.sock.destroyed
+
+
+# --- what is logged -----------------------------------------------------------------------------
+
+
+def fail_in_data(sock: Any) -> None:
+    sock.on('data', lambda data: 1 / 0)
+
+
+def fail_in_a_callback(sock: Any) -> None:
+    sock.on('data', lambda data: sock.write(data, lambda error: 1 / 0))
+
+
+def fail_in_the_handler(sock: Any) -> None:
+    sock.recv(10)
+    assert 1 / 0
+
+
+@pytest.mark.parametrize('fail', [fail_in_data, fail_in_a_callback, fail_in_the_handler])
+@pytest.mark.parametrize('heard', [True, False], ids=['heard', 'unheard'])
+def test_a_bug_leaves_one_trace_whoever_listens(
+    serve: Any, connect: Any, caplog: pytest.LogCaptureFixture, hub_reports: list[Any], fail: Any,
+    heard: bool,
+) -> None:
+    closed = Event()
+    errors: list[Any] = []
+
+    def handler(sock: Any) -> None:
+        sock.on('close', lambda had_error: closed.set())
+        if heard:
+            sock.on('error', errors.append)
+        fail(sock)
+
+    caplog.set_level(logging.INFO, logger='gnet.socket')
+    peer = connect(serve(handler))
+    port = peer.getsockname()[1]
+    peer.sendall(b'x')
+    assert closed.wait(PATIENCE)
+    turn()
+    if not heard:
+        assert [type(error) for context, error in hub_reports] == [ZeroDivisionError]
+        assert caplog.records == []
+        return
+    assert [type(error) for error in errors] == [ZeroDivisionError]
+    [record] = caplog.records
+    assert (record.name, record.levelno) == ('gnet.socket', logging.ERROR)
+    assert f'127.0.0.1:{port}' in record.getMessage()
+    assert record.exc_info is not None
+    assert record.exc_info[1] is errors[0]
+    assert 'test_failures.py' in caplog.text
+    assert caplog.text.count('Traceback') == 1
+    assert hub_reports == []
+
+
+@pytest.mark.parametrize('wait', [
+    lambda sock: sock.recv(10), lambda sock: list(sock), lambda sock: sock.makefile('rb').read(),
+    lambda sock: sock.sendall(bytes(20_000_000)),
+], ids=['recv', 'for', 'makefile', 'sendall'])
+@pytest.mark.parametrize('heard', [True, False], ids=['heard', 'unheard'])
+def test_an_idle_peer_is_one_line(
+    serve: Any, connect: Any, caplog: pytest.LogCaptureFixture, wait: Any, heard: bool,
+) -> None:
+    closed = Event()
+    errors: list[Any] = []
+
+    def handler(sock: Any) -> None:
+        sock.on('close', lambda had_error: closed.set())
+        if heard:
+            sock.on('error', errors.append)
+        sock.settimeout(0.01)
+        wait(sock)
+
+    caplog.set_level(logging.INFO, logger='gnet.socket')
+    peer = connect(serve(handler))
+    port = peer.getsockname()[1]
+    assert closed.wait(PATIENCE)
+    turn()
+    if heard:
+        assert [type(error) for error in errors] == [socket.timeout]
+        assert caplog.records == []
+        return
+    [record] = caplog.records
+    assert (record.levelno, record.exc_info) == (logging.INFO, None)
+    assert f'127.0.0.1:{port}' in record.getMessage()
+    assert record.getMessage().endswith('timed out')
+
+
+def test_the_timeout_of_another_socket_is_no_doing_of_this_peer(
+    serve: Any, connect: Any, hub_reports: list[Any],
+) -> None:
+    def handler(sock: Any) -> None:
+        with gnet.connect(silent.address().port, '127.0.0.1') as other:
+            other.settimeout(0.01)
+            other.recv(10)
+
+    silent = serve(lambda sock: sock.resume())
+    assert connect(serve(handler)).recv_until_end() == b''
+    turn()
+    assert [type(error) for context, error in hub_reports] == [socket.timeout]
