@@ -215,6 +215,8 @@ class Owned(Duplex):
             wire.announce()
 
     def _linger(self) -> None:
+        if self._linger_timer is not None:
+            self._linger_timer.cancel()  # close() was called before the handler returned
         self._linger_timer = Linger(self._wire, self._bytes_sent, self._lingered)
 
     def _lingered(self, sent_before: int) -> None:

@@ -182,5 +182,5 @@ FOLLOWS: Final[Mapping[Any, tuple[Any, ...]]] = {
     EVENTS: (NOBODY_YET, GREENLET, DRAIN),
     GREENLET: (EVENTS, NOBODY_YET, DRAIN, NOBODY),
     DRAIN: (GREENLET,),  # somebody reads what was left when it was closed
-    NOBODY: (EVENTS, NOBODY_YET),
+    NOBODY: (EVENTS, NOBODY_YET, DRAIN),
 }

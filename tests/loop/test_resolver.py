@@ -73,7 +73,9 @@ def test_whatever_else_kept_the_resolver_from_answering_is_told(
 ) -> None:
     broken = RuntimeError('no thread can be started')
     resolve_with(monkeypatch, broken)
-    assert answer_of('name') == (broken, None)
+    error, found = answer_of('name')
+    assert (type(error), error.code, error.__cause__, found) == (
+        LookupFailure, 'EAI_AGAIN', broken, None)
     assert broken.__traceback__ is None
 
 
