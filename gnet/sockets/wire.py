@@ -306,15 +306,14 @@ class DescriptorWire(Arrivals):
         sock = getattr(self, 'sock', None)
         if sock is None:
             return
-        # (The stream is still whole: both are collected together.)
-        forgotten = f'unclosed {self.stream!r}'
         self.sock = None
         # The collector may run in any thread; the loop is the one of the hub's.
         self.schedule.in_own_thread(
             _close_forgotten, self.schedule, sock, self._read_watcher, self._write_watcher,
             self._holds)
-        # Last, as it may raise.
-        warnings.warn(forgotten, ResourceWarning, stacklevel=2, source=self)
+        # Last, as both the repr of a subclass and the warning may raise. (The stream is still
+        # whole: both are collected together.)
+        warnings.warn(f'unclosed {self.stream!r}', ResourceWarning, stacklevel=2, source=self)
 
     def take_out(self) -> Any:
         """Return the socket: it is the caller's, and this wire has none any more."""
