@@ -169,6 +169,10 @@ class Owned(Duplex):
 
     def _owner_returned(self) -> None:
         """They have returned: end the connection if they used it blockingly."""
+        upper = self._wire.stream
+        if upper is not self and upper is not None:
+            upper.lender_returned()  # it carries another one's stream: see sockets/lending.py
+            return
         if self._wire.handled:
             self._wire.set_handled(False)
         if self._counter is None:

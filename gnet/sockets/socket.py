@@ -402,7 +402,7 @@ class Socket(Movable):
 
 def accept(
     counter: Counter, loop: Loop, sock: Any, remote: Any, high_water_mark: float,
-    allow_half_open: bool, paused: bool, kind: type[Socket] = Socket, wire: Any = None,
+    allow_half_open: bool, paused: bool, made: Any = None, wire: Any = None,
 ) -> Socket:
     """Make the socket of a connection that was accepted.
 
@@ -414,10 +414,11 @@ def accept(
         high_water_mark: bytes, in each direction.
         allow_half_open: as the option.
         paused: read nothing before ``resume()`` or a read (``pause_on_connect``).
-        kind: the class of the socket.
+        made: the socket, of a class of its own, whose constructor was not called.
         wire: what carries it; one on the descriptor by default.
     """
-    made = kind.__new__(kind)
+    if made is None:
+        made = Socket.__new__(Socket)
     Duplex.__init__(
         made, loop, DescriptorWire(loop) if wire is None else wire, high_water_mark,
         allow_half_open=allow_half_open)
@@ -429,7 +430,7 @@ def accept(
     made._open(sock)  # inside: as above
     if paused:
         made._flow = PAUSED  # inside: as above
-    return made
+    return made  # type: ignore[no-any-return]
 
 
 def connect(*args: Any, **keywords: Any) -> Socket:

@@ -21,8 +21,10 @@ class SocketWire(Wire, Protocol):
     schedule: Any
     #: The stream; None once the wire is closed.
     stream: Any
-    #: Whether a 'connection' listener is at work, which may block for any other reason.
-    handled: Any
+
+    @property
+    def handled(self) -> bool:
+        """Whether a 'connection' listener is at work, which may block for any other reason."""
 
     @property
     def can_block(self) -> bool:
