@@ -132,9 +132,7 @@ class TLSSocket(Agreement, Socket):
     # --- the wire ---------------------------------------------------------------------------------
 
     def _make_wire(self, loop: Loop, before: SocketWire | None = None) -> SocketWire:
-        wire = TlsWire(loop, DescriptorWire(loop))
-        wire.strict_end = self._options.strict_end
-        return wire
+        return TlsWire(loop, DescriptorWire(loop))
 
     def _open(self, sock: Any) -> None:
         super()._open(sock)
@@ -143,7 +141,6 @@ class TLSSocket(Agreement, Socket):
     def _begin_on(self, socket: Socket, lent: Lent, feeds: bool) -> None:
         """Begin on what *socket* has lent."""
         wire = self._wire = TlsWire(self._loop, lent.wire, socket.destroy)
-        wire.strict_end = self._options.strict_end
         wire.context = lent.wire.context
         wire.taker = inherit(self, socket)
         self._remote = lent.remote
@@ -170,6 +167,7 @@ class TLSSocket(Agreement, Socket):
 
     def _begin_handshake(self, heard: bytes) -> None:
         wire, options = self._wire, self._options
+        wire.strict_end = options.strict_end
         if isinstance(options, TLSServerOptions):
             server = ServerHandshake(self, wire, options, self._terms)
             self._handshake = server

@@ -667,7 +667,6 @@ class TlsWire(Arrivals):
         if other.delivery is RUNNING:
             self.delivery = RUNNING  # a listener is blocked still
         self.context = other.context
-        self.strict_end = other.strict_end
         self.below.succeed(other.below)
 
     # --- what the wire below has ------------------------------------------------------------------
