@@ -22,6 +22,7 @@ The rooms of the house, from the ground up; each imports only from those before 
 - ``options``: arguments made into checked records;
 - ``sockets``: `Socket`: the wire on a descriptor, how it is connected, its blocking side;
 - ``servers``: `Server`: listening, accepting, who is let in, counting, stopping;
+- ``tls``: Node's module of that name: a wire upon a wire, and what secures it;
 - ``processes``, ``child_process``: processes that talk to each other; the public face of that;
 - ``clusters``: `cluster`: workers that share what they listen on;
 - ``command``: ``python -m gnet``.

@@ -1,0 +1,1 @@
+"""Node's module ``tls``, and Python's."""
