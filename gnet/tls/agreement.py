@@ -10,7 +10,7 @@ from typing import Any
 
 from ..node.spelling import NodeNames
 from ..streams.states import CONNECTED
-from .certificates import peer_certificate
+from .certificates import certificate_object, detailed_certificate, peer_chain
 from .errors import state_error, unavailable
 from .sessions import Session
 from .states import CHECKING, SECURE
@@ -204,6 +204,14 @@ class Agreement(NodeNames):
         return bound
 
 
+def peer_certificate(tls: Any, *, detailed: bool = False) -> dict[str, Any]:
+    """Return the certificate that the peer of an ``ssl.SSLObject`` has shown; ``{}`` for none."""
+    own = tls.getpeercert(True)
+    if own is None:
+        return {}
+    return detailed_certificate(peer_chain(tls) or [own]) if detailed else certificate_object(own)
+
+
 def standard_name(name: str) -> str:
     """Return the name of a cipher suite in the IANA registry, of its name in OpenSSL."""
     if name.startswith('TLS_'):
@@ -227,9 +235,8 @@ def standard_name(name: str) -> str:
             words += ['ARIA', part[4:]]
         else:
             words.append(part)
-    if words[-1] in ('SHA', 'SHA256', 'SHA384') and not {'GCM', 'CCM', 'CCM8'} & set(words):
-        if 'CHACHA20' not in words and 'CBC' not in words:
-            words.insert(-1, 'CBC')
+    if words[-1].startswith('SHA') and not {'GCM', 'CCM', 'CCM8', 'CHACHA20', 'CBC'} & set(words):
+        words.insert(-1, 'CBC')
     if words[-1] == 'POLY1305':
         words.append('SHA256')
     return f'TLS_{exchange_name}_WITH_' + '_'.join(words)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..node import system_errors
-from .certificates import peer_certificate
+from .agreement import peer_certificate
 from .engine import Engine
 from .options import TLSConnectOptions
 from .wire import TlsWire

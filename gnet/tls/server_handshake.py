@@ -10,9 +10,8 @@ from typing import Any, Protocol
 
 from ..loop.idle_timers import IdleTimer
 from ..node.system_errors import hung_up
-from . import client_hello
 from .alpn import select_alpn
-from .client_hello import ClientHello
+from .client_hello import ClientHello, ClientHelloReader, NoClientHello
 from .engine import Engine
 from .errors import alpn_not_offered, handshake_timeout, library_error, state_error
 from .handshake import Handshake, note_agreement, verify_failure
@@ -50,7 +49,7 @@ class ServerHandshake(Handshake):
     """
 
     # inside (for all of this class): a handshake is a part of its socket, for a while
-    __slots__ = ('_heard', '_options', '_terms', '_timer', '_told')
+    __slots__ = ('_options', '_reader', '_terms', '_timer', '_told')
 
     def __init__(
         self, sock: Any, wire: TlsWire, options: TLSServerOptions, terms: Terms | None,
@@ -58,7 +57,7 @@ class ServerHandshake(Handshake):
         super().__init__(sock, wire)
         self._options = options
         self._terms = terms
-        self._heard = b''
+        self._reader = ClientHelloReader()
         #: Whether somebody was told what it has come to.
         self._told = False
         self._timer: IdleTimer | None = None
@@ -87,15 +86,12 @@ class ServerHandshake(Handshake):
 
     def hear(self, ciphertext: bytes) -> None:
         """Look for the client's whole first message."""
-        heard = self._heard = self._heard + ciphertext if self._heard else ciphertext
         try:
-            hello = client_hello.parse(heard)
-        except ValueError:
+            hello = self._reader.feed(ciphertext)
+        except NoClientHello:
             self._begin(self._options.context, ())  # OpenSSL has the right words for it
             return
         if hello is None:
-            if len(heard) > client_hello.LONGEST:
-                self._begin(self._options.context, ())
             return
         self._sock.servername = hello.server_name or False  # inside: as above
         options = self._options
@@ -147,7 +143,7 @@ class ServerHandshake(Handshake):
 
     def _ask_protocol(self, hello: ClientHello, context: SecureContext) -> None:
         callback = self._options.alpn_callback
-        if callback is None or hello.alpn_protocols is None:
+        if callback is None or not hello.alpn_protocols:
             self._settle(hello, context)
             return
         offered = list(hello.alpn_protocols)
@@ -165,7 +161,7 @@ class ServerHandshake(Handshake):
 
     def _settle(self, hello: ClientHello, context: SecureContext) -> None:
         own = self._options.alpn_protocols
-        if not own or hello.alpn_protocols is None:
+        if not own or not hello.alpn_protocols:
             self._begin(context, ())
             return
         chosen = select_alpn(own, hello.alpn_protocols)
@@ -187,14 +183,13 @@ class ServerHandshake(Handshake):
         wire = self._wire
         if wire.stream is None:
             return
-        heard, self._heard = self._heard, b''
         try:
             chosen = context.server_context(request_cert=self._options.request_cert, alpn=alpn)
             engine = Engine(chosen, server_side=True)
         except Exception as error:
             self._fail(error)
             return
-        wire.begin(engine, heard)
+        wire.begin(engine, bytes(self._reader.received))
 
     # --- outcomes ---------------------------------------------------------------------------------
 

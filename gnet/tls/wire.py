@@ -50,6 +50,7 @@ from ..streams.states import (
     RUNNING,
     Reading,
 )
+from .certificates import peer_chain
 from .engine import Engine
 from .errors import tls_error
 from .states import (
@@ -242,7 +243,12 @@ class TlsWire(Arrivals):
         """TLS has failed."""
         handshake, engine = self.handshake, self._engine
         self.security = BROKEN
-        failure = tls_error(error, first_read=not self.bytes_read)
+        chain = None
+        if engine is not None and isinstance(error, ssl.SSLCertVerificationError):
+            chain = peer_chain(engine.object)
+        failure = tls_error(
+            error, first_read=not self.bytes_read,
+            certificates=None if chain is None else len(chain))
         if handshake is not None:
             handshake.failed(failure)
         elif engine is not None:

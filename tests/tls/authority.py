@@ -1,4 +1,4 @@
-"""Certificates of the tests, made by the package ``cryptography``: one authority, and who it likes."""
+"""Certificates of the tests, made by the package ``cryptography``."""
 
 from __future__ import annotations
 
