@@ -97,7 +97,7 @@ class TLSSocket(Agreement, Socket):
         if given.get('onread') is not None:
             raise unavailable('options.onread on TLS sockets', 'read by events or blocking calls')
         is_server = validate_boolean('options.isServer', given.get('is_server') or False)
-        feeds = validate_boolean('options.bufferedIsTLS', given.get('buffered_is_tls') or False)
+        feeds = validate_boolean('options.bufferedIsTls', given.get('buffered_is_tls') or False)
         if socket is not None and not isinstance(socket, Socket):
             raise coded_errors.invalid_arg_type('socket', 'an instance of Duplex', socket)
         host = None if socket is None else socket.remote_address
