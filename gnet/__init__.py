@@ -68,6 +68,7 @@ from .options.shapes import split_server_arguments
 from .processes.this_process import process
 from .servers.server import Server
 from .servers.server import create_server as create_plain_server
+from .sockets.lending import hand_down_tls
 from .sockets.socket import Socket, TimeoutOverflowWarning, connect
 
 #: Node has two names for the class, and for the function.
@@ -132,6 +133,9 @@ def create_server(*args: Any, **keywords: Any) -> Server:
         *args, **keywords, secure_context=context)
     return server
 
+
+hand_down_tls(lambda sock, *args, **options: (
+    import_module('.tls', __name__).start_tls(sock, *args, **options)))
 
 show_as(__name__, globals(), __all__)
 

@@ -27,7 +27,7 @@ from ..node.faces import show_as
 from ..node.spelling import module_attribute
 from .alpn import convert_alpn_protocols
 from .ciphers import CLIENT_RENEG_LIMIT, CLIENT_RENEG_WINDOW, DEFAULTS, get_ciphers
-from .connect import connect
+from .connect import connect, start_tls
 from .errors import TLSCertificateError, TLSError
 from .identity import check_server_identity
 from .roots import get_ca_certificates, set_default_ca_certificates
@@ -54,6 +54,7 @@ __all__ = [
     'get_ca_certificates',
     'get_ciphers',
     'set_default_ca_certificates',
+    'start_tls',
 ]
 
 show_as(__name__, globals(), __all__)

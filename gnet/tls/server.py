@@ -165,7 +165,7 @@ class Server(plain.Server):
 
     def _secure(self, sock: Any) -> None:
         """The first listener of 'connection': begin the handshake on *sock*."""
-        if not sock.destroyed:
+        if not getattr(sock, 'destroyed', False):
             begin_on(self._intake, sock)
 
     def capture_rejection(self, error: BaseException, event: Hashable, *args: Any) -> None:
