@@ -2,7 +2,8 @@
 
 Each blocking call waits in the calling greenlet only. Bytes are taken where the hub has put them
 (it reads ahead, up to the high-water mark) and are never offered to `'data'` listeners: this is the
-second of a wire's two consumers. The calls themselves are in :mod:`gnet.sockets.blocking_names`.
+second of a wire's two consumers. The calls themselves are in :mod:`gnet.sockets.blocking_reads`
+and :mod:`gnet.sockets.blocking_writes`.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from gevent import Timeout, getcurrent
 from ..loop.agenda import WORK_BUDGET
 from ..streams.states import ACTIVE, FULL, HELD
 from ..streams.wire import BULK_SIZE, MAX_READS, READ_SIZE
-from .wire import DescriptorWire
+from .socket_wire import SocketWire
 
 __all__ = ['NOT_USED', 'Blocking', 'peek']
 
@@ -57,7 +58,7 @@ class Blocking:
         self.more_likely = size == READ_SIZE
         self.more_until = perf_counter() + WORK_BUDGET
 
-    def read_on(self, wire: DescriptorWire) -> bytes | None:
+    def read_on(self, wire: SocketWire) -> bytes | None:
         """After a large chunk: return what more has arrived already; None for nothing."""
         self.more_reads -= 1
         chunk = None
@@ -69,7 +70,7 @@ class Blocking:
             self.more_reads = 0
         return chunk
 
-    def wait_for_chunk(self, wire: DescriptorWire) -> bytes | None:
+    def wait_for_chunk(self, wire: SocketWire) -> bytes | None:
         """Block until the hub hands a chunk over, or (None) has something else to say.
 
         Raises:
@@ -107,7 +108,7 @@ NOT_USED: Final = Blocking()
 _MAY_READ = (ACTIVE, HELD, FULL)
 
 
-def peek(wire: DescriptorWire, size: int) -> bytes:
+def peek(wire: SocketWire, size: int) -> bytes:
     """Return the first *size* bytes of what has arrived, which stays there.
 
     What the kernel has is looked for, too, beyond the high-water mark if need be: a loop that peeks

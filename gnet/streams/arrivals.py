@@ -21,7 +21,7 @@ from .states import (
     NOT_STARTED,
     OVER,
     QUEUED,
-    Delivery,
+    Delivering,
     Reading,
     Taker,
 )
@@ -59,7 +59,7 @@ class Arrivals:
         self.error: BaseException | None = None
         self.reader: Any = None
         self.reading: Reading = NOT_STARTED
-        self.delivery: Delivery = IDLE
+        self.delivery: Delivering = IDLE
         self.taker: Taker = EVENTS
 
     # --- told by the wire, in the hub -------------------------------------------------------------
@@ -97,12 +97,16 @@ class Arrivals:
 
     def fail(self, error: OSError) -> None:
         """Reading has failed: the stream is destroyed when it has had what came before."""
-        failure = self.error = system_errors.system_error(error.errno or 0, 'read')
+        self.fail_with(system_errors.system_error(error.errno or 0, 'read'))
+
+    def fail_with(self, failure: BaseException) -> None:
+        """The same with an error that is the stream's already."""
+        self.error = failure
         self.hold(OVER)
         if self.arrived and self.taker not in BY_RUNNERS:
             return  # blocking reads take that first
         if self.arrived and self.delivery is QUEUED:
-            self.schedule.enqueue(_Failure(self))
+            self.schedule.enqueue(_ReadFailure(self))
         else:
             # A listener that is blocked shall not hold up 'error' and 'close'.
             self.stream.destroy(failure)
@@ -119,6 +123,10 @@ class Arrivals:
     def hold(self, reading: Reading) -> None:
         """Stop reading ahead."""
         self.reading = reading
+
+    def withdraw(self) -> int:
+        """Forget what was offered: most wires make nothing of what they do not take."""
+        return 0
 
     def failed_in_hub(self, stream: Any, error: BaseException) -> None:
         """A callback of the hub failed, and not for what happened to the connection.
@@ -196,7 +204,7 @@ class Arrivals:
         stream._call_failed(event, error)  # inside: as above
 
 
-class _Failure:
+class _ReadFailure:
     """Work for a runner: reading has failed, after what had arrived before."""
 
     __slots__ = ('_wire', 'context')

@@ -248,6 +248,17 @@ class Sending(Readable):
         batch.clear()
         return True
 
+    def _count_sent(self, size: int) -> None:
+        """*size* bytes of what is in flight go out although the wire did not say so at once."""
+        self._bytes_sent += size
+        self._queued_bytes -= size
+        for request in self._in_flight or ():
+            if not size:
+                break
+            part = min(size, len(request.data))
+            request.data = memoryview(request.data)[part:]
+            size -= part
+
     def _release_senders(self, count: int, done: list[Callback]) -> None:
         """Let go on whom the first *count* requests block: they wait for their own bytes alone."""
         batch = self._in_flight
@@ -349,7 +360,7 @@ class Sending(Readable):
             # An answer that came before the connection broke: it has its turn first.
             wire.hold(OVER)
             wire.watch_writable(None)
-            self._loop.enqueue(_Failure(self, error, wire.context))
+            self._loop.enqueue(_SendFailure(self, error, wire.context))
             return
         failure = system_errors.system_error(error.errno or 0, 'write')
         batch, self._in_flight = self._in_flight, None
@@ -414,7 +425,7 @@ class Sending(Readable):
             for callback, error in answers if callback is not None)
 
 
-class _Failure:
+class _SendFailure:
     """Work for a runner: a stream's sending has failed, after what it had received before."""
 
     __slots__ = ('_error', '_stream', 'context')

@@ -1,0 +1,171 @@
+"""One connection's handshake: how it begins, what it is told by the wire, and what follows.
+
+The wire tells in the hub; what the program is told, and what it is asked, happens in a runner. One
+of these exists for each connection until its handshake is over, or the connection is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ..node import system_errors
+from .agreement import peer_certificate
+from .engine import Engine
+from .options import TLSConnectOptions
+from .wire import TlsWire
+
+__all__ = ['UNVERIFIED', 'ClientHandshake', 'Handshake', 'note_agreement']
+
+#: ``authorization_error`` of a peer whose certificate nobody has looked at.
+UNVERIFIED = 'UNVERIFIED'
+
+
+class Handshake:
+    """What both ends have in common.
+
+    Args:
+        sock: the :class:`.socket.TLSSocket`.
+        wire: its wire.
+    """
+
+    # inside (for all of these classes): a handshake is a part of its socket, for a while
+    __slots__ = ('_loop', '_sock', '_wire', 'cut')
+
+    def __init__(self, sock: Any, wire: TlsWire) -> None:
+        self._sock = sock
+        self._wire = wire
+        self._loop: Any = wire.schedule
+        #: What it was cut off with, if the stream is to hear of the end first.
+        self.cut: BaseException | None = None
+        wire.handshake = self
+
+    def _tick(self, callback: Callable[..., object], *arguments: Any) -> None:
+        self._loop.tick(callback, *arguments, context=self._wire.context)
+
+    def hear(self, ciphertext: bytes) -> None:
+        """Only a server listens before it begins."""
+        raise AssertionError('a client begins by itself')
+
+    def close(self) -> None:
+        """The wire was closed."""
+
+    def failed(self, error: BaseException) -> None:
+        """The handshake has failed."""
+        self._sock.destroy(error)
+
+    def done(self) -> None:
+        """The handshake is done. Each end has its own answer."""
+        raise NotImplementedError
+
+    def cut_off(self) -> None:
+        """The peer has ended in the middle of it. Each end has its own answer."""
+        raise NotImplementedError
+
+    def closed(self) -> None:
+        """The socket has emitted `'close'`, and the handshake was not done."""
+
+    def is_heard(self) -> bool:
+        """Whether somebody else than the socket is told of a failure."""
+        return False
+
+
+class ClientHandshake(Handshake):
+    """A client's."""
+
+    __slots__ = ('_options',)
+
+    def __init__(self, sock: Any, wire: TlsWire, options: TLSConnectOptions) -> None:
+        super().__init__(sock, wire)
+        self._options = options
+
+    def start(self) -> None:
+        """Say hello."""
+        options = self._options
+        context = options.context.client_context(
+            verify=options.reject_unauthorized, alpn=options.alpn_protocols)
+        hostname = options.servername or None
+        if context.check_hostname:
+            # A context of the program's, by which OpenSSL looks at the name, too.
+            hostname = hostname or options.identity
+        session = (
+            None if options.session is None
+            else options.session.fitting(context, options.identity))
+        self._wire.begin(
+            Engine(context, server_side=False, server_hostname=hostname, session=session))
+
+    def done(self) -> None:
+        """The handshake is done."""
+        self._tick(self._check)
+
+    # inside: as above
+    def _check(self) -> None:
+        """Look at whose certificate it is; then let plain text pass. Runs in a runner."""
+        sock, wire, options = self._sock, self._wire, self._options
+        if wire.stream is None:
+            return
+        tls = wire.object
+        assert tls is not None
+        verified = int(tls.context.verify_mode) != 0
+        note_agreement(sock, tls)
+        sock.servername = options.servername or False
+        sock._emit_guarded('secure')
+        if wire.stream is None:
+            return
+        failure: Any = None
+        if verified and not tls.session_reused:
+            try:
+                failure = options.check_server_identity(
+                    options.identity, peer_certificate(tls, detailed=True))
+            except Exception as error:
+                failure = error
+            if failure is not None and not isinstance(failure, BaseException):
+                failure = TypeError(
+                    'check_server_identity() must return None or an error, '
+                    f'not {type(failure).__name__}')
+        if wire.stream is None:
+            return  # it has blocked until the socket was closed
+        if failure is None:
+            sock.authorized = verified
+            sock.authorization_error = None if verified else UNVERIFIED
+        else:
+            sock.authorization_error = getattr(failure, 'code', None) or str(failure)
+            if options.reject_unauthorized:
+                sock.destroy(failure)
+                return
+        wire.secure()
+        sock._secured()
+
+    # inside: as above
+    def cut_off(self) -> None:
+        """The server has ended in the middle of it."""
+        self._sock._cut_off(disconnected(self._sock))
+
+    # inside: as above
+    def failed(self, error: BaseException) -> None:
+        """The handshake has failed."""
+        self._sock.authorization_error = verify_failure(error)
+        self._sock.destroy(error)
+
+
+def verify_failure(error: BaseException) -> str | None:
+    """Return the code of *error* if it is about a certificate, else None."""
+    code = getattr(error, 'code', None)
+    return code if hasattr(error, 'verify_code') and isinstance(code, str) else None
+
+
+def note_agreement(sock: Any, tls: Any) -> None:
+    """Let *sock* know what its handshake has agreed upon."""
+    sock.alpn_protocol = tls.selected_alpn_protocol() or False
+
+
+def disconnected(sock: Any) -> BaseException:
+    """Build the error of a client whose server has gone in the middle of the handshake."""
+    error: Any = system_errors.hung_up(
+        'Client network socket disconnected before secure TLS connection was established')
+    target = sock._target  # inside: as above
+    error.path, error.host = target.get('path'), target.get('host')
+    error.port = target.get('port')
+    return error  # type: ignore[no-any-return]
+
+

@@ -1,0 +1,190 @@
+"""``gnet.tls.Server``: a :class:`gnet.Server` whose connections speak TLS."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Hashable
+from typing import Any
+
+from .. import lifecycle
+from ..loop.agenda import EXITS
+from ..loop.loop import Loop
+from ..node import coded_errors
+from ..node.keywords import check_keywords
+from ..options import server, shapes
+from ..servers import server as plain
+from ..servers.intake import Intake
+from ..sockets.ownership import Counter, fail, hand_over
+from ..sockets.socket import Socket, accept
+from ..sockets.wire import DescriptorWire
+from .options import TLS_SERVER_OPTIONS, TLSServerOptions, tls_server_options
+from .secure_context import SecureContext
+from .socket import TLSSocket, begin_on, let_pass, start_with
+from .wire import TlsWire
+
+__all__ = ['Server', 'create_server']
+
+_log = logging.getLogger('gnet.tls')
+
+
+class Server(plain.Server):
+    """A TLS server, as Node's ``tls.Server``: a :class:`gnet.Server`, and
+
+    ======================  ====================  ==================================================
+    event                   arguments             when
+    ======================  ====================  ==================================================
+    ``'secureConnection'``  ``(sock)``            the handshake is done, in a greenlet of its own:
+                                                  what `'connection'` is to a plain server
+    ``'tlsClientError'``    ``(err, sock)``       it has come to nothing
+    ``'connection'``        ``(sock)``            a connection was accepted, before the handshake;
+                                                  what is said there is ciphertext
+    ======================  ====================  ==================================================
+    """
+
+    __slots__ = ('_names', 'options')
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        """Make a server; :meth:`listen` starts it.
+
+        Args:
+            args: ``(options, listener)``, ``(listener)`` or nothing, as of :class:`gnet.Server`;
+                *listener* is added to `'secureConnection'`.
+            keywords: the options: those of :class:`gnet.Server`, those of
+                :func:`gnet.tls.create_secure_context` or in their place *secure_context*, and:
+
+                - request_cert: ask clients for a certificate, and refuse those without a good one
+                  (False).
+                - handshake_timeout: milliseconds from accept to the end of the handshake
+                  (120000); negative for no limit.
+                - sni_callback: called with the name that a client asks for, and
+                  ``answer(err, context)``. It may return the context instead; block; or answer
+                  later. Nothing and None stand for the server's own.
+                - alpn_protocols: a list of names, the dearest first.
+                - alpn_callback: called with ``{'servername', 'protocols'}``; returns one of those,
+                  or None, which refuses the client. It may block.
+                - strict_end: an end without a farewell (close_notify) is a failure (False).
+
+        Raises:
+            CodedTypeError, CodedValueError: as :class:`gnet.Server`; for what Python's ``ssl``
+                cannot do ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``.
+            TLSError, OSError: for keys and certificates that cannot be used.
+            TypeError: for a keyword that is no option; in a mapping it is ignored, as in Node.
+        """
+        check_keywords(
+            'create_server', keywords,
+            server.SERVER_OPTIONS | TLS_SERVER_OPTIONS | {'options', 'listener'})
+        if len(args) > 1 and args[1] is not None and not callable(args[1]) and not (
+            callable(args[0])
+        ):
+            raise coded_errors.invalid_arg_type('listener', 'of type function', args[1])
+        given, listener = shapes.split_server_arguments(args, keywords)
+        options = tls_server_options(given)
+        super().__init__(given)
+        #: What it was made with, checked; for the connections to come.
+        self.options: TLSServerOptions = options
+        self._names: dict[str, SecureContext] = {}
+        self._intake = SecureIntake(self, self._counter, self._accept_failed)
+        self._intake.block_list = self.block_list
+        self.on('connection', self._secure)
+        if listener is not None:
+            self.on('secureConnection', listener)
+
+    def context_for(self, name: str) -> SecureContext | None:
+        """Return the context of :meth:`add_context` for *name*, or None."""
+        return self._names.get(name)
+
+    # --- connections ------------------------------------------------------------------------------
+
+    def _secure(self, sock: Any) -> None:
+        """The first listener of 'connection': begin the handshake on *sock*."""
+        if not sock.destroyed:
+            begin_on(self._intake, sock)
+
+    def refused(self, error: BaseException, sock: Any) -> None:
+        """A handshake has come to nothing. Runs in a runner."""
+        _log.debug('%r: %r: %s', self, sock, error)
+        try:
+            self.emit('tlsClientError', error, sock)
+        except EXITS:
+            raise
+        except BaseException as failure:
+            # Brought about by a peer: it must not end the program.
+            self._counter.loop.report(self, failure)
+
+    def capture_rejection(self, error: BaseException, event: Hashable, *args: Any) -> None:
+        if event == 'secureConnection' and args and isinstance(args[0], Socket):
+            fail(args[0], error)
+        else:
+            super().capture_rejection(error, event, *args)
+
+    capture_rejection.__doc__ = plain.Server.capture_rejection.__doc__
+
+
+class SecureIntake(Intake):
+    """Takes connections for a TLS server: the handshake comes before they are handed over.
+
+    It is what the handshake knows of the server (`Terms`).
+    """
+
+    __slots__ = ()
+
+    # --- how a connection comes in ----------------------------------------------------------------
+
+    def admit(self, sock: Any, remote: Any) -> Any:
+        """Decide on a new connection; its handshake begins."""
+        connection = super().admit(sock, remote)
+        # Else it is handed over when that is done.
+        return None if isinstance(connection, TLSSocket) else connection
+
+    def accept(
+        self, counter: Counter, loop: Loop, sock: Any, remote: Any, high_water_mark: float,
+        allow_half_open: bool, paused: bool,
+    ) -> Socket:
+        """Make the socket of a connection."""
+        made = wire = None
+        if self.server.listener_count('connection') <= 1:
+            # Else somebody wants the connection before it is secure.
+            made, wire = TLSSocket.__new__(TLSSocket), TlsWire(loop, DescriptorWire(loop))
+            start_with(made, self.options, self)
+        return accept(
+            counter, loop, sock, remote, high_water_mark, allow_half_open, paused, made, wire)
+
+    # --- what a handshake asks: `Terms` -----------------------------------------------------------
+
+    @property
+    def options(self) -> TLSServerOptions:
+        """Of now: they may be changed for the connections to come."""
+        options: TLSServerOptions = self.server.options
+        return options
+
+    def context_for(self, name: str) -> SecureContext | None:
+        """Return the context of ``add_context`` for *name*, or None."""
+        context: SecureContext | None = self.server.context_for(name)
+        return context
+
+    def refused(self, error: BaseException, sock: Any) -> None:
+        """A handshake has come to nothing. Called in a runner, once at most for a connection."""
+        self.server.refused(error, sock)
+
+    def secured(self, sock: Any) -> None:
+        """The handshake of *sock* is done. Called in the hub."""
+        self.connections.loop.handlers.call(self._serve_secure, sock)
+
+    # --- connections, in their own greenlet -------------------------------------------------------
+
+    def _serve_secure(self, sock: TLSSocket) -> None:
+        hand_over(sock, self._let_pass, 'secureConnection', self._secure_handler_failed)
+
+    def _let_pass(self, event: str, sock: TLSSocket) -> None:
+        if let_pass(sock):
+            lifecycle.publish(lifecycle.ConnectionOpened, self.server, sock)
+            if not sock.destroyed:
+                self.server.emit(event, sock)
+
+    def _secure_handler_failed(self, sock: Socket, error: BaseException) -> None:
+        self.failed('secureConnection', sock, error)
+
+
+def create_server(*args: Any, **keywords: Any) -> Server:
+    """Make a :class:`Server`; the arguments are the same: ``(options, listener)``, or keywords."""
+    return Server(*args, **keywords)
