@@ -60,6 +60,11 @@ class Defaults:
 #: The defaults of this process.
 DEFAULTS = Defaults()
 
+#: Bits that leave a version out. Python warns of them, and wants a lowest and a highest instead.
+NO_VERSION = int(
+    ssl.OP_NO_SSLv2 | ssl.OP_NO_SSLv3 | ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1 | ssl.OP_NO_TLSv1_2
+    | ssl.OP_NO_TLSv1_3)
+
 _VERSIONS = {'TLSv1.2': ssl.TLSVersion.TLSv1_2, 'TLSv1.3': ssl.TLSVersion.TLSv1_3}
 _TOO_OLD = ('TLSv1', 'TLSv1.1')
 
@@ -98,8 +103,29 @@ def versions(options: Mapping[str, Any]) -> tuple[ssl.TLSVersion, ssl.TLSVersion
     method = options.get('secure_protocol')
     if isinstance(method, str) and method:
         return _of_method(method, lowest, highest)
-    low = _version('minimum', lowest if truthy(lowest) else DEFAULTS.min_version)
-    high = _version('maximum', highest if truthy(highest) else DEFAULTS.max_version)
+    return _in_order(
+        _version('minimum', lowest if truthy(lowest) else DEFAULTS.min_version),
+        _version('maximum', highest if truthy(highest) else DEFAULTS.max_version))
+
+
+def without_versions(
+    bits: int, low: ssl.TLSVersion, high: ssl.TLSVersion,
+) -> tuple[ssl.TLSVersion, ssl.TLSVersion]:
+    """Return the lowest and the highest version without those that *bits* (``OP_NO_…``) leave out.
+
+    Raises:
+        CodedTypeError: ``ERR_TLS_INVALID_PROTOCOL_VERSION``: none is left.
+    """
+    if bits & ssl.OP_NO_TLSv1_2:
+        low = ssl.TLSVersion.TLSv1_3
+    if bits & ssl.OP_NO_TLSv1_3:
+        high = ssl.TLSVersion.TLSv1_2
+    return _in_order(low, high)
+
+
+def _in_order(
+    low: ssl.TLSVersion, high: ssl.TLSVersion,
+) -> tuple[ssl.TLSVersion, ssl.TLSVersion]:
     if low > high:
         raise CodedTypeError(
             'ERR_TLS_INVALID_PROTOCOL_VERSION',
