@@ -126,7 +126,8 @@ def test_random_damage_is_an_error_of_one_kind():
     assert refused > 100
 
 
-@pytest.mark.parametrize('data', [b'', b'0', b'0\x00', b'0\x02\x05\x00', b'0\x80\x00\x00', b'x' * 99])
+@pytest.mark.parametrize('data', [
+    b'', b'0', b'0\x00', b'0\x02\x05\x00', b'0\x80\x00\x00', b'x' * 99])
 def test_what_is_no_certificate_is_an_error(data):
     with pytest.raises(ValueError):  # noqa: PT011  # whichever it is
         certificate_object(data)

@@ -364,7 +364,8 @@ def test_a_wrong_default_shows_when_a_context_is_made(monkeypatch, name, value, 
 
 
 @pytest.mark.parametrize(('options', 'version'), [
-    ({}, 'TLSv1.3'), ({'max_version': 'TLSv1.2'}, 'TLSv1.2'), ({'min_version': 'TLSv1.3'}, 'TLSv1.3'),
+    ({}, 'TLSv1.3'), ({'max_version': 'TLSv1.2'}, 'TLSv1.2'),
+    ({'min_version': 'TLSv1.3'}, 'TLSv1.3'),
     ({'secure_protocol': 'TLSv1_2_client_method'}, 'TLSv1.2'),
     ({'secure_protocol': 'TLS_method'}, 'TLSv1.3'), ({'secure_protocol': ''}, 'TLSv1.3'),
     ({'min_version': '', 'max_version': None}, 'TLSv1.3'), ({'ciphers': SUITES}, 'TLSv1.3'),
