@@ -74,6 +74,9 @@ _METHODS: dict[str, str | None] = {
     'TLSv1_1_method': 'TLSv1.1', 'TLSv1_2_method': 'TLSv1.2',
 }
 
+#: Curves that are of another kind to OpenSSL, so that Python 3.9 does not know them.
+_MONTGOMERY = ('X25519', 'X448')
+
 #: NIST's names of curves, as OpenSSL calls them: Python asks OpenSSL for one by its short name.
 _CURVES = {'P-256': 'prime256v1', 'P-384': 'secp384r1', 'P-521': 'secp521r1'}
 
@@ -243,10 +246,14 @@ class Curve:
 
         Raises:
             CodedRuntimeError: ``ERR_CRYPTO_OPERATION_FAILED`` for an unknown one.
+            CodedTypeError: ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``: Python 3.9 does not take it.
         """
         if not self._name:
             return
         try:
             context.set_ecdh_curve(self._name)
         except (ValueError, ssl.SSLError) as error:
+            if self._name in _MONTGOMERY:
+                raise unavailable(
+                    f'options.ecdhCurve {self._name}', 'it needs Python 3.10') from None
             raise operation_failed('Failed to set ECDH curve') from error

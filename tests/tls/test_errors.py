@@ -138,7 +138,7 @@ def contexts(client=(), server=(), *, own=OWN, request_cert=False, alpn=()):
     (contexts({'max_version': 'TLSv1.2', 'ciphers': 'ECDHE-ECDSA-AES128-GCM-SHA256'},
               {'ciphers': 'ECDHE-ECDSA-AES256-GCM-SHA384'}),
      'ERR_SSL_NO_SHARED_CIPHER', 'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE'),
-    (contexts({'ecdh_curve': 'X25519', 'min_version': 'TLSv1.3'}, {'ecdh_curve': 'P-384'}),
+    (contexts({'ecdh_curve': 'P-256', 'min_version': 'TLSv1.3'}, {'ecdh_curve': 'P-384'}),
      'ERR_SSL_NO_SUITABLE_KEY_SHARE', 'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE'),
     (contexts({'max_version': 'TLSv1.2'}, own=None),
      'ERR_SSL_NO_SHARED_CIPHER', 'ERR_SSL_SSL/TLS_ALERT_HANDSHAKE_FAILURE'),

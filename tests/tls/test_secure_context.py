@@ -6,6 +6,7 @@ import copy
 import os
 import pickle
 import ssl
+import sys
 import tempfile
 from pathlib import Path
 
@@ -370,7 +371,7 @@ def test_a_wrong_default_shows_when_a_context_is_made(monkeypatch, name, value, 
     ({'secure_protocol': 'TLS_method'}, 'TLSv1.3'), ({'secure_protocol': ''}, 'TLSv1.3'),
     ({'min_version': '', 'max_version': None}, 'TLSv1.3'), ({'ciphers': SUITES}, 'TLSv1.3'),
     ({'ciphers': 'ECDHE-ECDSA-AES128-GCM-SHA256'}, 'TLSv1.3'),
-    ({'ciphers': ''}, 'TLSv1.3'), ({'ecdh_curve': 'X25519'}, 'TLSv1.3'),
+    ({'ciphers': ''}, 'TLSv1.3'), ({'ecdh_curve': 'P-521'}, 'TLSv1.3'),
     ({'ecdh_curve': 'P-384'}, 'TLSv1.3'), ({'ecdh_curve': ''}, 'TLSv1.3'),
     ({'secure_options': ssl.OP_NO_TLSv1_3 | ssl.OP_NO_TLSv1_1}, 'TLSv1.2'),
     ({'secure_options': int(ssl.OP_NO_TLSv1_2)}, 'TLSv1.3'),
@@ -379,6 +380,14 @@ def test_versions_ciphers_and_curves_are_those_that_were_asked_for(options, vers
     server = create_secure_context(OWN.options).server_context()
     met = meet(create_secure_context(options, ca=authority().cert).client_context(), server)
     assert met.client.version() == version
+
+
+@pytest.mark.parametrize('curve', ['X25519', 'X448'])
+def test_curves_that_python_3_9_does_not_take_are_unavailable_there(curve):
+    if sys.version_info >= (3, 10):
+        create_secure_context(ecdh_curve=curve)
+    else:
+        assert refusal(create_secure_context, ecdh_curve=curve)[1] == UNAVAILABLE
 
 
 def test_a_list_of_suites_of_1_3_leaves_1_2_out():
