@@ -132,6 +132,13 @@ class TLSSocket(Agreement, Socket):
         #: The name that the client has asked for; False for none, None before the handshake.
         self.servername: str | bool | None = None
 
+    def _start_as_servers(self, terms: Any, below: Any) -> None:
+        """Be a server's, on *below*, which somebody else counts."""
+        self._start_with(terms.options, {}, terms)
+        Socket.__init__(self, {'allow_half_open': getattr(below, 'allow_half_open', False)})
+        self._counter = Uncounted(terms.server)
+        self._begin_on(below, True)
+
     # --- the wire ---------------------------------------------------------------------------------
 
     def _make_wire(self, loop: Loop, before: SocketWire | None = None) -> SocketWire:
@@ -334,10 +341,7 @@ def begin_on(terms: Any, below: Any) -> TLSSocket:
     if isinstance(below, Socket):
         check_lending(below)
     sock = TLSSocket.__new__(TLSSocket)
-    sock._start_with(terms.options, {}, terms)
-    Socket.__init__(sock, {'allow_half_open': getattr(below, 'allow_half_open', False)})
-    sock._counter = Uncounted(terms.server)
-    sock._begin_on(below, True)
+    sock._start_as_servers(terms, below)
     return sock
 
 
