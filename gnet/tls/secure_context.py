@@ -16,7 +16,7 @@ from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.values import UNDEFINED
 from . import roots
-from .ciphers import DEFAULTS
+from .ciphers import DEFAULTS, CipherList
 from .context_options import CONTEXT_OPTIONS, ContextOptions, context_options
 from .errors import operation_failed, state_error, tls_error, unavailable
 from .identities import load_identities
@@ -32,6 +32,9 @@ __all__ = [
 #: Contexts of one SecureContext that are remembered. There is one for each list of ALPN protocols,
 #: and a callback may choose by what clients offer: they must not be able to fill the memory.
 _MOST_VARIANTS = 32
+
+#: One cipher for each kind of key, at the security level of all.
+_VERDICT_CIPHERS = 'ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256'
 
 #: ``OP_IGNORE_UNEXPECTED_EOF``, which Python sets and has no name for before 3.10: a connection
 #: that is cut off would look like one that has ended.
@@ -110,6 +113,17 @@ class SecureContext:
         if self.given is not None:
             return _as_given(self.given, server_side=True, verify=request_cert, alpn=alpn)
         return self._variant(True, request_cert, alpn)
+
+    def verifying_context(self) -> ssl.SSLContext:
+        """Return the context of a client that verifies and speaks TLS 1.2: for :mod:`.verdict`."""
+        key = ('verdict',)
+        context = self._variants.get(key)
+        if context is None:
+            low = high = ssl.TLSVersion.TLSv1_2
+            options = self._options._replace(
+                versions=(low, high), ciphers=CipherList(_VERDICT_CIPHERS), identities=())
+            context = self._variants[key] = _make(options, self._roots, False, True, ())
+        return context
 
     def _variant(self, server_side: bool, verify: bool, alpn: Sequence[str]) -> ssl.SSLContext:
         key = (server_side, verify, *alpn)
