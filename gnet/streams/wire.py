@@ -57,7 +57,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from .states import Delivery, Reading, Taker
+from .states import Delivering, Reading, Taker
 
 __all__ = ['BULK_SIZE', 'MAX_READS', 'READ_SIZE', 'Bytes', 'Schedule', 'Wire']
 
@@ -98,7 +98,7 @@ class Wire(Protocol):
 
     reading: Reading
     taker: Taker
-    delivery: Delivery
+    delivery: Delivering
     #: The greenlet that is blocked in a read, or a wire above; it is switched to with the next
     #: chunk. Else None.
     reader: Any
