@@ -193,11 +193,11 @@ class ServerHandshake(Handshake):
 
     # --- outcomes ---------------------------------------------------------------------------------
 
+    # inside: as above
     def done(self) -> None:
         """The handshake is done."""
         self._cancel()
         self._told = True
-        # inside: as above
         sock, tls = self._sock, self._wire.object
         assert tls is not None
         note_agreement(sock, tls)

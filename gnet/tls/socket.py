@@ -177,9 +177,12 @@ class TLSSocket(Agreement, Socket):
             self._handshake = client
             client.start()
 
+    def _say_secure(self) -> None:
+        self._emit_guarded('secure')
+
     def _let_pass(self) -> bool:
         """A server's handshake is done: say so, and let plain text pass. Runs in no hub."""
-        self._emit_guarded('secure')
+        self._say_secure()
         if self._stage is not CONNECTED:
             return False
         self._handshake = None
