@@ -270,7 +270,8 @@ class Decrypting(Encrypting):
         self.security = BROKEN
         chain = None
         if engine is not None and isinstance(error, ssl.SSLCertVerificationError):
-            chain = peer_chain(engine.object)
+            # Of whom it refuses, a server tells no chain.
+            chain = peer_chain(engine.object) or None
         failure = tls_error(
             error, first_read=not self.bytes_read,
             certificates=None if chain is None else len(chain))
