@@ -270,11 +270,10 @@ class Decrypting(Encrypting):
         self.security = BROKEN
         chain = None
         if engine is not None and isinstance(error, ssl.SSLCertVerificationError):
-            # Of whom it refuses, a server tells no chain.
-            chain = peer_chain(engine.object) or None
+            chain = peer_chain(engine.object)
+        # (A server's is empty after a refusal: then nobody knows how many there were.)
         failure = tls_error(
-            error, first_read=not self.bytes_read,
-            certificates=None if chain is None else len(chain))
+            error, first_read=not self.bytes_read, certificates=len(chain) if chain else None)
         if handshake is not None:
             handshake.failed(failure)
         elif engine is not None:
