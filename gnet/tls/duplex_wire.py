@@ -195,9 +195,11 @@ class DuplexWire(Arrivals):
         try:
             while self._waiting:
                 data = self._waiting.popleft()
-                if self._duplex.write(data) is False:
-                    self._is_full = True
                 self._waiting_size -= len(data)
+                # One that has ended, as its peer has, would fail with what comes too late: most
+                # often a farewell (close_notify).
+                if getattr(self._duplex, 'writable', True) and self._duplex.write(data) is False:
+                    self._is_full = True
         finally:
             self._is_scheduled = False
         if self._shut_wanted:
