@@ -20,8 +20,8 @@ from ..options.socket import SOCKET_OPTIONS, SocketOptions, socket_options
 from ..streams.duplex import Duplex
 from ..streams.states import CLOSED, CONNECTED, CONNECTING, FAILED, GONE, NEW, PAUSED
 from .blocking import NOT_USED
-from .departure import Movable
 from .descriptors import adopt_descriptor, adopt_socket, remember, reset_on_close
+from .lending import Lender
 from .ownership import BlockingUser, Counter
 from .settings import DEFAULTS, TimeoutOverflowWarning
 from .wire import DescriptorWire
@@ -43,7 +43,7 @@ _READY_STATES = {
 }
 
 
-class Socket(Movable):
+class Socket(Lender):
     """One end of a TCP or unix-socket connection.
 
     A server hands it to its `'connection'` listeners; :func:`gnet.connect` makes one that connects.
@@ -272,7 +272,7 @@ class Socket(Movable):
             self._counter.destroyed(self)
         return self
 
-    destroy.__doc__ = Movable.destroy.__doc__
+    destroy.__doc__ = Lender.destroy.__doc__
 
     def _emit_close(self, had_error: bool) -> None:
         told = None

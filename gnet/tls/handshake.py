@@ -9,16 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ..loop.agenda import EXITS
 from ..node import system_errors
 from .agreement import peer_certificate
+from .certificates import peer_chain
 from .engine import Engine
 from .options import TLSConnectOptions
+from .verdict import verdict
 from .wire import TlsWire
 
-__all__ = ['UNVERIFIED', 'ClientHandshake', 'Handshake', 'note_agreement']
-
-#: ``authorization_error`` of a peer whose certificate nobody has looked at.
-UNVERIFIED = 'UNVERIFIED'
+__all__ = ['ClientHandshake', 'Handshake', 'note_agreement', 'verify_failure']
 
 
 class Handshake:
@@ -30,12 +30,15 @@ class Handshake:
     """
 
     # inside (for all of these classes): a handshake is a part of its socket, for a while
-    __slots__ = ('_loop', '_sock', '_wire', 'cut')
+    __slots__ = ('_begun', '_loop', '_sock', '_wire', 'cut', 'failure')
 
     def __init__(self, sock: Any, wire: TlsWire) -> None:
         self._sock = sock
         self._wire = wire
         self._loop: Any = wire.schedule
+        self._begun = self._loop.now()
+        #: What it has failed with.
+        self.failure: BaseException | None = None
         #: What it was cut off with, if the stream is to hear of the end first.
         self.cut: BaseException | None = None
         wire.handshake = self
@@ -47,11 +50,18 @@ class Handshake:
         """Only a server listens before it begins."""
         raise AssertionError('a client begins by itself')
 
+    @property
+    def duration(self) -> float:
+        """Seconds since it has begun."""
+        seconds: float = self._loop.now() - self._begun
+        return seconds
+
     def close(self) -> None:
         """The wire was closed."""
 
     def failed(self, error: BaseException) -> None:
         """The handshake has failed."""
+        self.failure = error
         self._sock.destroy(error)
 
     def done(self) -> None:
@@ -109,41 +119,53 @@ class ClientHandshake(Handshake):
         verified = int(tls.context.verify_mode) != 0
         note_agreement(sock, tls)
         sock.servername = options.servername or False
-        sock._emit_guarded('secure')
+        sock._say_secure()
         if wire.stream is None:
             return
         failure: Any = None
-        if verified and not tls.session_reused:
-            try:
-                failure = options.check_server_identity(
-                    options.identity, peer_certificate(tls, detailed=True))
-            except Exception as error:
-                failure = error
-            if failure is not None and not isinstance(failure, BaseException):
-                failure = TypeError(
-                    'check_server_identity() must return None or an error, '
-                    f'not {type(failure).__name__}')
+        if not verified:
+            failure = verdict(options.context, peer_chain(tls) or own_certificate(tls))
+        if failure is None and not (verified and tls.session_reused):
+            failure = self._check_identity(tls)
         if wire.stream is None:
             return  # it has blocked until the socket was closed
-        if failure is None:
-            sock.authorized = verified
-            sock.authorization_error = None if verified else UNVERIFIED
-        else:
+        sock.authorized = failure is None
+        if failure is not None:
             sock.authorization_error = getattr(failure, 'code', None) or str(failure)
             if options.reject_unauthorized:
+                self.failure = failure
                 sock.destroy(failure)
                 return
         wire.secure()
         sock._secured()
 
+    def _check_identity(self, tls: Any) -> BaseException | None:
+        """Return what is wrong with whose certificate it is, or None."""
+        options = self._options
+        try:
+            failure = options.check_server_identity(
+                options.identity, peer_certificate(tls, detailed=True))
+        except EXITS:
+            self._sock.destroy()
+            raise
+        except BaseException as error:
+            return error
+        if failure is None or isinstance(failure, BaseException):
+            return failure
+        return TypeError(
+            'check_server_identity() must return None or an error, '
+            f'not {type(failure).__name__}')
+
     # inside: as above
     def cut_off(self) -> None:
         """The server has ended in the middle of it."""
-        self._sock._cut_off(disconnected(self._sock))
+        self.failure = disconnected(self._sock)
+        self._sock._cut_off(self.failure)
 
     # inside: as above
     def failed(self, error: BaseException) -> None:
         """The handshake has failed."""
+        self.failure = error
         self._sock.authorization_error = verify_failure(error)
         self._sock.destroy(error)
 
@@ -152,6 +174,12 @@ def verify_failure(error: BaseException) -> str | None:
     """Return the code of *error* if it is about a certificate, else None."""
     code = getattr(error, 'code', None)
     return code if hasattr(error, 'verify_code') and isinstance(code, str) else None
+
+
+def own_certificate(tls: Any) -> list[bytes]:
+    """Return the peer's own certificate alone, where Python does not tell of the others."""
+    own = tls.getpeercert(True)
+    return [] if own is None else [own]
 
 
 def note_agreement(sock: Any, tls: Any) -> None:

@@ -13,7 +13,7 @@ import gnet
 from gnet import tls
 from gnet.tls import states as tls_states
 from gnet.tls.engine import Engine
-from gnet.tls.wire import TlsWire
+from gnet.tls.sending import Encrypting
 
 from ..harness.families import Family
 from ..harness.native import Native, Peer
@@ -33,7 +33,7 @@ def _states_follow_the_tables() -> Iterator[None]:
         undo = [
             watch(owner, name, tls_states.FOLLOWS, wrong.append)
             for owner, name in (
-                (TlsWire, 'security'), (Engine, 'incoming'), (Engine, 'outgoing'))
+                (Encrypting, 'security'), (Engine, 'incoming'), (Engine, 'outgoing'))
         ]
         yield
         for each in undo:
