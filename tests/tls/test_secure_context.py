@@ -13,13 +13,12 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from gnet.tls import pem, secure_context
+from gnet.tls import pem
 from gnet.tls.ciphers import DEFAULTS, get_ciphers
 from gnet.tls.errors import TLSError
 from gnet.tls.secure_context import (
     SecureContext,
     create_secure_context,
-    shared_context,
 )
 
 from .authority import NAMES, authority, stranger
@@ -342,16 +341,6 @@ def test_a_context_is_made_once():
         made.server_context(alpn=(f'p{number}',))
     assert len(made._variants) <= 32  # inside: that is what it is about
     assert made.server_context(alpn=('p0',)) is not first
-
-
-def test_connections_without_options_share_a_context(monkeypatch):
-    monkeypatch.setattr(secure_context._shared, 'context', None)  # inside: as if new
-    first = shared_context({'host': 'a.example'})
-    assert shared_context({}) is first
-    assert shared_context({'ca': authority().cert}) is not first
-    monkeypatch.setattr(DEFAULTS, 'min_version', 'TLSv1.3')
-    assert shared_context({}) is not first
-    assert shared_context({}).context.minimum_version is ssl.TLSVersion.TLSv1_3
 
 
 @pytest.mark.parametrize(('name', 'value', 'code'), [
