@@ -75,8 +75,10 @@ def test_contexts_are_made_whenever_the_process_is_patched(run_script, when):
         from gevent import monkey
 
         if {when!r} == 'after':
-            given = ssl.create_default_context()
+            given = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             from gnet.tls.secure_context import as_secure_context, create_secure_context
+            from gnet.tls.roots import set_default_ca_certificates
+            set_default_ca_certificates([])  # the system's take their time
             first = create_secure_context()
             first.client_context()
             warnings.simplefilter('ignore', monkey.MonkeyPatchWarning)
@@ -84,7 +86,9 @@ def test_contexts_are_made_whenever_the_process_is_patched(run_script, when):
         else:
             monkey.patch_all()
             from gnet.tls.secure_context import as_secure_context, create_secure_context
-            given = ssl.create_default_context()
+            from gnet.tls.roots import set_default_ca_certificates
+            set_default_ca_certificates([])
+            given = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
             first = create_secure_context()
         for context in (first, create_secure_context(min_version='TLSv1.3')):
             for made in (context.client_context(alpn=('a',)), context.client_context(verify=False),
