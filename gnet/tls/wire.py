@@ -116,12 +116,20 @@ class TlsWire(Decrypting):
             self._send_out()  # the alert
             self._break(error)
             return
-        self._send_out()
+        if is_done and engine.object.server_side:
+            # Tickets go with the first answer, if there is one before the next poll.
+            self.schedule.soon(self._send_last_of_handshake)
+        else:
+            self._send_out()
         if is_done:
             self.security = CHECKING
             handshake.done()
         elif self._was_cut:
             self._cut_off()
+
+    def _send_last_of_handshake(self) -> None:
+        if self.stream is not None:
+            self._send_out()
 
     def _cut_off(self) -> None:
         self.security = BROKEN
