@@ -140,6 +140,8 @@ class Server(plain.Server):
             CodedTypeError, TLSError, OSError: as :func:`gnet.tls.create_secure_context`.
         """
         options = self._tls_options
+        if isinstance(context, (str, bytes, int, float)):
+            raise coded_errors.invalid_arg_type('options', 'of type object', context)
         made = (
             create_secure_context(context) if context is None or isinstance(context, Mapping)
             else as_secure_context(context))

@@ -116,11 +116,13 @@ class TlsWire(Decrypting):
             self._send_out()  # the alert
             self._break(error)
             return
-        if is_done and engine.object.server_side:
+        if not is_done:
+            self._send_out()
+        elif engine.object.server_side:
             # Tickets go with the first answer, if there is one before the next poll.
             self.schedule.soon(self._send_last_of_handshake)
-        else:
-            self._send_out()
+        # A client's last flight has its own certificate: it is sent when it is known whom it has to
+        # do with, by secure().
         if is_done:
             self.security = CHECKING
             handshake.done()
@@ -141,6 +143,7 @@ class TlsWire(Decrypting):
         if self.security is CHECKING:
             self.security = SECURE
             self.handshake = None
+            self._send_out()
             self._schedule_going_on()
 
     # --- closing ----------------------------------------------------------------------------------
