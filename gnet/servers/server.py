@@ -280,6 +280,11 @@ class Server(Guarded):
         Not for a handler of one of these connections, unless with a *timeout*: it would wait for
         its own.
 
+        In a handler of ``signal.signal``, and in the hub, nothing can wait. There the call returns
+        0 at once; all of this happens in a greenlet of its own, and the program does not end before
+        that, not even by ``sys.exit()``. Connections that had to be destroyed are a warning on the
+        logger ``gnet.server``.
+
         Args:
             timeout: seconds to wait for that; then the rest are destroyed, and those of worker
                 processes left alone. None (the default) waits for as long as it takes.
