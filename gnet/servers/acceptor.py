@@ -24,6 +24,7 @@ from ..sockets.descriptors import reset_on_close
 from .listener import Listener, adopt
 
 __all__ = [
+    'MAX_LAST',
     'Accepting',
     'Acceptor',
     'Handle',
@@ -46,6 +47,11 @@ _PEER_FAULTS = frozenset(
 
 #: Out of descriptors or memory: what waits in the kernel's queue is accepted when there are some.
 _EXHAUSTION = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+#: Connections that are still accepted when a listener is closed, so that they are served and not
+#: reset: as many as Linux lets wait by default (``somaxconn``).
+MAX_LAST = 4096
 
 
 class Accepting(Protocol):
@@ -173,6 +179,18 @@ class Acceptor(StreamServer):
         close_watcher(self._timer)
         self._watcher = self._timer = None
 
+    def accept_last(self) -> None:
+        """Accept what waits in the kernel's queue by now, and nothing that comes later."""
+        self.stop_accepting()
+        for _ in range(MAX_LAST):
+            try:
+                accepted = self.do_read()
+            except OSError as error:
+                if error.errno not in _PEER_FAULTS:
+                    return  # a BlockingIOError when there are no more
+            else:
+                self.gnet_loop.start(self._hand_over, *accepted)
+
     # --- accepting, in the hub --------------------------------------------------------------------
 
     def _do_read(self) -> None:
@@ -185,6 +203,8 @@ class Acceptor(StreamServer):
                 except BlockingIOError:
                     return
                 except OSError as error:
+                    if self._is_closed:
+                        return  # a signal handler has closed it, in the midst of this
                     if error.errno not in _PEER_FAULTS:
                         self._accept_failed(error)
                         return
@@ -195,6 +215,8 @@ class Acceptor(StreamServer):
                     else:
                         hand_over(*accepted)
         except BaseException as error:
+            if self._is_closed and isinstance(error, AttributeError):
+                return  # it has no socket any more: closed by a signal handler
             # Whatever escaped would stop the watcher for good, and the reason would be lost.
             self.gnet_loop.report(self, error)
 

@@ -26,6 +26,7 @@ from .acceptor import Handle
 from .connections import Connections
 from .intake import Intake
 from .listen_call import ListenCall, close_on
+from .roster import roster
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -35,6 +36,7 @@ __all__ = [
     'connections_of',
     'create_server',
     'handle_of',
+    'is_open',
 ]
 
 
@@ -172,6 +174,7 @@ class Server(Guarded):
         if not counter.count:
             counter.loop = get_loop()  # it may have been made in another thread
         exit_hook.arm()
+        roster.add(self)
         if request.signal is not None:
             close_on(request.signal, self, counter.loop)
         if request.path is not None:
@@ -490,6 +493,12 @@ def create_server(*args: Any, **keywords: Any) -> Server:
 def connections_of(server: Server) -> Connections:
     """Return who counts the connections of *server*."""
     return server._counter  # inside: programs see a Server, and have no use for it
+
+
+def is_open(server: Server) -> bool:
+    """Return whether *server* listens, is about to, or has connections."""
+    # inside: what decides it has no public name
+    return server.listening or server._is_undecided() or server._counter.count > 0
 
 
 def handle_of(server: Server) -> Handle | None:

@@ -12,6 +12,7 @@ import gevent
 import pytest
 
 import gnet
+from gnet.servers.acceptor import Acceptor
 
 from ..harness.waiting import PATIENCE, until
 from .common import listening
@@ -257,6 +258,28 @@ def test_a_handler_that_interrupts_the_main_greenlet_does_not_hold_it_up(
     assert client.recv_until_end() == b'answer'
     client.end()
     gnet.once(server, 'close', timeout=PATIENCE)
+
+
+def test_close_in_a_handler_that_interrupts_accepting_is_no_failure(
+    serve: Run, connect: Run, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = listening(serve())
+    errors: list[Any] = []
+    server.on('error', errors.append)
+    accept = Acceptor.do_read
+
+    def interrupted(self: Acceptor) -> Any:
+        signal.raise_signal(signal.SIGUSR1)
+        return accept(self)
+
+    monkeypatch.setattr(Acceptor, 'do_read', interrupted)
+    previous = signal.signal(signal.SIGUSR1, lambda *_: server.close())
+    try:
+        connect(server)
+        gnet.once(server, 'close', timeout=PATIENCE)
+    finally:
+        signal.signal(signal.SIGUSR1, previous)
+    assert not errors
 
 
 def test_t8_stop_in_the_hub_stops_all_the_same(
