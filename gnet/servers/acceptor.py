@@ -15,10 +15,12 @@ import socket as _stdlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from gevent import getcurrent
 from gevent.server import StreamServer
 
 from ..loop.loop import Loop
-from ..loop.watchers import READ, close_watcher
+from ..loop.signals import is_called_by_signal
+from ..loop.watchers import READ, close_watcher, is_libuv
 from ..node import coded_errors, system_errors
 from ..sockets.descriptors import reset_on_close
 from .listener import Listener, adopt
@@ -149,9 +151,20 @@ class Acceptor(StreamServer):
         """Stop accepting and close the listening socket, at once, without blocking."""
         if self.closed:
             return
+        self._is_closed = True
+        loop = self.gnet_loop
+        if is_libuv(loop.native) and getcurrent() is loop.hub and is_called_by_signal():
+            # The signal may have interrupted gevent right before it looks for the watcher that it
+            # was called for, and which it must find.
+            loop.from_hub(self._close)
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        if self.closed:
+            return
         held = self.started and self._ref
         super().close()
-        self._is_closed = True
         if held:
             self.gnet_loop.release()
         self.listener.close()

@@ -16,7 +16,6 @@ from ..node.spelling import snake_options
 from ..node.validators import validate_function
 from ..options.listen import LISTEN_OPTIONS
 from ..options.server import SERVER_OPTIONS
-from ..options.shapes import normalize_arguments
 from .server import Server
 
 if TYPE_CHECKING:
@@ -31,8 +30,8 @@ _INSTEAD_OF_PORT = frozenset({'_handle', 'fd', 'handle', 'path'})
 
 
 def serve(
-    handler: Callable[[Socket], object] | None, port: Any = 0, host: str | None = '127.0.0.1',
-    **options: Any,
+    handler: Callable[[Socket], object] | None, port: int | str | None = 0,
+    host: str | None = '127.0.0.1', **options: Any,
 ) -> Server:
     """Serve connections: return a server that listens, or raise why it can not.
 
@@ -50,13 +49,12 @@ def serve(
     Args:
         handler: the listener of `'connection'`: called with each :class:`gnet.Socket`, in a
             greenlet of its own. None if listeners are added later.
-        port: 0 (the default) is any free one. The path of a unix socket, or something to adopt,
-            may stand in its place, as in :meth:`.Server.listen`.
+        port: 0 (the default) is any free one.
         host: the name or address to listen on. By default this machine alone can connect; None is
             every address, IPv6 and IPv4.
         options: all of :func:`gnet.create_server` and of :meth:`.Server.listen`, in either
-            spelling. With *path*, *fd* or *handle* there is no port. When *signal* is set before
-            the server listens, the call ends, too.
+            spelling. With *path*, *fd* or *handle* there is neither port nor host. When *signal* is
+            set before the server listens, the call ends, too.
 
     Raises:
         OSError: what `'error'` would be emitted with: the port is taken (``code`` is
@@ -81,10 +79,7 @@ def serve(
         if port != 0:
             raise TypeError('gnet.serve() takes a port, or one of path, fd and handle')
     else:
-        target, _callback = normalize_arguments((port,))
-        named.update(target)
-        if 'port' in target:
-            named['host'] = host
+        named.update(port=port, host=host)
     _listen(server, named)
     return server
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from ..harness.native import is_refused
 from ..harness.waiting import until
 
 #: Greets, and answers what a client sends; "hang" is answered by a listener that never returns.
@@ -79,11 +80,7 @@ class Server:
         self.running.wait_for(f'^gnet: SIGTERM: what is open may finish, for {seconds} s$')
 
     def is_refused(self) -> bool:
-        try:
-            self._connect(self.address).close()
-        except OSError:
-            return True
-        return False
+        return is_refused(self._connect, self.address)
 
     def answers(self) -> None:
         self.client.sendall(b'answer')

@@ -14,8 +14,9 @@ import pytest
 import gnet
 from gnet.servers.acceptor import Acceptor
 
+from ..harness.native import is_refused
 from ..harness.waiting import PATIENCE, until
-from .common import listening
+from .common import happens, listening
 
 Run = Callable[..., Any]
 
@@ -106,17 +107,9 @@ def is_busy(pid: int) -> bool:
     return stat.rpartition(')')[2].split()[0] == 'R'
 
 
-def is_refused(connect: Run, client: Any) -> bool:
-    try:
-        connect(client.getpeername()).close()
-    except OSError:
-        return True
-    return False
-
-
 def finish(running: Any, client: Any, connect: Run, status: int) -> None:
     """Nothing is accepted any more; the client has its answer."""
-    until(lambda: is_refused(connect, client))
+    until(lambda: is_refused(connect, client.getpeername()))
     client.sendall(b'answer')
     assert client.recv_until_end() == b'answer'
     client.close()
@@ -211,7 +204,7 @@ def test_a_second_signal_may_cut_it_short(
 ) -> None:
     running, client = begin(
         start_script, connect, f'again = bool(seen); seen.append(number); {act}', place)
-    until(lambda: is_refused(connect, client))
+    until(lambda: is_refused(connect, client.getpeername()))
     if 'exit' in act and place != 'exit hook':
         running.wait_for('^left')
     until(lambda: not is_busy(running.process.pid))
@@ -275,8 +268,8 @@ def test_close_in_a_handler_that_interrupts_accepting_is_no_failure(
     monkeypatch.setattr(Acceptor, 'do_read', interrupted)
     previous = signal.signal(signal.SIGUSR1, lambda *_: server.close())
     try:
-        connect(server)
-        gnet.once(server, 'close', timeout=PATIENCE)
+        with happens(server, 'close'):
+            connect(server)
     finally:
         signal.signal(signal.SIGUSR1, previous)
     assert not errors
