@@ -8,7 +8,7 @@
         for chunk in sock:
             sock.sendall(chunk)
 
-    gnet.create_server(handler).listen(7000)
+    gnet.serve(handler, 7000)
     gnet.run()
 
 The rooms of the house, from the ground up; each imports only from those before it:
