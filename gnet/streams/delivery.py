@@ -22,7 +22,7 @@ written out in                                   what it would call
 `Delivery._tick`                                 `Agenda.tick` (``gnet.loop``)
 `Readable._resumed`                              `Readable._take`, `Readable._pour`
 ``DescriptorWire.on_readable``                   `Arrivals.put`, `Agenda.enqueue`
-``BlockingNames.recv`` and ``__iter__``          ``BlockingNames._take_bytes``
+``BlockingReads.recv`` and ``__iter__``          ``BlockingReads._take_bytes``
 ===============================================  ================================================
 
 ``tests/streams/test_reading.py`` and the random calls of ``tests/sockets`` run each scenario on

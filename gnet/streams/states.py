@@ -21,7 +21,7 @@ __all__ = [
     'ACTIVE', 'ASKED', 'CLOSED', 'CONNECTED', 'CONNECTING', 'DESTROYED', 'DRAIN', 'ENDED', 'ENDING',
     'END_EMITTED', 'EVENTS', 'FAILED', 'FINISHED', 'FLOWING', 'FOLLOWS', 'FULL', 'GONE', 'GREENLET',
     'HELD', 'IDLE', 'MUTE', 'NEW', 'NOBODY', 'NOBODY_YET', 'NOT_ENDED', 'NOT_STARTED', 'OVER',
-    'PAUSED', 'QUEUED', 'RUNNING', 'SHUT', 'SILENT', 'UNDECIDED', 'WRITABLE', 'Delivery', 'Flow',
+    'PAUSED', 'QUEUED', 'RUNNING', 'SHUT', 'SILENT', 'UNDECIDED', 'WRITABLE', 'Delivering', 'Flow',
     'ReadState', 'Reading', 'Stage', 'Taker', 'WriteState',
 ]
 
@@ -95,7 +95,7 @@ SHUT: Final = WriteState.SHUT
 FINISHED: Final = WriteState.FINISHED
 
 
-class Delivery(Enum):
+class Delivering(Enum):
     """Whether a runner is busy with the read side of a stream, whose events are serial."""
 
     IDLE = 'nothing to deliver'
@@ -103,9 +103,9 @@ class Delivery(Enum):
     RUNNING = 'a runner is at it, perhaps blocked in a listener'
 
 
-IDLE: Final = Delivery.IDLE
-QUEUED: Final = Delivery.QUEUED
-RUNNING: Final = Delivery.RUNNING
+IDLE: Final = Delivering.IDLE
+QUEUED: Final = Delivering.QUEUED
+RUNNING: Final = Delivering.RUNNING
 
 
 class Reading(Enum):
