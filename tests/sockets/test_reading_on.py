@@ -21,7 +21,7 @@ import gnet
 from gnet.loop.agenda import WORK_BUDGET
 from gnet.streams.wire import BULK_SIZE, MAX_READS, READ_SIZE
 
-from ..harness.waiting import PATIENCE, tick
+from ..harness.waiting import PATIENCE, tick, until
 
 Serve = Callable[..., gnet.Server]
 BLOCK = bytes(READ_SIZE)
@@ -142,6 +142,33 @@ def test_ticks_of_a_chunk_come_before_the_next_chunk(
     assert done.wait(PATIENCE)
     gevent.sleep(0)
     assert log[:200] == ['data', 'tick'] * 100
+
+
+def test_ticks_of_a_chunk_come_before_one_that_has_arrived_meanwhile(
+    serve: Serve, connect: Any,
+) -> None:
+    log: list[str] = []
+    done = Event()
+
+    def handle(sock: Any) -> None:
+        def listener(chunk: bytes) -> None:
+            log.append(chunk.decode())
+            tick(log.append, f'tick of {chunk.decode()}')
+            if chunk == b'a':
+                # While this is blocked, the others are read, each by itself.
+                for number, each in enumerate((b'b', b'c'), 2):
+                    peer.sendall(each)
+                    until(lambda read=number: sock.bytes_read == read)
+            elif chunk == b'c':
+                done.set()
+
+        sock.on('data', listener)
+
+    peer = connect(serve(handle))
+    peer.sendall(b'a')
+    assert done.wait(PATIENCE)
+    gevent.sleep(0)
+    assert log == ['a', 'tick of a', 'b', 'tick of b', 'c', 'tick of c']
 
 
 def test_nothing_is_emitted_after_a_pause_in_the_listener(
