@@ -180,7 +180,14 @@ STATE_TEXTS = {
     'ERR_STREAM_PREMATURE_CLOSE': 'Premature close',
     'ERR_STREAM_UNSHIFT_AFTER_END_EVENT': 'stream.unshift() after end event',
     'ERR_STREAM_WRITE_AFTER_END': 'write after end',
-    # gnet's own: Node has one way to read and one thread to do it.
+    # gnet's own: Node has no fork(2), one way to read and one thread to do it.
+    'ERR_FORKED_PROCESS':
+        'gnet cannot be used in a process that was forked by one that uses it. Start a fresh '
+        "interpreter (gnet.child_process.fork(), subprocess, the 'spawn' of multiprocessing), or "
+        'fork before gnet is first used',
+    'ERR_FOREIGN_THREAD':
+        'Sockets and servers are used in the thread that their loop is in. From another thread, '
+        'have it called there: gnet.call_from_thread(sock.write, data)',
     'ERR_READING_IN_EVENT_STYLE':
         "Events read the socket (a 'data' or 'readable' listener, resume() or pipe()): blocking "
         'reads would compete for its data. Call pause() or remove the listener first',

@@ -172,6 +172,7 @@ class Server(Guarded):
         if not counter.count:
             counter.loop = get_loop()  # it may have been made in another thread
         exit_hook.arm()
+        counter.loop.close_in_child(self, _forsake)
         if request.signal is not None:
             close_on(request.signal, self, counter.loop)
         if request.path is not None:
@@ -472,6 +473,14 @@ class _CloseCallback(OnceListener):
 
     def __call__(self, *_args: Any) -> Any:
         return super().__call__(None)
+
+
+def _forsake(server: Any) -> None:
+    """In a forked child: forget what is the parent's. The acceptor is closed by itself."""
+    # inside: a part of the class, without a name on it
+    server._handle = None
+    server._forget_call()
+    server._counter.forsake()
 
 
 def create_server(*args: Any, **keywords: Any) -> Server:

@@ -276,6 +276,10 @@ class Socket(Movable):
 
     destroy.__doc__ = Movable.destroy.__doc__
 
+    def _forsake(self) -> None:
+        # Not what a subclass has made of destroy(): none of the program's code runs now.
+        Socket.destroy(self, coded_errors.state_error('ERR_FORKED_PROCESS'))
+
     def _emit_close(self, had_error: bool) -> None:
         told = None
         if self.opened_at and lifecycle.has_subscribers():
