@@ -24,6 +24,7 @@ from weakref import WeakSet
 __all__ = [
     'Forsaken',
     'is_forked',
+    'loops',
     'remember',
 ]
 
@@ -55,6 +56,11 @@ def remember(loop: Forsaken) -> None:
     _loops.add(loop)
 
 
+def loops() -> list[Any]:
+    """Return the loops of this process that can run."""
+    return [loop for loop in _loops if loop.is_usable]
+
+
 def is_forked() -> bool:
     """Return whether this process was forked by one that used gnet."""
     return _forked
@@ -62,11 +68,11 @@ def is_forked() -> bool:
 
 def _in_child() -> None:
     global _forked
-    loops = [loop for loop in _loops if loop.is_usable]
-    if not loops or _is_about_to_exec():
+    used = loops()
+    if not used or _is_about_to_exec():
         return
     _forked = True
-    for loop in loops:
+    for loop in used:
         loop.forsake()
 
 

@@ -188,6 +188,9 @@ STATE_TEXTS = {
     'ERR_FOREIGN_THREAD':
         'Sockets and servers are used in the thread that their loop is in. From another thread, '
         'have it called there: gnet.call_from_thread(sock.write, data)',
+    'ERR_NO_LOOP':
+        'There is no loop to make this call in: pass a method of the socket or server that is '
+        'meant, or use gnet in the main thread first',
     'ERR_READING_IN_EVENT_STYLE':
         "Events read the socket (a 'data' or 'readable' listener, resume() or pipe()): blocking "
         'reads would compete for its data. Call pause() or remove the listener first',

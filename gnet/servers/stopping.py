@@ -71,6 +71,8 @@ def stop(close: Callable[[], object], connections: Connections, timeout: float |
         timeout: seconds to wait; then the rest are destroyed, and those of worker processes left
             alone. None waits for as long as it takes.
     """
+    if connections.loop.is_forsaken:
+        return 0  # in a forked child, where there are none
     drained = Event()
     told = drained.set
     connections.when_drained(told)

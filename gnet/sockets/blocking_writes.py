@@ -41,6 +41,8 @@ class BlockingWrites(BlockingReads):
                 then is given up, and how much that is cannot be told.
             OSError: the connection failed (``BrokenPipeError``…), or was ended or closed here.
         """
+        if self._loop.get_ident() != self._loop.thread:  # as in write()
+            self._loop.check_thread()
         if self._owner is not None:
             self._note_blocking_use()
         if flags:
@@ -77,6 +79,8 @@ class BlockingWrites(BlockingReads):
             BlockingIOError: the kernel takes nothing, and that time is 0.
             OSError: as :meth:`sendall`.
         """
+        if self._loop.get_ident() != self._loop.thread:
+            self._loop.check_thread()
         if self._blocking.seconds == 0:
             _check_send_flags(flags)
             return self._send_at_once(data)

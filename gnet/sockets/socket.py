@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _socket
 from collections.abc import Mapping
+from operator import attrgetter
 from sys import intern
 from typing import Any
 
@@ -22,6 +23,7 @@ from ..streams.states import CLOSED, CONNECTED, CONNECTING, FAILED, GONE, NEW, P
 from .blocking import NOT_USED
 from .departure import Movable
 from .descriptors import adopt_descriptor, adopt_socket, remember, reset_on_close
+from .own_thread import keep_to_thread
 from .ownership import BlockingUser, Counter
 from .settings import DEFAULTS, TimeoutOverflowWarning
 from .wire import DescriptorWire
@@ -312,6 +314,12 @@ class Socket(Movable):
         return self
 
     @property
+    def __gnet_loop__(self) -> Loop:
+        """For ``gnet.call_from_thread()``."""
+        loop: Loop = self._loop
+        return loop
+
+    @property
     def _handle(self) -> Any:
         """The socket of the system while there is a connection, else None."""
         return self._wire.sock
@@ -404,6 +412,9 @@ class Socket(Movable):
         if self.connecting:
             return 'opening'
         return _READY_STATES[self.readable, self.writable]
+
+
+keep_to_thread(Socket, attrgetter('_loop'))
 
 
 def accept(

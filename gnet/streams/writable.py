@@ -63,6 +63,8 @@ class Writable(Sending):
             CodedTypeError: for a chunk of another type (``ERR_INVALID_ARG_TYPE``), None
                 (``ERR_STREAM_NULL_VALUES``) or an ``ERR_UNKNOWN_ENCODING``, in any state.
         """
+        if self._loop.get_ident() != self._loop.thread:  # the one question that each write costs
+            self._loop.check_thread()
         if type(chunk) is bytes and encoding is None:
             data, units = chunk, len(chunk)
         else:
@@ -158,6 +160,8 @@ class Writable(Sending):
         *callback*, which is called with None when the FIN was sent, just before `'finish'`, or
         with the error that prevented it.
         """
+        if self._loop.get_ident() != self._loop.thread:
+            self._loop.check_thread()
         if callable(chunk):
             chunk, encoding, callback = None, None, chunk
         elif callback is None and callable(encoding):
