@@ -129,7 +129,7 @@ class RoundRobin:
         self._when_finished: Callable[[], object] | None = None
         self._is_closed = False
         self._acceptor.start()
-        loop.close_in_child(self, RoundRobin._forsake)
+        loop.close_in_child(self, RoundRobin._forsake)  # inside: its own
 
     # --- workers ----------------------------------------------------------------------------------
 

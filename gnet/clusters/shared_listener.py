@@ -20,7 +20,7 @@ class SharedListener:
     """A listener whose descriptor the workers have, too: the system decides who accepts."""
 
     def __init__(self, loop: Loop, handle_id: int, listener: Listener) -> None:
-        loop.close_in_child(self, SharedListener._forsake)
+        loop.close_in_child(self, SharedListener._forsake)  # inside: its own
         self.id = handle_id
         self.name = name_of(listener.socket)
         self._listener = listener

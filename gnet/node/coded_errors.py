@@ -199,6 +199,10 @@ STATE_TEXTS = {
     'ERR_TEXT_IS_BUFFERED':
         'Text is left that set_encoding() made of what arrived: take it by read() or by iterating '
         'before you ask for bytes',
+    'ERR_READ_AHEAD':
+        'Bytes that had arrived before to_socket() are still to be read by recv(): who takes the '
+        'descriptor, as TLS does, would never see them. Read them first; or call to_socket() '
+        'before the peer is told to begin with TLS',
     'ERR_SOCKET_IN_USE':
         'A greenlet is blocked in a read or write of this socket, or an object of its makefile() '
         'is open: it cannot be sent to another process',

@@ -159,7 +159,7 @@ class Channel:
         self._read_watcher = loop.io(fd, READ)
         loop.start_io(self._read_watcher, self._on_readable)
         loop.hold()
-        loop.close_in_child(self, Channel._forsake)
+        loop.close_in_child(self, Channel._forsake)  # inside: its own
 
     # --- life -------------------------------------------------------------------------------------
 

@@ -74,7 +74,7 @@ class UnderWay:
         #: The handles that were not acknowledged yet, and what waits behind them.
         self.handles: deque[Entry] = deque()
         self.waiting: deque[Entry] = deque()
-        loop.close_in_child(self, UnderWay._forsake)
+        loop.close_in_child(self, UnderWay._forsake)  # inside: its own
 
     def send(self, entry: Entry) -> bool:
         """Send *entry* when its turn has come; return False if no more should be sent now."""

@@ -502,9 +502,9 @@ class _CloseCallback(OnceListener):
         return super().__call__(None)
 
 
+# inside: a part of the class, without a name on it
 def _forsake(server: Any) -> None:
     """In a forked child: forget what is the parent's. The acceptor is closed by itself."""
-    # inside: a part of the class, without a name on it
     server._handle = None
     server._forget_call()
     server._counter.forsake()

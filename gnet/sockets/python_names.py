@@ -25,7 +25,7 @@ from ..streams.states import (
 )
 from .blocking_writes import BlockingWrites
 from .connector import Connector
-from .giving_away import with_unread
+from .giving_away import check_read_ahead, with_unread
 
 __all__ = ['PythonNames']
 
@@ -294,6 +294,8 @@ class PythonNames(BlockingWrites):
 
     def getsockopt(self, level: int, option: int, buffer_size: int = 0) -> Any:
         """Return a socket option, as :meth:`socket.socket.getsockopt`."""
+        if self._length or self._wire.arrived_size:
+            check_read_ahead()
         if buffer_size:
             return self._os_socket().getsockopt(level, option, buffer_size)
         return self._os_socket().getsockopt(level, option)

@@ -23,6 +23,7 @@ from ..streams.states import CLOSED, CONNECTED, CONNECTING, FAILED, GONE, NEW, P
 from .blocking import NOT_USED
 from .departure import Movable
 from .descriptors import adopt_descriptor, adopt_socket, remember, reset_on_close
+from .giving_away import take_unread
 from .own_thread import keep_to_thread
 from .ownership import BlockingUser, Counter
 from .settings import DEFAULTS, TimeoutOverflowWarning
@@ -208,8 +209,15 @@ class Socket(Movable):
         signal = socket_options(given).signal
         self = cls(**{**given, 'fd': None, 'signal': None})
         seconds = sock.gettimeout() if hasattr(sock, 'gettimeout') else None
-        adopted = adopt_socket(sock)
+        unread = take_unread(sock)
+        try:
+            adopted = adopt_socket(sock)
+        except BaseException:
+            if unread:
+                sock.unread = unread
+            raise
         self._adopt(adopted)
+        self._bring(unread)
         self._apply_options()
         if seconds is not None:
             self._own_blocking().seconds = seconds

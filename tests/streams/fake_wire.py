@@ -23,12 +23,21 @@ __all__ = ['FakeSchedule', 'FakeWire', 'TracedStream']
 class FakeSchedule:
     """What the loop does, done with lists, when :meth:`run` says so."""
 
+    thread = 1
+
     def __init__(self) -> None:
         self.ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Any]] = deque()
         self.work: deque[Any] = deque()
         self.wake_scheduled = False
         self.laters: list[tuple[Callable[..., object], tuple[Any, ...], Any]] = []
         self.late = False
+
+    @staticmethod
+    def get_ident() -> int:
+        return 1
+
+    def check_thread(self) -> None:
+        raise AssertionError('there is one thread')
 
     def schedule_wake(self) -> None:
         self.wake_scheduled = True
