@@ -17,11 +17,14 @@ from gevent import monkey
 
 Plain = monkey.get_original('socket', 'socket')
 close = monkey.get_original('os', 'close')
-apply = gevent.get_hub().threadpool.apply
+
+def apply(*call):
+    return gevent.get_hub().threadpool.apply(*call)
+
 reader, writer = os.pipe()
 
 def say(*words):
-    print(*words, flush=True)
+    os.write(1, (' '.join(map(str, words)) + '\\n').encode())  # at once: others write, too
 
 def handler(sock):
     for chunk in sock:
@@ -269,9 +272,8 @@ say(gnet.run())
 def test_a_program_that_has_only_imported_gnet_may_use_it_in_a_child(
     run_script: Run, how: str,
 ) -> None:
-    before, _, after = PARENT.partition('server = gnet')
+    before, _, _ = PARENT.partition('server = gnet')
     finished = run_script(before + f"""
-server = gnet.create_server
 def child():
     global port
     served = gnet.create_server(handler).listen(0)
@@ -308,7 +310,9 @@ by_path.close()
 
 
 @FORKS
-def test_the_channel_of_a_worker_is_not_its_childs(run_script: Run, tmp_path: Any, how: str) -> None:
+def test_the_channel_of_a_worker_is_not_its_childs(
+    run_script: Run, tmp_path: Any, how: str,
+) -> None:
     tmp_path.joinpath('worker.py').write_text(
         PARENT + f"""
 gnet.process.on('message', lambda *_: None)
