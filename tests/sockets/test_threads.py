@@ -199,3 +199,49 @@ def test_threads_of_a_patched_program_are_greenlets_of_one_thread(run_script: An
         gnet.run()
         print(said)
     """, launcher=['-m', 'gevent.monkey']) == (0, "[b'x']\n", '')
+
+
+# --- the end of a thread ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('state', ['', '.pause()'], ids=['reading', 'paused'])
+def test_a_socket_whose_hub_was_destroyed_closes_when_it_is_forgotten(
+    run_script: Any, state: str,
+) -> None:
+    loop = type(gevent.get_hub().loop).__module__
+    if 'libuv' in loop and not state:
+        pytest.skip("destroying a hub that has a watcher hangs (gevent's, without gnet)")
+    if 'corecext' in loop and not state:
+        pytest.skip('a watcher that was active when its loop was destroyed stays in memory')
+    finished = run_script(f"""
+        import gc, os, warnings, gevent, gnet
+        from gevent import monkey
+        warnings.simplefilter('always')
+        peer = monkey.get_original('socket', 'socket')()
+        peer.bind(('127.0.0.1', 0))
+        peer.listen()
+
+        def use():
+            sock = gnet.Socket(){state}.connect(peer.getsockname()[1])
+            gnet.once(sock, 'connect')
+            kept.append(sock)
+            descriptors.append(sock.fileno())
+
+        def thread():
+            use()
+            gevent.get_hub().destroy(destroy_loop=True)
+            kept.clear()
+            gc.collect()
+            over.release()
+
+        over = monkey.get_original('_thread', 'allocate_lock')()
+        over.acquire()
+        descriptors, kept = [], []
+        monkey.get_original('_thread', 'start_new_thread')(thread, ())
+        over.acquire()
+        print(os.path.exists(f'/proc/self/fd/{{descriptors[0]}}'), flush=True)
+        os._exit(0)
+    """)
+    assert (finished.status, finished.stdout) == (0, 'False\n')
+    assert 'ResourceWarning: unclosed <gnet.Socket 127.0.0.1:' in finished.stderr
+    assert 'Traceback' not in finished.stderr
