@@ -135,9 +135,9 @@ class PythonNames(BlockingWrites):
 
         Nothing is lost: what ``write()`` has queued is sent first, and what was received and not
         yet read is what the new socket's ``recv``, ``recv_into`` and ``makefile`` return first
-        (``select`` and ``ssl``, which look at the descriptor, do not see it; with
-        ``pause_on_connect``, or ``pause()`` before ``connect``, there is none). The time of
-        :meth:`settimeout` stays.
+        (``select`` does not see it. ``wrap_socket()`` of ``ssl``, and ``detach()``, raise
+        ``ERR_READ_AHEAD`` as long as there is some; with ``pause_on_connect``, or ``pause()``
+        before ``connect``, there is none). The time of :meth:`settimeout` stays.
 
         Args:
             cls: :class:`gevent.socket.socket` by default, whose calls block their greenlet only;
