@@ -22,9 +22,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import gevent
-from gevent import monkey
 
 from ..node import coded_errors
+from ..node.threads import get_ident
 from . import agenda, forks
 from .agenda import Agenda
 from .handler_greenlets import Handlers
@@ -43,9 +43,6 @@ _CAPTURED = RunnerState.CAPTURED
 
 class Loop(Agenda, Watchers):
     """Ticks, work, watchers and life-time of one hub. Get it with :func:`get_loop`."""
-
-    #: Returns the number of the native thread that asks, also in a patched program.
-    get_ident: Callable[[], int] = staticmethod(monkey.get_original('_thread', 'get_ident'))
 
     def __init__(self, hub: Any) -> None:
         super().__init__(hub, self._work_off)
@@ -141,7 +138,7 @@ class Loop(Agenda, Watchers):
 
     def in_own_thread(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Call back now if this is the loop's thread, else soon in the hub. For finalizers."""
-        if self.get_ident() == self.thread or not self.is_usable:
+        if get_ident() == self.thread or not self.is_usable:
             callback(*arguments)
         else:
             self.native.run_callback_threadsafe(callback, *arguments)
@@ -156,13 +153,13 @@ class Loop(Agenda, Watchers):
     def check_thread(self) -> None:
         """Raise if this is not the loop's thread.
 
-        Where a call would cost too much, ``loop.get_ident() != loop.thread`` is asked first.
+        Where a call would cost too much, ``get_ident() != loop.thread`` is asked first.
 
         Raises:
             CodedRuntimeError: ``ERR_FOREIGN_THREAD``; or ``ERR_FORKED_PROCESS``, as no thread of a
                 forked child is the loop's.
         """
-        if self.get_ident() != self.thread:
+        if get_ident() != self.thread:
             raise coded_errors.state_error(
                 'ERR_FORKED_PROCESS' if self.is_forsaken else 'ERR_FOREIGN_THREAD')
 

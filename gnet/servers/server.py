@@ -16,6 +16,7 @@ from ..loop.agenda import EXITS
 from ..loop.loop import Loop, get_loop
 from ..node import coded_errors, system_errors
 from ..node.keywords import check_keywords
+from ..node.threads import get_ident
 from ..node.validators import validate_function
 from ..options import server, shapes, shared
 from ..options.listen import LISTEN_OPTIONS, listen_request
@@ -249,7 +250,7 @@ class Server(Guarded):
         what *lets_go* of the parent's has nothing left to do, and says nothing.
         """
         loop = self._counter.loop
-        if loop.get_ident() != loop.thread and not (lets_go and loop.is_forsaken) and (
+        if get_ident() != loop.thread and not (lets_go and loop.is_forsaken) and (
             loop.is_forsaken or self._handle is not None or self._call is not None
             or self._counter.count
         ):

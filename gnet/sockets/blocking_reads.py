@@ -17,6 +17,7 @@ from gevent import getcurrent
 from greenlet import error as GreenletError  # noqa: N812  # a class, whatever its name says
 
 from ..node import coded_errors, system_errors
+from ..node.threads import get_ident
 from ..streams.delivery import BLOCKING, Chunk
 from ..streams.states import (
     ACTIVE,
@@ -185,7 +186,7 @@ class BlockingReads(Owned):
 
     def _take_bytes(self) -> bytes | memoryview | None:
         """Return the next chunk that arrived, blocking until there is one; None at the end."""
-        if self._loop.get_ident() != self._loop.thread:
+        if get_ident() != self._loop.thread:
             self._loop.check_thread()
         if self._wire.taker not in BLOCKING or self._owner is not None:
             self._begin_blocking()

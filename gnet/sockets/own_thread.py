@@ -17,6 +17,7 @@ from functools import wraps
 from typing import Any
 
 from ..node.spelling import camel
+from ..node.threads import get_ident
 
 __all__ = ['LETTING_GO', 'USES', 'keep_to_thread']
 
@@ -61,7 +62,7 @@ def _guarded(
     @wraps(method)
     def in_own_thread(self: Any, *args: Any, **keywords: Any) -> Any:
         loop = loop_of(self)
-        if loop.get_ident() != loop.thread and not (lets_go and loop.is_forsaken):
+        if get_ident() != loop.thread and not (lets_go and loop.is_forsaken):
             loop.check_thread()
         return method(self, *args, **keywords)
 

@@ -169,9 +169,8 @@ class Schedule(Protocol):
     Its fields are used without a call, for each message.
     """
 
-    #: The thread of the loop, as *get_ident* numbers it; streams are used there.
+    #: The thread of the loop, in which streams are used: see ``node/threads.py``.
     thread: int | None
-    get_ident: Callable[[], int]
     ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Any]]
     work: deque[Any]
     wake_scheduled: bool

@@ -13,6 +13,7 @@ import gevent.ssl
 import pytest
 
 import gnet
+from gnet.processes.sendable import outgoing
 
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
@@ -117,4 +118,15 @@ def test_one_that_cannot_come_back_keeps_it(read_ahead: Connection, cls: Any) ->
     with read_ahead.sock.to_socket(cls) as plain, plain.makefile('rb'):
         with pytest.raises(ValueError, match='makefile'):
             gnet.Socket.from_socket(plain)
+        assert plain.recv(100) == HELLO
+
+
+@CLASSES
+def test_what_is_unread_does_not_get_lost_on_the_way_to_another_process(
+    read_ahead: Connection, cls: Any,
+) -> None:
+    with read_ahead.sock.to_socket(cls) as plain:
+        with pytest.raises(gnet.CodedRuntimeError) as caught:
+            outgoing(plain, False, lambda server: None)
+        assert code(caught.value) == 'ERR_READ_AHEAD'
         assert plain.recv(100) == HELLO
