@@ -8,7 +8,7 @@
         for chunk in sock:
             sock.sendall(chunk)
 
-    gnet.create_server(handler).listen(7000)
+    gnet.serve(handler, 7000)
     gnet.run()
 
 The rooms of the house, from the ground up; each imports only from those before it:
@@ -64,6 +64,7 @@ from .options.connect import (
 )
 from .processes.this_process import process
 from .servers.server import Server, create_server
+from .servers.serving import serve
 from .sockets.socket import Socket, TimeoutOverflowWarning, connect
 
 #: Node has two names for the class, and for the function.
@@ -106,6 +107,7 @@ __all__ = [
     'once',
     'process',
     'run',
+    'serve',
     'set_default_auto_select_family',
     'set_default_auto_select_family_attempt_timeout',
     'set_stay_alive',
