@@ -52,6 +52,7 @@ from .errors import (
 )
 from .events import EventEmitter, MaxListenersExceededWarning, error_monitor, on, once
 from .loop.exit_hook import set_stay_alive
+from .loop.foreign_calls import call_from_thread
 from .loop.running import run
 from .node.faces import show_as
 from .node.spelling import module_attribute
@@ -87,6 +88,7 @@ __all__ = [
     'Stream',
     'TimeoutOverflowWarning',
     '__version__',
+    'call_from_thread',
     'child_process',
     'cluster',
     'connect',

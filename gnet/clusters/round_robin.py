@@ -126,6 +126,7 @@ class RoundRobin:
         self._when_finished: Callable[[], object] | None = None
         self._is_closed = False
         self._acceptor.start()
+        loop.close_in_child(self, RoundRobin._forsake)  # inside: its own
 
     # --- workers ----------------------------------------------------------------------------------
 
@@ -190,6 +191,11 @@ class RoundRobin:
         self._acceptor.close()
         while self._waiting:
             reset(self._waiting.popleft()[1])
+
+    def _forsake(self) -> None:
+        """In a forked child: close the copies of what waits."""
+        while self._waiting:
+            self._waiting.popleft()[1].close()
 
     # --- connections ------------------------------------------------------------------------------
 

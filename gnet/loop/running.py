@@ -125,35 +125,51 @@ def woken_by_signals(loop: Loop) -> Iterator[None]:
     if not loop.is_main or is_libuv(loop.native):
         yield
         return
-    readable, writable = os.pipe()
-    os.set_blocking(readable, False)
-    os.set_blocking(writable, False)
-    watched = [readable]
-    watcher = loop.io(readable, READ)
-    watcher.start(_drain, watched)
-    previous = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
-    if previous != -1:  # somebody in this program has a use for it
-        signal.set_wakeup_fd(previous)
+    pipe = _SignalPipe(loop)
+    # The parent's, in a forked child: it would read what the parent is to be woken by.
+    loop.close_in_child(pipe, _SignalPipe.close)
     try:
         yield
     finally:
-        if previous == -1:
+        pipe.close()
+
+
+class _SignalPipe:
+    """A pipe into which Python writes a byte for each signal, and whose other end is watched."""
+
+    def __init__(self, loop: Loop) -> None:
+        readable, writable = os.pipe()
+        os.set_blocking(readable, False)
+        os.set_blocking(writable, False)
+        self._ends = [readable, writable]
+        self._watcher = loop.io(readable, READ)
+        self._watcher.start(self._drain)
+        previous = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)
+        self._is_used = previous == -1
+        if not self._is_used:  # somebody in this program has a use for it
+            signal.set_wakeup_fd(previous)
+
+    def _drain(self) -> None:
+        """Read the bytes away."""
+        # gevent looks for signals right before it calls back: then it may just have been closed.
+        for readable in self._ends[:1]:
+            # Libev may call for a descriptor that was closed with bytes in it and at once opened
+            # again.
+            with suppress(BlockingIOError):
+                os.read(readable, 4096)
+
+    def close(self) -> None:
+        """Undo all; does nothing the second time."""
+        if self._is_used:
+            self._is_used = False
             signal.set_wakeup_fd(-1)
-        close_watcher(watcher)
-        watched.clear()
+        close_watcher(self._watcher)
+        self._watcher = None
+        ends, self._ends = self._ends, []
         # Not gevent's, which leaves watchers behind that would keep the program alive.
         close = monkey.get_original('os', 'close')
-        close(readable)
-        close(writable)
-
-
-def _drain(watched: list[int]) -> None:
-    """Read away the bytes that Python wrote, one for each signal."""
-    # gevent looks for signals right before it calls back: then *watched* may just have been closed.
-    for readable in watched:
-        # Libev may call for a descriptor that was closed with bytes in it and at once opened again.
-        with suppress(BlockingIOError):
-            os.read(readable, 4096)
+        for end in ends:
+            close(end)
 
 
 def expect_interrupts() -> None:

@@ -138,6 +138,7 @@ class Acceptor(StreamServer):
         self._ref = True
         self._exhausted_at: float | None = None
         self._family = listener.socket.family
+        loop.close_in_child(self, Acceptor.close)
 
     # --- life -------------------------------------------------------------------------------------
 

@@ -13,9 +13,10 @@ from ..events.emitter import OnceListener
 from ..events.guarded import Guarded
 from ..loop import exit_hook
 from ..loop.agenda import EXITS
-from ..loop.loop import get_loop
+from ..loop.loop import Loop, get_loop
 from ..node import coded_errors, system_errors
 from ..node.keywords import check_keywords
+from ..node.threads import get_ident
 from ..node.validators import validate_function
 from ..options import server, shapes, shared
 from ..options.listen import LISTEN_OPTIONS, listen_request
@@ -164,6 +165,7 @@ class Server(Guarded):
         """
         check_keywords('listen', keywords, LISTEN_OPTIONS | {'callback'})
         given, callback = shapes.normalize_arguments(args, keywords)
+        self._check_thread()
         if self._handle is not None:
             raise coded_errors.state_error('ERR_SERVER_ALREADY_LISTEN')
         if callback is not None:
@@ -174,6 +176,7 @@ class Server(Guarded):
         if not counter.count:
             counter.loop = get_loop()  # it may have been made in another thread
         exit_hook.arm()
+        counter.loop.close_in_child(self, _forsake)
         roster.add(self)
         if request.signal is not None:
             close_on(request.signal, self, counter.loop)
@@ -231,15 +234,35 @@ class Server(Guarded):
 
     def ref(self) -> Self:
         """Let this server keep the program alive while it listens (the default); returns it."""
+        self._check_thread(lets_go=True)
         self._unref = False
         self._apply_ref()
         return self
 
     def unref(self) -> Self:
         """Let the program end although this server listens; returns it. Survives ``close()``."""
+        self._check_thread(lets_go=True)
         self._unref = True
         self._apply_ref()
         return self
+
+    def _check_thread(self, *, lets_go: bool = False) -> None:
+        """Raise in another thread than the one that it listens in, or has connections in.
+
+        While it has neither, it is used in whatever thread it is to listen in. In a forked child,
+        what *lets_go* of the parent's has nothing left to do, and says nothing.
+        """
+        loop = self._counter.loop
+        if get_ident() != loop.thread and not (lets_go and loop.is_forsaken) and (
+            loop.is_forsaken or self._handle is not None or self._call is not None
+            or self._counter.count
+        ):
+            loop.check_thread()
+
+    @property
+    def __gnet_loop__(self) -> Loop:
+        """For ``gnet.call_from_thread()``."""
+        return self._counter.loop
 
     def _apply_ref(self) -> None:
         if self._handle is not None:
@@ -257,6 +280,7 @@ class Server(Guarded):
             callback: called with ``(err)`` at the next `'close'`; *err* is
                 ``ERR_SERVER_NOT_RUNNING`` if the server was not listening, else None.
         """
+        self._check_thread(lets_go=True)
         self._forget_call()
         if callable(callback):
             if self._handle is not None:
@@ -295,6 +319,7 @@ class Server(Guarded):
         Returns:
             How many connections had to be destroyed.
         """
+        self._check_thread(lets_go=True)
         return stopping.stop(self.close, self._counter, timeout)
 
     def serve_forever(self) -> None:
@@ -310,6 +335,7 @@ class Server(Guarded):
             Exception: an `'error'` of this server that nobody listens to, such as that its port is
                 taken, and what its listeners raise. It is reported in no other way.
         """
+        self._check_thread()
         if self._handle is None and not self._is_undecided():
             raise coded_errors.state_error('ERR_SERVER_NOT_RUNNING')
         stopping.serve_forever(self._counter.loop, self._serving, self._keep_alive)
@@ -339,6 +365,7 @@ class Server(Guarded):
 
     @max_connections.setter
     def max_connections(self, value: Any) -> None:
+        self._check_thread()
         self._counter.limit = value
         self._counter.look_for_room()
 
@@ -349,6 +376,7 @@ class Server(Guarded):
 
     @drop_max_connection.setter
     def drop_max_connection(self, value: Any) -> None:
+        self._check_thread()
         self._counter.drops = value
         self._counter.look_for_room()
 
@@ -378,6 +406,7 @@ class Server(Guarded):
         Raises:
             CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for a callback that is none.
         """
+        self._check_thread()
         if callback is None:
             return self._counter.total()
         settle = validate_function('callback', callback)
@@ -480,6 +509,14 @@ class _CloseCallback(OnceListener):
 
     def __call__(self, *_args: Any) -> Any:
         return super().__call__(None)
+
+
+# inside: a part of the class, without a name on it
+def _forsake(server: Any) -> None:
+    """In a forked child: forget what is the parent's. The acceptor is closed by itself."""
+    server._handle = None
+    server._forget_call()
+    server._counter.forsake()
 
 
 def create_server(*args: Any, **keywords: Any) -> Server:

@@ -79,6 +79,8 @@ def stop(close: Callable[[], object], connections: Connections, timeout: float |
         timeout: seconds to wait; then the rest are destroyed, and those of worker processes left
             alone. None waits for as long as it takes.
     """
+    if connections.loop.is_forsaken:
+        return 0  # in a forked child, where there are none
     if _can_wait(connections.loop):
         return _stop(close, connections, timeout)
     # close(), too: who knows what was interrupted.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _socket
 from collections.abc import Mapping
+from operator import attrgetter
 from sys import intern
 from typing import Any
 
@@ -22,6 +23,8 @@ from ..streams.states import CLOSED, CONNECTED, CONNECTING, FAILED, GONE, NEW, P
 from .blocking import NOT_USED
 from .departure import Movable
 from .descriptors import adopt_descriptor, adopt_socket, remember, reset_on_close
+from .giving_away import take_unread
+from .own_thread import keep_to_thread
 from .ownership import BlockingUser, Counter
 from .settings import DEFAULTS, TimeoutOverflowWarning
 from .wire import DescriptorWire
@@ -206,8 +209,15 @@ class Socket(Movable):
         signal = socket_options(given).signal
         self = cls(**{**given, 'fd': None, 'signal': None})
         seconds = sock.gettimeout() if hasattr(sock, 'gettimeout') else None
-        adopted = adopt_socket(sock)
+        unread = take_unread(sock)
+        try:
+            adopted = adopt_socket(sock)
+        except BaseException:
+            if unread:
+                sock.unread = unread
+            raise
         self._adopt(adopted)
+        self._bring(unread)
         self._apply_options()
         if seconds is not None:
             self._own_blocking().seconds = seconds
@@ -276,6 +286,10 @@ class Socket(Movable):
 
     destroy.__doc__ = Movable.destroy.__doc__
 
+    def _forsake(self) -> None:
+        # Not what a subclass has made of destroy(): none of the program's code runs now.
+        Socket.destroy(self, coded_errors.state_error('ERR_FORKED_PROCESS'))
+
     def _emit_close(self, had_error: bool) -> None:
         told = None
         if self.opened_at and lifecycle.has_subscribers():
@@ -306,6 +320,12 @@ class Socket(Movable):
     def _set_ref(self, ref: bool) -> Any:
         self._wire.set_ref(ref)
         return self
+
+    @property
+    def __gnet_loop__(self) -> Loop:
+        """For ``gnet.call_from_thread()``."""
+        loop: Loop = self._loop
+        return loop
 
     @property
     def _handle(self) -> Any:
@@ -400,6 +420,9 @@ class Socket(Movable):
         if self.connecting:
             return 'opening'
         return _READY_STATES[self.readable, self.writable]
+
+
+keep_to_thread(Socket, attrgetter('_loop'))
 
 
 def accept(
