@@ -64,6 +64,8 @@ from .options.connect import (
 from .processes.this_process import process
 from .servers.server import Server, create_server
 from .sockets.socket import Socket, TimeoutOverflowWarning, connect
+from .streams.finished import finished
+from .streams.pipeline import pipeline
 
 #: Node has two names for the class, and for the function.
 Stream = Socket
@@ -94,6 +96,7 @@ __all__ = [
     'error_monitor',
     'errors',
     'events',
+    'finished',
     'get_default_auto_select_family',
     'get_default_auto_select_family_attempt_timeout',
     'is_ip',
@@ -102,6 +105,7 @@ __all__ = [
     'lifecycle',
     'on',
     'once',
+    'pipeline',
     'process',
     'run',
     'set_default_auto_select_family',
