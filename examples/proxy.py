@@ -19,16 +19,15 @@ server = gnet.create_server(allow_half_open=True)
 @server.on('connection')
 def relay(client):
     upstream = gnet.connect(target_port, target_host, allow_half_open=True)
-    join(client, upstream, client)
-    join(upstream, client, client)
+    # Each passes on data, at the pace that the other end takes, its end, and its failure: if one
+    # connection fails, both are closed.
+    gnet.pipeline(client, upstream, lambda error: report(client, error))
+    gnet.pipeline(upstream, client, lambda error: report(client, error))
 
 
-def join(source, destination, client):
-    """Pass on what comes from *source*, its end, and its failure."""
-    source.pipe(destination)  # at the pace that the destination takes
-    source.on('error', lambda error: print(f'{client.remote_address}: {error}', flush=True))
-    # pipe() passes on an end, but no failure.
-    source.on('close', lambda had_error: destination.destroy() if had_error else None)
+def report(client, error):
+    if error is not None:
+        print(f'{client.remote_address}: {error}', flush=True)
 
 
 @server.on('listening')

@@ -150,6 +150,7 @@ class Pipeline:
         """Take back what was begun, but for listeners of what may still go wrong."""
         for stream, event, listener in self._listening:
             stream.off(event, listener)
+        self._listening.clear()  # they refer to this pipeline
         for pipe in self._pipes:
             pipe.close()
         if self._link is not None:
