@@ -18,16 +18,17 @@ server = gnet.create_server(allow_half_open=True)
 
 @server.on('connection')
 def relay(client):
+    told = []
+
+    def over(error):
+        # If one connection fails, both are closed, and both pipelines say why.
+        if error is not None and error not in told:
+            told.append(error)
+            print(f'{client.remote_address}: {error}', flush=True)
+
     upstream = gnet.connect(target_port, target_host, allow_half_open=True)
-    # Each passes on data, at the pace that the other end takes, its end, and its failure: if one
-    # connection fails, both are closed.
-    gnet.pipeline(client, upstream, lambda error: report(client, error))
-    gnet.pipeline(upstream, client, lambda error: report(client, error))
-
-
-def report(client, error):
-    if error is not None:
-        print(f'{client.remote_address}: {error}', flush=True)
+    gnet.pipeline(client, upstream, over)  # at the pace that upstream takes, and with its end
+    gnet.pipeline(upstream, client, over)
 
 
 @server.on('listening')
