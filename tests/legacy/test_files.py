@@ -31,6 +31,7 @@ def joined(request: pytest.FixtureRequest, native: Native) -> Iterator[Joined]:
             client = gevent.socket.create_connection((host, port))
         else:
             client = gnet.connect(port, host)
+            gnet.once(client, 'ready', timeout=PATIENCE)
         client.settimeout(PATIENCE)
         peer = Peer(native, native(listener.accept)[0])
     yield client, peer
