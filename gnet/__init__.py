@@ -8,7 +8,7 @@
         for chunk in sock:
             sock.sendall(chunk)
 
-    gnet.create_server(handler).listen(7000)
+    gnet.serve(handler, 7000)
     gnet.run()
 
 The rooms of the house, from the ground up; each imports only from those before it:
@@ -63,6 +63,7 @@ from .options.connect import (
 )
 from .processes.this_process import process
 from .servers.server import Server, create_server
+from .servers.serving import serve
 from .sockets.socket import Socket, TimeoutOverflowWarning, connect
 from .streams.finished import finished
 from .streams.pipeline import pipeline
@@ -108,6 +109,7 @@ __all__ = [
     'pipeline',
     'process',
     'run',
+    'serve',
     'set_default_auto_select_family',
     'set_default_auto_select_family_attempt_timeout',
     'set_stay_alive',

@@ -2,7 +2,8 @@
 
 Each blocking call waits in the calling greenlet only. Bytes are taken where the hub has put them
 (it reads ahead, up to the high-water mark) and are never offered to `'data'` listeners: this is the
-second of a wire's two consumers. The calls themselves are in :mod:`gnet.sockets.blocking_names`.
+second of a wire's two consumers. The calls themselves are in :mod:`gnet.sockets.blocking_reads`
+and :mod:`gnet.sockets.blocking_writes`.
 """
 
 from __future__ import annotations

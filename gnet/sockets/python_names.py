@@ -1,6 +1,7 @@
 """What else a :class:`socket.socket` can do, so that code which expects one gets along.
 
-None of these names blocks but ``sendfile``; :mod:`gnet.sockets.blocking_names` has those that do.
+None of these names blocks but ``sendfile``; those that do are in
+:mod:`gnet.sockets.blocking_reads` and :mod:`gnet.sockets.blocking_writes`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from ..streams.states import (
     PAUSED,
     WRITABLE,
 )
-from .blocking_names import BlockingNames
+from .blocking_writes import BlockingWrites
 from .connector import Connector
 from .giving_away import with_unread
 
@@ -33,12 +34,32 @@ __all__ = ['PythonNames']
 FILE_BLOCK = 1 << 18
 
 
-class PythonNames(BlockingNames):
+class PythonNames(BlockingWrites):
     """What lets a ``gnet.Socket`` be handed to code that expects a ``socket.socket``."""
 
     __slots__ = ()
 
     _connector: Connector | None
+
+    # --- how long to wait -------------------------------------------------------------------------
+
+    def settimeout(self, seconds: float | None) -> None:
+        """Let blocking calls wait at most *seconds*; None (the default) for ever, 0 not at all."""
+        if seconds is not None and seconds < 0:
+            raise ValueError('Timeout value out of range')
+        self._own_blocking().seconds = seconds
+
+    def gettimeout(self) -> float | None:
+        """Return what :meth:`settimeout` was given."""
+        return self._blocking.seconds
+
+    def setblocking(self, flag: bool) -> None:
+        """``settimeout(None)`` if *flag*, else ``settimeout(0)``."""
+        self._own_blocking().seconds = None if flag else 0.0
+
+    def getblocking(self) -> bool:
+        """Return whether blocking calls wait at all."""
+        return self._blocking.seconds != 0
 
     # --- closing ----------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ from .states import (
     NOT_STARTED,
     OVER,
     QUEUED,
-    Delivery,
+    Delivering,
     Reading,
     Taker,
 )
@@ -59,7 +59,7 @@ class Arrivals:
         self.error: BaseException | None = None
         self.reader: Any = None
         self.reading: Reading = NOT_STARTED
-        self.delivery: Delivery = IDLE
+        self.delivery: Delivering = IDLE
         self.taker: Taker = EVENTS
 
     # --- told by the wire, in the hub -------------------------------------------------------------
@@ -102,7 +102,7 @@ class Arrivals:
         if self.arrived and self.taker not in BY_RUNNERS:
             return  # blocking reads take that first
         if self.arrived and self.delivery is QUEUED:
-            self.schedule.enqueue(_Failure(self))
+            self.schedule.enqueue(_ReadFailure(self))
         else:
             # A listener that is blocked shall not hold up 'error' and 'close'.
             self.stream.destroy(failure)
@@ -196,7 +196,7 @@ class Arrivals:
         stream._call_failed(event, error)  # inside: as above
 
 
-class _Failure:
+class _ReadFailure:
     """Work for a runner: reading has failed, after what had arrived before."""
 
     __slots__ = ('_wire', 'context')

@@ -22,7 +22,7 @@ written out in                                   what it would call
 `Delivery._tick`                                 `Agenda.tick` (``gnet.loop``)
 `Readable._resumed`                              `Readable._take`, `Readable._pour`
 ``DescriptorWire.on_readable``                   `Arrivals.put`, `Agenda.enqueue`
-``BlockingNames.recv`` and ``__iter__``          ``BlockingNames._take_bytes``
+``BlockingReads.recv`` and ``__iter__``          ``BlockingReads._take_bytes``
 ===============================================  ================================================
 
 ``tests/streams/test_reading.py`` and the random calls of ``tests/sockets`` run each scenario on
@@ -200,7 +200,8 @@ class Delivery(Guarded):
                     self._push(bytes(chunk))
                 chunk = None  # its memory is used again
                 if wire.arrived:
-                    if self._loop.is_late():
+                    # As in Node, the ticks of one chunk come before the next chunk.
+                    if self._loop.ticks or self._loop.is_late():
                         break
                 elif size >= BULK_SIZE and reads:
                     reads -= 1
@@ -230,8 +231,7 @@ class Delivery(Guarded):
         loop, wire = self._loop, self._wire
         if (
             wire.reading is ACTIVE and self._flow is FLOWING
-            # As in Node, the ticks of one chunk come before the next chunk.
-            and not loop.ticks and not loop.is_late()
+            and not loop.ticks and not loop.is_late()  # as in _deliver()
         ):
             more: bytes | None = wire.read_on(size)
             return more

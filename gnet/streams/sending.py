@@ -349,7 +349,7 @@ class Sending(Readable):
             # An answer that came before the connection broke: it has its turn first.
             wire.hold(OVER)
             wire.watch_writable(None)
-            self._loop.enqueue(_Failure(self, error, wire.context))
+            self._loop.enqueue(_SendFailure(self, error, wire.context))
             return
         failure = system_errors.system_error(error.errno or 0, 'write')
         batch, self._in_flight = self._in_flight, None
@@ -414,7 +414,7 @@ class Sending(Readable):
             for callback, error in answers if callback is not None)
 
 
-class _Failure:
+class _SendFailure:
     """Work for a runner: a stream's sending has failed, after what it had received before."""
 
     __slots__ = ('_error', '_stream', 'context')

@@ -21,8 +21,8 @@ __all__ = [
     'ACTIVE', 'ASKED', 'CLOSED', 'CONNECTED', 'CONNECTING', 'CUT', 'DESTROYED', 'DRAIN', 'ENDED',
     'ENDING', 'END_EMITTED', 'EVENTS', 'FAILED', 'FINISHED', 'FLOWING', 'FOLLOWS', 'FULL', 'GONE',
     'GREENLET', 'HELD', 'IDLE', 'MUTE', 'NEW', 'NOBODY', 'NOBODY_YET', 'NOT_ENDED', 'NOT_STARTED',
-    'OVER', 'PAUSED', 'QUEUED', 'RUNNING', 'SHUT', 'SILENT', 'UNDECIDED', 'WRITABLE', 'Delivery',
-    'Flow', 'ReadState', 'Reading', 'Stage', 'Taker', 'WriteState',
+    'OVER', 'PAUSED', 'QUEUED', 'RUNNING', 'SHUT', 'SILENT', 'UNDECIDED', 'WRITABLE',
+    'Delivering', 'Flow', 'ReadState', 'Reading', 'Stage', 'Taker', 'WriteState',
 ]
 
 
@@ -97,7 +97,7 @@ FINISHED: Final = WriteState.FINISHED
 CUT: Final = WriteState.CUT
 
 
-class Delivery(Enum):
+class Delivering(Enum):
     """Whether a runner is busy with the read side of a stream, whose events are serial."""
 
     IDLE = 'nothing to deliver'
@@ -105,9 +105,9 @@ class Delivery(Enum):
     RUNNING = 'a runner is at it, perhaps blocked in a listener'
 
 
-IDLE: Final = Delivery.IDLE
-QUEUED: Final = Delivery.QUEUED
-RUNNING: Final = Delivery.RUNNING
+IDLE: Final = Delivering.IDLE
+QUEUED: Final = Delivering.QUEUED
+RUNNING: Final = Delivering.RUNNING
 
 
 class Reading(Enum):

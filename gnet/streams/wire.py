@@ -49,7 +49,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from .states import Delivery, Reading, Taker
+from .states import Delivering, Reading, Taker
 
 __all__ = ['BULK_SIZE', 'MAX_READS', 'READ_SIZE', 'Bytes', 'Schedule', 'Wire']
 
@@ -90,7 +90,7 @@ class Wire(Protocol):
 
     reading: Reading
     taker: Taker
-    delivery: Delivery
+    delivery: Delivering
     #: The greenlet that is blocked in a read; it is switched to with the next chunk, or None.
     reader: Any
     #: The context variables in which the stream's listeners are called.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gnet.streams.states import Delivery, Reading, ReadState
+from gnet.streams.states import Delivering, Reading, ReadState
 
 from .fake_wire import TracedStream
 
@@ -348,7 +348,7 @@ def serial(request: pytest.FixtureRequest, stream: TracedStream) -> list[str]:
             running.append(name)
             log.append(' '.join([name, *map(repr, args)]))
             # Other runners: whatever else waits is done meanwhile.
-            if stream.wire.delivery is Delivery.QUEUED:
+            if stream.wire.delivery is Delivering.QUEUED:
                 stream.wire.deliver()
             stream.run()
             running.pop()
@@ -418,7 +418,7 @@ def test_a_turn_that_is_broken_off_lets_the_others_go_on(stream: TracedStream) -
         stream.run()
     stream.run()
     assert stream.readable_length == 0
-    assert stream.wire.delivery is Delivery.IDLE
+    assert stream.wire.delivery is Delivering.IDLE
 
 
 def test_others_get_a_turn_between_chunks_when_it_is_late(stream: TracedStream) -> None:

@@ -1,28 +1,22 @@
-"""The blocking names of ``gnet.Socket``: ``recv``, ``sendall``, iteration, with Python's units.
+"""The blocking reads of ``gnet.Socket``: ``recv``, ``recv_into``, iteration.
 
 A socket that is read this way does not end by itself when its peer has ended, so a handler may
 still answer a request that came with a FIN; it is closed by ``close()``, by ``with``, or when its
-`'connection'` listener returns.
-
-One greenlet reads at a time; writes of several greenlets go out one after another, whole.
+`'connection'` listener returns. One greenlet reads at a time.
 """
 
 from __future__ import annotations
 
 import _socket
 import errno
-import socket as _stdlib
 from collections.abc import Iterator
-from contextlib import suppress
 from operator import index
 from typing import Any
 
 from gevent import getcurrent
-from gevent.event import AsyncResult
 
 from ..node import coded_errors, system_errors
 from ..streams.delivery import BLOCKING, Chunk
-from ..streams.sending import BlockingRequest, WriteRequest
 from ..streams.states import (
     ACTIVE,
     CONNECTED,
@@ -36,55 +30,26 @@ from ..streams.states import (
     HELD,
     NEW,
     NOT_ENDED,
-    WRITABLE,
 )
 from ..streams.wire import BULK_SIZE
 from .blocking import NOT_USED, Blocking, peek
 from .ownership import Owned
 
-__all__ = ['BlockingNames']
+__all__ = ['BlockingReads']
 
 _STOPPED = (HELD, FULL)
 
 #: The stages in which a blocking read may wait: for the connection, or for data.
 _READABLE = (CONNECTED, CONNECTING, FAILED)
-_WRITABLE = (CONNECTED, CONNECTING)
 _UNCONNECTED = (NEW, CONNECTING, FAILED)
 
 
-def _check_send_flags(flags: int) -> None:
-    if flags & ~getattr(_socket, 'MSG_NOSIGNAL', 0):
-        raise OSError(errno.EOPNOTSUPP, 'flags are not supported')
-
-
-class BlockingNames(Owned):
-    """Reading and writing that waits. Without state of its own: :class:`gnet.Socket` has it."""
+class BlockingReads(Owned):
+    """Reading that waits. Without state of its own: :class:`gnet.Socket` has it."""
 
     __slots__ = ()
 
     _blocking: Blocking
-
-    # --- how long to wait -------------------------------------------------------------------------
-
-    def settimeout(self, seconds: float | None) -> None:
-        """Let blocking calls wait at most *seconds*; None (the default) for ever, 0 not at all."""
-        if seconds is not None and seconds < 0:
-            raise ValueError('Timeout value out of range')
-        self._own_blocking().seconds = seconds
-
-    def gettimeout(self) -> float | None:
-        """Return what :meth:`settimeout` was given."""
-        return self._blocking.seconds
-
-    def setblocking(self, flag: bool) -> None:
-        """``settimeout(None)`` if *flag*, else ``settimeout(0)``."""
-        self._own_blocking().seconds = None if flag else 0.0
-
-    def getblocking(self) -> bool:
-        """Return whether blocking calls wait at all."""
-        return self._blocking.seconds != 0
-
-    # --- reading ----------------------------------------------------------------------------------
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return at most *size* bytes as soon as there are any; ``b''`` once the peer has ended.
@@ -335,191 +300,3 @@ class BlockingNames(Owned):
             # It may be raised any number of times: its traceback must not grow with each.
             return error.with_traceback(None)
         return system_errors.socket_closed()
-
-    # --- writing ----------------------------------------------------------------------------------
-
-    def sendall(self, data: Any, flags: int = 0) -> None:
-        """Return when the kernel has taken all of *data* (bytes-like, not copied).
-
-        Raises:
-            TimeoutError: it has not, within the time of :meth:`settimeout`; what was not sent by
-                then is given up, and how much that is cannot be told.
-            OSError: the connection failed (``BrokenPipeError``…), or was ended or closed here.
-        """
-        if self._owner is not None:
-            self._note_blocking_use()
-        if flags:
-            _check_send_flags(flags)
-        if (
-            self._stage is not CONNECTED or self._write_state is not WRITABLE
-            or self._in_flight is not None or self._queue or self._corked
-        ):
-            self._send_in_turn(memoryview(data).cast('B'))
-            return
-        try:
-            sent = self._wire.send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError as error:
-            self._write_failed(error, memoryview(data).nbytes, None)
-            sent = -1
-        if sent < 0:
-            # Not up there: it would have that error, whose traceback has the frames that have the
-            # socket, which has this one.
-            raise self._blocked_error()
-        self._bytes_sent += sent
-        if sent != len(data):
-            rest = memoryview(data).cast('B')[sent:]
-            if rest:
-                self._send_in_turn(rest)
-
-    def send(self, data: Any, flags: int = 0) -> int:
-        """Send *data* and return its length; with a timeout of 0, what the kernel takes at once.
-
-        Raises:
-            TimeoutError: nothing was sent within the time of :meth:`settimeout`. If something was,
-                its length is returned instead.
-            BlockingIOError: the kernel takes nothing, and that time is 0.
-            OSError: as :meth:`sendall`.
-        """
-        if self._blocking.seconds == 0:
-            _check_send_flags(flags)
-            return self._send_at_once(data)
-        self._note_blocking_use()
-        _check_send_flags(flags)
-        view, sent = memoryview(data).cast('B'), 0
-        if self._stage is CONNECTED:
-            with suppress(BlockingIOError):
-                sent = self._send_at_once(view)
-                if sent == len(view):
-                    return sent
-        try:
-            return len(view) - self._send_in_turn(view[sent:], partly=True)
-        except _stdlib.timeout:
-            if not sent:
-                raise
-            return sent
-
-    def _send_at_once(self, data: Any) -> int:
-        self._note_blocking_use()
-        if (
-            self._stage is not CONNECTED or self._write_state is not WRITABLE
-            or self._errored is not None  # a write has failed, and destroy() is about to come
-        ):
-            raise self._sending_error()
-        if self._in_flight is not None or self._queue or self._corked:
-            raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
-        try:
-            sent = self._wire.send(data)
-        except BlockingIOError:
-            raise
-        except OSError as error:
-            self._write_failed(error, memoryview(data).nbytes, None)
-            sent = -1
-        if sent < 0:
-            raise self._blocked_error()  # as in sendall()
-        self._bytes_sent += sent
-        return sent
-
-    def _send_in_turn(self, data: memoryview, *, partly: bool = False) -> int:
-        """Queue *data* behind what is queued, and block until it is in the kernel.
-
-        With *partly*, being late is no failure if a part of it is. Returns how much is not.
-        """
-        if (
-            self._stage not in _WRITABLE or self._write_state is not WRITABLE
-            # A write has failed, and destroy() is about to come.
-            or (self._stage is CONNECTED and self._errored is not None)
-        ):
-            raise self._sending_error()
-        if self._blocking.seconds == 0:
-            raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
-        done: AsyncResult[BaseException | None] = AsyncResult()
-        request = BlockingRequest(data, len(data), done.set)
-        self._enqueue(request)
-        # What it waits for would never happen while cork() holds it back.
-        self._corked = 0
-        blocking = self._own_blocking()
-        blocking.senders += 1
-        try:
-            self._flush()
-            error = self._blocking.within_seconds(done.get)
-        except BaseException as reason:
-            unsent = len(request.data)
-            is_late = isinstance(reason, _stdlib.timeout) and self._stage not in GONE
-            if is_late and not unsent and (data or not self._is_queued(request)):
-                return 0  # it was sent, and only the news is late
-            self._give_up(request)
-            if is_late and partly and unsent < len(data):
-                return unsent
-            raise
-        finally:
-            blocking.senders -= 1
-        if error is not None:
-            raise self._blocked_error() if self._stage in GONE else error
-        return 0
-
-    def _sending_error(self) -> BaseException:
-        if self._write_state is WRITABLE or self._stage in GONE:
-            return self._blocked_error()
-        return system_errors.system_error(errno.EPIPE, 'write')
-
-    def _is_queued(self, request: WriteRequest) -> bool:
-        # Told from this for an empty one, of whose data nothing is ever left (connect() waits so).
-        queued = (*(self._in_flight or ()), *(self._queue or ()))
-        return any(one is request for one in queued)
-
-    def _give_up(self, request: WriteRequest) -> None:
-        """Take back what of *request* is not sent: nobody waits for it any more."""
-        request.callback = None
-        if self._stage in GONE:
-            return
-        self._queued_bytes -= len(request.data)
-        self._queued_units -= request.units
-        request.data, request.units = b'', 0
-        if self._in_flight is not None:
-            self._continue_sending()  # past this one, to what comes after it
-
-    def shutdown(self, how: int) -> None:
-        """Close the reading (``SHUT_RD``), the writing (``SHUT_WR``) or both (``SHUT_RDWR``) half.
-
-        What ``write()`` has queued is sent first: ``SHUT_WR`` blocks for that long. ``SHUT_RDWR``
-        returns at once, and wakes who is blocked on the socket: a read has met the end, a write
-        raises ``BrokenPipeError``, and what is queued is given up with it.
-
-        Raises:
-            TimeoutError: it was not sent within the time of :meth:`settimeout`.
-            OSError: the socket is closed (``EBADF``), or the connection failed.
-        """
-        if how not in (_socket.SHUT_RD, _socket.SHUT_WR, _socket.SHUT_RDWR):
-            raise OSError(errno.EINVAL, 'Invalid argument')
-        self._note_blocking_use()
-        if self._wire.sock is None:
-            raise self._blocked_error()
-        if how == _socket.SHUT_RDWR and (self._blocking.senders or self._blocking.enders):
-            self._wire.sock.shutdown(how)  # the hub meets EPIPE now, and tells them
-            return
-        if how != _socket.SHUT_WR:
-            self._wire.sock.shutdown(_socket.SHUT_RD)
-        if how == _socket.SHUT_RD or self._write_state is not WRITABLE:
-            return
-        if self._queued_units and how == _socket.SHUT_WR:
-            error = self._end_and_wait()
-            if error is not None:
-                raise error
-            return
-        self.end()
-        # No later than this call returns: the program may go on with what the hub never sees.
-        self._shut_now()
-
-    def _end_and_wait(self) -> BaseException | None:
-        """End the writing half, and block until that is done; return what it has failed with."""
-        done: AsyncResult[BaseException | None] = AsyncResult()
-        self.end(done.set)  # if it was called already, this is told of the outcome
-        blocking = self._own_blocking()
-        blocking.enders += 1
-        try:
-            error: BaseException | None = blocking.within_seconds(done.get)
-        finally:
-            blocking.enders -= 1
-        return error
