@@ -15,17 +15,17 @@ if not target_host or not target_port.isdigit():
 
 
 def relay(client):
+    told = []
+
+    def over(error):
+        # If one connection fails, both are closed, and both pipelines say why.
+        if error is not None and error not in told:
+            told.append(error)
+            print(f'{client.remote_address}: {error}', flush=True)
+
     upstream = gnet.connect(target_port, target_host, allow_half_open=True)
-    join(client, upstream, client)
-    join(upstream, client, client)
-
-
-def join(source, destination, client):
-    """Pass on what comes from *source*, its end, and its failure."""
-    source.pipe(destination)  # at the pace that the destination takes
-    source.on('error', lambda error: print(f'{client.remote_address}: {error}', flush=True))
-    # pipe() passes on an end, but no failure.
-    source.on('close', lambda had_error: destination.destroy() if had_error else None)
+    gnet.pipeline(client, upstream, over)  # at the pace that upstream takes, and with its end
+    gnet.pipeline(upstream, client, over)
 
 
 # Half-open: a client that has sent its request and ended shall still get the answer.

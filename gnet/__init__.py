@@ -66,6 +66,8 @@ from .processes.this_process import process
 from .servers.server import Server, create_server
 from .servers.serving import serve
 from .sockets.socket import Socket, TimeoutOverflowWarning, connect
+from .streams.finished import finished
+from .streams.pipeline import pipeline
 
 #: Node has two names for the class, and for the function.
 Stream = Socket
@@ -97,6 +99,7 @@ __all__ = [
     'error_monitor',
     'errors',
     'events',
+    'finished',
     'get_default_auto_select_family',
     'get_default_auto_select_family_attempt_timeout',
     'is_ip',
@@ -105,6 +108,7 @@ __all__ = [
     'lifecycle',
     'on',
     'once',
+    'pipeline',
     'process',
     'run',
     'serve',

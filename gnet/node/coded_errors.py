@@ -178,6 +178,7 @@ STATE_TEXTS = {
         'Socket closed before the connection was established',
     'ERR_STREAM_ALREADY_FINISHED': 'Cannot call end after a stream was finished',
     'ERR_STREAM_PREMATURE_CLOSE': 'Premature close',
+    'ERR_STREAM_UNABLE_TO_PIPE': 'Cannot pipe to a closed or destroyed stream',
     'ERR_STREAM_UNSHIFT_AFTER_END_EVENT': 'stream.unshift() after end event',
     'ERR_STREAM_WRITE_AFTER_END': 'write after end',
     # gnet's own: Node has no fork(2), one way to read and one thread to do it.

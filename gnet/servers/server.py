@@ -183,7 +183,7 @@ class Server(Guarded):
         if request.path is not None:
             self._pipe_name = request.path
         self._call = call = ListenCall(
-            request, self._intake, attached=self._attach, listening=self._emit_listening,
+            request, self._intake, attached=self._listener_attached, listening=self._emit_listening,
             failed=self._emit_error)
         call.start()
         return self
@@ -195,7 +195,7 @@ class Server(Guarded):
             self._call.abandon()
             self._call = None
 
-    def _attach(self, handle: Handle, key: str) -> None:
+    def _listener_attached(self, handle: Handle, key: str) -> None:
         self._handle = handle
         self._counter.key = key
         self._apply_ref()

@@ -311,13 +311,13 @@ class Socket(Movable):
 
     def ref(self) -> Any:
         """Let this socket keep the program alive while it is open (the default); returns it."""
-        return self._set_ref(True)
+        return self._refer(True)
 
     def unref(self) -> Any:
         """Let the program end although this socket is open; returns it."""
-        return self._set_ref(False)
+        return self._refer(False)
 
-    def _set_ref(self, ref: bool) -> Any:
+    def _refer(self, ref: bool) -> Any:
         self._wire.set_ref(ref)
         return self
 
