@@ -15,8 +15,9 @@ const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline');
+const stream = require('node:stream');
 
-const MODULES = { net, events };
+const MODULES = { net, events, stream };
 
 const HOME = process.cwd();
 

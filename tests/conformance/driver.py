@@ -40,7 +40,7 @@ __all__ = ['Lanes', 'run', 'take_turns']
 
 Lanes = dict[str, list[str]]
 
-_MODULES = {'net': gnet, 'events': events}
+_MODULES = {'net': gnet, 'events': events, 'stream': gnet}
 
 #: Loop turns after which all that one call can set off, at both ends, is over.
 _TURNS_TO_SETTLE = 25

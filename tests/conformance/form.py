@@ -58,7 +58,7 @@ __all__ = [
 Form = Any
 Step = list[Any]
 
-#: The chapters of Node's documentation, in its order: ``net``, then ``events``.
+#: The chapters of Node's documentation, in its order: ``net``, ``events``, ``process``, ``stream``.
 CHAPTERS = (
     'net.BlockList',
     'net.SocketAddress',
@@ -101,6 +101,8 @@ CHAPTERS = (
     'events: max listeners',
     'events: module functions',
     'process: exit and uncaught exceptions',
+    'stream.finished',
+    'stream.pipeline',
 )
 
 #: Node's ``undefined``; None in Python.
