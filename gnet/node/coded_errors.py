@@ -207,6 +207,9 @@ STATE_TEXTS = {
     'ERR_SOCKET_IN_USE':
         'A greenlet is blocked in a read or write of this socket, or an object of its makefile() '
         'is open: it cannot be sent to another process',
+    'ERR_TLS_UNREAD_PLAIN_TEXT':
+        'Something was received in plain text and not read: it is no part of what TLS secures. '
+        'Read it first, or say buffered_is_tls',
     'ERR_IPC_ONE_PIPE': 'Child process can have only one IPC pipe',
     'ERR_HANDLE_NOT_RECEIVED': 'Handle did not reach the receiving process correctly',
     'ERR_CONCURRENT_READ': 'Another greenlet is already blocked in a read of this socket',

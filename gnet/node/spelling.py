@@ -25,16 +25,31 @@ __all__ = [
 
 #: Names in which Node capitalises an abbreviation, so that the mechanical rule does not hold.
 _EXCEPTIONS = {
+    'CLIENT_RENEG_LIMIT': 'CLIENT_RENEG_LIMIT',
+    'CLIENT_RENEG_WINDOW': 'CLIENT_RENEG_WINDOW',
+    'DEFAULT_CIPHERS': 'DEFAULT_CIPHERS',
+    'DEFAULT_ECDH_CURVE': 'DEFAULT_ECDH_CURVE',
+    'DEFAULT_MAX_VERSION': 'DEFAULT_MAX_VERSION',
+    'DEFAULT_MIN_VERSION': 'DEFAULT_MIN_VERSION',
     'PRIVATE_RANGES': 'PRIVATE_RANGES',
     'SCHED_NONE': 'SCHED_NONE',
     'SCHED_RR': 'SCHED_RR',
     'add_cidr': 'addCIDR',
     'add_cidrs': 'addCIDRs',
+    'alpn_callback': 'ALPNCallback',
+    'alpn_protocols': 'ALPNProtocols',
+    'convert_alpn_protocols': 'convertALPNProtocols',
     'from_json': 'fromJSON',
+    'get_ca_certificates': 'getCACertificates',
+    'get_tls_ticket': 'getTLSTicket',
     'is_ip': 'isIP',
     'is_ipv4': 'isIPv4',
     'is_ipv6': 'isIPv6',
+    'min_dh_size': 'minDHSize',
     'remove_cidr': 'removeCIDR',
+    'request_ocsp': 'requestOCSP',
+    'set_default_ca_certificates': 'setDefaultCACertificates',
+    'sni_callback': 'SNICallback',
     'to_json': 'toJSON',
 }
 _EXCEPTIONS_REVERSED = {node: python for python, node in _EXCEPTIONS.items()}

@@ -250,6 +250,13 @@ def socket_closed() -> NodeOSError:
     return error
 
 
+def hung_up(text: str = 'socket hang up') -> NodeOSError:
+    """Build what Node has for a peer that ends where it must not: ``ECONNRESET`` with that text."""
+    error = _system_error(_errno.ECONNRESET, 'read', text)
+    error.syscall = None
+    return error
+
+
 def is_socket_closed(error: BaseException) -> bool:
     """Return whether *error* is what :func:`socket_closed` builds."""
     return isinstance(error, NodeOSError) and error.code == 'ERR_SOCKET_CLOSED'

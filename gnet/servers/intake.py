@@ -35,6 +35,9 @@ class Intake:
 
     __slots__ = ('accept_failed', 'block_list', 'connections', 'server')
 
+    #: What makes a socket of what was accepted.
+    accept: Callable[..., Socket] = staticmethod(accept)
+
     def __init__(
         self, server: Any, connections: Connections,
         accept_failed: Callable[[BaseException], object],
@@ -83,7 +86,7 @@ class Intake:
         mark = server.high_water_mark
         if type(mark) is not int or mark < 0:
             mark = _usable_mark(mark)
-        connection = accept(
+        connection = self.accept(
             counter, loop, sock, remote, mark, bool(server.allow_half_open),
             bool(server.pause_on_connect))
         counter.count += 1
@@ -129,11 +132,15 @@ class Intake:
             self.server.emit(event, sock)
 
     def _handler_failed(self, sock: Socket, error: BaseException) -> None:
+        self.failed('connection', sock, error)
+
+    def failed(self, event: str, sock: Socket, error: BaseException) -> None:
+        """A listener of *event*, to whom *sock* was handed over, has raised *error*."""
         if sock.destroyed and getattr(error, 'code', None) in _DESTROYED_UNDER_IT:
             return  # who destroyed the socket under its listener, as stop() does, knows that
-        lifecycle.publish(lifecycle.ListenerFailed, self.server, 'connection', error)
+        lifecycle.publish(lifecycle.ListenerFailed, self.server, event, error)
         try:
-            self.server.capture_rejection(error, 'connection', sock)
+            self.server.capture_rejection(error, event, sock)
         except BaseException:
             sock.destroy(error)
             raise

@@ -19,7 +19,7 @@ from ..loop.watchers import WRITE, close_watcher
 from ..node import coded_errors, system_errors
 from ..options.connect import ConnectRequest
 from .candidates import Candidate, destination, system_name
-from .wire import DescriptorWire
+from .socket_wire import SocketWire
 
 __all__ = ['Attempts']
 
@@ -89,7 +89,7 @@ class Attempts:
     )
 
     def __init__(
-        self, sock: Any, wire: DescriptorWire, request: ConnectRequest, *,
+        self, sock: Any, wire: SocketWire, request: ConnectRequest, *,
         emit: Callable[..., None], connected: Callable[[Any, Any], None],
         failed: Callable[[Any], object], about_to_fail: Callable[[], None],
     ) -> None:

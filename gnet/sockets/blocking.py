@@ -18,7 +18,7 @@ from gevent import Timeout, getcurrent
 from ..loop.agenda import WORK_BUDGET
 from ..streams.states import ACTIVE, FULL, HELD
 from ..streams.wire import BULK_SIZE, MAX_READS, READ_SIZE
-from .wire import DescriptorWire
+from .socket_wire import SocketWire
 
 __all__ = ['NOT_USED', 'Blocking', 'peek']
 
@@ -58,7 +58,7 @@ class Blocking:
         self.more_likely = size == READ_SIZE
         self.more_until = perf_counter() + WORK_BUDGET
 
-    def read_on(self, wire: DescriptorWire) -> bytes | None:
+    def read_on(self, wire: SocketWire) -> bytes | None:
         """After a large chunk: return what more has arrived already; None for nothing."""
         self.more_reads -= 1
         chunk = None
@@ -70,7 +70,7 @@ class Blocking:
             self.more_reads = 0
         return chunk
 
-    def wait_for_chunk(self, wire: DescriptorWire) -> bytes | None:
+    def wait_for_chunk(self, wire: SocketWire) -> bytes | None:
         """Block until the hub hands a chunk over, or (None) has something else to say.
 
         Raises:
@@ -108,7 +108,7 @@ NOT_USED: Final = Blocking()
 _MAY_READ = (ACTIVE, HELD, FULL)
 
 
-def peek(wire: DescriptorWire, size: int) -> bytes:
+def peek(wire: SocketWire, size: int) -> bytes:
     """Return the first *size* bytes of what has arrived, which stays there.
 
     What the kernel has is looked for, too, beyond the high-water mark if need be: a loop that peeks

@@ -109,15 +109,20 @@ class BlockingWrites(BlockingReads):
             raise self._sending_error()
         if self._in_flight is not None or self._queue or self._corked:
             raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
+        is_full = False
         try:
             sent = self._wire.send(data)
         except BlockingIOError:
-            raise
+            sent, is_full = 0, True
         except OSError as error:
             self._write_failed(error, memoryview(data).nbytes, None)
             sent = -1
         if sent < 0:
             raise self._blocked_error()  # as in sendall()
+        if sent != len(data):
+            sent += self._wire.withdraw()  # the caller may come with something else next
+            if is_full and not sent:
+                raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
         self._bytes_sent += sent
         return sent
 
@@ -149,7 +154,7 @@ class BlockingWrites(BlockingReads):
             is_late = isinstance(reason, _stdlib.timeout) and self._stage not in GONE
             if is_late and not unsent and (data or not self._is_queued(request)):
                 return 0  # it was sent, and only the news is late
-            self._give_up(request)
+            unsent = self._give_up(request)
             if is_late and partly and unsent < len(data):
                 return unsent
             raise
@@ -169,16 +174,23 @@ class BlockingWrites(BlockingReads):
         queued = (*(self._in_flight or ()), *(self._queue or ()))
         return any(one is request for one in queued)
 
-    def _give_up(self, request: WriteRequest) -> None:
-        """Take back what of *request* is not sent: nobody waits for it any more."""
+    def _give_up(self, request: WriteRequest) -> int:
+        """Take back what of *request* is not sent, and return how much that is.
+
+        Nobody waits for it any more.
+        """
         request.callback = None
         if self._stage in GONE:
-            return
-        self._queued_bytes -= len(request.data)
+            return len(request.data)
+        if self._in_flight is not None:
+            self._count_sent(self._wire.withdraw())
+        unsent = len(request.data)
+        self._queued_bytes -= unsent
         self._queued_units -= request.units
         request.data, request.units = b'', 0
         if self._in_flight is not None:
             self._continue_sending()  # past this one, to what comes after it
+        return unsent
 
     def shutdown(self, how: int) -> None:
         """Close the reading (``SHUT_RD``), the writing (``SHUT_WR``) or both (``SHUT_RDWR``) half.

@@ -7,6 +7,7 @@ how a connection that was made elsewhere becomes a socket's.
 from __future__ import annotations
 
 import errno
+from contextlib import suppress
 from contextvars import copy_context
 from typing import Any
 
@@ -18,6 +19,7 @@ from ..addresses.ends import is_link_local
 from ..addresses.ip import is_ip
 from ..events.abort import abort_error
 from ..loop import exit_hook
+from ..loop.loop import Loop
 from ..node import coded_errors, system_errors
 from ..node.keywords import check_keywords
 from ..options.connect import CONNECT_OPTIONS, ConnectRequest, connect_request
@@ -46,6 +48,7 @@ from .connector import Connector
 from .ownership import forsake
 from .python_names import PythonNames
 from .settings import Tuned
+from .socket_wire import SocketWire
 from .wire import DescriptorWire
 
 __all__ = ['Client']
@@ -223,9 +226,9 @@ class Client(Tuned, PythonNames):
         self._remote = None
         self._stage = NEW
         self.opened_at = 0.0
-        wire = self._new_wire()
-        wire.succeed(self._wire)
-        self._wire = wire
+        before = self._wire
+        wire = self._wire = self._make_wire(self._loop, before)
+        wire.succeed(before)
         if self._counter is not None:
             # It counted the connection that was; the one to come is the program's.
             self._counter = None
@@ -236,13 +239,15 @@ class Client(Tuned, PythonNames):
             self.set_encoding(self._decoder.encoding)
         self._close_sides()
 
-    def _new_wire(self) -> DescriptorWire:
-        """Return the wire of a connection to come."""
-        onread, before = self._settings.onread, self._wire
+    def _make_wire(self, loop: Loop, before: SocketWire | None = None) -> SocketWire:
+        """Return the wire of a connection to come; *before* is that of the one before, if any.
+
+        The one place where a socket gets a wire that is not handed down to it.
+        """
+        onread = self._settings.onread
         if onread is None:
-            return DescriptorWire(self._loop)
-        return BufferWire(
-            self._loop, onread, before if isinstance(before, BufferWire) else None)
+            return DescriptorWire(loop)
+        return BufferWire(loop, onread, before if isinstance(before, BufferWire) else None)
 
     def _close_sides(self) -> None:
         """Close the halves that the program does not want."""
@@ -295,7 +300,8 @@ class Client(Tuned, PythonNames):
         if self._write_state is ENDING:
             self._shut()
         elif self._settings.writable:
-            self._wire.shut_down()  # even before connect(): 'finish' was emitted then
+            with suppress(BlockingIOError):  # it follows by itself then
+                self._wire.shut_down()  # even before connect(): 'finish' was emitted then
 
     def _open(self, sock: Any) -> None:
         """Take over a connected, non-blocking ``_socket.socket``."""

@@ -30,7 +30,7 @@ from ..node.values import truthy
 from ..options.connect import ConnectRequest
 from .attempts import Attempts
 from .candidates import Candidate, interleave, pairs_of
-from .wire import DescriptorWire
+from .socket_wire import SocketWire
 
 __all__ = ['Connector']
 
@@ -55,7 +55,7 @@ class Connector:
     __slots__ = ('_emit', '_loop', '_request', '_resolving', '_socket', '_wire', 'attempts')
 
     def __init__(
-        self, sock: Any, wire: DescriptorWire, request: ConnectRequest, *,
+        self, sock: Any, wire: SocketWire, request: ConnectRequest, *,
         emit: Callable[..., None], connected: Callable[[Any, Any], None],
         about_to_fail: Callable[[], None],
     ) -> None:

@@ -27,7 +27,7 @@ USES = (
     'prepend_listener', 'prepend_once_listener', 'read', 'recv_into', 'reset_and_destroy', 'resume',
     'sendfile', 'set_default_encoding', 'set_encoding', 'set_keep_alive', 'set_max_listeners',
     'set_no_delay', 'set_timeout', 'set_type_of_service', 'setblocking', 'setsockopt', 'settimeout',
-    'shutdown', 'to_socket', 'uncork', 'unpipe', 'unshift',
+    'shutdown', 'start_tls', 'to_socket', 'uncork', 'unpipe', 'unshift',
 )
 
 LETTING_GO = (
@@ -36,15 +36,20 @@ LETTING_GO = (
 )
 
 
-def keep_to_thread(cls: type[Any], loop_of: Callable[[Any], Any]) -> None:
+def keep_to_thread(
+    cls: type[Any], loop_of: Callable[[Any], Any], uses: Iterable[str] = USES,
+    letting_go: Iterable[str] = LETTING_GO,
+) -> None:
     """Have the methods of *cls* raise ``ERR_FOREIGN_THREAD`` in another thread than its loop's.
 
     Args:
-        cls: it has all of :data:`USES` and :data:`LETTING_GO`, perhaps from its bases.
+        cls: it has all of *uses* and *letting_go*, perhaps from its bases.
         loop_of: returns the loop of one of its objects.
+        uses: the names of those that do something.
+        letting_go: … that have nothing left to do in a forked child.
     """
-    _put_around(cls, USES, loop_of, lets_go=False)
-    _put_around(cls, LETTING_GO, loop_of, lets_go=True)
+    _put_around(cls, uses, loop_of, lets_go=False)
+    _put_around(cls, letting_go, loop_of, lets_go=True)
 
 
 def _put_around(

@@ -47,7 +47,7 @@ from ..streams.states import (
     Taker,
 )
 from .blocking import Blocking
-from .wire import DescriptorWire
+from .socket_wire import SocketWire
 
 __all__ = [
     'BlockingUser', 'Counter', 'Owned', 'fail', 'forsake', 'hand_over', 'is_accepted',
@@ -104,7 +104,7 @@ class Linger:
     __slots__ = ('_lingered', '_loop', '_sent_before', '_timer')
 
     def __init__(
-        self, wire: DescriptorWire, sent_before: int, lingered: Callable[[int], None],
+        self, wire: SocketWire, sent_before: int, lingered: Callable[[int], None],
     ) -> None:
         self._loop = wire.schedule
         self._sent_before = sent_before
@@ -125,7 +125,7 @@ class Owned(Duplex):
 
     __slots__ = ()
 
-    _wire: DescriptorWire
+    _wire: SocketWire
     _blocking: Blocking
     #: The greenlet of the 'connection' listeners, until they return or a blocking name is used;
     #: PROGRAM for a socket that the program opened, until it uses one.
@@ -169,6 +169,10 @@ class Owned(Duplex):
 
     def _owner_returned(self) -> None:
         """They have returned: end the connection if they used it blockingly."""
+        upper = self._wire.stream
+        if upper is not self and upper is not None:
+            upper.lender_returned()  # it carries another one's stream: see sockets/lending.py
+            return
         if self._wire.handled:
             self._wire.set_handled(False)
         if self._counter is None:

@@ -22,7 +22,7 @@ from ..node.validators import validate_function, validate_msecs
 from ..node.values import MAX_INT32, to_int32, to_number, truthy
 from ..options.socket import OnRead, type_of_service
 from ..streams.duplex import Duplex
-from .wire import DescriptorWire
+from .socket_wire import SocketWire
 
 __all__ = [
     'TimeoutOverflowWarning',
@@ -69,7 +69,7 @@ class Tuned(Duplex):
 
     __slots__ = ()
 
-    _wire: DescriptorWire
+    _wire: SocketWire
     _settings: Settings
 
     def _own_settings(self) -> Settings:

@@ -21,9 +21,9 @@ from ..options.socket import SOCKET_OPTIONS, SocketOptions, socket_options
 from ..streams.duplex import Duplex
 from ..streams.states import CLOSED, CONNECTED, CONNECTING, FAILED, GONE, NEW, PAUSED
 from .blocking import NOT_USED
-from .departure import Movable
 from .descriptors import adopt_descriptor, adopt_socket, remember, reset_on_close
 from .giving_away import take_unread
+from .lending import Lender
 from .own_thread import keep_to_thread
 from .ownership import BlockingUser, Counter
 from .settings import DEFAULTS, TimeoutOverflowWarning
@@ -46,7 +46,7 @@ _READY_STATES = {
 }
 
 
-class Socket(Movable):
+class Socket(Lender):
     """One end of a TCP or unix-socket connection.
 
     A server hands it to its `'connection'` listeners; :func:`gnet.connect` makes one that connects.
@@ -149,25 +149,23 @@ class Socket(Movable):
 
     def _make(self, chosen: SocketOptions) -> None:
         loop = get_loop()
+        self._prepare(None, None)
+        settings = self._own_settings()
+        settings.onread = chosen.onread
         super().__init__(
-            loop, DescriptorWire(loop), chosen.read_mark, chosen.write_mark,
+            loop, self._make_wire(loop), chosen.read_mark, chosen.write_mark,
             allow_half_open=chosen.allow_half_open,
             **({} if chosen.capture_rejections is None else
                {'capture_rejections': chosen.capture_rejections}),
         )
-        self._prepare(None, None)
         self._belongs_to_program()
         self._default_encoding = chosen.default_encoding
-        settings = self._own_settings()
         settings.block_list = chosen.block_list
         settings.no_delay = chosen.no_delay
         if chosen.keep_alive:
             self.set_keep_alive(True, chosen.keep_alive_seconds * 1000)
         settings.type_of_service = chosen.type_of_service
         settings.readable, settings.writable = chosen.readable, chosen.writable
-        settings.onread = chosen.onread
-        if chosen.onread is not None:
-            self._wire = self._new_wire()
         if chosen.encoding is not None:
             self.set_encoding(chosen.encoding)
         self._close_sides()
@@ -284,7 +282,7 @@ class Socket(Movable):
             self._counter.destroyed(self)
         return self
 
-    destroy.__doc__ = Movable.destroy.__doc__
+    destroy.__doc__ = Lender.destroy.__doc__
 
     def _forsake(self) -> None:
         # Not what a subclass has made of destroy(): none of the program's code runs now.
@@ -427,7 +425,7 @@ keep_to_thread(Socket, attrgetter('_loop'))
 
 def accept(
     counter: Counter, loop: Loop, sock: Any, remote: Any, high_water_mark: float,
-    allow_half_open: bool, paused: bool,
+    allow_half_open: bool, paused: bool, made: Any = None, wire: Any = None,
 ) -> Socket:
     """Make the socket of a connection that was accepted.
 
@@ -439,10 +437,14 @@ def accept(
         high_water_mark: bytes, in each direction.
         allow_half_open: as the option.
         paused: read nothing before ``resume()`` or a read (``pause_on_connect``).
+        made: the socket, of a class of its own, whose constructor was not called.
+        wire: what carries it; one on the descriptor by default.
     """
-    made = Socket.__new__(Socket)
+    if made is None:
+        made = Socket.__new__(Socket)
     Duplex.__init__(
-        made, loop, DescriptorWire(loop), high_water_mark, allow_half_open=allow_half_open)
+        made, loop, DescriptorWire(loop) if wire is None else wire, high_water_mark,
+        allow_half_open=allow_half_open)
     if type(remote) is tuple and type(remote[0]) is str:
         # Many connections often come from few addresses, which then share the text.
         remote = (intern(remote[0]), *remote[1:])
@@ -451,7 +453,7 @@ def accept(
     made._open(sock)  # inside: as above
     if paused:
         made._flow = PAUSED  # inside: as above
-    return made
+    return made  # type: ignore[no-any-return]
 
 
 def connect(*args: Any, **keywords: Any) -> Socket:

@@ -97,7 +97,11 @@ class Arrivals:
 
     def fail(self, error: OSError) -> None:
         """Reading has failed: the stream is destroyed when it has had what came before."""
-        failure = self.error = system_errors.system_error(error.errno or 0, 'read')
+        self.fail_with(system_errors.system_error(error.errno or 0, 'read'))
+
+    def fail_with(self, failure: BaseException) -> None:
+        """The same with an error that is the stream's already."""
+        self.error = failure
         self.hold(OVER)
         if self.arrived and self.taker not in BY_RUNNERS:
             return  # blocking reads take that first
@@ -119,6 +123,10 @@ class Arrivals:
     def hold(self, reading: Reading) -> None:
         """Stop reading ahead."""
         self.reading = reading
+
+    def withdraw(self) -> int:
+        """Forget what was offered: most wires make nothing of what they do not take."""
+        return 0
 
     def failed_in_hub(self, stream: Any, error: BaseException) -> None:
         """A callback of the hub failed, and not for what happened to the connection.

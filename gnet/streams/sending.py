@@ -227,6 +227,8 @@ class Sending(Readable):
             else:
                 sent = self._wire.send_all(chunks)
         except BlockingIOError:
+            if not size:
+                return False  # not even an end is taken: TLS before its handshake is done
             sent = 0
         self._bytes_sent += sent
         self._queued_bytes -= sent
@@ -247,6 +249,17 @@ class Sending(Readable):
             done.append(request.callback)
         batch.clear()
         return True
+
+    def _count_sent(self, size: int) -> None:
+        """*size* bytes of what is in flight go out although the wire did not say so at once."""
+        self._bytes_sent += size
+        self._queued_bytes -= size
+        for request in self._in_flight or ():
+            if not size:
+                break
+            part = min(size, len(request.data))
+            request.data = memoryview(request.data)[part:]
+            size -= part
 
     def _release_senders(self, count: int, done: list[Callback]) -> None:
         """Let go on whom the first *count* requests block: they wait for their own bytes alone."""

@@ -21,6 +21,13 @@ what happens by ``put``, ``end`` and ``fail`` of its base class, and by calling 
 one of ``spawn_raw`` say, comes back there: a callback of the hub gives it to ``failed_in_hub``,
 with the stream that it was called for.) Events are made in a runner, which calls ``deliver``.
 
+**A reader is whoever is switched to.** ``reader`` is most often a greenlet that is blocked in a
+read. It may be anything that has ``switch(chunk)``, which is called in the hub with each chunk, or
+with None when something has changed (the end, say): so a wire *above* gets hold of what arrives
+without a queue, a runner or a greenlet of its own. It is taken out before it is called, and puts
+itself in again; ``taker`` is GREENLET as long as it does so; and it is ``stream`` of the wire
+below, of which a failure makes ``stream.destroy(error)``. TLS is such a wire.
+
 **An end and a failure.** The peer's end is ``ended``: what had arrived before it is delivered
 first, and then `'end'`. A failure is ``error``: what had arrived and waits for a runner or for a
 blocking read comes first, then the stream is destroyed with it; at once where a listener is
@@ -32,7 +39,8 @@ blocked, which shall not hold up `'error'`. A wire whose ``reading`` is OVER say
 
 **Back-pressure, writing.** ``send`` takes what it can without waiting and says how much that was;
 BlockingIOError for nothing at all, another OSError for a failure. The stream keeps the rest and
-asks, by ``watch_writable``, to be called when more can be taken.
+asks, by ``watch_writable``, to be called when more can be taken. What it offers next begins with
+that rest, unless it has said ``withdraw()``.
 
 **Closing.** ``close()`` comes once, from ``destroy()`` or when the connection was taken out. From
 then on the wire calls nobody and has no stream; what is still called are ``take_all``,
@@ -71,7 +79,7 @@ Bytes = Any  # bytes or memoryview
 class Wire(Protocol):
     """What carries a stream. See the module's text for the contract.
 
-    Its eight verbs (``want`` to ``close``) are what each wire is written for; the rest it has from
+    Its verbs (``want`` to ``close``) are what each wire is written for; the rest it has from
     :class:`gnet.streams.arrivals.Arrivals`.
     """
 
@@ -91,7 +99,8 @@ class Wire(Protocol):
     reading: Reading
     taker: Taker
     delivery: Delivering
-    #: The greenlet that is blocked in a read; it is switched to with the next chunk, or None.
+    #: The greenlet that is blocked in a read, or a wire above; it is switched to with the next
+    #: chunk. Else None.
     reader: Any
     #: The context variables in which the stream's listeners are called.
     context: Any
@@ -144,6 +153,12 @@ class Wire(Protocol):
     def send_all(self, chunks: list[Bytes]) -> int:
         """Like :meth:`send`, for several chunks at once."""
 
+    def withdraw(self) -> int:
+        """The rest of what was offered last will not be offered again.
+
+        Returns how many bytes of it go out all the same, as something has been made of them.
+        """
+
     def is_broken(self) -> bool:
         """Whether it is known already that the next :meth:`send` will fail; asked after a part.
 
@@ -157,7 +172,12 @@ class Wire(Protocol):
         """Call *callback* in the hub whenever more can be taken, until this is called with None."""
 
     def shut_down(self) -> None:
-        """Tell the peer that no more will come. Raises OSError."""
+        """Tell the peer that no more will come.
+
+        Raises:
+            BlockingIOError: not yet; it will be told, and :meth:`watch_writable` tells of that.
+            OSError: the connection is broken.
+        """
 
     def close(self) -> None:
         """Let go of everything, at once."""

@@ -228,6 +228,9 @@ class Writable(Sending):
             return
         try:
             self._wire.shut_down()
+        except BlockingIOError:
+            self._wire.watch_writable(self._writable_again)  # which comes back to here
+            return
         except OSError as error:
             self.destroy(system_errors.system_error(error.errno or 0, 'shutdown'))
             return

@@ -124,6 +124,9 @@ class FakeWire(Arrivals):
     def read_on(self, size: int) -> bytes | None:
         return None  # nothing more has arrived
 
+    def withdraw(self) -> int:
+        return 0
+
     def is_broken(self) -> bool:
         return self.failed != 0
 

@@ -1,0 +1,88 @@
+"""What a :class:`gnet.Socket` asks of its wire beyond what every stream does.
+
+``gnet/streams/wire.py`` has the contract of a stream. A socket has a descriptor besides, perhaps
+some wires further down; this is what it does with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from ..loop.idle_timers import IdleTimer
+from ..streams.wire import Wire
+
+__all__ = ['SocketWire']
+
+
+class SocketWire(Wire, Protocol):
+    """What carries a socket: :class:`.wire.DescriptorWire`, or a wire upon one."""
+
+    schedule: Any
+    #: The stream; None once the wire is closed.
+    stream: Any
+
+    @property
+    def handled(self) -> bool:
+        """Whether a 'connection' listener is at work, which may block for any other reason."""
+
+    @property
+    def can_block(self) -> bool:
+        """Whether blocking calls may read it."""
+
+    @property
+    def sock(self) -> Any:
+        """The socket of the system; None while there is no connection."""
+
+    @property
+    def family(self) -> int:
+        """Of the descriptor, also when it is closed."""
+
+    @property
+    def proto(self) -> int:
+        """Likewise."""
+
+    @property
+    def ref(self) -> bool:
+        """Whether it keeps the program alive while something can happen by itself."""
+
+    @property
+    def idle_timer(self) -> IdleTimer | None:
+        """Of ``set_timeout``."""
+
+    def open(self, stream: Any, sock: Any) -> None:
+        """Carry *stream* on *sock*, which is connected and non-blocking, from now on."""
+
+    def succeed(self, other: Any) -> None:
+        """Be the wire of the same stream's next connection, after *other*."""
+
+    def take_out(self) -> Any:
+        """Return the socket of the system: it is the caller's.
+
+        Raises:
+            CodedTypeError: what goes on there cannot be continued by somebody else.
+        """
+
+    def set_ref(self, ref: bool) -> None:
+        """Keep the program alive while this is open, or not."""
+
+    def set_handled(self, handled: bool) -> None:
+        """A 'connection' listener begins, or has returned."""
+
+    def set_idle_time(self, seconds: float, expired: Callable[[IdleTimer], None] | None) -> None:
+        """Have *expired* called in the hub after *seconds* without activity; 0 for never."""
+
+    def touch(self) -> None:
+        """Note an activity: a new idle period begins."""
+
+    def on_readable(self) -> None:
+        """Take what has come; the same as the hub does, for whoever cannot wait for it."""
+
+    def receive(self) -> bytes | None:
+        """Take what has arrived; None if that is no bytes."""
+
+    def has_arrived(self) -> bool:
+        """Whether bytes have come that nobody has taken, as far as that is known."""
+
+    def put_behind(self, chunk: bytes) -> None:
+        """Put *chunk*, which somebody has read for later, behind what has arrived."""

@@ -1,0 +1,293 @@
+"""The receiving half of TLS on a wire: what comes from below is decrypted, in the hub.
+
+A wire of TLS is the *reader* of the wire below (``streams/wire.py``): that hands it each chunk in
+the hub, right after the ``recv``, without a queue and without a greenlet. It is also ``stream`` of
+that wire, whose failure is told by ``destroy``. What was decrypted goes to the stream above by
+``put``, as on any wire. What the stream has no room for stays encrypted, one read's worth at most.
+"""
+
+from __future__ import annotations
+
+import ssl
+
+from ..streams.states import ACTIVE, FULL, OVER, Reading
+from .certificates import peer_chain
+from .engine import Engine
+from .errors import tls_error
+from .sending import PIECE, STARTED, Encrypting
+from .states import BROKEN, CHECKING, SECURE, TRUNCATED
+from .turns import turns_of
+
+__all__ = ['Decrypting']
+
+
+class Decrypting(Encrypting):
+    """What a :class:`.wire.TlsWire` receives."""
+
+    __slots__ = ()
+
+    #: What the wire below asks of the stream that it carries: it never has anything for runners.
+    _length = 0
+    _read_mark = PIECE
+
+    def _shake(self) -> None:
+        """Go on with the handshake. The wire has it."""
+        raise NotImplementedError
+
+    def take_turn(self) -> None:
+        """Go on with it, as its turn has come. The wire has it."""
+        raise NotImplementedError
+
+    def _cut_off(self) -> None:
+        """The peer has ended in the middle of it. The wire has it."""
+        raise NotImplementedError
+
+    # --- receiving: the wire below calls, in the hub ----------------------------------------------
+
+    def switch(self, chunk: bytes | None) -> None:
+        """The wire below has something; None if it has something to say."""
+        below, stream = self.below, self.stream
+        if stream is None:
+            return
+        try:
+            if chunk is not None:
+                below.reader = self
+                self._received(chunk)
+            elif below.stream is not self:
+                self._lost_below()
+            elif below.ended:
+                self._below_has_ended()
+            else:
+                below.reader = self
+        except BaseException as error:
+            self.failed_in_hub(stream, error)
+
+    def _received(self, chunk: bytes) -> None:
+        engine = self._engine
+        if engine is None:
+            if self.handshake is not None:
+                self.handshake.hear(chunk)
+            return
+        if self.security is BROKEN:
+            return
+        engine.feed(chunk)
+        if self.security is SECURE:
+            if self.reading is ACTIVE:
+                self._pump()
+            else:
+                self._rest_below()
+        elif self.security is CHECKING or self._is_waiting:
+            self._rest_below()
+        elif turns_of(self.schedule).take(self):
+            self._shake()
+        else:
+            self._is_waiting = True
+            self._rest_below()
+
+    def _below_has_ended(self) -> None:
+        engine = self._engine
+        if self._loss is not None:
+            self.destroy(self._loss)
+        elif self.security is SECURE or self.security is CHECKING:
+            assert engine is not None
+            engine.feed_end()
+            if self.security is SECURE and self.reading is ACTIVE:
+                self._pump()
+        elif self.security is not BROKEN and not self._was_cut:
+            self._was_cut = True
+            if not self._is_waiting:  # else what has come before has its turn first
+                self._cut_off()
+
+    def _lost_below(self) -> None:
+        """Who has the wire below has closed it."""
+        self.stream.destroy()
+
+    def destroy(self, error: BaseException | None = None) -> None:
+        """The wire below has failed: called as that of its stream, mostly in the hub."""
+        if self.stream is None:
+            return
+        if self.handshake is not None and self.security in STARTED and error is not None:
+            self.security = BROKEN
+            self.handshake.failed(error)
+        elif error is not None:
+            self.fail_with(error)
+        else:
+            self.stream.destroy()
+
+    def _deliver(self) -> None:
+        """A runner was to deliver what is for this wire now."""
+
+    def _offer_end(self) -> None:
+        """The wire below has ended while this one is at work: it is met next."""
+        if self.stream is not None:
+            self.schedule.from_hub(self.switch, None)
+
+    def lender_returned(self) -> None:
+        """The handler of who has the wire below has returned: it was for this one's stream."""
+        if self.stream is not None:
+            self.stream._lender_returned()  # inside: TLSSocket and this are one thing
+
+    def _pump(self) -> None:
+        """Decrypt what there is room for."""
+        engine = self._engine
+        assert engine is not None
+        while self.reading is ACTIVE:
+            if self.arrived_size and self.is_full():
+                break
+            try:
+                chunk = engine.read()
+            except ssl.SSLError as error:
+                self._send_out()
+                self._break(error)
+                return
+            if chunk is None:
+                break
+            if not chunk:
+                self._met_end(engine)
+                break
+            self.put(chunk)
+        if engine is self._engine:
+            self._send_out()
+            if self.on_ticket is not None:
+                self.on_ticket()
+
+    def _met_end(self, engine: Engine) -> None:
+        if engine.incoming is TRUNCATED:
+            self.truncated = True
+            if self.strict_end:
+                self._break(ssl.SSLEOFError(
+                    ssl.SSLErrorNumber.SSL_ERROR_EOF, 'EOF occurred in violation of protocol'))
+                return
+        self.end()
+
+    def _schedule_going_on(self) -> None:
+        if not self._is_going_on:
+            self._is_going_on = True
+            self.schedule.from_hub(self._go_on)
+
+    def _go_on(self) -> None:
+        """Look at what has come, and at what is to go. Runs in the hub."""
+        self._is_going_on = False
+        stream = self.stream
+        if stream is None or self.security is not SECURE:
+            return
+        try:
+            if self._on_writable is not None:
+                self._on_writable()
+            elif self._shut_wanted:
+                self._say_end()
+            if self.stream is not stream:
+                return
+            if self.reading is ACTIVE:
+                self._pump()
+            if self.reading is ACTIVE:
+                self._read_below()
+            else:
+                self._rest_below()
+        except BaseException as error:
+            self.failed_in_hub(stream, error)
+
+    def _read_below(self) -> None:
+        below = self.below
+        if below.reading is not ACTIVE and below.reading is not OVER:
+            below.want()
+
+    def _rest_below(self) -> None:
+        if self.below.reading is ACTIVE:
+            self.below.hold(FULL)
+
+    # --- receiving: who consumes it calls ---------------------------------------------------------
+
+    def want(self) -> None:
+        """Read ahead from now on."""
+        self.reading = ACTIVE
+        if self.security is SECURE:
+            engine = self._engine
+            if engine is not None and engine.has_more():
+                self._schedule_going_on()
+            else:
+                self._read_below()
+
+    def hold(self, reading: Reading) -> None:
+        """Stop reading ahead; *reading* says why. The handshake goes on."""
+        self.reading = reading
+        if self.security is SECURE or self.security is BROKEN:
+            self._rest_below()
+
+    def on_readable(self) -> None:
+        """Look at what has come now. Called by who cannot wait for the hub."""
+        stream = self.stream
+        if self.security is SECURE and self.reading is ACTIVE:
+            try:
+                self._pump()
+            except BaseException as error:
+                self.failed_in_hub(stream, error)
+        if not self.arrived and self.below.stream is self and self.below.reading is ACTIVE:
+            self.below.on_readable()
+
+    def receive(self) -> bytes | None:
+        """Take what has arrived; None if that is no bytes."""
+        chunk = self._take_plain()
+        below = self.below
+        if (
+            chunk is None and self.reading is ACTIVE and self.security is SECURE
+            and below.stream is self and below.reading is ACTIVE
+        ):
+            engine = self._engine
+            assert engine is not None
+            ciphertext = below.receive()
+            if ciphertext:
+                engine.feed(ciphertext)
+            elif below.ended:
+                engine.feed_end()
+            else:
+                return None
+            chunk = self._take_plain()
+        return chunk
+
+    def _take_plain(self) -> bytes | None:
+        engine = self._engine
+        if engine is None or self.security is not SECURE or self.reading is OVER:
+            return None
+        try:
+            chunk = engine.read()
+        except ssl.SSLError as error:
+            self._send_out()
+            self._break(error)
+            return None
+        self._send_out()
+        if chunk:
+            self.bytes_read += len(chunk)
+            if engine.has_more():
+                # Who takes this may not come back for the rest, of which nobody else tells.
+                self._schedule_going_on()
+        elif chunk is not None:
+            self._met_end(engine)
+        return chunk or None
+
+    def read_on(self, size: int) -> bytes | None:
+        """After a chunk of *size* bytes, return what more has arrived already; None for nothing."""
+        return self.receive()
+
+    def has_arrived(self) -> bool:
+        """Whether bytes wait, here or below."""
+        engine = self._engine
+        return (engine is not None and engine.has_more()) or (
+            self.below.stream is self and self.below.has_arrived())
+
+    # --- failures ---------------------------------------------------------------------------------
+
+    def _break(self, error: ssl.SSLError) -> None:
+        """TLS has failed."""
+        handshake, engine = self.handshake, self._engine
+        self.security = BROKEN
+        chain = None
+        if engine is not None and isinstance(error, ssl.SSLCertVerificationError):
+            chain = peer_chain(engine.object)
+        # (A server's is empty after a refusal: then nobody knows how many there were.)
+        failure = tls_error(
+            error, first_read=not self.bytes_read, certificates=len(chain) if chain else None)
+        if handshake is not None:
+            handshake.failed(failure)
+        elif engine is not None:
+            self.fail_with(failure)

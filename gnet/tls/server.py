@@ -1,0 +1,356 @@
+"""``gnet.tls.Server``: a :class:`gnet.Server` whose connections speak TLS."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .. import lifecycle
+from ..addresses.ends import ends_of
+from ..loop.agenda import EXITS
+from ..loop.loop import Loop
+from ..node import coded_errors
+from ..node.keywords import check_keywords
+from ..node.spelling import snake_options
+from ..node.validators import validate_boolean
+from ..node.values import truthy
+from ..options import server, shapes
+from ..servers import server as plain
+from ..servers.acceptor import Handle
+from ..servers.intake import Intake
+from ..sockets.ownership import Counter, fail, hand_over
+from ..sockets.socket import Socket, accept
+from ..sockets.wire import DescriptorWire
+from .contexts_by_name import ContextsByName
+from .errors import unavailable
+from .options import TLS_SERVER_OPTIONS, TLSServerOptions, tls_server_options
+from .pending_handshakes import PENDING_OPTIONS, PendingHandshakes
+from .reload import ContextFiles, ContextWatch
+from .secure_context import SecureContext, as_secure_context, create_secure_context
+from .socket import TLSSocket, begin_on, let_pass, start_with
+from .wire import TlsWire
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ['Server', 'create_server']
+
+_log = logging.getLogger('gnet.tls')
+
+#: Node's events for which Python's ``ssl`` has no hook.
+_UNAVAILABLE = frozenset({'OCSPRequest', 'keylog', 'newSession', 'resumeSession'})
+
+
+class Server(plain.Server):
+    """A TLS server, as Node's ``tls.Server``: a :class:`gnet.Server`, and
+
+    ======================  ====================  ==================================================
+    event                   arguments             when
+    ======================  ====================  ==================================================
+    ``'secureConnection'``  ``(sock)``            the handshake is done, in a greenlet of its own:
+                                                  what `'connection'` is to a plain server
+    ``'tlsClientError'``    ``(err, sock)``       it has come to nothing
+    ``'connection'``        ``(sock)``            a connection was accepted, before the handshake;
+                                                  what is said there is ciphertext
+    ======================  ====================  ==================================================
+    """
+
+    __slots__ = ('_contexts', '_files', '_given', '_tls_options', '_watch')
+
+    _intake: SecureIntake
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        """Make a server; :meth:`listen` starts it.
+
+        Args:
+            args: ``(options, listener)``, ``(listener)`` or nothing, as of :class:`gnet.Server`;
+                *listener* is added to `'secureConnection'`.
+            keywords: the options: those of :class:`gnet.Server`, those of
+                :func:`gnet.tls.create_secure_context` or in their place *secure_context*, and:
+
+                - request_cert: ask clients for a certificate, and refuse those without a good one
+                  (False).
+                - handshake_timeout: milliseconds from accept to the end of the handshake
+                  (120000); negative for no limit.
+                - max_pending_handshakes, max_pending_handshakes_per_address: connections in the
+                  middle of their handshakes at which further ones are dropped, as by
+                  ``max_connections`` (None: no limit but that).
+                - watch_certificates: look every minute whether the files of *key* and *cert* (as
+                  ``os.PathLike``) were changed, and use what is new for connections to come
+                  (False); see also :meth:`reload_certificates`.
+                - sni_callback: called with the name that a client asks for, and
+                  ``answer(err, context)``. It may return the context instead; block; or answer
+                  later. Nothing and None stand for the server's own.
+                - alpn_protocols: a list of names, the dearest first.
+                - alpn_callback: called with ``{'servername', 'protocols'}``; returns one of those,
+                  or None, which refuses the client. It may block.
+                - strict_end: an end without a farewell (close_notify) is a failure (False).
+
+        Raises:
+            CodedTypeError, CodedValueError: as :class:`gnet.Server`; for what Python's ``ssl``
+                cannot do ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``.
+            TLSError, OSError: for keys and certificates that cannot be used.
+            TypeError: for a keyword that is no option; in a mapping it is ignored, as in Node.
+        """
+        check_keywords(
+            'create_server', keywords,
+            server.SERVER_OPTIONS | TLS_SERVER_OPTIONS | PENDING_OPTIONS
+            | {'listener', 'options', 'watch_certificates'})
+        if len(args) > 1 and args[1] is not None and not callable(args[1]) and not (
+            callable(args[0])
+        ):
+            raise coded_errors.invalid_arg_type('listener', 'of type function', args[1])
+        given, listener = shapes.split_server_arguments(args, keywords)
+        options = tls_server_options(given)
+        super().__init__(given)
+        #: As it was given, to be read again.
+        self._given: Mapping[str, Any] = given
+        self._files: ContextFiles | None = None
+        self._watch: ContextWatch | None = None
+        if validate_boolean(
+            'options.watchCertificates', given.get('watch_certificates') or False,
+        ):
+            self._files = self._watched_files()
+            options = options._replace(context=self._files.context)
+        #: For the connections to come.
+        self._tls_options: TLSServerOptions = options
+        self._contexts = ContextsByName()
+        self._intake = SecureIntake(self, self._counter, self._accept_failed)
+        self._intake.lay_down(options, self._contexts)
+        self._intake.pending = PendingHandshakes(given)
+        self._intake.block_list = self.block_list
+        self.on('connection', self._secure)
+        if listener is not None:
+            self.on('secureConnection', listener)
+
+    # --- contexts ---------------------------------------------------------------------------------
+
+    def add_context(self, servername: str, context: Any) -> None:
+        """Use *context* for clients that ask for *servername* (SNI), from now on.
+
+        Args:
+            servername: in upper or lower case; ``*`` stands for any characters but a dot. What was
+                added for exactly the same is replaced; of several that fit, the newest counts.
+            context: a :class:`SecureContext`, an ``ssl.SSLContext``, or options as of
+                :func:`gnet.tls.create_secure_context`.
+
+        Raises:
+            CodedRuntimeError: ``ERR_TLS_REQUIRED_SERVER_NAME`` for an empty name.
+            CodedTypeError, TLSError, OSError: as :func:`gnet.tls.create_secure_context`.
+        """
+        options = self._tls_options
+        if isinstance(context, (str, bytes, int, float)):
+            raise coded_errors.invalid_arg_type('options', 'of type object', context)
+        made = (
+            create_secure_context(context) if context is None or isinstance(context, Mapping)
+            else as_secure_context(context))
+        # Shows a context that was given, but does something else than this server does.
+        made.server_context(request_cert=options.request_cert, alpn=options.alpn_protocols)
+        self._contexts.add(servername, made)
+
+    def remove_context(self, servername: str) -> bool:
+        """Undo :meth:`add_context` for exactly this name; return whether there was one."""
+        return self._contexts.remove(servername)
+
+    def set_secure_context(self, options: Any) -> None:
+        """Use other keys and certificates for connections to come; those that exist go on.
+
+        Args:
+            options: as of :func:`gnet.tls.create_secure_context`, all of them: what is not given is
+                as if it never had been. Or a :class:`SecureContext` or ``ssl.SSLContext``.
+
+        Raises:
+            CodedTypeError, TLSError, OSError: as :func:`gnet.tls.create_secure_context`; then
+                nothing is changed.
+        """
+        if isinstance(options, Mapping):
+            made = create_secure_context(options)
+        elif options is None or isinstance(options, (str, int, float)):
+            raise coded_errors.invalid_arg_type('options', 'of type object', options)
+        else:
+            made = as_secure_context(options)
+        now = self._tls_options
+        made.server_context(request_cert=now.request_cert, alpn=now.alpn_protocols)
+        self._given = snake_options(options) if isinstance(options, Mapping) else {}
+        self._files = None
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        self._use(made)
+
+    def _watched_files(self) -> ContextFiles:
+        files = None if 'secure_context' in self._given else ContextFiles(self._given)
+        if files is None or not files.context.paths:
+            raise coded_errors.invalid_arg_value(
+                'options.cert', None, 'must be an os.PathLike, to be read again')
+        return files
+
+    def reload_certificates(self) -> bool:
+        """Read the files of the key and the certificate again; return whether that has worked.
+
+        For connections to come; those that exist go on. What is not whole, as it is being written,
+        is logged, and the old one stays in use. For a signal, say::
+
+            gevent.signal_handler(signal.SIGHUP, server.reload_certificates)
+
+        Raises:
+            CodedTypeError: ``ERR_INVALID_ARG_VALUE``: the server was not made of files.
+        """
+        if self._files is None:
+            self._files = self._watched_files()
+            self._use(self._files.context)
+            return True
+        new = self._files.refresh(force=True)
+        if new is None:
+            return False
+        self._use(new)
+        return True
+
+    def _use(self, context: SecureContext) -> None:
+        self._tls_options = self._tls_options._replace(context=context)
+        self._intake.lay_down(self._tls_options, self._contexts)
+
+    def _listener_attached(self, handle: Handle, key: str) -> None:
+        super()._listener_attached(handle, key)
+        if self._files is not None and self._watch is None and truthy(
+            self._given.get('watch_certificates'),
+        ):
+            self._watch = ContextWatch(self._counter.loop, self._files, self._use)
+
+    def close(self, callback: Callable[..., object] | None = None) -> Self:
+        self._check_thread(lets_go=True)
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
+        return super().close(callback)
+
+    close.__doc__ = plain.Server.close.__doc__
+
+    def get_ticket_keys(self) -> bytes:
+        """Raise ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``: Python's ``ssl`` does not tell."""
+        raise unavailable('getTicketKeys()')
+
+    def set_ticket_keys(self, keys: bytes) -> None:
+        """Raise ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``, as :meth:`get_ticket_keys`."""
+        raise unavailable('setTicketKeys()')
+
+    def _listener_added(self, event: Hashable) -> None:
+        super()._listener_added(event)
+        if event in _UNAVAILABLE:
+            # Rather than never to happen.
+            self.remove_all_listeners(event)
+            raise unavailable(f'the event {event!r}')
+
+    # --- connections ------------------------------------------------------------------------------
+
+    def _secure(self, sock: Any) -> None:
+        """The first listener of 'connection': begin the handshake on *sock*."""
+        if not getattr(sock, 'destroyed', False):
+            begin_on(self._intake, sock)
+
+    def capture_rejection(self, error: BaseException, event: Hashable, *args: Any) -> None:
+        if event == 'secureConnection' and args and isinstance(args[0], Socket):
+            fail(args[0], error)
+        else:
+            super().capture_rejection(error, event, *args)
+
+    capture_rejection.__doc__ = plain.Server.capture_rejection.__doc__
+
+
+class SecureIntake(Intake):
+    """Takes connections for a TLS server: the handshake comes before they are handed over.
+
+    It is what the handshake knows of the server (`Terms`).
+    """
+
+    __slots__ = ('_contexts', 'options', 'pending')
+
+    #: Handshakes that are not done.
+    pending: PendingHandshakes
+    #: Of now: they may be changed for the connections to come.
+    options: TLSServerOptions
+
+    def lay_down(self, options: TLSServerOptions, contexts: ContextsByName) -> None:
+        """Use these for the connections to come."""
+        self.options = options
+        self._contexts = contexts
+
+    # --- how a connection comes in ----------------------------------------------------------------
+
+    def admit(self, sock: Any, remote: Any) -> Any:
+        """Decide on a new connection; its handshake begins."""
+        if self.pending.is_full(remote):
+            data = ends_of(sock, remote)
+            sock.close()
+            self.connections.loop.tick(
+                self._emit_drop, data, lifecycle.DropReason.PENDING_HANDSHAKES)
+            return None
+        connection = super().admit(sock, remote)
+        if not isinstance(connection, TLSSocket):
+            return connection
+        if lifecycle.has_subscribers():
+            self.connections.loop.tick(
+                lifecycle.publish, lifecycle.ConnectionOpened, self.server, connection)
+        return None  # it is handed over when that is done
+
+    def accept(
+        self, counter: Counter, loop: Loop, sock: Any, remote: Any, high_water_mark: float,
+        allow_half_open: bool, paused: bool,
+    ) -> Socket:
+        """Make the socket of a connection."""
+        made = wire = None
+        if self.server.listener_count('connection') <= 1:
+            # Else somebody wants the connection before it is secure.
+            made, wire = TLSSocket.__new__(TLSSocket), TlsWire(loop, DescriptorWire(loop))
+            start_with(made, self.options, self)
+        return accept(
+            counter, loop, sock, remote, high_water_mark, allow_half_open, paused, made, wire)
+
+    # --- what a handshake asks: `Terms` -----------------------------------------------------------
+
+    def context_for(self, name: str) -> SecureContext | None:
+        """Return the context of ``add_context`` for *name*, or None."""
+        return self._contexts.find(name)
+
+    def refused(self, error: BaseException, sock: Any) -> None:
+        """A handshake has come to nothing. Called in a runner, once at most for a connection."""
+        server = self.server
+        _log.debug('%r: %r: %s', server, sock, error)
+        try:
+            server.emit('tlsClientError', error, sock)
+        except EXITS:
+            raise
+        except BaseException as failure:
+            # Brought about by a peer: it must not end the program.
+            lifecycle.publish(lifecycle.ListenerFailed, server, 'tlsClientError', failure)
+            self.connections.loop.report(server, failure)
+
+    def begun(self, handshake: Any, remote: Any) -> None:
+        """A handshake with the peer *remote* has begun."""
+        self.pending.add(handshake, remote)
+
+    def settled(self, handshake: Any) -> None:
+        """It is over, in whatever way."""
+        self.pending.discard(handshake)
+
+    def secured(self, sock: Any) -> None:
+        """The handshake of *sock* is done. Called in the hub."""
+        self.connections.loop.handlers.call(self._serve_secure, sock)
+
+    # --- connections, in their own greenlet -------------------------------------------------------
+
+    def _serve_secure(self, sock: TLSSocket) -> None:
+        hand_over(sock, self._let_pass, 'secureConnection', self._secure_handler_failed)
+
+    def _let_pass(self, event: str, sock: TLSSocket) -> None:
+        if let_pass(sock) and not sock.destroyed:
+            self.server.emit(event, sock)
+
+    def _secure_handler_failed(self, sock: Socket, error: BaseException) -> None:
+        self.failed('secureConnection', sock, error)
+
+
+def create_server(*args: Any, **keywords: Any) -> Server:
+    """Make a :class:`Server`; the arguments are the same: ``(options, listener)``, or keywords."""
+    return Server(*args, **keywords)
