@@ -12,11 +12,8 @@ target = sys.argv[2] if len(sys.argv) > 2 else '127.0.0.1:7000'
 target_host, _, target_port = target.rpartition(':')
 if not target_host or not target_port.isdigit():
     sys.exit(f'{target} is not host:port')
-# Half-open: a client that has sent its request and ended shall still get the answer.
-server = gnet.create_server(allow_half_open=True)
 
 
-@server.on('connection')
 def relay(client):
     upstream = gnet.connect(target_port, target_host, allow_half_open=True)
     join(client, upstream, client)
@@ -31,11 +28,8 @@ def join(source, destination, client):
     source.on('close', lambda had_error: destination.destroy() if had_error else None)
 
 
-@server.on('listening')
-def ready():
-    host, _, port = server.address()
-    print(f'listening on {host}:{port} for {target} - try: nc {host} {port}', flush=True)
-
-
-server.listen(port=port, host='127.0.0.1')
+# Half-open: a client that has sent its request and ended shall still get the answer.
+server = gnet.serve(relay, port, allow_half_open=True)
+host, _, port = server.address()
+print(f'listening on {host}:{port} for {target} - try: nc {host} {port}', flush=True)
 gnet.run()

@@ -8,7 +8,7 @@
         for chunk in sock:
             sock.sendall(chunk)
 
-    gnet.create_server(handler).listen(7000)
+    gnet.serve(handler, 7000)
     gnet.run()
 
 The rooms of the house, from the ground up; each imports only from those before it:
@@ -68,6 +68,7 @@ from .options.shapes import split_server_arguments
 from .processes.this_process import process
 from .servers.server import Server
 from .servers.server import create_server as create_plain_server
+from .servers.serving import serve
 from .sockets.lending import hand_down_tls
 from .sockets.socket import Socket, TimeoutOverflowWarning, connect
 
@@ -110,6 +111,7 @@ __all__ = [
     'once',
     'process',
     'run',
+    'serve',
     'set_default_auto_select_family',
     'set_default_auto_select_family_attempt_timeout',
     'set_stay_alive',

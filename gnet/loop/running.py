@@ -23,6 +23,7 @@ __all__ = [
     'print_nothing_for',
     'run',
     'serving',
+    'woken_by_signals',
 ]
 
 
@@ -73,7 +74,7 @@ def serving(loop: Loop) -> Iterator[None]:
     hub.NOT_ERROR = (*not_errors, KeyboardInterrupt)  # the hub would print a traceback of its own
     loop.running = True
     try:
-        with _woken_by_signals(loop), _interrupted_in_main(loop):
+        with woken_by_signals(loop), _interrupted_in_main(loop):
             yield
     except BaseException as reason:
         program.duty = Duty.DONE
@@ -112,7 +113,7 @@ def _interrupted_in_main(loop: Loop) -> Iterator[None]:
 
 
 @contextmanager
-def _woken_by_signals(loop: Loop) -> Iterator[None]:
+def woken_by_signals(loop: Loop) -> Iterator[None]:
     """Let each signal wake the loop, so that none has to wait for the next event.
 
     Python only takes note of a signal; the handler is called before the next bytecode, and there is

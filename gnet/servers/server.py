@@ -26,6 +26,7 @@ from .acceptor import Handle
 from .connections import Connections
 from .intake import Intake
 from .listen_call import ListenCall, close_on
+from .roster import roster
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -35,6 +36,7 @@ __all__ = [
     'connections_of',
     'create_server',
     'handle_of',
+    'is_open',
 ]
 
 
@@ -172,6 +174,7 @@ class Server(Guarded):
         if not counter.count:
             counter.loop = get_loop()  # it may have been made in another thread
         exit_hook.arm()
+        roster.add(self)
         if request.signal is not None:
             close_on(request.signal, self, counter.loop)
         if request.path is not None:
@@ -279,6 +282,11 @@ class Server(Guarded):
 
         Not for a handler of one of these connections, unless with a *timeout*: it would wait for
         its own.
+
+        In a handler of ``signal.signal``, and in the hub, nothing can wait. There the call returns
+        0 at once; all of this happens in a greenlet of its own, and the program does not end before
+        that, not even by ``sys.exit()``. Connections that had to be destroyed are a warning on the
+        logger ``gnet.server``.
 
         Args:
             timeout: seconds to wait for that; then the rest are destroyed, and those of worker
@@ -485,6 +493,12 @@ def create_server(*args: Any, **keywords: Any) -> Server:
 def connections_of(server: Server) -> Connections:
     """Return who counts the connections of *server*."""
     return server._counter  # inside: programs see a Server, and have no use for it
+
+
+def is_open(server: Server) -> bool:
+    """Return whether *server* listens, is about to, or has connections."""
+    # inside: what decides it has no public name
+    return server.listening or server._is_undecided() or server._counter.count > 0
 
 
 def handle_of(server: Server) -> Handle | None:
