@@ -103,8 +103,8 @@ def read_keys(value: Any, passphrase: bytes, paths: list[str]) -> list[Key]:
     for each in value:
         pem: Any = each
         own = passphrase
-        if isinstance(each, Mapping):
-            pem = each.get('pem')
+        if isinstance(each, Mapping) and 'pem' in each:
+            pem = each['pem']
             own = read_passphrase(each.get('passphrase'), passphrase)
         keys.append(Key(read_one('options.key', pem, paths), own))
     return [key for key in keys if key.pem]
