@@ -17,16 +17,17 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gevent
 from gevent.event import AsyncResult, Event
 
 import gnet
-from gnet import events
+from gnet import events, tls
 from gnet.events.names import name_of
 from gnet.loop import agenda
 from gnet.loop.loop import get_loop
@@ -40,7 +41,9 @@ __all__ = ['Lanes', 'run', 'take_turns']
 
 Lanes = dict[str, list[str]]
 
-_MODULES = {'net': gnet, 'events': events}
+_MODULES = {'net': gnet, 'tls': tls, 'events': events}
+
+_CERTIFICATES = Path(__file__).resolve().parent / 'certificates'
 
 #: Loop turns after which all that one call can set off, at both ends, is over.
 _TURNS_TO_SETTLE = 25
@@ -132,6 +135,7 @@ class _Run:
         self._counts: Counter[str] = Counter()
         self._waiting: list[tuple[str, int, Any]] = []
         self._accepted = 0
+        self._secured = 0
         self._recording = True
         self._umask: int | None = None
         #: The working directory to return to.
@@ -153,7 +157,8 @@ class _Run:
         self._recording = False
 
     def record(self, owner: str, line: str | None, happened: str | None = None) -> None:
-        if self._recording and line is not None:
+        unseen = owner in self.scenario.get('unseen', ())
+        if self._recording and line is not None and not unseen:
             lane = self._lane_of(owner)
             text = line if lane == owner else f'{owner}: {line}'
             if self._write is not None:
@@ -229,6 +234,12 @@ class _Run:
         self._descriptors.append(os.open(path, os.O_RDWR | os.O_CLOEXEC))
         return self._descriptors[-1]
 
+    def _value_pem(self, form: Any) -> str:
+        return (_CERTIFICATES / f'{form["name"]}.pem').read_text(encoding='ascii')
+
+    def _value_certificates(self, form: Any) -> bytes:
+        return (_CERTIFICATES / form['name']).read_bytes()
+
     def _temporary(self, name: str) -> str:
         if self.texts.directory is None:
             self.texts.directory = tempfile.mkdtemp(prefix='gn')
@@ -245,6 +256,8 @@ class _Run:
                 value = getattr(events, f'get_{snake(member)}')()
             elif isinstance(value, list) and member.isdigit():
                 value = value[int(member)]
+            elif isinstance(value, Mapping):
+                value = value.get(member, value.get(snake(member)))
             else:
                 value = getattr(value, member)
         return value, owner
@@ -323,7 +336,16 @@ class _Run:
             isinstance(thing, (gnet.Server, gnet.Socket)) and name not in self.scenario['deaf']
         ):
             thing.on('error', _nothing)
+        if isinstance(thing, tls.Server) and not self._quick:
+            # Else it goes a shorter way, and emits no 'connection'.
+            thing.on('connection', _nothing)
         self.texts.learn_ports(name, thing)
+
+    def meet(self, sock: tls.TLSSocket) -> None:
+        """Give a socket that a TLS server has made its name, at its first event."""
+        if sock.server_side and id(sock) not in self.texts.names:
+            self._secured += 1
+            self._adopt(f't{self._secured}', sock)
 
     # --- steps ------------------------------------------------------------------------------------
 
