@@ -297,7 +297,8 @@ class Run {
     this.learnPorts(name, object);
   }
 
-  // A TLS server makes its sockets where nobody sees it: they are known from their first event on.
+  // A TLS server makes its sockets where nobody sees it: they are known from their first event on,
+  // which is 'newListener', as Node's own listeners are added.
   meet(socket) {
     if (this.names.has(socket) || !(socket.server instanceof tls.Server)) return;
     this.secured += 1;

@@ -33,6 +33,7 @@ from gnet.loop import agenda
 from gnet.loop.loop import get_loop
 from gnet.node.spelling import snake
 from gnet.node.values import UNDEFINED
+from gnet.tls import server as secure_server
 
 from ..harness.waiting import turn
 from .texts import Texts
@@ -105,7 +106,22 @@ def _listening_to_failures(running: _Run) -> Iterator[None]:
         running.record(
             'process', f'warning {category.__name__} {running.texts.text(str(message))}')
 
+    def begun(*args: Any) -> Any:
+        # Nothing was emitted yet. A server that goes the shorter way makes its sockets elsewhere:
+        # those are known from their first event on.
+        sock = begin_on(*args)
+        running.meet(sock)
+        return sock
+
+    def traced(sock: Any, *args: Any) -> bool:
+        if running.meet(sock):
+            return bool(sock.emit(*args))
+        return events.EventEmitter.emit(sock, *args)
+
     own, budget = hub.print_exception, agenda.WORK_BUDGET
+    tls.TLSSocket.emit = traced  # type: ignore[method-assign]
+    begin_on = secure_server.begin_on
+    secure_server.begin_on = begun
     hub.print_exception = uncaught
     # After so many seconds of work timers and other sockets have a turn, which Node does not give
     # them: when that is would depend on the machine.
@@ -117,6 +133,8 @@ def _listening_to_failures(running: _Run) -> Iterator[None]:
             yield
     finally:
         hub.print_exception, agenda.WORK_BUDGET = own, budget
+        del tls.TLSSocket.emit
+        secure_server.begin_on = begin_on
 
 
 class _Run:
@@ -322,6 +340,10 @@ class _Run:
             ):
                 self._accepted += 1
                 self._adopt(f's{self._accepted}', args[0])
+            if isinstance(thing, tls.Server):
+                for passed in args:
+                    if isinstance(passed, tls.TLSSocket):
+                        self.meet(passed)
             line = None
             if event not in self.scenario['ignore']:
                 line = self.texts.event(name, thing, event, args, self.scenario['watch'])
@@ -341,11 +363,13 @@ class _Run:
             thing.on('connection', _nothing)
         self.texts.learn_ports(name, thing)
 
-    def meet(self, sock: tls.TLSSocket) -> None:
-        """Give a socket that a TLS server has made its name, at its first event."""
-        if sock.server_side and id(sock) not in self.texts.names:
-            self._secured += 1
-            self._adopt(f't{self._secured}', sock)
+    def meet(self, sock: tls.TLSSocket) -> bool:
+        """Give a socket that a TLS server has made its name, unless it has one."""
+        if not sock.server_side or id(sock) in self.texts.names:
+            return False
+        self._secured += 1
+        self._adopt(f't{self._secured}', sock)
+        return True
 
     # --- steps ------------------------------------------------------------------------------------
 

@@ -33,8 +33,8 @@ and, only among the steps of the script itself:
 =================================================  ================================================
 
 The sockets that servers accept are called ``s1``, ``s2``, … in the order of their 'connection';
-those on which a TLS server speaks TLS ``t1``, ``t2``, … in the order of their first event. Events
-that pass keys or tickets are recorded without them.
+those on which a TLS server speaks TLS ``t1``, ``t2``, … in the same order. Events that pass keys or
+tickets are recorded without them.
 In a function ``'$0.write'`` is a method of its first argument.
 
 Values are those of JSON, or made by the functions here (:func:`fn`, :func:`port`, …).
