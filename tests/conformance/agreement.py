@@ -30,6 +30,8 @@ SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
         r'("(?:[^"\\]|\\.)*"|\'undefined\')|\bundefined\b',
         lambda found: found[1] or 'null')),
     ('`errno` is negative', _abbreviate(r'errno: -(\d+)', r'errno: \1')),
+    ('the text of an unknown authority ends with advice about `--use-system-ca`', _abbreviate(
+        '; if the root CA is installed locally, try running Node.js with --use-system-ca', '')),
     ("`'unpipe'` also passes `{ hasUnpiped }`", _abbreviate(r',? \{hasUnpiped: \w+\}', '')),
 )
 

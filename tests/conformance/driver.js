@@ -247,7 +247,8 @@ class Run {
     const run = this;
     const of = form.of ?? owner;
     const made = function (...args) {
-      run.record(of, `${form.name}(${run.showArguments(args).join(', ')})`, form.name);
+      const shown = form.bare ? [] : run.showArguments(args);
+      run.record(of, `${form.name}(${shown.join(', ')})`, form.name);
       for (const step of form.do ?? []) run.step(step, args);
       if (form.throws !== undefined) throw run.value(form.throws);
       if (form.rejects !== undefined) return Promise.reject(run.value(form.rejects));

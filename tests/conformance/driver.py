@@ -287,7 +287,8 @@ class _Run:
         of = form.get('of', owner)
 
         def made(*args: Any) -> Any:
-            self.record(of, f'{name}({", ".join(self.texts.arguments(args))})', name)
+            shown = [] if 'bare' in form else self.texts.arguments(args)
+            self.record(of, f'{name}({", ".join(shown)})', name)
             for step in form.get('do', ()):
                 self.step(step, args)
             if 'throws' in form:

@@ -186,15 +186,17 @@ class Scenario:
 
 def fn(
     name: str, *do: Step, returns: Form = None, throws: Form = None, rejects: Form = None,
-    of: str | None = None,
+    of: str | None = None, bare: bool = False,
 ) -> Form:
     """Return a function that records its calls as *name*, and takes the steps *do*.
 
     The same name in one scenario is the same function. Its calls stand in the lane of the object to
-    whose method it was given first, or in that of *of*. With *rejects* it returns a promise that is
-    rejected with that; in Python an ``AsyncResult``.
+    whose method it was given first, or in that of *of*; if it is *bare*, without arguments. With
+    *rejects* it returns a promise that is rejected with that; in Python an ``AsyncResult``.
     """
     made: dict[str, Any] = {'$': 'fn', 'name': name, 'do': list(do)}
+    if bare:
+        made['bare'] = True
     made.update({
         key: value for key, value in (
             ('returns', returns), ('throws', throws), ('rejects', rejects), ('of', of))

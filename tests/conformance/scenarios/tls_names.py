@@ -144,7 +144,7 @@ _SNI_FAILS = [
         'SNICallback': fn('named', ['callback', 1, error('unknown')], of='server')},
         {'servername': 'localhost'}),
     _failing('tls names/SNICallback answers what is no context', {
-        'SNICallback': fn('named', ['callback', 1, None, 'x'], of='server')},
+        'SNICallback': fn('named', ['callback', 1, None, {'x': 1}], of='server')},
         {'servername': 'localhost'}),
 ]
 
@@ -172,7 +172,7 @@ _SET += [
     for what, given in {
         'a key that is not its': {'key': pem('alpha_key'), 'cert': pem('renewed')},
         'a broken key': {'key': 'x', 'cert': pem('renewed')},
-        'nothing': {'$': 'undefined'},
+        'nothing': None,
         'a number': 5,
     }.items()
 ]
