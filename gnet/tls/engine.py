@@ -71,6 +71,10 @@ class Engine:
         """Return what is to be sent to the peer now; ``b''`` for nothing."""
         return self._out.read() if self._out.pending else b''
 
+    def unread(self) -> bytes:
+        """Return what the peer has sent behind its end: it is no TLS."""
+        return self._in.read()
+
     def has_more(self) -> bool:
         """Whether :meth:`read` may return something without more ciphertext."""
         return self.incoming is RECEIVING and (

@@ -146,6 +146,8 @@ class Decrypting(Encrypting):
             self.put(chunk)
         if engine is self._engine:
             self._send_out()
+            if self.on_ticket is not None:
+                self.on_ticket()
 
     def _met_end(self, engine: Engine) -> None:
         if engine.incoming is TRUNCATED:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Mapping
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
+from ..addresses.ends import ends_of
 from ..loop.agenda import EXITS
 from ..loop.loop import Loop
 from ..node import coded_errors
 from ..node.keywords import check_keywords
+from ..node.spelling import snake_options
+from ..node.validators import validate_boolean
+from ..node.values import truthy
 from ..options import server, shapes
 from ..servers import server as plain
+from ..servers.acceptor import Handle
 from ..servers.intake import Intake
 from ..sockets.ownership import Counter, fail, hand_over
 from ..sockets.socket import Socket, accept
@@ -20,9 +25,14 @@ from ..sockets.wire import DescriptorWire
 from .contexts_by_name import ContextsByName
 from .errors import unavailable
 from .options import TLS_SERVER_OPTIONS, TLSServerOptions, tls_server_options
+from .pending_handshakes import PENDING_OPTIONS, PendingHandshakes
+from .reload import ContextFiles, ContextWatch
 from .secure_context import SecureContext, as_secure_context, create_secure_context
 from .socket import TLSSocket, begin_on, let_pass, start_with
 from .wire import TlsWire
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ['Server', 'create_server']
 
@@ -46,7 +56,7 @@ class Server(plain.Server):
     ======================  ====================  ==================================================
     """
 
-    __slots__ = ('_contexts', '_tls_options')
+    __slots__ = ('_contexts', '_files', '_given', '_tls_options', '_watch')
 
     _intake: SecureIntake
 
@@ -63,6 +73,12 @@ class Server(plain.Server):
                   (False).
                 - handshake_timeout: milliseconds from accept to the end of the handshake
                   (120000); negative for no limit.
+                - max_pending_handshakes, max_pending_handshakes_per_address: connections in the
+                  middle of their handshakes at which further ones are dropped, as by
+                  ``max_connections`` (None: no limit but that).
+                - watch_certificates: look every minute whether the files of *key* and *cert* (as
+                  ``os.PathLike``) were changed, and use what is new for connections to come
+                  (False); see also :meth:`reload_certificates`.
                 - sni_callback: called with the name that a client asks for, and
                   ``answer(err, context)``. It may return the context instead; block; or answer
                   later. Nothing and None stand for the server's own.
@@ -79,7 +95,8 @@ class Server(plain.Server):
         """
         check_keywords(
             'create_server', keywords,
-            server.SERVER_OPTIONS | TLS_SERVER_OPTIONS | {'options', 'listener'})
+            server.SERVER_OPTIONS | TLS_SERVER_OPTIONS | PENDING_OPTIONS
+            | {'listener', 'options', 'watch_certificates'})
         if len(args) > 1 and args[1] is not None and not callable(args[1]) and not (
             callable(args[0])
         ):
@@ -87,11 +104,21 @@ class Server(plain.Server):
         given, listener = shapes.split_server_arguments(args, keywords)
         options = tls_server_options(given)
         super().__init__(given)
+        #: As it was given, to be read again.
+        self._given: Mapping[str, Any] = given
+        self._files: ContextFiles | None = None
+        self._watch: ContextWatch | None = None
+        if validate_boolean(
+            'options.watchCertificates', given.get('watch_certificates') or False,
+        ):
+            self._files = self._watched_files()
+            options = options._replace(context=self._files.context)
         #: For the connections to come.
         self._tls_options: TLSServerOptions = options
         self._contexts = ContextsByName()
         self._intake = SecureIntake(self, self._counter, self._accept_failed)
         self._intake.lay_down(options, self._contexts)
+        self._intake.pending = PendingHandshakes(given)
         self._intake.block_list = self.block_list
         self.on('connection', self._secure)
         if listener is not None:
@@ -143,8 +170,59 @@ class Server(plain.Server):
             made = as_secure_context(options)
         now = self._tls_options
         made.server_context(request_cert=now.request_cert, alpn=now.alpn_protocols)
-        self._tls_options = now._replace(context=made)
+        self._given = snake_options(options) if isinstance(options, Mapping) else {}
+        self._files = None
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        self._use(made)
+
+    def _watched_files(self) -> ContextFiles:
+        files = None if 'secure_context' in self._given else ContextFiles(self._given)
+        if files is None or not files.context.paths:
+            raise coded_errors.invalid_arg_value(
+                'options.cert', None, 'must be an os.PathLike, to be read again')
+        return files
+
+    def reload_certificates(self) -> bool:
+        """Read the files of the key and the certificate again; return whether that has worked.
+
+        For connections to come; those that exist go on. What is not whole, as it is being written,
+        is logged, and the old one stays in use. For a signal, say::
+
+            gevent.signal_handler(signal.SIGHUP, server.reload_certificates)
+
+        Raises:
+            CodedTypeError: ``ERR_INVALID_ARG_VALUE``: the server was not made of files.
+        """
+        if self._files is None:
+            self._files = self._watched_files()
+            self._use(self._files.context)
+            return True
+        new = self._files.refresh(force=True)
+        if new is None:
+            return False
+        self._use(new)
+        return True
+
+    def _use(self, context: SecureContext) -> None:
+        self._tls_options = self._tls_options._replace(context=context)
         self._intake.lay_down(self._tls_options, self._contexts)
+
+    def _attach(self, handle: Handle, key: str) -> None:
+        super()._attach(handle, key)
+        if self._files is not None and self._watch is None and truthy(
+            self._given.get('watch_certificates'),
+        ):
+            self._watch = ContextWatch(self._counter.loop, self._files, self._use)
+
+    def close(self, callback: Callable[..., object] | None = None) -> Self:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
+        return super().close(callback)
+
+    close.__doc__ = plain.Server.close.__doc__
 
     def get_ticket_keys(self) -> bytes:
         """Raise ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``: Python's ``ssl`` does not tell."""
@@ -183,8 +261,10 @@ class SecureIntake(Intake):
     It is what the handshake knows of the server (`Terms`).
     """
 
-    __slots__ = ('_contexts', 'options')
+    __slots__ = ('_contexts', 'options', 'pending')
 
+    #: Handshakes that are not done.
+    pending: PendingHandshakes
     #: Of now: they may be changed for the connections to come.
     options: TLSServerOptions
 
@@ -197,9 +277,19 @@ class SecureIntake(Intake):
 
     def admit(self, sock: Any, remote: Any) -> Any:
         """Decide on a new connection; its handshake begins."""
+        if self.pending.is_full(remote):
+            data = ends_of(sock, remote)
+            sock.close()
+            self.connections.loop.tick(
+                self._emit_drop, data, lifecycle.DropReason.PENDING_HANDSHAKES)
+            return None
         connection = super().admit(sock, remote)
-        # Else it is handed over when that is done.
-        return None if isinstance(connection, TLSSocket) else connection
+        if not isinstance(connection, TLSSocket):
+            return connection
+        if lifecycle.has_subscribers():
+            self.connections.loop.tick(
+                lifecycle.publish, lifecycle.ConnectionOpened, self.server, connection)
+        return None  # it is handed over when that is done
 
     def accept(
         self, counter: Counter, loop: Loop, sock: Any, remote: Any, high_water_mark: float,
@@ -233,6 +323,14 @@ class SecureIntake(Intake):
             lifecycle.publish(lifecycle.ListenerFailed, server, 'tlsClientError', failure)
             self.connections.loop.report(server, failure)
 
+    def begun(self, handshake: Any, remote: Any) -> None:
+        """A handshake with the peer *remote* has begun."""
+        self.pending.add(handshake, remote)
+
+    def settled(self, handshake: Any) -> None:
+        """It is over, in whatever way."""
+        self.pending.discard(handshake)
+
     def secured(self, sock: Any) -> None:
         """The handshake of *sock* is done. Called in the hub."""
         self.connections.loop.handlers.call(self._serve_secure, sock)
@@ -243,10 +341,8 @@ class SecureIntake(Intake):
         hand_over(sock, self._let_pass, 'secureConnection', self._secure_handler_failed)
 
     def _let_pass(self, event: str, sock: TLSSocket) -> None:
-        if let_pass(sock):
-            lifecycle.publish(lifecycle.ConnectionOpened, self.server, sock)
-            if not sock.destroyed:
-                self.server.emit(event, sock)
+        if let_pass(sock) and not sock.destroyed:
+            self.server.emit(event, sock)
 
     def _secure_handler_failed(self, sock: Socket, error: BaseException) -> None:
         self.failed('secureConnection', sock, error)
