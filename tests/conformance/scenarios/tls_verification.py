@@ -186,7 +186,13 @@ _SECURITY_OPTIONS = [
 _CHECKS = [
     _checked('says yes', _check(returns=None), refused=False),
     _checked('returns an error', _check(returns=error('not he')), refused=True),
-    _checked('fails', _check(throws=error('broken')), refused=True),
+    scenario(
+        'tls verification/checkServerIdentity, fails', _CLIENT,
+        [*listening(),
+         ['let', 'c', 'tls.connect', {
+             **target(), 'ca': pem('ca'), 'checkServerIdentity': _check(throws=error('broken'))}],
+         ['await', 'c secure'], ['settle'], ['settle'], *_LOOK],
+        on_purpose='a `checkServerIdentity` that throws ends the process'),
     _checked('is not called if the chain is wrong', _check(), refused=True, by='self_signed',
              on_purpose=_ALERT),
 ]
