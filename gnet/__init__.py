@@ -8,7 +8,7 @@
         for chunk in sock:
             sock.sendall(chunk)
 
-    gnet.create_server(handler).listen(7000)
+    gnet.serve(handler, 7000)
     gnet.run()
 
 The rooms of the house, from the ground up; each imports only from those before it:
@@ -55,6 +55,7 @@ from .errors import (
 )
 from .events import EventEmitter, MaxListenersExceededWarning, error_monitor, on, once
 from .loop.exit_hook import set_stay_alive
+from .loop.foreign_calls import call_from_thread
 from .loop.running import run
 from .node.faces import show_as
 from .node.spelling import module_attribute, snake
@@ -68,8 +69,11 @@ from .options.shapes import split_server_arguments
 from .processes.this_process import process
 from .servers.server import Server
 from .servers.server import create_server as create_plain_server
+from .servers.serving import serve
 from .sockets.lending import hand_down_tls
 from .sockets.socket import Socket, TimeoutOverflowWarning, connect
+from .streams.finished import finished
+from .streams.pipeline import pipeline
 
 #: Node has two names for the class, and for the function.
 Stream = Socket
@@ -92,6 +96,7 @@ __all__ = [
     'Stream',
     'TimeoutOverflowWarning',
     '__version__',
+    'call_from_thread',
     'child_process',
     'cluster',
     'connect',
@@ -100,6 +105,7 @@ __all__ = [
     'error_monitor',
     'errors',
     'events',
+    'finished',
     'get_default_auto_select_family',
     'get_default_auto_select_family_attempt_timeout',
     'is_ip',
@@ -108,8 +114,10 @@ __all__ = [
     'lifecycle',
     'on',
     'once',
+    'pipeline',
     'process',
     'run',
+    'serve',
     'set_default_auto_select_family',
     'set_default_auto_select_family_attempt_timeout',
     'set_stay_alive',

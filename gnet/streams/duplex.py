@@ -26,8 +26,10 @@ from .sending import WriteRequest
 from .states import (
     CLOSED,
     CONNECTED,
+    CUT,
     DESTROYED,
     ENDED,
+    ENDING,
     FINISHED,
     GONE,
     MUTE,
@@ -107,6 +109,8 @@ class Duplex(Writable):
         if self._errored is None:
             self._errored = error
         wire = self._wire
+        if self._write_state is ENDING and (self._in_flight or self._queue):
+            self._write_state = CUT
         if self._in_flight and self._in_flight[0].failure:
             self._in_flight[0].failure = wire.take_error() or self._in_flight[0].failure
         wire.close()

@@ -86,7 +86,9 @@ class Decrypting(Encrypting):
 
     def _below_has_ended(self) -> None:
         engine = self._engine
-        if self.security is SECURE or self.security is CHECKING:
+        if self._loss is not None:
+            self.destroy(self._loss)
+        elif self.security is SECURE or self.security is CHECKING:
             assert engine is not None
             engine.feed_end()
             if self.security is SECURE and self.reading is ACTIVE:

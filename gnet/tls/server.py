@@ -140,6 +140,8 @@ class Server(plain.Server):
             CodedTypeError, TLSError, OSError: as :func:`gnet.tls.create_secure_context`.
         """
         options = self._tls_options
+        if isinstance(context, (str, bytes, int, float)):
+            raise coded_errors.invalid_arg_type('options', 'of type object', context)
         made = (
             create_secure_context(context) if context is None or isinstance(context, Mapping)
             else as_secure_context(context))
@@ -209,14 +211,15 @@ class Server(plain.Server):
         self._tls_options = self._tls_options._replace(context=context)
         self._intake.lay_down(self._tls_options, self._contexts)
 
-    def _attach(self, handle: Handle, key: str) -> None:
-        super()._attach(handle, key)
+    def _listener_attached(self, handle: Handle, key: str) -> None:
+        super()._listener_attached(handle, key)
         if self._files is not None and self._watch is None and truthy(
             self._given.get('watch_certificates'),
         ):
             self._watch = ContextWatch(self._counter.loop, self._files, self._use)
 
     def close(self, callback: Callable[..., object] | None = None) -> Self:
+        self._check_thread(lets_go=True)
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.close()

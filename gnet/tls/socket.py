@@ -5,6 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from contextvars import copy_context
+from operator import attrgetter
 from typing import Any
 
 from .. import lifecycle
@@ -16,6 +17,7 @@ from ..node.spelling import snake_options
 from ..node.validators import validate_boolean
 from ..options.socket import SOCKET_OPTIONS
 from ..sockets.lending import Lent, Uncounted, check_lending, inherit, lend, take_back
+from ..sockets.own_thread import keep_to_thread
 from ..sockets.socket import Socket
 from ..sockets.socket_wire import SocketWire
 from ..sockets.wire import DescriptorWire
@@ -412,6 +414,12 @@ class TLSSocket(Agreement, Socket):
 
     def _can_depart(self) -> bool:
         raise coded_errors.invalid_handle_type()
+
+
+keep_to_thread(
+    TLSSocket, attrgetter('_loop'),
+    uses=('do_handshake', 'set_servername', 'set_session', 'unwrap'),
+    letting_go=('destroy', 'detach'))
 
 
 # --- for a server: programs see a TLSSocket, and have no use for it -------------------------------

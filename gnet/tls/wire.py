@@ -116,12 +116,22 @@ class TlsWire(Decrypting):
             self._send_out()  # the alert
             self._break(error)
             return
-        self._send_out()
+        if not is_done:
+            self._send_out()
+        elif engine.object.server_side:
+            # Tickets go with the first answer, if there is one before the next poll.
+            self.schedule.soon(self._send_last_of_handshake)
+        # A client's last flight has its own certificate: it is sent when it is known whom it has to
+        # do with, by secure().
         if is_done:
             self.security = CHECKING
             handshake.done()
         elif self._was_cut:
             self._cut_off()
+
+    def _send_last_of_handshake(self) -> None:
+        if self.stream is not None:
+            self._send_out()
 
     def _cut_off(self) -> None:
         self.security = BROKEN
@@ -133,6 +143,7 @@ class TlsWire(Decrypting):
         if self.security is CHECKING:
             self.security = SECURE
             self.handshake = None
+            self._send_out()
             self._schedule_going_on()
 
     # --- closing ----------------------------------------------------------------------------------

@@ -15,9 +15,10 @@ const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline');
+const stream = require('node:stream');
 const tls = require('node:tls');
 
-const MODULES = { net, tls, events };
+const MODULES = { net, tls, events, stream };
 
 const CERTIFICATES = path.join(__dirname, 'certificates');
 

@@ -42,7 +42,7 @@ __all__ = ['Lanes', 'run', 'take_turns']
 
 Lanes = dict[str, list[str]]
 
-_MODULES = {'net': gnet, 'tls': tls, 'events': events}
+_MODULES = {'net': gnet, 'tls': tls, 'events': events, 'stream': gnet}
 
 _CERTIFICATES = Path(__file__).resolve().parent / 'certificates'
 

@@ -60,7 +60,8 @@ __all__ = [
 Form = Any
 Step = list[Any]
 
-#: The chapters of Node's documentation, in its order: ``net``, ``events``, then ``tls``.
+#: The chapters of Node's documentation, in its order: ``net``, ``events``, ``process``, ``stream``,
+#: then ``tls``.
 CHAPTERS = (
     'net.BlockList',
     'net.SocketAddress',
@@ -103,6 +104,8 @@ CHAPTERS = (
     'events: max listeners',
     'events: module functions',
     'process: exit and uncaught exceptions',
+    'stream.finished',
+    'stream.pipeline',
     'tls: ALPN and SNI',
     'tls: STARTTLS',
     'tls: session resumption',
