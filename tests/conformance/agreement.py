@@ -46,6 +46,8 @@ _OWN_WORDS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
         r'("socket hang up"|"Client network socket disconnected before secure TLS connection was '
         r'established") \{errno: 104(?:, |(\}))'),
      lambda found: found[1] if found[2] else f'{found[1]} {{'),
+    # What bytes look like.
+    (re.compile(r"Received (?:<Buffer[ 0-9a-f]*>|b'[^']*')"), 'Received <bytes>'),
     # Node's has no text.
     (re.compile(r'AggregateError(\[\w+\]) "(?:[^"\\]|\\.)*"'), r'AggregateError\1'),
 )

@@ -38,6 +38,8 @@ def _tried(
         for at, value in enumerate(values)]
     return scenario(
         f'tls options/{group}, {option}', chapter, steps, watch={}, on_purpose=on_purpose,
+        # Node leaves a socket behind there that nobody has.
+        unseen=['process'] if option == 'servername' else [],
         ignore=['close', 'error', 'connectionAttempt', 'connectionAttemptFailed'])
 
 
@@ -137,7 +139,6 @@ _CONTEXTS += [
     for option, values, more, why in (
         ('ca', [[], '', 'x'], {}, _IGNORED),
         ('dhparam', ['x'], {}, _IGNORED),
-        ('secureOptions', ['x'], {}, _IGNORED),
         ('minVersion', ['TLSv1.3'], {'maxVersion': 'TLSv1.2'}, _VERSIONS),
     )
 ]
@@ -205,7 +206,9 @@ _CONVERTED: list[Scenario] = [
         [['let', 'out', 'new events.EventEmitter'],
          ['call', 'tls.convertALPNProtocols', given, {'$': 'ref', 'path': 'out'}],
          *([] if given == 5 or given == 'a' or 'empty' in what or 'too' in what or 'cut' in what
-           or 'number' in what else [['get', 'out.ALPNProtocols']])])
+           or 'number' in what else [['get', 'out.ALPNProtocols']])],
+        # In Python it is returned as well.
+        quiet=['convertALPNProtocols'])
     for what, given in _PROTOCOLS.items()
 ]
 
