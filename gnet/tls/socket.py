@@ -21,7 +21,7 @@ from ..sockets.own_thread import keep_to_thread
 from ..sockets.socket import Socket
 from ..sockets.socket_wire import SocketWire
 from ..sockets.wire import DescriptorWire
-from ..streams.states import CONNECTED, CONNECTING, EVENTS
+from ..streams.states import CONNECTED, CONNECTING, EVENTS, PAUSED
 from .agreement import Agreement
 from .duplex_wire import DuplexWire, is_duplex
 from .errors import TLSError, state_error, tls_error, unavailable
@@ -148,6 +148,8 @@ class TLSSocket(Agreement, Socket):
         self._start_with(terms.options, {}, terms)
         Socket.__init__(self, {'allow_half_open': getattr(below, 'allow_half_open', False)})
         self._counter = Uncounted(terms.server)
+        if terms.server.pause_on_connect:
+            self._flow = PAUSED
         self._begin_on(below, True)
 
     # --- the wire ---------------------------------------------------------------------------------
@@ -189,7 +191,7 @@ class TLSSocket(Agreement, Socket):
         self._readable_wanted = True
         exit_hook.arm()
         self._begin_handshake(b'')
-        if not self._explicitly_paused:
+        if self._flow is not PAUSED:
             self._take(0)
 
     def _begin_on_socket(self, socket: Socket, lent: Lent, feeds: bool) -> None:
@@ -212,7 +214,7 @@ class TLSSocket(Agreement, Socket):
             socket.write(b'', None, lambda error: self._begin_behind(lent.unread))
         else:
             self._begin_handshake(lent.unread)
-        if not self._explicitly_paused:
+        if self._flow is not PAUSED:
             self._take(0)
 
     def _begin_behind(self, unread: bytes) -> None:

@@ -46,10 +46,7 @@ def on_gnet(scenario: Scenario, quick: bool = False) -> Lanes:
     if scenario.program:
         return node.run_program_on_gnet(scenario)
     # What a driver gets is what it would read.
-    return driver.run({
-        'steps': scenario.steps, 'together': scenario.together, 'ignore': scenario.ignore,
-        'watch': scenario.watch, 'deaf': scenario.deaf, 'quiet': scenario.quiet,
-    }, quick)
+    return driver.run(scenario.to_driver(), quick)
 
 
 class _Records:
