@@ -69,7 +69,7 @@ from .options.shapes import split_server_arguments
 from .processes.this_process import process
 from .servers.server import Server
 from .servers.server import create_server as create_plain_server
-from .servers.serving import serve
+from .servers.serving import serve as serve_plain
 from .sockets.lending import hand_down_tls
 from .sockets.socket import Socket, TimeoutOverflowWarning, connect
 from .streams.finished import finished
@@ -141,6 +141,22 @@ def create_server(*args: Any, **keywords: Any) -> Server:
         *args, **keywords, secure_context=context)
     return server
 
+
+def serve(
+    handler: Any, port: int | str | None = 0, host: str | None = '127.0.0.1', **options: Any,
+) -> Server:
+    given = {snake(name): name for name in options}
+    context = options.pop(given['ssl_context']) if 'ssl_context' in given else None
+    if context is None:
+        return serve_plain(handler, port, host, **options)
+    server: Server = import_module('.tls', __name__).serve(
+        handler, port, host, secure_context=context, **options)
+    return server
+
+
+serve.__doc__ = f"""{serve_plain.__doc__}
+    With ``ssl_context``, as of :func:`gnet.create_server`, it is :func:`gnet.tls.serve`.
+    """
 
 hand_down_tls(lambda sock, *args, **options: (
     import_module('.tls', __name__).start_tls(sock, *args, **options)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from gevent import getcurrent
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     'serve',
+    'serve_by',
 ]
 
 #: Options that say what to listen on, instead of a port.
@@ -65,16 +66,24 @@ def serve(
         AbortError: *signal* is set (``ABORT_ERR``).
         RuntimeError: the call comes from the hub, or from a signal handler: nothing can wait there.
     """
+    return serve_by(Server, SERVER_OPTIONS, handler, port, host, options)
+
+
+def serve_by(
+    make: Callable[..., Server], of_server: Iterable[str], handler: Any, port: Any, host: Any,
+    options: dict[str, Any],
+) -> Server:
+    """Do what :func:`serve` does, with a server that *make* makes of the options *of_server*."""
     loop = get_loop()
     if getcurrent() is loop.hub or (loop.is_main and is_called_by_signal()):
         raise RuntimeError(
             'gnet.serve() waits until the server listens, which is not possible in the hub or in '
             'a signal handler: call it in a greenlet (gevent.spawn), or use server.listen()')
-    check_keywords('serve', options, SERVER_OPTIONS | LISTEN_OPTIONS)
+    check_keywords('serve', options, {*of_server} | LISTEN_OPTIONS)
     if handler is not None:
         validate_function('handler', handler)
     named = snake_options(options)
-    server = Server({name: named.pop(name) for name in SERVER_OPTIONS & named.keys()}, handler)
+    server = make({name: named.pop(name) for name in {*of_server} & named.keys()}, handler)
     if _INSTEAD_OF_PORT & named.keys():
         if port != 0:
             raise TypeError('gnet.serve() takes a port, or one of path, fd and handle')
