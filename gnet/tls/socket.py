@@ -11,7 +11,7 @@ from typing import Any
 from .. import lifecycle
 from ..loop import exit_hook
 from ..loop.loop import Loop
-from ..node import coded_errors
+from ..node import coded_errors, system_errors
 from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.validators import validate_boolean
@@ -244,6 +244,8 @@ class TLSSocket(Agreement, Socket):
         handshake, self._handshake = self._handshake, None
         self._wire.secure()
         self._publish_secured(handshake)
+        if self._flow is PAUSED:
+            self._take(0)  # pause_on_connect: as in Node, what comes is kept
         return True
 
     def _secured(self) -> None:
@@ -400,6 +402,9 @@ class TLSSocket(Agreement, Socket):
     def _unheard(self, error: BaseException) -> None:
         if self._handshake is None or not self._handshake.is_heard():
             super()._unheard(error)
+
+    def _cancelled(self) -> BaseException:
+        return system_errors.cancelled_by_tls()
 
     def _is_peers_doing(self, error: BaseException) -> bool:
         return isinstance(error, TLSError) or super()._is_peers_doing(error)
