@@ -56,13 +56,14 @@ _PATIENCE = 8
 _SETTINGS = ('defaultMaxListeners', 'captureRejections')
 
 
-def run(scenario: dict[str, Any], quick: bool = False) -> Lanes:
+def run(scenario: dict[str, Any], quick: bool = False, raw: bool = True) -> Lanes:
     """Take the scenario's steps, and return its trace.
 
     A socket that is watched emits 'data' through ``emit``. With *quick* it may go the quick way, as
-    it does outside of tests: then lines of that event are missing.
+    it does outside of tests: then lines of that event are missing. With *raw* TLS servers have a
+    listener of 'connection'; else they go a shorter way, and do not emit that.
     """
-    running = _Run(scenario, None, quick)
+    running = _Run(scenario, None, quick, raw)
     with _listening_to_failures(running):
         try:
             running.main()
@@ -106,12 +107,14 @@ def _listening_to_failures(running: _Run) -> Iterator[None]:
         running.record(
             'process', f'warning {category.__name__} {running.texts.text(str(message))}')
 
-    def begun(*args: Any) -> Any:
-        # Nothing was emitted yet. A server that goes the shorter way makes its sockets elsewhere:
-        # those are known from their first event on.
-        sock = begin_on(*args)
-        running.meet(sock)
-        return sock
+    def meeting(make: Callable[..., Any]) -> Callable[..., Any]:
+        def made(*args: Any) -> Any:
+            sock = make(*args)  # which has not emitted anything yet
+            if isinstance(sock, tls.TLSSocket):
+                running.meet(sock)
+            return sock
+
+        return made
 
     def traced(sock: Any, *args: Any) -> bool:
         if running.meet(sock):
@@ -120,8 +123,8 @@ def _listening_to_failures(running: _Run) -> Iterator[None]:
 
     own, budget = hub.print_exception, agenda.WORK_BUDGET
     tls.TLSSocket.emit = traced  # type: ignore[method-assign]
-    begin_on = secure_server.begin_on
-    secure_server.begin_on = begun
+    makers = secure_server.begin_on, secure_server.accept
+    secure_server.begin_on, secure_server.accept = map(meeting, makers)
     hub.print_exception = uncaught
     # After so many seconds of work timers and other sockets have a turn, which Node does not give
     # them: when that is would depend on the machine.
@@ -134,17 +137,18 @@ def _listening_to_failures(running: _Run) -> Iterator[None]:
     finally:
         hub.print_exception, agenda.WORK_BUDGET = own, budget
         del tls.TLSSocket.emit
-        secure_server.begin_on = begin_on
+        secure_server.begin_on, secure_server.accept = makers
 
 
 class _Run:
 
     def __init__(
         self, scenario: dict[str, Any], write: Callable[[str, str], object] | None,
-        quick: bool = False,
+        quick: bool = False, raw: bool = True,
     ) -> None:
         self.scenario = scenario
         self._quick = quick
+        self._raw = raw
         self.lanes: Lanes = {}
         self._write = write
         self.texts = Texts()
@@ -359,8 +363,7 @@ class _Run:
             isinstance(thing, (gnet.Server, gnet.Socket)) and name not in self.scenario['deaf']
         ):
             thing.on('error', _nothing)
-        if isinstance(thing, tls.Server) and not self._quick:
-            # Else it goes a shorter way, and emits no 'connection'.
+        if isinstance(thing, tls.Server) and self._raw:
             thing.on('connection', _nothing)
         self.texts.learn_ports(name, thing)
 

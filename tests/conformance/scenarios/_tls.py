@@ -11,9 +11,22 @@ from typing import Any
 from ..form import Form, Scenario, Step, fn, pem, port, ref, tmp
 
 __all__ = [
-    'BOTH_CLOSED', 'RELAY', 'SECURE', 'UNSEEN_RELAY', 'VERSIONS', 'WATCH', 'identity', 'listening',
-    'relay', 'scenario', 'secure', 'target', 'version',
+    'AFTERWARDS', 'BOTH_CLOSED', 'CANCELLED', 'CLIENT_REFUSED', 'RELAY', 'SECURE', 'SECURITY',
+    'UNSEEN_RELAY', 'UNVERIFIED', 'VERSIONS', 'WATCH', 'identity', 'listening', 'relay', 'scenario',
+    'secure', 'target', 'version',
 ]
+
+# Rows of docs/differences.md: their first cells.
+UNVERIFIED = 'verifies after the handshake, and tells the peer nothing'
+CLIENT_REFUSED = (
+    'a client certificate that is refused is `socket hang up` to the server, and nothing to the '
+    'client')
+AFTERWARDS = 'an error of TLS after the handshake leaves the socket open, and counted'
+CANCELLED = (
+    'a write right before `destroy()`: its callback gets `ECANCELED`, whether it is sent or not')
+SECURITY = (
+    '`requestCert: 1` and `rejectUnauthorized: 0` mean the opposite of what was meant; so do other '
+    'values of the wrong type')
 
 #: What is looked at at each event.
 WATCH = {name: ['readyState', 'secureConnecting', 'authorized'] for name in ('c', 't1')}

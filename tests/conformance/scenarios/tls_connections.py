@@ -42,7 +42,7 @@ _EARLY: dict[str, list[Step]] = {
 }
 
 #: The row about an end before the handshake.
-_END_EARLY = '`end()` before the handshake: the client succeeds, the server has a `tlsClientError`'
+_END_EARLY = '`end()` before the handshake ends the connection in the middle of it'
 
 _BEFORE = [
     scenario(

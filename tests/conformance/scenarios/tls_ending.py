@@ -5,17 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from ..form import Scenario, Step, data, encoded, error, fn
-from ._tls import BOTH_CLOSED, UNSEEN_RELAY, VERSIONS, relay, scenario, secure, version
+from ._tls import (
+    AFTERWARDS,
+    BOTH_CLOSED,
+    CANCELLED,
+    UNSEEN_RELAY,
+    VERSIONS,
+    relay,
+    scenario,
+    secure,
+    version,
+)
 
 __all__ = ['SCENARIOS']
 
 _CHAPTER = "tls.TLSSocket: 'data', 'end', 'close', 'error'"
-
-#: Rows of docs/differences.md.
-_STAYS_OPEN = (
-    "a TLS error after the handshake is an `'error'`, and the socket stays open (and counted)")
-_SENT = (
-    'a write right before `destroy()`: its callback gets `ECANCELED`, whether it is sent or not')
 
 _RESUMED: list[Step] = [['call', 'c.resume'], ['call', 't1.resume']]
 _LOOK: list[Step] = [['settle'], ['get', *(
@@ -47,7 +51,7 @@ _BY_EITHER = [
         f'tls ending/{what} by {name}, {number}', _CHAPTER,
         [*secure(client=version(number)), *_RESUMED, ['settle'], *_by(name, steps), *BOTH_CLOSED,
          *_LOOK],
-        on_purpose=_SENT if what == 'write and destroy' else None)
+        on_purpose=CANCELLED if what == 'write and destroy' else None)
     for number in VERSIONS for name in ('c', 't1') for what, steps in _ENDS.items()
 ]
 
@@ -96,7 +100,7 @@ _DAMAGED = [
          ['call', f'{end}.write', encoded(octets)], ['await', f'{name} error'], ['settle'],
          ['get', 't1.destroyed', 'c.destroyed'],
          ['call', 'server.getConnections', fn('counted')], ['await', 'counted']],
-        unseen=UNSEEN_RELAY, on_purpose=_STAYS_OPEN)
+        unseen=UNSEEN_RELAY, on_purpose=AFTERWARDS)
     for number in VERSIONS for what, octets in _GARBAGE.items()
     for where, end, name in (('to the server', 'up', 't1'), ('to the client', 's1', 'c'))
 ]

@@ -7,6 +7,7 @@ from typing import Any
 from ..form import Scenario, Step, error, fn, pem, ref
 from ._tls import (
     BOTH_CLOSED,
+    CANCELLED,
     SECURE,
     VERSIONS,
     WATCH,
@@ -25,9 +26,7 @@ _SERVER = "tls.Server: 'connection', 'secureConnection'"
 _FAILED = "tls.Server: 'tlsClientError'"
 _COUNTS = 'tls.Server: close, getConnections, maxConnections'
 
-#: Rows of docs/differences.md.
-_SENT = (
-    'a write right before `destroy()`: its callback gets `ECANCELED`, whether it is sent or not')
+#: A row of docs/differences.md.
 _LAST_FLIGHT = (
     "`destroy()` in a listener of `'secureConnection'`, TLS 1.2: the end of the handshake was not "
     'sent, and the client gets `ECONNRESET`')
@@ -64,7 +63,7 @@ _DESTROYED = [
     scenario(
         'tls lives/reset', _CLIENT,
         [*secure(), ['call', 'c.resetAndDestroy'], ['settle'], ['settle'], *_counted()],
-        on_purpose='`resetAndDestroy()` throws `ERR_INVALID_HANDLE_TYPE` on TLS sockets'),
+        on_purpose='`resetAndDestroy()` throws'),
 ]
 
 _SIGNALS = [
@@ -99,7 +98,7 @@ _IN_LISTENER = [
          ['let', 'c', 'tls.connect', {**target(), 'ca': pem('ca'), **version(number)}],
          ['call', 'c.resume'], ['await', 'c close'], ['await', 't1 close'], ['settle'],
          *_counted()],
-        on_purpose=_SENT if what == 'write and destroy' else _LAST_FLIGHT
+        on_purpose=CANCELLED if what == 'write and destroy' else _LAST_FLIGHT
         if what.startswith('destroy') and 'Soon' not in what and number == '1.2' else None)
     for number in VERSIONS for what, steps in _AT_ONCE.items()
 ]
@@ -163,7 +162,7 @@ _FAILURES = [
         'tls lives/nobody listens to the errors of an accepted socket', _SERVER,
         [*secure(), ['call', 's1.on', 'error', fn('below')],
          ['call', 't1.destroy', error('lost')], *BOTH_CLOSED], deaf=['t1'],
-        on_purpose="an unhandled `'error'` of an accepted TLS socket vanishes"),
+        on_purpose="an `'error'` of an accepted TLS socket that nobody listens to vanishes"),
     Scenario(
         'tls lives/nobody listens to the error of a client', _CLIENT,
         [['let', 'server', 'tls.createServer', identity()],

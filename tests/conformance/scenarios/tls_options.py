@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..form import UNDEFINED, Form, Scenario, Step, certificates, encoded, fn, number, pem, text
-from ._tls import identity, scenario
+from ..form import UNDEFINED, Form, Scenario, Step, certificates, encoded, fn, pem, text
+from ._tls import SECURITY, identity, scenario
 
 __all__ = ['SCENARIOS']
 
@@ -15,18 +15,12 @@ _CONTEXT = 'tls.createSecureContext'
 _NAMES = 'tls.getCiphers, getCACertificates, convertALPNProtocols, DEFAULT_*'
 
 #: Rows of docs/differences.md.
-_SECURITY = (
-    '`requestCert: 1`, `rejectUnauthorized: 0` and the like count as the opposite of what was '
-    'meant')
-_LATE = '`ALPNCallback` and `enableTrace` are looked at when a connection comes'
-_IGNORED = (
-    "`ca: []`, a `ca` or a `dhparam` without content, `secureOptions: 'x'`, `ALPNProtocols` of "
-    'the wrong type: accepted')
-_VERSIONS = 'a `minVersion` above `maxVersion` is accepted, and no handshake works'
-_UNAVAILABLE = "what Python's `ssl` cannot do"
-
-_WORDS = {'NaN': number('NaN'), 'undefined': UNDEFINED, 'a function': fn('given')}
-
+_NOT_CHECKED = (
+    '`ALPNProtocols` of a wrong type is ignored by servers; `ALPNCallback` is checked at the first '
+    'connection')
+_EMPTY = (
+    '`ca` that is empty or garbage, `dhparam` that is garbage, and a `minVersion` above '
+    '`maxVersion` are taken')
 
 def _tried(
     group: str, chapter: str, what: str, option: str, values: list[Form],
@@ -62,10 +56,10 @@ _SERVERS = [
 _SERVERS += [
     _tried('server, stricter', _SERVER, 'tls.createServer', option, values, on_purpose=why)
     for option, values, why in (
-        ('requestCert', [1, 'yes', 0, None, True, False], _SECURITY),
-        ('rejectUnauthorized', [0, 'no', 1, None, True, False], _SECURITY),
-        ('ALPNCallback', [5, 'x', {}], _LATE),
-        ('ALPNProtocols', ['a', 5, True, {}], _IGNORED),
+        ('requestCert', [1, 'yes', 0, None, True, False], SECURITY),
+        ('rejectUnauthorized', [0, 'no', 1, None, True, False], SECURITY),
+        ('ALPNCallback', [5, 'x', {}], _NOT_CHECKED),
+        ('ALPNProtocols', ['a', 5, True, {}], _NOT_CHECKED),
     )
 ]
 
@@ -106,7 +100,7 @@ _CLIENTS = [
 
 _CLIENTS += [
     _tried('client, stricter', _CONNECT, 'tls.connect', 'rejectUnauthorized',
-           [0, 'no', 1, None, True], _NOBODY, on_purpose=_SECURITY),
+           [0, 'no', 1, None, True], _NOBODY, on_purpose=SECURITY),
     scenario(
         'tls options/client, forms', _CONNECT,
         [['let', 'a', 'tls.connect'], ['let', 'b', 'tls.connect', {}],
@@ -137,9 +131,9 @@ _CONTEXTS = [
 _CONTEXTS += [
     _tried('context, stricter', _CONTEXT, 'tls.createSecureContext', option, values, more, why)
     for option, values, more, why in (
-        ('ca', [[], '', 'x'], {}, _IGNORED),
-        ('dhparam', ['x'], {}, _IGNORED),
-        ('minVersion', ['TLSv1.3'], {'maxVersion': 'TLSv1.2'}, _VERSIONS),
+        ('ca', [[], '', 'x'], {}, _EMPTY),
+        ('dhparam', ['x'], {}, _EMPTY),
+        ('minVersion', ['TLSv1.3'], {'maxVersion': 'TLSv1.2'}, _EMPTY),
     )
 ]
 

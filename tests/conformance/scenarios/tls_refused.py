@@ -92,7 +92,8 @@ _CUT = [
            _HELLO[:60]), ('after the hello', _HELLO))),
 ]
 
-_SLOW = '`handshakeTimeout` emits, and leaves the connection open'
+_SLOW = (
+    '`handshakeTimeout` only emits; the connection stays, counts, and may still be finished')
 
 _TIMED_OUT = [
     _raw(what, *said, ['await', 'server tlsClientError'], ['settle'],

@@ -5,19 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from ..form import Form, Scenario, Step, error, fn, pem
-from ._tls import SECURE, VERSIONS, identity, listening, scenario, secure, target, version
+from ._tls import (
+    AFTERWARDS,
+    CLIENT_REFUSED,
+    SECURE,
+    SECURITY,
+    UNVERIFIED,
+    VERSIONS,
+    identity,
+    listening,
+    scenario,
+    secure,
+    target,
+    version,
+)
 
 __all__ = ['SCENARIOS']
 
 _CLIENT = 'tls.TLSSocket: authorized, authorizationError'
 _SERVER = "tls.Server: 'tlsClientError'"
-
-#: Rows of docs/differences.md.
-_ALERT = (
-    'a certificate that is refused: no alert, the other end sees an end or `ECONNRESET`; with TLS '
-    "1.2 the server may have emitted `'secureConnection'`")
-_AFTERWARDS = (
-    "a TLS error after the handshake is an `'error'`, and the socket stays open (and counted)")
 
 #: Not `authorized`: gnet has verified the client when 'secure' comes, Node does it then.
 _WATCH = {name: ['readyState', 'secureConnecting'] for name in ('c', 't1')}
@@ -48,7 +54,7 @@ _BAD = [
          ['let', 'c', 'tls.connect', {**target(), 'ca': pem('ca'), **client}],
          *_REFUSED],
         # The name is looked at when the handshake is done.
-        on_purpose=None if what in ('another name', 'another address') else _ALERT)
+        on_purpose=None if what in ('another name', 'another address') else UNVERIFIED)
     for number in VERSIONS for what, (by, client) in _WRONG.items()
 ]
 
@@ -139,8 +145,8 @@ _CERTIFIED = [
                ['await', 'server tlsClientError'], ['await', 'c close'], ['settle'],
                *_LOOK_AT_BOTH])],
         watch=_WATCH,
-        on_purpose=None if good else _ALERT if what != 'none' else _AFTERWARDS if number == '1.3'
-        else None)
+        on_purpose=None if good else CLIENT_REFUSED if what != 'none'
+        else AFTERWARDS if number == '1.3' else None)
     for number in VERSIONS for what, (client, good) in _CLIENTS.items()
 ]
 
@@ -178,8 +184,7 @@ _SECURITY_OPTIONS = [
          ['let', 'c', 'tls.connect', {
              **target(), 'ca': pem('other_ca'), 'rejectUnauthorized': value}],
          *([] if value == 0 or value == 'no' else _REFUSED), ['settle']],
-        on_purpose='`requestCert: 1`, `rejectUnauthorized: 0` and the like count as the opposite '
-                   'of what was meant' if value in (0, 'no') else _ALERT)
+        on_purpose=SECURITY if value in (0, 'no') else UNVERIFIED)
     for value in (0, 'no', True, None)
 ]
 
@@ -194,7 +199,7 @@ _CHECKS = [
          ['await', 'c secure'], ['settle'], ['settle'], *_LOOK],
         on_purpose='a `checkServerIdentity` that throws ends the process'),
     _checked('is not called if the chain is wrong', _check(), refused=True, by='self_signed',
-             on_purpose=_ALERT),
+             on_purpose=UNVERIFIED),
 ]
 
 _VERSIONED = [
