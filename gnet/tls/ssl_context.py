@@ -71,7 +71,9 @@ class SSLContext:
             TLSError, OSError: the handshake has failed.
         """
         options: dict[str, Any] = {
-            'secure_context': self.secure_context, 'strict_end': not suppress_ragged_eofs}
+            'secure_context': self.secure_context, 'strict_end': not suppress_ragged_eofs,
+            # Such code keeps one, and forgets it now.
+            'files_may_be_open': True}
         if server_side:
             options['request_cert'] = self.verify_mode != ssl.CERT_NONE
         else:
