@@ -59,8 +59,8 @@ _NOT_BEFORE_CONNECT = ('end', 'destroySoon', 'write', 'destroy', 'resetAndDestro
 
 #: Callbacks of what has failed.
 _FAILED = re.compile(r'(written|ended)\d+\(Error')
-#: Callbacks of what was done.
-_WRITTEN = re.compile(r'written\d+\(\)')
+#: What tells that something was sent.
+_SENT = re.compile(r"(written|ended)\d+\(\)|'(prefinish|finish)'|(on|once)_(prefinish|finish)\d+\(")
 #: gnet calls this one back, where Node forgets it or, if something was to be sent, has another
 #: error.
 _FORGOTTEN = re.compile(
@@ -83,7 +83,7 @@ def is_explained(of_node: Lanes, of_gnet: Lanes, tls: bool = False) -> bool:
 
     That is a reset while the end is being sent; which callbacks of failures come, and in which
     order; the argument of 'close'; and whether an end() after destroy() counts, which in Node it
-    does if nothing was to be sent. Of TLS, also when the callback of a write comes.
+    does if nothing was to be sent. Of TLS, also when it is told that something was sent.
     """
     if any('reset EINVAL' in line for lines in of_node.values() for line in lines):
         return True
@@ -99,10 +99,10 @@ def is_explained(of_node: Lanes, of_gnet: Lanes, tls: bool = False) -> bool:
                 _REFUSED.sub('(refused)', line) for line in lines
                 if _FAILED.match(line)
                 and not (lane in ended_late and line.startswith('ended')))
-            written = sorted(line for line in lines if _WRITTEN.match(line)) if tls else []
-            left[lane] = failed + written + [
+            sent = [line for line in lines if _SENT.match(line)] if tls else []
+            left[lane] = failed + sent + [
                 _CLOSED.sub(r'\1()', line) for line in lines
-                if not _FAILED.match(line) and line not in written
+                if not _FAILED.match(line) and line not in sent
                 and not (lane in ended_late and line.startswith('.writableEnded'))]
         return left
 
