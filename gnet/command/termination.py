@@ -119,10 +119,11 @@ class Termination:
             _die()
 
     def _drain(self, loop: Loop) -> None:
-        say(f'SIGTERM: what is open may finish, for {self._drain_timeout:g} s')
         # (When all have finished nothing is done: there may be other things that the program does.)
         drain = Drain(loop, lambda: None, lambda count: say_cut('', count, self._drain_timeout))
         drain.close(open_servers(loop), accept_rest=True)
+        # Not before: who comes after this is not accepted any more.
+        say(f'SIGTERM: what is open may finish, for {self._drain_timeout:g} s')
         drain.limit(self._drain_timeout)
         seconds = self._drain_timeout + KILL_GRACE
         self._overdue = loop.call_after(seconds, self._is_overdue, loop, seconds)

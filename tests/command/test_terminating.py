@@ -120,7 +120,7 @@ def test_on_a_unix_socket_too(serving, tmp_path):
     server.terminate()
     server.drains()
     until(server.is_refused)
-    assert not path.exists()
+    until(lambda: not path.exists())
     server.answers()
     assert server.ends() == (0, SAID)
 

@@ -171,7 +171,10 @@ def test_connect_takes_a_socket(plain_pair: Any, certified: Any) -> None:
     until(lambda: server.destroyed)
 
 
-def test_connect_takes_a_socket_that_is_not_connected_yet(serve: Serve, certified: Any) -> None:
+@pytest.mark.parametrize('reads_first', [False, True])
+def test_connect_takes_a_socket_that_is_not_connected_yet(
+    serve: Serve, certified: Any, reads_first: bool,
+) -> None:
     def handler(sock: Any) -> None:
         secure = sock.start_tls(server_side=True, **certified.options)
         secure.sendall(secure.recv(100))
@@ -179,8 +182,11 @@ def test_connect_takes_a_socket_that_is_not_connected_yet(serve: Serve, certifie
     server = serve(handler)
     secure = tls.connect(
         socket=gnet.connect(target_of(server)), ca=authority().cert, servername='localhost')
+    if reads_first:
+        reading = gevent.spawn(secure.recv, 100)
+        gevent.sleep(0)
     secure.sendall(b'hello')
-    assert secure.recv(100) == b'hello'
+    assert (reading.get(timeout=PATIENCE) if reads_first else secure.recv(100)) == b'hello'
     secure.close()
 
 
@@ -331,3 +337,22 @@ def test_a_listener_of_connection_may_close_it(
         dial_tls(server).shake()
     until(lambda: failures)
     assert [(str(error), gone) for error, gone in failures] == [('socket hang up', True)]
+
+
+@pytest.mark.parametrize('below', [False, True], ids=['alone', 'with a listener of connection'])
+def test_pause_on_connect_is_for_the_plain_text(
+    serve_tls: Serve, dial_tls: Callable[..., TlsPeer], below: bool,
+) -> None:
+    accepted: AsyncResult[Any] = AsyncResult()
+    server = serve_tls(accepted.set, pause_on_connect=True)
+    if below:
+        server.on('connection', lambda sock: None)
+    peer = dial_tls(server).shake()
+    sock = accepted.get(timeout=PATIENCE)
+    got: list[bytes] = []
+    sock.on('data', got.append)
+    peer.sendall(b'kept')
+    turn()
+    assert (got, sock.readable_flowing) == ([], False)
+    sock.resume()
+    until(lambda: got == [b'kept'])
