@@ -22,6 +22,7 @@ from ..sockets.lending import (
     host_of,
     inherit,
     lend,
+    when_sent,
     wire_of,
 )
 from ..sockets.own_thread import keep_to_thread
@@ -227,7 +228,7 @@ class TLSSocket(Handshaking):
             raise failure
         if lent.has_unsent:
             # What was written in plain text goes first.
-            socket.write(b'', None, lambda error: self._begin_behind(lent.unread))
+            when_sent(socket, lambda error: self._begin_behind(lent.unread))
         else:
             self._begin_handshake(lent.unread)
         if self._flow is not PAUSED:
