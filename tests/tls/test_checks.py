@@ -125,6 +125,18 @@ def test_a_check_is_not_asked_about_a_chain_that_is_wrong(
     assert asked == []
 
 
+def test_no_variable_of_the_environment_turns_it_off(
+    connect_tls: ConnectTls, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv('NODE_TLS_REJECT_UNAUTHORIZED', '0')
+    monkeypatch.setenv('PYTHONHTTPSVERIFY', '0')
+    c = connect_tls(quiet, server=stranger().certify(*NAMES))
+    with pytest.raises(ssl.SSLError):
+        c.peer.shake()
+    c.until_closed()
+    assert code(c.sock.errored) == 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
+
+
 # --- contexts by name -----------------------------------------------------------------------------
 
 
@@ -200,6 +212,23 @@ def test_a_ready_context_has_to_demand_what_is_demanded(
     with pytest.raises(TypeError) as raised:
         tls.connect(1, '127.0.0.1', secure_context=client)
     assert code(raised.value) == 'ERR_TLS_INVALID_CONTEXT'
+
+
+@pytest.mark.parametrize(('names', 'fits'), [(('127.0.0.1',), True), (('localhost',), False)])
+def test_a_ready_context_looks_at_the_address_where_there_is_no_name(
+    connect_tls: ConnectTls, names: tuple[str, ...], fits: bool,
+) -> None:
+    """Python's own check of names is on in it: it has to be told whom to expect."""
+    c = connect_tls(
+        quiet, server=authority().certify(*names), ca=None, servername=None,
+        secure_context=client_context())
+    shake(c)
+    if fits:
+        c.wait('secureConnect')
+        assert c.sock.authorized
+    else:
+        c.until_closed()
+        assert isinstance(c.sock.errored, ssl.SSLCertVerificationError)
 
 
 # --- sessions -------------------------------------------------------------------------------------
