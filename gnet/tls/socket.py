@@ -15,7 +15,7 @@ from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.validators import validate_boolean
 from ..options.socket import SOCKET_OPTIONS
-from ..sockets.lending import Lent, Uncounted, check_lending, inherit, lend
+from ..sockets.lending import Lent, Uncounted, check_lending, inherit, lend, wire_of
 from ..sockets.own_thread import keep_to_thread
 from ..sockets.socket import Socket
 from ..sockets.socket_wire import SocketWire
@@ -38,7 +38,7 @@ from .wire import TlsWire
 
 __all__ = ['TLS_SOCKET_OPTIONS', 'TLSSocket']
 
-_OWN = frozenset({'buffered_is_tls', 'is_server', 'server'})
+_OWN = frozenset({'buffered_is_tls', 'files_may_be_open', 'is_server', 'server'})
 
 #: The names of the options of the constructor.
 TLS_SOCKET_OPTIONS = (
@@ -88,7 +88,9 @@ class TLSSocket(Handshaking):
                 :func:`gnet.tls.connect`, or with *is_server* those of
                 :func:`gnet.tls.create_server`; and:
             is_server: which end this is (False). Both begin the handshake by themselves.
-            server: what :attr:`server` returns.
+            server: what :attr:`server` returns; a failure is that connection's then.
+            files_may_be_open: objects of *socket*'s ``makefile()`` may be (False): what they have
+                read ahead was said in plain text, which is the program's affair.
             buffered_is_tls: what has come before and was not read yet is TLS, too (False: then it
                 is an error if there is any, as somebody might have put it there).
 
@@ -111,14 +113,18 @@ class TLSSocket(Handshaking):
             raise coded_errors.invalid_arg_type('socket', 'an instance of Duplex', socket)
         host = getattr(socket, 'remote_address', None)
         checked = tls_server_options(given) if is_server else tls_connect_options(given, host)
+        with_files = validate_boolean(
+            'options.filesMayBeOpen', given.get('files_may_be_open') or False)
         if isinstance(socket, Socket) and not socket.connecting:
-            check_lending(socket)
+            check_lending(socket, with_files)
         self._start_with(checked, given, None)
         if 'allow_half_open' not in given and socket is not None:
             given['allow_half_open'] = getattr(socket, 'allow_half_open', False)
         super().__init__({**given, 'fd': None, 'onread': None})
         if socket is not None:
             self._begin_on(socket, feeds)
+        if given.get('server') is not None and self._counter is None:
+            self._counter = Uncounted(given['server'])
 
     def _start_with(
         self, options: TLSConnectOptions | TLSServerOptions, target: Mapping[str, Any],
@@ -163,6 +169,7 @@ class TLSSocket(Handshaking):
             self._begin_on_duplex(below)
         elif below.connecting:
             self._stage = CONNECTING
+            self._wire = TlsWire(self._loop, wire_of(below), below.destroy)
             below.once('connect', lambda: self._below_connected(below))
             below.on('error', self.destroy)
             below.once('close', lambda had_error: self.destroy())
@@ -192,9 +199,13 @@ class TLSSocket(Handshaking):
 
     def _begin_on_socket(self, socket: Socket, lent: Lent, feeds: bool) -> None:
         """Begin on what *socket* has lent."""
-        wire = self._wire = TlsWire(self._loop, lent.wire, socket.destroy)
+        wire = self._wire
+        if wire.below is not lent.wire:
+            wire = self._wire = TlsWire(self._loop, lent.wire, socket.destroy)
         wire.context = lent.wire.context
-        wire.taker = inherit(self, socket)
+        taker = inherit(self, socket)
+        if wire.taker is EVENTS:
+            wire.taker = taker
         self._lender = socket
         self._remote = lent.remote
         wire.below.stream = wire
