@@ -10,13 +10,16 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..node import coded_errors
+from ..streams.sending import WriteRequest
 from ..streams.states import (
     CONNECTED,
     EVENTS,
     GREENLET,
+    LENT,
     NOBODY_YET,
     NOT_ENDED,
     PAUSED,
+    WRITABLE,
     Taker,
 )
 from .departure import Movable
@@ -24,7 +27,8 @@ from .ownership import BlockingUser
 from .socket_wire import SocketWire
 
 __all__ = [
-    'Lender', 'Lent', 'Uncounted', 'check_lending', 'inherit', 'lend', 'take_back', 'wire_of',
+    'Lender', 'Lent', 'Uncounted', 'check_lending', 'host_of', 'inherit', 'lend', 'take_back',
+    'when_sent', 'wire_of',
 ]
 
 
@@ -127,13 +131,20 @@ class Lender(Movable):
         chunks: list[Any] = [held, *(self._buffer or ()), *wire.take_all()]
         self._buffer, self._length = None, 0
         wire.taker = GREENLET
+        # What this socket is told to write by mistake must not go out, in plain text.
+        self._write_state = LENT
         return Lent(
             wire, b''.join(chunks), self._remote, self.writable_length > 0)
+
+    def _when_sent(self, callback: Callable[[Any], object]) -> None:
+        self._enqueue(WriteRequest(b'', 0, callback))
+        self._flush()
 
     def _take_back(self, borrower: Lender, unread: bytes) -> None:
         # inside: it is of the same class
         self._owner, borrower._owner = borrower._owner, None
         self._blocking_user = borrower._blocking_user  # inside: as above
+        self._write_state = WRITABLE
         wire = self._wire
         wire.stream = self
         wire.taker = self._taker_by_events()
@@ -168,6 +179,11 @@ def wire_of(sock: Lender) -> SocketWire:
     return sock._wire  # inside: as above
 
 
+def host_of(sock: Lender) -> str | None:
+    """Return the host that *sock* was told to connect to; None if it was not told any."""
+    return sock._settings.host  # inside: as above
+
+
 def check_lending(sock: Lender, with_files: bool = False) -> None:
     """See to it that *sock* can be lent now.
 
@@ -200,6 +216,11 @@ def inherit(sock: Lender, lender: Lender) -> Taker:
     Returns who takes what arrives for it.
     """
     return sock._inherit(lender)  # inside: as above
+
+
+def when_sent(sock: Lender, callback: Callable[[Any], object]) -> None:
+    """Call *callback* in a runner, with None, when what *sock* was told to write has gone."""
+    sock._when_sent(callback)  # inside: as above
 
 
 def take_back(sock: Lender, borrower: Lender, unread: bytes) -> None:

@@ -134,6 +134,9 @@ class Decrypting(Encrypting):
         while self.reading is ACTIVE:
             if self.arrived_size and self.is_full():
                 break
+            if self._is_choked():
+                self._rest_below()  # until what is held has gone
+                return
             try:
                 chunk = engine.read()
             except ssl.SSLError as error:
@@ -180,7 +183,7 @@ class Decrypting(Encrypting):
                 return
             if self.reading is ACTIVE:
                 self._pump()
-            if self.reading is ACTIVE:
+            if self.reading is ACTIVE and not self._is_choked():
                 self._read_below()
             else:
                 self._rest_below()
@@ -205,7 +208,7 @@ class Decrypting(Encrypting):
             engine = self._engine
             if engine is not None and engine.has_more():
                 self._schedule_going_on()
-            else:
+            elif not self._is_choked():
                 self._read_below()
 
     def hold(self, reading: Reading) -> None:
@@ -247,7 +250,10 @@ class Decrypting(Encrypting):
 
     def _take_plain(self) -> bytes | None:
         engine = self._engine
-        if engine is None or self.security is not SECURE or self.reading is OVER:
+        if (
+            engine is None or self.security is not SECURE or self.reading is OVER
+            or self._is_choked()
+        ):
             return None
         try:
             chunk = engine.read()
@@ -281,6 +287,8 @@ class Decrypting(Encrypting):
         """TLS has failed."""
         handshake, engine = self.handshake, self._engine
         self.security = BROKEN
+        # Its frames have the wire, and so the socket, which will have the error: a cycle for each.
+        error.__traceback__ = None
         chain = None
         if engine is not None and isinstance(error, ssl.SSLCertVerificationError):
             chain = peer_chain(engine.object)
