@@ -22,7 +22,8 @@ The rooms of the house, from the ground up; each imports only from those before 
 - ``options``: arguments made into checked records;
 - ``sockets``: `Socket`: the wire on a descriptor, how it is connected, its blocking side;
 - ``servers``: `Server`: listening, accepting, who is let in, counting, stopping;
-- ``tls``: Node's module of that name: a wire upon a wire, and what secures it;
+- ``tls``: Node's module of that name: a wire upon a wire, and what secures it; a public face,
+  imported when it is first used;
 - ``processes``, ``child_process``: processes that talk to each other; the public face of that;
 - ``clusters``: `cluster`: workers that share what they listen on;
 - ``command``: ``python -m gnet``.
@@ -34,6 +35,7 @@ Every name is also found under Node's spelling (``gnet.createServer``, ``sock.se
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from . import child_process, errors, events, lifecycle
@@ -55,15 +57,18 @@ from .events import EventEmitter, MaxListenersExceededWarning, error_monitor, on
 from .loop.exit_hook import set_stay_alive
 from .loop.running import run
 from .node.faces import show_as
-from .node.spelling import module_attribute
+from .node.spelling import module_attribute, snake
 from .options.connect import (
     get_default_auto_select_family,
     get_default_auto_select_family_attempt_timeout,
     set_default_auto_select_family,
     set_default_auto_select_family_attempt_timeout,
 )
+from .options.shapes import split_server_arguments
 from .processes.this_process import process
-from .servers.server import Server, create_server
+from .servers.server import Server
+from .servers.server import create_server as create_plain_server
+from .sockets.lending import hand_down_tls
 from .sockets.socket import Socket, TimeoutOverflowWarning, connect
 
 #: Node has two names for the class, and for the function.
@@ -111,12 +116,36 @@ __all__ = [
 ]
 
 
+def create_server(*args: Any, **keywords: Any) -> Server:
+    """Make a :class:`Server`; the arguments are the same: ``(options, listener)``, or keywords.
+
+    With ``ssl_context``, an ``ssl.SSLContext`` or a :class:`gnet.tls.SecureContext`, it is a
+    :class:`gnet.tls.Server`: the listener gets connections that are secure, and nothing else of a
+    program has to be changed.
+    """
+    given, _ = split_server_arguments(args, keywords)
+    context = given.get('ssl_context')
+    if context is None:
+        keywords.pop('ssl_context', None)
+        return create_plain_server(*args, **keywords)
+    keywords = {name: value for name, value in keywords.items() if snake(name) != 'ssl_context'}
+    server: Server = import_module('.tls', __name__).create_server(
+        *args, **keywords, secure_context=context)
+    return server
+
+
+hand_down_tls(lambda sock, *args, **options: (
+    import_module('.tls', __name__).start_tls(sock, *args, **options)))
+
 show_as(__name__, globals(), __all__)
 
 
 def __getattr__(name: str) -> Any:
+    if name == 'tls':
+        # Not before it is used: "import gnet" imports no ssl, so that it can still be patched.
+        return import_module('.tls', __name__)
     return module_attribute(__name__, globals(), name)
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    return sorted([*__all__, 'tls'])

@@ -6,6 +6,7 @@ writes any more: a wire above does (``streams/wire.py``: "a reader is whoever is
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..node import coded_errors
@@ -47,10 +48,52 @@ class Uncounted:
     departed = returned = destroyed
 
 
+class _Upgrades:
+    """What the rooms above can make of a connection."""
+
+    def __init__(self) -> None:
+        self.start_tls: Callable[..., Any] | None = None
+
+
+_upgrades = _Upgrades()
+
+
+def hand_down_tls(start_tls: Callable[..., Any]) -> None:
+    """Have :meth:`Lender.start_tls` call *start_tls*, with the socket before its arguments."""
+    _upgrades.start_tls = start_tls
+
+
 class Lender(Movable):
     """Lending. Without state of its own: :class:`gnet.Socket` has it."""
 
     __slots__ = ()
+
+    def start_tls(
+        self, context: Any = None, *, server_side: bool = False,
+        server_hostname: str | None = None, **options: Any,
+    ) -> Any:
+        """Speak TLS on this connection from now on (STARTTLS); blocks until the handshake is done.
+
+        Returns a :class:`gnet.tls.TLSSocket`, which is to be used in place of this socket. What
+        ``write()`` has queued is sent first, in plain text.
+
+        Args:
+            context: an ``ssl.SSLContext`` or a :class:`gnet.tls.SecureContext`; by default, one of
+                the options, or a client's that trusts the system's authorities.
+            server_side: which end this is.
+            server_hostname: what a client asks for, and whose certificate it expects; by default
+                the peer's address.
+            options: further ones of :class:`gnet.tls.TLSSocket`.
+
+        Raises:
+            CodedRuntimeError: ``ERR_TLS_UNREAD_PLAIN_TEXT``: something was received that nobody
+                has read; ``ERR_SOCKET_IN_USE``, ``ERR_SOCKET_CLOSED``, ….
+            TLSError, OSError: the handshake has failed.
+            TimeoutError: it was not done within the time of :meth:`settimeout`.
+        """
+        assert _upgrades.start_tls is not None  # gnet/__init__.py has handed it down
+        return _upgrades.start_tls(
+            self, context, server_side=server_side, server_hostname=server_hostname, **options)
 
     def _check_lending(self) -> None:
         wire, blocking = self._wire, self._blocking

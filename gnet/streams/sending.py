@@ -227,6 +227,8 @@ class Sending(Readable):
             else:
                 sent = self._wire.send_all(chunks)
         except BlockingIOError:
+            if not size:
+                return False  # not even an end is taken: TLS before its handshake is done
             sent = 0
         self._bytes_sent += sent
         self._queued_bytes -= sent

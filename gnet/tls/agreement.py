@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..node.spelling import NodeNames
+from ..events.emitter import EventEmitter
 from ..streams.states import CONNECTED
 from .certificates import certificate_object, detailed_certificate, peer_chain
 from .errors import state_error, unavailable
@@ -19,8 +19,11 @@ __all__ = ['Agreement']
 
 _AGREED = (CHECKING, SECURE)
 
+#: Node's events for which Python's ``ssl`` has no hook.
+_UNAVAILABLE = frozenset({'OCSPResponse', 'keylog'})
 
-class Agreement(NodeNames):
+
+class Agreement(EventEmitter):
     """Without state of its own: :class:`.socket.TLSSocket` has it."""
 
     __slots__ = ()
@@ -33,6 +36,13 @@ class Agreement(NodeNames):
         """Return the ``ssl.SSLObject`` when the handshake is done and while it is open, or None."""
         wire = self._wire
         return wire.object if self._stage is CONNECTED and wire.security in _AGREED else None
+
+    def _listener_added(self, event: Any) -> None:
+        super()._listener_added(event)
+        if event in _UNAVAILABLE:
+            # Rather than never to happen.
+            self.remove_all_listeners(event)
+            raise unavailable(f'the event {event!r}')
 
     # --- Node's -----------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from ..node import coded_errors
@@ -12,7 +13,7 @@ from ..options.shapes import normalize_arguments
 from ..sockets.socket import Socket
 from .socket import TLS_SOCKET_OPTIONS, TLSSocket
 
-__all__ = ['connect']
+__all__ = ['connect', 'start_tls']
 
 _KEYWORDS = (TLS_SOCKET_OPTIONS | CONNECT_OPTIONS | {'callback', 'socket', 'timeout'}) - {
     'is_server', 'server'}
@@ -87,10 +88,30 @@ def connect(*args: Any, **keywords: Any) -> TLSSocket:
     return sock
 
 
+def start_tls(
+    sock: Any, context: Any = None, *, server_side: bool = False,
+    server_hostname: str | None = None, **options: Any,
+) -> TLSSocket:
+    """Speak TLS on *sock* from now on, and block until the handshake is done.
+
+    As :meth:`gnet.Socket.start_tls`, for any duplex stream of Node's interface, too.
+    """
+    given = dict(options)
+    if context is not None:
+        given['secure_context'] = context
+    if server_hostname is not None:
+        given['servername'] = server_hostname
+    secured = TLSSocket(sock, {**given, 'is_server': server_side})
+    try:
+        secured.do_handshake()
+    except BaseException:
+        secured.destroy()  # nobody has it
+        raise
+    return secured
+
+
 def _split(args: tuple[Any, ...]) -> tuple[tuple[Any, ...], dict[str, Any]]:
     """Take the mapping of options out of ``(port, host, options, callback)``."""
-    from collections.abc import Mapping
-
     for index, value in enumerate(args):
         if index and isinstance(value, Mapping):
             return (*args[:index], *args[index + 1:]), dict(value)

@@ -156,8 +156,14 @@ class Decrypting(Encrypting):
                 return
         self.end()
 
+    def _schedule_going_on(self) -> None:
+        if not self._is_going_on:
+            self._is_going_on = True
+            self.schedule.from_hub(self._go_on)
+
     def _go_on(self) -> None:
         """Look at what has come, and at what is to go. Runs in the hub."""
+        self._is_going_on = False
         stream = self.stream
         if stream is None or self.security is not SECURE:
             return
@@ -194,7 +200,7 @@ class Decrypting(Encrypting):
         if self.security is SECURE:
             engine = self._engine
             if engine is not None and engine.has_more():
-                self.schedule.from_hub(self._go_on)
+                self._schedule_going_on()
             else:
                 self._read_below()
 
@@ -248,6 +254,9 @@ class Decrypting(Encrypting):
         self._send_out()
         if chunk:
             self.bytes_read += len(chunk)
+            if engine.has_more():
+                # Who takes this may not come back for the rest, of which nobody else tells.
+                self._schedule_going_on()
         elif chunk is not None:
             self._met_end(engine)
         return chunk or None
@@ -271,9 +280,9 @@ class Decrypting(Encrypting):
         chain = None
         if engine is not None and isinstance(error, ssl.SSLCertVerificationError):
             chain = peer_chain(engine.object)
+        # (A server's is empty after a refusal: then nobody knows how many there were.)
         failure = tls_error(
-            error, first_read=not self.bytes_read,
-            certificates=None if chain is None else len(chain))
+            error, first_read=not self.bytes_read, certificates=len(chain) if chain else None)
         if handshake is not None:
             handshake.failed(failure)
         elif engine is not None:

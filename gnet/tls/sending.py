@@ -55,8 +55,8 @@ class Encrypting(Arrivals):
     """What a :class:`.wire.TlsWire` sends."""
 
     __slots__ = (
-        '_ahead', '_close_below', '_engine', '_held', '_is_waiting', '_on_writable', '_shut_wanted',
-        '_was_cut', 'below', 'handshake', 'security', 'strict_end', 'truncated',
+        '_ahead', '_close_below', '_engine', '_held', '_is_going_on', '_is_waiting', '_on_writable',
+        '_shut_wanted', '_was_cut', 'below', 'handshake', 'security', 'strict_end', 'truncated',
     )
 
     security: Security
@@ -79,6 +79,8 @@ class Encrypting(Arrivals):
         self._shut_wanted = False
         #: Whether it waits for its turn to go on with the handshake.
         self._is_waiting = False
+        #: Whether the hub will look at what has come.
+        self._is_going_on = False
         #: Whether the peer has ended before the handshake was done.
         self._was_cut = False
         #: Whether the peer has ended without saying so.

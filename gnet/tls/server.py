@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 from .. import lifecycle
@@ -17,14 +17,19 @@ from ..servers.intake import Intake
 from ..sockets.ownership import Counter, fail, hand_over
 from ..sockets.socket import Socket, accept
 from ..sockets.wire import DescriptorWire
+from .contexts_by_name import ContextsByName
+from .errors import unavailable
 from .options import TLS_SERVER_OPTIONS, TLSServerOptions, tls_server_options
-from .secure_context import SecureContext
+from .secure_context import SecureContext, as_secure_context, create_secure_context
 from .socket import TLSSocket, begin_on, let_pass, start_with
 from .wire import TlsWire
 
 __all__ = ['Server', 'create_server']
 
 _log = logging.getLogger('gnet.tls')
+
+#: Node's events for which Python's ``ssl`` has no hook.
+_UNAVAILABLE = frozenset({'OCSPRequest', 'keylog', 'newSession', 'resumeSession'})
 
 
 class Server(plain.Server):
@@ -41,7 +46,9 @@ class Server(plain.Server):
     ======================  ====================  ==================================================
     """
 
-    __slots__ = ('_names', 'options')
+    __slots__ = ('_contexts', '_tls_options')
+
+    _intake: SecureIntake
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
         """Make a server; :meth:`listen` starts it.
@@ -80,36 +87,86 @@ class Server(plain.Server):
         given, listener = shapes.split_server_arguments(args, keywords)
         options = tls_server_options(given)
         super().__init__(given)
-        #: What it was made with, checked; for the connections to come.
-        self.options: TLSServerOptions = options
-        self._names: dict[str, SecureContext] = {}
+        #: For the connections to come.
+        self._tls_options: TLSServerOptions = options
+        self._contexts = ContextsByName()
         self._intake = SecureIntake(self, self._counter, self._accept_failed)
+        self._intake.lay_down(options, self._contexts)
         self._intake.block_list = self.block_list
         self.on('connection', self._secure)
         if listener is not None:
             self.on('secureConnection', listener)
 
-    def context_for(self, name: str) -> SecureContext | None:
-        """Return the context of :meth:`add_context` for *name*, or None."""
-        return self._names.get(name)
+    # --- contexts ---------------------------------------------------------------------------------
+
+    def add_context(self, servername: str, context: Any) -> None:
+        """Use *context* for clients that ask for *servername* (SNI), from now on.
+
+        Args:
+            servername: in upper or lower case; ``*`` stands for any characters but a dot. What was
+                added for exactly the same is replaced; of several that fit, the newest counts.
+            context: a :class:`SecureContext`, an ``ssl.SSLContext``, or options as of
+                :func:`gnet.tls.create_secure_context`.
+
+        Raises:
+            CodedRuntimeError: ``ERR_TLS_REQUIRED_SERVER_NAME`` for an empty name.
+            CodedTypeError, TLSError, OSError: as :func:`gnet.tls.create_secure_context`.
+        """
+        options = self._tls_options
+        made = (
+            create_secure_context(context) if context is None or isinstance(context, Mapping)
+            else as_secure_context(context))
+        # Shows a context that was given, but does something else than this server does.
+        made.server_context(request_cert=options.request_cert, alpn=options.alpn_protocols)
+        self._contexts.add(servername, made)
+
+    def remove_context(self, servername: str) -> bool:
+        """Undo :meth:`add_context` for exactly this name; return whether there was one."""
+        return self._contexts.remove(servername)
+
+    def set_secure_context(self, options: Any) -> None:
+        """Use other keys and certificates for connections to come; those that exist go on.
+
+        Args:
+            options: as of :func:`gnet.tls.create_secure_context`, all of them: what is not given is
+                as if it never had been. Or a :class:`SecureContext` or ``ssl.SSLContext``.
+
+        Raises:
+            CodedTypeError, TLSError, OSError: as :func:`gnet.tls.create_secure_context`; then
+                nothing is changed.
+        """
+        if isinstance(options, Mapping):
+            made = create_secure_context(options)
+        elif options is None or isinstance(options, (str, int, float)):
+            raise coded_errors.invalid_arg_type('options', 'of type object', options)
+        else:
+            made = as_secure_context(options)
+        now = self._tls_options
+        made.server_context(request_cert=now.request_cert, alpn=now.alpn_protocols)
+        self._tls_options = now._replace(context=made)
+        self._intake.lay_down(self._tls_options, self._contexts)
+
+    def get_ticket_keys(self) -> bytes:
+        """Raise ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``: Python's ``ssl`` does not tell."""
+        raise unavailable('getTicketKeys()')
+
+    def set_ticket_keys(self, keys: bytes) -> None:
+        """Raise ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``, as :meth:`get_ticket_keys`."""
+        raise unavailable('setTicketKeys()')
+
+    def _listener_added(self, event: Hashable) -> None:
+        super()._listener_added(event)
+        if event in _UNAVAILABLE:
+            # Rather than never to happen.
+            self.remove_all_listeners(event)
+            raise unavailable(f'the event {event!r}')
 
     # --- connections ------------------------------------------------------------------------------
 
     def _secure(self, sock: Any) -> None:
         """The first listener of 'connection': begin the handshake on *sock*."""
-        if not sock.destroyed:
+        if not getattr(sock, 'destroyed', False):
             begin_on(self._intake, sock)
-
-    def refused(self, error: BaseException, sock: Any) -> None:
-        """A handshake has come to nothing. Runs in a runner."""
-        _log.debug('%r: %r: %s', self, sock, error)
-        try:
-            self.emit('tlsClientError', error, sock)
-        except EXITS:
-            raise
-        except BaseException as failure:
-            # Brought about by a peer: it must not end the program.
-            self._counter.loop.report(self, failure)
 
     def capture_rejection(self, error: BaseException, event: Hashable, *args: Any) -> None:
         if event == 'secureConnection' and args and isinstance(args[0], Socket):
@@ -126,7 +183,15 @@ class SecureIntake(Intake):
     It is what the handshake knows of the server (`Terms`).
     """
 
-    __slots__ = ()
+    __slots__ = ('_contexts', 'options')
+
+    #: Of now: they may be changed for the connections to come.
+    options: TLSServerOptions
+
+    def lay_down(self, options: TLSServerOptions, contexts: ContextsByName) -> None:
+        """Use these for the connections to come."""
+        self.options = options
+        self._contexts = contexts
 
     # --- how a connection comes in ----------------------------------------------------------------
 
@@ -151,20 +216,22 @@ class SecureIntake(Intake):
 
     # --- what a handshake asks: `Terms` -----------------------------------------------------------
 
-    @property
-    def options(self) -> TLSServerOptions:
-        """Of now: they may be changed for the connections to come."""
-        options: TLSServerOptions = self.server.options
-        return options
-
     def context_for(self, name: str) -> SecureContext | None:
         """Return the context of ``add_context`` for *name*, or None."""
-        context: SecureContext | None = self.server.context_for(name)
-        return context
+        return self._contexts.find(name)
 
     def refused(self, error: BaseException, sock: Any) -> None:
         """A handshake has come to nothing. Called in a runner, once at most for a connection."""
-        self.server.refused(error, sock)
+        server = self.server
+        _log.debug('%r: %r: %s', server, sock, error)
+        try:
+            server.emit('tlsClientError', error, sock)
+        except EXITS:
+            raise
+        except BaseException as failure:
+            # Brought about by a peer: it must not end the program.
+            lifecycle.publish(lifecycle.ListenerFailed, server, 'tlsClientError', failure)
+            self.connections.loop.report(server, failure)
 
     def secured(self, sock: Any) -> None:
         """The handshake of *sock* is done. Called in the hub."""

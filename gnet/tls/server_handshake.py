@@ -201,7 +201,7 @@ class ServerHandshake(Handshake):
         sock, tls = self._sock, self._wire.object
         assert tls is not None
         note_agreement(sock, tls)
-        sock.authorized = self._options.request_cert
+        sock.authorized = int(tls.context.verify_mode) != 0 and tls.getpeercert(True) is not None
         if self._terms is not None:
             self._terms.secured(sock)
         else:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import copy_context
 from typing import Any
 
+from ..loop import exit_hook
 from ..loop.loop import Loop
 from ..node import coded_errors
 from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.validators import validate_boolean
 from ..options.socket import SOCKET_OPTIONS
-from ..sockets.lending import Lent, check_lending, inherit, lend
+from ..sockets.lending import Lent, Uncounted, check_lending, inherit, lend
 from ..sockets.socket import Socket
 from ..sockets.socket_wire import SocketWire
 from ..sockets.wire import DescriptorWire
-from ..streams.states import CONNECTED, EVENTS
+from ..streams.states import CONNECTED, CONNECTING, EVENTS
 from .agreement import Agreement
+from .duplex_wire import DuplexWire, is_duplex
 from .errors import TLSError, unavailable
 from .handshake import ClientHandshake, Handshake
 from .options import (
@@ -97,20 +100,19 @@ class TLSSocket(Agreement, Socket):
         if given.get('onread') is not None:
             raise unavailable('options.onread on TLS sockets', 'read by events or blocking calls')
         is_server = validate_boolean('options.isServer', given.get('is_server') or False)
-        feeds = validate_boolean('options.bufferedIsTLS', given.get('buffered_is_tls') or False)
-        if socket is not None and not isinstance(socket, Socket):
+        feeds = validate_boolean('options.bufferedIsTls', given.get('buffered_is_tls') or False)
+        if socket is not None and not isinstance(socket, Socket) and not is_duplex(socket):
             raise coded_errors.invalid_arg_type('socket', 'an instance of Duplex', socket)
-        host = None if socket is None else socket.remote_address
+        host = getattr(socket, 'remote_address', None)
         checked = tls_server_options(given) if is_server else tls_connect_options(given, host)
-        if socket is not None and socket.ready_state != 'opening':
+        if isinstance(socket, Socket) and not socket.connecting:
             check_lending(socket)
         self._start_with(checked, given, None)
+        if 'allow_half_open' not in given and socket is not None:
+            given['allow_half_open'] = getattr(socket, 'allow_half_open', False)
         super().__init__({**given, 'fd': None, 'onread': None})
-        if socket is None:
-            return
-        if socket.ready_state == 'opening':
-            raise unavailable('a socket that is not connected yet')
-        self._begin_on(socket, lend(socket), feeds)
+        if socket is not None:
+            self._begin_on(socket, feeds)
 
     def _start_with(
         self, options: TLSConnectOptions | TLSServerOptions, target: Mapping[str, Any],
@@ -138,7 +140,41 @@ class TLSSocket(Agreement, Socket):
         super()._open(sock)
         self._begin_handshake(b'')
 
-    def _begin_on(self, socket: Socket, lent: Lent, feeds: bool) -> None:
+    def _begin_on(self, below: Any, feeds: bool) -> None:
+        """Begin on *below*: a socket, or any duplex stream."""
+        if not isinstance(below, Socket):
+            self._begin_on_duplex(below)
+        elif below.connecting:
+            self._stage = CONNECTING
+            below.once('connect', lambda: self._below_connected(below))
+            below.on('error', self.destroy)
+            below.once('close', lambda had_error: self.destroy())
+        else:
+            self._begin_on_socket(below, lend(below), feeds)
+
+    def _below_connected(self, below: Socket) -> None:
+        if self._stage is CONNECTING and not below.destroyed:
+            self._begin_on_socket(below, lend(below), False)
+            if self._begun:
+                self.off('connect', self._send_first)
+                self._send_first()
+
+    def _begin_on_duplex(self, duplex: Any) -> None:
+        below = DuplexWire(self._loop, duplex)
+        wire = self._wire = TlsWire(self._loop, below)
+        wire.context = copy_context()
+        below.start()
+        below.stream = wire
+        wire.attach(self)
+        self._stage = CONNECTED
+        self.opened_at = self._loop.now()
+        self._readable_wanted = True
+        exit_hook.arm()
+        self._begin_handshake(b'')
+        if not self._explicitly_paused:
+            self._take(0)
+
+    def _begin_on_socket(self, socket: Socket, lent: Lent, feeds: bool) -> None:
         """Begin on what *socket* has lent."""
         wire = self._wire = TlsWire(self._loop, lent.wire, socket.destroy)
         wire.context = lent.wire.context
@@ -197,6 +233,18 @@ class TLSSocket(Agreement, Socket):
     def _lender_returned(self) -> None:
         """The handler of the socket below has returned, which was for this one then."""
         self._owner_returned()
+
+    def do_handshake(self) -> None:
+        """Block until the handshake is done, which goes on by itself anyway.
+
+        Raises:
+            TimeoutError: it was not, within the time of :meth:`settimeout`.
+            TLSError: it has failed, or the server is not whom it should be.
+            OSError: the connection has failed, or was closed here.
+        """
+        self._note_blocking_use()
+        if self.secure_connecting:
+            self._send_in_turn(memoryview(b''))  # which waits until something can be sent
 
     # --- how it ends ------------------------------------------------------------------------------
 
@@ -270,11 +318,13 @@ def start_with(sock: TLSSocket, options: TLSServerOptions, terms: Terms) -> None
 # inside: as above
 def begin_on(terms: Any, below: Any) -> TLSSocket:
     """Begin a server's handshake on *below*, which was accepted, or emitted by hand."""
-    check_lending(below)
+    if isinstance(below, Socket):
+        check_lending(below)
     sock = TLSSocket.__new__(TLSSocket)
     sock._start_with(terms.options, {}, terms)
-    Socket.__init__(sock, {'allow_half_open': below.allow_half_open})
-    sock._begin_on(below, lend(below), True)
+    Socket.__init__(sock, {'allow_half_open': getattr(below, 'allow_half_open', False)})
+    sock._counter = Uncounted(terms.server)
+    sock._begin_on(below, True)
     return sock
 
 

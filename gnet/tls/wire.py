@@ -133,7 +133,7 @@ class TlsWire(Decrypting):
         if self.security is CHECKING:
             self.security = SECURE
             self.handshake = None
-            self.schedule.from_hub(self._go_on)
+            self._schedule_going_on()
 
     # --- closing ----------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ import pytest
 from gnet import tls
 
 from ..harness.families import Family
-from ..harness.waiting import PATIENCE, until
+from ..harness.waiting import PATIENCE, tick, until
 from ..sockets.common import Connection, code, target_of
 from .authority import authority
 from .peers import TlsPeer, client_context, server_context
@@ -240,6 +240,22 @@ def test_a_paused_socket_holds_up_its_peer(accept_tls: Accept, native: Any) -> N
     c.sock.resume()
     until(lambda: sum(got) == size)
     assert max(got) <= 16384 or max(got) <= 65536 + 16384
+
+
+def test_what_a_listener_has_read_ahead_of_is_not_left_lying(accept_tls: Accept) -> None:
+    got: list[int] = []
+
+    def data(chunk: bytes) -> None:
+        if not got:
+            # In the kernel at once, so that reading on after this chunk finds all of it.
+            c.peer.peer.plain.sendall(c.peer.ciphertext(b'x' * 16384 * 3))
+        else:
+            tick(lambda: None)  # other work, for which reading on makes way
+        got.append(len(chunk))
+
+    c = accept_tls(lambda c: c.sock.on('data', data))
+    c.peer.sendall(b'x' * 16384)
+    until(lambda: sum(got) == 16384 * 4)
 
 
 # --- time-outs ----------------------------------------------------------------------------------
