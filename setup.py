@@ -16,9 +16,11 @@ def version():
 
 # The suite runs on all three event loops of gevent: two of them need cffi, which is what
 # gevent[recommended] brings. setuptools builds the wheel that the suite looks into.
-# The last line is legacy code, which tests/legacy runs on gnet's sockets.
+# cryptography makes the certificates of the tests. The last line is legacy code, which tests/legacy
+# runs on gnet's sockets.
 TEST = [
     'gevent[recommended]', 'pytest >= 8.0', 'pytest-timeout >= 2.3', 'setuptools >= 70.1',
+    'cryptography >= 42',
     'paramiko >= 3.4', 'pg8000 >= 1.30', 'redis >= 5.0',
 ]
 
@@ -26,6 +28,7 @@ TEST = [
 # of today must still pass tomorrow. Python 3.9 has no such mypy; its types are checked elsewhere.
 LINT = ['ruff == 0.17.*']
 TYPES = [
+    'cryptography >= 42',
     'mypy == 2.4.*; python_version >= "3.10"',
     'types-gevent == 26.9.*; python_version >= "3.10"',
 ]
@@ -46,6 +49,8 @@ setup(
     # gevent itself requires zope.interface, which gnet.lifecycle uses.
     install_requires=['gevent >= 24.2.1', 'zope.event'],
     extras_require={
+        # Certificates as PKCS#12 (the option pfx), which Python's ssl cannot read.
+        'pkcs12': ['cryptography >= 42'],
         'test': TEST,
         'lint': LINT,
         'types': TYPES,

@@ -42,10 +42,14 @@ __all__ = [
     'ConnectionClosed',
     'ConnectionDropped',
     'ConnectionOpened',
+    'ConnectionSecured',
     'DropReason',
+    'HandshakeFailed',
     'IConnectionClosed',
     'IConnectionDropped',
     'IConnectionOpened',
+    'IConnectionSecured',
+    'IHandshakeFailed',
     'ILifecycleEvent',
     'IListenerFailed',
     'IServerClosed',
@@ -95,6 +99,7 @@ class DropReason(Enum):
 
     MAX_CONNECTIONS = 'the server had max_connections open connections'
     BLOCK_LIST = 'the address of the peer is in the block list'
+    PENDING_HANDSHAKES = 'as many TLS handshakes as may be were not done'
 
 
 # --- interfaces ---------------------------------------------------------------------------------
@@ -148,6 +153,28 @@ class IConnectionDropped(ILifecycleEvent):
     server = Attribute('The server.')
     data = Attribute("Both addresses: the record of the 'drop' event. None for unix sockets.")
     reason = Attribute('A DropReason.')
+
+
+class IConnectionSecured(ILifecycleEvent):
+    """The TLS handshake of a connection is done, and its peer is whom it should be."""
+
+    server = Attribute('The server that accepted it; None for a connection to somewhere else.')
+    socket = Attribute('The connection.')
+    protocol = Attribute("The version of TLS, such as 'TLSv1.3'.")
+    cipher = Attribute("The name of the cipher suite, as OpenSSL's.")
+    servername = Attribute('The name that the client has asked for; None without.')
+    alpn_protocol = Attribute('What was agreed upon by ALPN; None for nothing.')
+    session_reused = Attribute('Whether it was a short handshake, of an earlier session.')
+    duration = Attribute('Seconds that the handshake took, as a float.')
+
+
+class IHandshakeFailed(ILifecycleEvent):
+    """A TLS handshake has come to nothing."""
+
+    server = Attribute('The server that accepted the connection; None for one to somewhere else.')
+    socket = Attribute('The connection.')
+    error = Attribute('The exception that says why.')
+    duration = Attribute('Seconds from its beginning, as a float.')
 
 
 class IListenerFailed(ILifecycleEvent):
@@ -241,6 +268,39 @@ class ConnectionDropped:
     server: Any
     data: Any
     reason: DropReason
+
+
+@implementer(IConnectionSecured)
+@dataclass(eq=False)
+class ConnectionSecured:
+    """Implementation of :class:`IConnectionSecured`.
+
+    Published by the socket right before ``'secureConnection'`` of its server, in the greenlet of
+    the connection; or right before ``'secureConnect'``, in a runner.
+    """
+
+    server: Any
+    socket: Any
+    protocol: str
+    cipher: str
+    servername: str | None
+    alpn_protocol: str | None
+    session_reused: bool
+    duration: float
+
+
+@implementer(IHandshakeFailed)
+@dataclass(eq=False)
+class HandshakeFailed:
+    """Implementation of :class:`IHandshakeFailed`.
+
+    Published by the socket in a runner, right after its ``'close'`` listeners.
+    """
+
+    server: Any
+    socket: Any
+    error: BaseException
+    duration: float
 
 
 @implementer(IListenerFailed)

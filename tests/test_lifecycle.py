@@ -29,6 +29,12 @@ EVENTS = [
       'duration': 1.5, 'error': None}),
     (lifecycle.ConnectionDropped, lifecycle.IConnectionDropped,
      {'server': 'server', 'data': None, 'reason': lifecycle.DropReason.BLOCK_LIST}),
+    (lifecycle.ConnectionSecured, lifecycle.IConnectionSecured,
+     {'server': 'server', 'socket': 'socket', 'protocol': 'TLSv1.3', 'cipher': 'TLS_AES',
+      'servername': 'localhost', 'alpn_protocol': None, 'session_reused': False,
+      'duration': 0.1}),
+    (lifecycle.HandshakeFailed, lifecycle.IHandshakeFailed,
+     {'server': 'server', 'socket': 'socket', 'error': ValueError('no'), 'duration': 0.1}),
     (lifecycle.ListenerFailed, lifecycle.IListenerFailed,
      {'emitter': 'socket', 'event': 'data', 'error': ValueError('no')}),
 ]

@@ -274,31 +274,6 @@ def ended_by_other_party() -> NodeOSError:
     return error
 
 
-def hang_up() -> NodeOSError:
-    """Build what a TLS server has of a client that was gone before the handshake was done."""
-    return _without_syscall('socket hang up')
-
-
-def disconnected_in_handshake(**attributes: Any) -> NodeOSError:
-    """Build what a TLS client has of a server that was gone before the handshake was done.
-
-    *attributes* are what it was about, in Node: ``path``, or ``host`` and ``port``, and
-    ``local_address``.
-    """
-    error = _without_syscall(
-        'Client network socket disconnected before secure TLS connection was established')
-    local = attributes.pop('local_address', None)
-    error._local = None if local is None else (local, 0)  # inside: nobody else sets it
-    error.__dict__.update(attributes)
-    return error
-
-
-def _without_syscall(text: str) -> NodeOSError:
-    error = _system_error(_errno.ECONNRESET, 'read', text)
-    error.syscall = None
-    return error
-
-
 def lookup_error(error: Exception, hostname: str) -> LookupFailure | NodeOSError:
     """Translate what a resolver raised: ``getaddrinfo ENOTFOUND no.such.invalid``.
 

@@ -25,14 +25,12 @@ class Lent(NamedTuple):
         wire: which carries the other stream from now on.
         unread: what had come and nobody has read.
         remote: the peer's name.
-        opened_at: the loop's time when the connection was established.
         has_unsent: whether something that was written is still to go, before anything else.
     """
 
     wire: SocketWire
     unread: bytes
     remote: Any
-    opened_at: float
     has_unsent: bool
 
 
@@ -118,7 +116,7 @@ class Lender(Movable):
         self._buffer, self._length = None, 0
         wire.taker = GREENLET
         return Lent(
-            wire, b''.join(chunks), self._remote, self.opened_at, self.writable_length > 0)
+            wire, b''.join(chunks), self._remote, self.writable_length > 0)
 
     def _inherit(self, lender: Lender) -> Taker:
         # inside: it is of the same class

@@ -67,11 +67,11 @@ def alpn_protocols(given: Any) -> tuple[str, ...]:
     if wire is None:
         raise invalid_arg_type(
             'options.ALPNProtocols', 'an instance of Array, Buffer, TypedArray, or DataView', given)
+    names = _split(wire)
     # The ssl module takes ASCII only; nothing else is registered with IANA.
-    try:
-        return tuple(name.decode('ascii') for name in _split(wire))
-    except UnicodeDecodeError:
-        raise invalid_arg_value('options.ALPNProtocols', given, 'must be ASCII') from None
+    if not all(name and name.isascii() for name in names):
+        raise invalid_arg_value('options.ALPNProtocols', given, 'must be names in ASCII')
+    return tuple(name.decode('ascii') for name in names)
 
 
 def select_alpn(own: Sequence[str], offered: Sequence[str]) -> str | None:

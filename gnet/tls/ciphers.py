@@ -60,6 +60,11 @@ class Defaults:
 #: The defaults of this process.
 DEFAULTS = Defaults()
 
+#: Bits that leave a version out. Python warns of them, and wants a lowest and a highest instead.
+NO_VERSION = int(
+    ssl.OP_NO_SSLv2 | ssl.OP_NO_SSLv3 | ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1 | ssl.OP_NO_TLSv1_2
+    | ssl.OP_NO_TLSv1_3)
+
 _VERSIONS = {'TLSv1.2': ssl.TLSVersion.TLSv1_2, 'TLSv1.3': ssl.TLSVersion.TLSv1_3}
 _TOO_OLD = ('TLSv1', 'TLSv1.1')
 
@@ -68,6 +73,9 @@ _METHODS: dict[str, str | None] = {
     'TLS_method': None, 'SSLv23_method': None, 'TLSv1_method': 'TLSv1',
     'TLSv1_1_method': 'TLSv1.1', 'TLSv1_2_method': 'TLSv1.2',
 }
+
+#: Curves that are of another kind to OpenSSL, so that Python 3.9 does not know them.
+_MONTGOMERY = ('X25519', 'X448')
 
 #: NIST's names of curves, as OpenSSL calls them: Python asks OpenSSL for one by its short name.
 _CURVES = {'P-256': 'prime256v1', 'P-384': 'secp384r1', 'P-521': 'secp521r1'}
@@ -98,8 +106,29 @@ def versions(options: Mapping[str, Any]) -> tuple[ssl.TLSVersion, ssl.TLSVersion
     method = options.get('secure_protocol')
     if isinstance(method, str) and method:
         return _of_method(method, lowest, highest)
-    low = _version('minimum', lowest if truthy(lowest) else DEFAULTS.min_version)
-    high = _version('maximum', highest if truthy(highest) else DEFAULTS.max_version)
+    return _in_order(
+        _version('minimum', lowest if truthy(lowest) else DEFAULTS.min_version),
+        _version('maximum', highest if truthy(highest) else DEFAULTS.max_version))
+
+
+def without_versions(
+    bits: int, low: ssl.TLSVersion, high: ssl.TLSVersion,
+) -> tuple[ssl.TLSVersion, ssl.TLSVersion]:
+    """Return the lowest and the highest version without those that *bits* (``OP_NO_…``) leave out.
+
+    Raises:
+        CodedTypeError: ``ERR_TLS_INVALID_PROTOCOL_VERSION``: none is left.
+    """
+    if bits & ssl.OP_NO_TLSv1_2:
+        low = ssl.TLSVersion.TLSv1_3
+    if bits & ssl.OP_NO_TLSv1_3:
+        high = ssl.TLSVersion.TLSv1_2
+    return _in_order(low, high)
+
+
+def _in_order(
+    low: ssl.TLSVersion, high: ssl.TLSVersion,
+) -> tuple[ssl.TLSVersion, ssl.TLSVersion]:
     if low > high:
         raise CodedTypeError(
             'ERR_TLS_INVALID_PROTOCOL_VERSION',
@@ -217,10 +246,14 @@ class Curve:
 
         Raises:
             CodedRuntimeError: ``ERR_CRYPTO_OPERATION_FAILED`` for an unknown one.
+            CodedTypeError: ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``: Python 3.9 does not take it.
         """
         if not self._name:
             return
         try:
             context.set_ecdh_curve(self._name)
         except (ValueError, ssl.SSLError) as error:
+            if self._name in _MONTGOMERY:
+                raise unavailable(
+                    f'options.ecdhCurve {self._name}', 'it needs Python 3.10') from None
             raise operation_failed('Failed to set ECDH curve') from error

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..node.coded_errors import invalid_arg_type, invalid_arg_value
 from ..node.validators import validate_boolean, validate_integer
 from ..node.values import MAX_INT32, UNDEFINED, is_number, truthy
-from .ciphers import CipherList, Curve, versions
+from .ciphers import NO_VERSION, CipherList, Curve, versions, without_versions
 from .errors import library_error, operation_failed, unavailable
 from .identities import Identity, match_identities, read_pfx
 from .pem import certificate_blocks, read_keys, read_many, read_one, read_passphrase
@@ -90,7 +90,8 @@ def context_options(options: Mapping[str, Any]) -> ContextOptions:
         if pfx.key is not None:
             keys.append(pfx.key)
         more += pfx.authorities
-    low, high = versions(options)
+    bits = _bits(options.get('secure_options'))
+    low, high = without_versions(bits, *versions(options))
     ciphers = CipherList(options.get('ciphers'))
     if not ciphers.has_older and high >= ssl.TLSVersion.TLSv1_3:
         low = ssl.TLSVersion.TLSv1_3
@@ -105,7 +106,7 @@ def context_options(options: Mapping[str, Any]) -> ContextOptions:
         more_authorities=tuple(more),
         revoked=tuple(_revoked(options.get('crl'), paths)),
         dhparam=_dhparam(options.get('dhparam'), paths),
-        secure_options=_bits(options.get('secure_options')),
+        secure_options=bits & ~NO_VERSION,
         honor_cipher_order=None if order is UNDEFINED else truthy(order),
         allow_partial_trust_chain=False if partial is None or partial is UNDEFINED else (
             validate_boolean('options.allowPartialTrustChain', partial)),

@@ -30,12 +30,15 @@ class Handshake:
     """
 
     # inside (for all of these classes): a handshake is a part of its socket, for a while
-    __slots__ = ('_loop', '_sock', '_wire', 'cut')
+    __slots__ = ('_begun', '_loop', '_sock', '_wire', 'cut', 'failure')
 
     def __init__(self, sock: Any, wire: TlsWire) -> None:
         self._sock = sock
         self._wire = wire
         self._loop: Any = wire.schedule
+        self._begun = self._loop.now()
+        #: What it has failed with.
+        self.failure: BaseException | None = None
         #: What it was cut off with, if the stream is to hear of the end first.
         self.cut: BaseException | None = None
         wire.handshake = self
@@ -47,11 +50,18 @@ class Handshake:
         """Only a server listens before it begins."""
         raise AssertionError('a client begins by itself')
 
+    @property
+    def duration(self) -> float:
+        """Seconds since it has begun."""
+        seconds: float = self._loop.now() - self._begun
+        return seconds
+
     def close(self) -> None:
         """The wire was closed."""
 
     def failed(self, error: BaseException) -> None:
         """The handshake has failed."""
+        self.failure = error
         self._sock.destroy(error)
 
     def done(self) -> None:
@@ -123,6 +133,7 @@ class ClientHandshake(Handshake):
         if failure is not None:
             sock.authorization_error = getattr(failure, 'code', None) or str(failure)
             if options.reject_unauthorized:
+                self.failure = failure
                 sock.destroy(failure)
                 return
         wire.secure()
@@ -148,11 +159,13 @@ class ClientHandshake(Handshake):
     # inside: as above
     def cut_off(self) -> None:
         """The server has ended in the middle of it."""
-        self._sock._cut_off(disconnected(self._sock))
+        self.failure = disconnected(self._sock)
+        self._sock._cut_off(self.failure)
 
     # inside: as above
     def failed(self, error: BaseException) -> None:
         """The handshake has failed."""
+        self.failure = error
         self._sock.authorization_error = verify_failure(error)
         self._sock.destroy(error)
 

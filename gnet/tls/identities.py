@@ -31,6 +31,8 @@ z4v3I2pLAiEAxRWllTzu21hBaOlflCycJftDuVigzGSRh3B+5zkPLVg=
 
 #: What OpenSSL says where a key is not that of the certificate.
 _NOT_ITS_KEY = ('ERR_OSSL_X509_KEY_VALUES_MISMATCH', 'ERR_OSSL_X509_KEY_TYPE_MISMATCH')
+#: What it says where there is none for a key of this kind.
+_NO_CERTIFICATE = 'NO_CERTIFICATE_ASSIGNED'
 
 
 class Identity(NamedTuple):
@@ -117,6 +119,8 @@ def _load(context: ssl.SSLContext, chain: str, path: str, key: Key) -> None:
     try:
         context.load_cert_chain(chain, path, passphrase)
     except ssl.SSLError as error:
+        if error.reason == _NO_CERTIFICATE:
+            raise library_error('X509', 'KEY_TYPE_MISMATCH') from error
         if error.reason and error.library in ('SSL', 'X509'):
             raise tls_error(error) from error
         # All else is "PEM lib" to Python.

@@ -185,7 +185,7 @@ def _matches(host: str, pattern: str) -> bool:
     if _NO_DOMAIN.fullmatch(asked[-1]):
         return False
     first, wild = asked[0], there[0]
-    if '*' not in wild:
+    if first == wild or '*' not in wild:
         return first == wild
     head, _, tail = wild.partition('*')
     if '*' in tail or len(there) < _FEWEST_LABELS or 'xn--' in wild:

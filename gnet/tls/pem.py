@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from ..node.coded_errors import CodedTypeError, invalid_arg_type
 from ..node.inspection import received
 from ..node.values import UNDEFINED
+from .errors import library_error
 
 __all__ = [
     'Key',
@@ -49,7 +50,7 @@ class Key(NamedTuple):
 
 
 def read_one(name: str, value: Any, paths: list[str]) -> bytes:
-    """Return the content of an option; empty is as good as none.
+    """Return the content of an option; empty is as good as none, but for an empty file.
 
     Args:
         name: of the option, in Node's spelling, for the text of the error.
@@ -58,7 +59,8 @@ def read_one(name: str, value: Any, paths: list[str]) -> bytes:
 
     Raises:
         CodedTypeError: ``ERR_INVALID_ARG_TYPE``.
-        OSError: the file cannot be read.
+        TLSError: ``ERR_OSSL_PEM_NO_START_LINE``: the file is empty.
+        OSError: it cannot be read.
     """
     if isinstance(value, str):
         return value.encode('utf-8', 'surrogateescape')
@@ -66,7 +68,11 @@ def read_one(name: str, value: Any, paths: list[str]) -> bytes:
         path = os.path.abspath(os.fsdecode(value))
         paths.append(path)
         with open(path, 'rb') as file:
-            return file.read()
+            content = file.read()
+        if not content.strip():
+            # A file that was named is meant to have something: perhaps it is being written.
+            raise library_error('PEM', 'NO_START_LINE')
+        return content
     try:
         return bytes(memoryview(value))
     except TypeError:

@@ -7,6 +7,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from .. import lifecycle
+from ..addresses.ends import ends_of
 from ..loop.agenda import EXITS
 from ..loop.loop import Loop
 from ..node import coded_errors
@@ -20,6 +21,7 @@ from ..sockets.wire import DescriptorWire
 from .contexts_by_name import ContextsByName
 from .errors import unavailable
 from .options import TLS_SERVER_OPTIONS, TLSServerOptions, tls_server_options
+from .pending_handshakes import PENDING_OPTIONS, PendingHandshakes
 from .secure_context import SecureContext, as_secure_context, create_secure_context
 from .socket import TLSSocket, begin_on, let_pass, start_with
 from .wire import TlsWire
@@ -63,6 +65,9 @@ class Server(plain.Server):
                   (False).
                 - handshake_timeout: milliseconds from accept to the end of the handshake
                   (120000); negative for no limit.
+                - max_pending_handshakes, max_pending_handshakes_per_address: connections in the
+                  middle of their handshakes at which further ones are dropped, as by
+                  ``max_connections`` (None: no limit but that).
                 - sni_callback: called with the name that a client asks for, and
                   ``answer(err, context)``. It may return the context instead; block; or answer
                   later. Nothing and None stand for the server's own.
@@ -79,7 +84,7 @@ class Server(plain.Server):
         """
         check_keywords(
             'create_server', keywords,
-            server.SERVER_OPTIONS | TLS_SERVER_OPTIONS | {'options', 'listener'})
+            server.SERVER_OPTIONS | TLS_SERVER_OPTIONS | PENDING_OPTIONS | {'options', 'listener'})
         if len(args) > 1 and args[1] is not None and not callable(args[1]) and not (
             callable(args[0])
         ):
@@ -92,6 +97,7 @@ class Server(plain.Server):
         self._contexts = ContextsByName()
         self._intake = SecureIntake(self, self._counter, self._accept_failed)
         self._intake.lay_down(options, self._contexts)
+        self._intake.pending = PendingHandshakes(given)
         self._intake.block_list = self.block_list
         self.on('connection', self._secure)
         if listener is not None:
@@ -183,8 +189,10 @@ class SecureIntake(Intake):
     It is what the handshake knows of the server (`Terms`).
     """
 
-    __slots__ = ('_contexts', 'options')
+    __slots__ = ('_contexts', 'options', 'pending')
 
+    #: Handshakes that are not done.
+    pending: PendingHandshakes
     #: Of now: they may be changed for the connections to come.
     options: TLSServerOptions
 
@@ -197,9 +205,19 @@ class SecureIntake(Intake):
 
     def admit(self, sock: Any, remote: Any) -> Any:
         """Decide on a new connection; its handshake begins."""
+        if self.pending.is_full(remote):
+            data = ends_of(sock, remote)
+            sock.close()
+            self.connections.loop.tick(
+                self._emit_drop, data, lifecycle.DropReason.PENDING_HANDSHAKES)
+            return None
         connection = super().admit(sock, remote)
-        # Else it is handed over when that is done.
-        return None if isinstance(connection, TLSSocket) else connection
+        if not isinstance(connection, TLSSocket):
+            return connection
+        if lifecycle.has_subscribers():
+            self.connections.loop.tick(
+                lifecycle.publish, lifecycle.ConnectionOpened, self.server, connection)
+        return None  # it is handed over when that is done
 
     def accept(
         self, counter: Counter, loop: Loop, sock: Any, remote: Any, high_water_mark: float,
@@ -233,6 +251,14 @@ class SecureIntake(Intake):
             lifecycle.publish(lifecycle.ListenerFailed, server, 'tlsClientError', failure)
             self.connections.loop.report(server, failure)
 
+    def begun(self, handshake: Any, remote: Any) -> None:
+        """A handshake with the peer *remote* has begun."""
+        self.pending.add(handshake, remote)
+
+    def settled(self, handshake: Any) -> None:
+        """It is over, in whatever way."""
+        self.pending.discard(handshake)
+
     def secured(self, sock: Any) -> None:
         """The handshake of *sock* is done. Called in the hub."""
         self.connections.loop.handlers.call(self._serve_secure, sock)
@@ -243,10 +269,8 @@ class SecureIntake(Intake):
         hand_over(sock, self._let_pass, 'secureConnection', self._secure_handler_failed)
 
     def _let_pass(self, event: str, sock: TLSSocket) -> None:
-        if let_pass(sock):
-            lifecycle.publish(lifecycle.ConnectionOpened, self.server, sock)
-            if not sock.destroyed:
-                self.server.emit(event, sock)
+        if let_pass(sock) and not sock.destroyed:
+            self.server.emit(event, sock)
 
     def _secure_handler_failed(self, sock: Socket, error: BaseException) -> None:
         self.failed('secureConnection', sock, error)

@@ -34,6 +34,12 @@ class Terms(Protocol):
     def refused(self, error: BaseException, sock: Any) -> None:
         """A handshake has come to nothing. Called in a runner, once at most for a connection."""
 
+    def begun(self, handshake: Any, remote: Any) -> None:
+        """A handshake with the peer *remote* has begun."""
+
+    def settled(self, handshake: Any) -> None:
+        """It is over, in whatever way."""
+
     def secured(self, sock: Any) -> None:
         """The handshake of *sock* is done. Called in the hub."""
 
@@ -69,6 +75,8 @@ class ServerHandshake(Handshake):
             # Nothing touches it: what drips in does not prolong it.
             self._timer = IdleTimer(self._expired, msecs / 1000, self._loop.now())
             self._loop.idle_timers.arm(self._timer)
+        if self._terms is not None:
+            self._terms.begun(self, self._sock._remote)  # inside: as above
         self._wire.listen()
         if heard:
             self._loop.from_hub(self._wire.switch, heard)
@@ -81,6 +89,8 @@ class ServerHandshake(Handshake):
         timer, self._timer = self._timer, None
         if timer is not None:
             self._loop.idle_timers.cancel(timer)
+        if self._terms is not None:
+            self._terms.settled(self)
 
     # --- hello ------------------------------------------------------------------------------------
 
@@ -210,6 +220,7 @@ class ServerHandshake(Handshake):
     def failed(self, error: BaseException) -> None:
         """The handshake has failed."""
         self._cancel()
+        self.failure = error
         # inside: as above
         self._sock.authorization_error = verify_failure(error)
         self._sock.destroy(error)
@@ -219,12 +230,14 @@ class ServerHandshake(Handshake):
     def cut_off(self) -> None:
         """The client has ended in the middle of it."""
         self._cancel()
-        self._sock._cut_off(hung_up())
+        self.failure = hung_up()
+        self._sock._cut_off(self.failure)
 
     def closed(self) -> None:
         """The socket is closed, for a reason that nobody was told of."""
         if not self._told:
-            self._tell(hung_up())
+            self.failure = self.failure or hung_up()
+            self._tell(self.failure)
 
     def is_heard(self) -> bool:
         """Whether there is a server that is told of a failure."""
@@ -237,9 +250,10 @@ class ServerHandshake(Handshake):
     def _give_up(self) -> None:
         if self._wire.stream is not None and not self._told:
             self._told = True
+            self.failure = handshake_timeout()
             if self._terms is not None:
-                self._terms.refused(handshake_timeout(), self._sock)
-            self._sock.destroy(None if self._terms is not None else handshake_timeout())
+                self._terms.refused(self.failure, self._sock)
+            self._sock.destroy(None if self._terms is not None else self.failure)
 
     def _tell(self, error: BaseException) -> None:
         """Tell the server; behind `'error'` of the socket, if there is one."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from contextvars import copy_context
 from typing import Any
 
+from .. import lifecycle
 from ..loop import exit_hook
 from ..loop.loop import Loop
 from ..node import coded_errors
@@ -167,7 +168,6 @@ class TLSSocket(Agreement, Socket):
         below.stream = wire
         wire.attach(self)
         self._stage = CONNECTED
-        self.opened_at = self._loop.now()
         self._readable_wanted = True
         exit_hook.arm()
         self._begin_handshake(b'')
@@ -183,7 +183,6 @@ class TLSSocket(Agreement, Socket):
         wire.below.stream = wire
         wire.attach(self)
         self._stage = CONNECTED
-        self.opened_at = lent.opened_at
         self._readable_wanted = True
         if lent.unread and not feeds:
             failure = coded_errors.state_error('ERR_TLS_UNREAD_PLAIN_TEXT')
@@ -221,14 +220,24 @@ class TLSSocket(Agreement, Socket):
         self._say_secure()
         if self._stage is not CONNECTED:
             return False
-        self._handshake = None
+        handshake, self._handshake = self._handshake, None
         self._wire.secure()
+        self._publish_secured(handshake)
         return True
 
     def _secured(self) -> None:
         """A client's handshake is done, and plain text passes. Runs in a runner."""
-        self._handshake = None
+        handshake, self._handshake = self._handshake, None
+        self._publish_secured(handshake)
         self._emit_guarded('secureConnect')
+
+    def _publish_secured(self, handshake: Any) -> None:
+        if lifecycle.has_subscribers():
+            name, version, _ = self.cipher() or ('', '', 0)
+            lifecycle.publish(
+                lifecycle.ConnectionSecured, self.server, self, self.version() or version, name,
+                self.servername or None, self.alpn_protocol or None,
+                bool(self.is_session_reused()), handshake.duration)
 
     def _lender_returned(self) -> None:
         """The handler of the socket below has returned, which was for this one then."""
@@ -284,6 +293,10 @@ class TLSSocket(Agreement, Socket):
         finally:
             if handshake is not None:
                 handshake.closed()
+                if handshake.failure is not None:
+                    lifecycle.publish(
+                        lifecycle.HandshakeFailed, self.server, self, handshake.failure,
+                        handshake.duration)
 
     def _unheard(self, error: BaseException) -> None:
         if self._handshake is None or not self._handshake.is_heard():

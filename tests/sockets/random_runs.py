@@ -288,13 +288,16 @@ class Run:
         lives = [(end, life) for end in ends for life in end.lives if life.was_connected]
         for index, (end, life) in enumerate(lives):
             for other, other_life in lives[index + 1:]:
-                if self._are_peers(life, other_life, len(lives)):
+                if self._are_peers(life, other_life):
                     self._check_bytes(end, life, other, other_life)
                     self._check_bytes(other, other_life, end, life)
 
-    def _are_peers(self, one: Life, two: Life, count: int) -> bool:
+    def _are_peers(self, one: Life, two: Life) -> bool:
         if one.local_port is None:
-            return count == 2 and self._accepted <= 1
+            # On a unix path nothing tells but that there was no other connection: not one, either,
+            # that was accepted here and given up there before it could be said to be connected.
+            return self._accepted <= 1 and all(
+                len(end.lives) == 1 for end in (*self.sockets, *self.plain))
         return one.local_port == two.remote_port and one.remote_port == two.local_port
 
     def _check_bytes(self, writer: Any, written: Life, reader: Any, read: Life) -> None:

@@ -11,9 +11,10 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-__all__ = ['NAMES', 'Authority', 'Certified', 'authority', 'stranger']
+__all__ = ['NAMES', 'Authority', 'Certified', 'authority', 'self_signed', 'stranger']
 
 #: What the server of the tests is called.
 NAMES = ('localhost', '127.0.0.1', '::1')
@@ -35,14 +36,27 @@ class Certified:
         """Return them as options of a context."""
         return {'key': self.key, 'cert': self.cert}
 
+    def encrypted_key(self, passphrase: str) -> str:
+        """Return the key as PEM that needs *passphrase*."""
+        return _key_pem(
+            _load_key(self.key), serialization.BestAvailableEncryption(passphrase.encode()))
+
+    def pfx(self, passphrase: str, *others: str) -> bytes:
+        """Return both as PKCS#12, with *others*, which are certificates as PEM."""
+        return pkcs12.serialize_key_and_certificates(
+            b'gnet', _load_key(self.key), x509.load_pem_x509_certificate(self.cert.encode()),
+            [x509.load_pem_x509_certificate(each.encode()) for each in others],
+            serialization.BestAvailableEncryption(passphrase.encode()))
+
 
 class Authority:
-    """Signs certificates; ``cert`` is its own, as PEM."""
+    """Signs certificates; ``cert`` is its own, as PEM. With *above*, that one has signed it."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, above: Authority | None = None) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _common_name(name)
-        self._cert = self._sign(self._name, self._key, [
+        signer = above or self
+        self._cert = signer._sign(self._name, self._key, [
             (x509.BasicConstraints(ca=True, path_length=None), True),
             (x509.KeyUsage(
                 digital_signature=True, content_commitment=False, key_encipherment=False,
@@ -52,8 +66,19 @@ class Authority:
         ])
         self.cert = _pem(self._cert)
 
+    @classmethod
+    def pretend(cls, own: Certified) -> Authority:
+        """Return one that signs with a certificate that is none of an authority."""
+        made = cls.__new__(cls)
+        made._key = _load_key(own.key)
+        made._cert = x509.load_pem_x509_certificate(own.cert.encode())
+        made._name = made._cert.subject
+        made.cert = own.cert
+        return made
+
     def certify(
         self, *names: str, purpose: str = 'server', days: tuple[int, int] = (-1, 30),
+        key: Any = None,
     ) -> Certified:
         """Return a key and its certificate for *names*: host names or IP addresses.
 
@@ -61,18 +86,28 @@ class Authority:
             names: the first is the common name.
             purpose: ``'server'`` or ``'client'``.
             days: from when until when it is valid, from now on.
+            key: the private key, by default a new one of P-256.
         """
-        key = ec.generate_private_key(ec.SECP256R1())
+        key = key or ec.generate_private_key(ec.SECP256R1())
         cert = self._sign(_common_name(names[0]), key, [
             (x509.SubjectAlternativeName([_alternative(name) for name in names]), False),
             (x509.ExtendedKeyUsage([_PURPOSES[purpose]]), False),
             (x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), False),
         ], days)
-        return Certified(
-            key.private_bytes(
-                serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption()).decode(),
-            _pem(cert))
+        return Certified(_key_pem(key, serialization.NoEncryption()), _pem(cert))
+
+    def revoke(self, *certs: str) -> str:
+        """Return the list of those that were revoked, as PEM."""
+        builder = (
+            x509.CertificateRevocationListBuilder().issuer_name(self._name)
+            .last_update(_NOW - _DAY).next_update(_NOW + 30 * _DAY))
+        for each in certs:
+            serial = x509.load_pem_x509_certificate(each.encode()).serial_number
+            builder = builder.add_revoked_certificate(
+                x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(_NOW)
+                .build())
+        made = builder.sign(self._key, hashes.SHA256())
+        return made.public_bytes(serialization.Encoding.PEM).decode()
 
     def _sign(
         self, subject: x509.Name, key: Any, extensions: list[tuple[Any, bool]],
@@ -96,6 +131,29 @@ def _alternative(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
+
+
+def self_signed(*names: str) -> Certified:
+    """Return a key and a certificate that nobody else has signed."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = _common_name(names[0])
+    cert = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name)
+        .public_key(key.public_key()).serial_number(x509.random_serial_number())
+        .not_valid_before(_NOW - _DAY).not_valid_after(_NOW + 30 * _DAY)
+        .add_extension(x509.SubjectAlternativeName([_alternative(each) for each in names]), False)
+        .sign(key, hashes.SHA256()))
+    return Certified(_key_pem(key, serialization.NoEncryption()), _pem(cert))
+
+
+def _load_key(pem: str) -> Any:
+    return serialization.load_pem_private_key(pem.encode(), None)
+
+
+def _key_pem(key: Any, encryption: Any) -> str:
+    made: bytes = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, encryption)
+    return made.decode()
 
 
 def _pem(cert: x509.Certificate) -> str:
