@@ -52,7 +52,12 @@ class Decrypting(Encrypting):
         try:
             if chunk is not None:
                 below.reader = self
-                self._received(chunk)
+                engine = self._engine
+                if engine is not None and self.security is SECURE and self.reading is ACTIVE:
+                    engine.received.write(chunk)
+                    self._pump()
+                else:
+                    self._received(chunk)
             elif below.stream is not self:
                 self._lost_below()
             elif below.ended:
@@ -129,22 +134,22 @@ class Decrypting(Encrypting):
         """Decrypt what there is room for."""
         engine = self._engine
         assert engine is not None
-        while self.reading is ACTIVE:
-            if self.arrived_size and self.is_full():
-                break
+        while self.reading is ACTIVE and not (self.arrived_size and self.is_full()):
             try:
                 chunk = engine.read()
             except ssl.SSLError as error:
                 self._send_out()
                 self._break(error)
                 return
-            if chunk is None:
-                break
             if not chunk:
-                self._met_end(engine)
+                if chunk is not None:
+                    self._met_end(engine)
                 break
             self.put(chunk)
-        if engine is self._engine:
+            if not engine.received.pending and not engine.has_all:
+                # Whether it is full is asked when there is something: reading is held less often.
+                break
+        if engine.unsent.pending:
             self._send_out()
 
     def _met_end(self, engine: Engine) -> None:
