@@ -10,12 +10,20 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..node import coded_errors
-from ..streams.states import CONNECTED, EVENTS, GREENLET, NOBODY_YET, Taker
+from ..streams.states import (
+    CONNECTED,
+    EVENTS,
+    GREENLET,
+    NOBODY_YET,
+    NOT_ENDED,
+    PAUSED,
+    Taker,
+)
 from .departure import Movable
 from .ownership import BlockingUser
 from .socket_wire import SocketWire
 
-__all__ = ['Lender', 'Lent', 'Uncounted', 'check_lending', 'inherit', 'lend']
+__all__ = ['Lender', 'Lent', 'Uncounted', 'check_lending', 'inherit', 'lend', 'take_back']
 
 
 class Lent(NamedTuple):
@@ -118,6 +126,19 @@ class Lender(Movable):
         return Lent(
             wire, b''.join(chunks), self._remote, self.writable_length > 0)
 
+    def _take_back(self, borrower: Lender, unread: bytes) -> None:
+        # inside: it is of the same class
+        self._owner, borrower._owner = borrower._owner, None
+        self._blocking_user = borrower._blocking_user  # inside: as above
+        wire = self._wire
+        wire.stream = self
+        wire.taker = self._taker_by_events()
+        self._bring(unread)
+        if wire.ended and self._read_state is NOT_ENDED:
+            wire.announce()
+        elif self._flow is not PAUSED:
+            wire.want()
+
     def _inherit(self, lender: Lender) -> Taker:
         # inside: it is of the same class
         self._owner, lender._owner = lender._owner, None
@@ -163,3 +184,8 @@ def inherit(sock: Lender, lender: Lender) -> Taker:
     Returns who takes what arrives for it.
     """
     return sock._inherit(lender)  # inside: as above
+
+
+def take_back(sock: Lender, borrower: Lender, unread: bytes) -> None:
+    """Let *sock* have again what it had lent to *borrower*; *unread* has come for it since."""
+    sock._take_back(borrower, unread)  # inside: as above

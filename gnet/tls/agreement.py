@@ -101,6 +101,25 @@ class Agreement(EventEmitter):
         tls = self._agreed()
         return None if tls is None else peer_certificate(tls, detailed=detailed)
 
+    def get_certificate(self) -> dict[str, Any] | None:
+        """Return this end's own certificate as Node has it; ``{}`` if it has none."""
+        if self._agreed() is None:
+            return None
+        own = self._options.context.certificates
+        return certificate_object(own[0]) if own else {}
+
+    def get_peer_x509_certificate(self) -> Any:
+        """Raise ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``: see :meth:`getpeercert`."""
+        raise unavailable('getPeerX509Certificate()', 'getpeercert(True) returns it as DER')
+
+    def get_x509_certificate(self) -> Any:
+        """Raise ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``."""
+        raise unavailable('getX509Certificate()')
+
+    def set_key_cert(self, context: Any) -> None:
+        """Raise ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``."""
+        raise unavailable('setKeyCert()', 'choose a context by sni_callback')
+
     def get_finished(self) -> bytes | None:
         """Raise ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``: Python's ``ssl`` does not tell."""
         raise unavailable('getFinished()')

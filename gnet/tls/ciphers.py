@@ -74,7 +74,7 @@ _METHODS: dict[str, str | None] = {
     'TLSv1_1_method': 'TLSv1.1', 'TLSv1_2_method': 'TLSv1.2',
 }
 
-#: Curves that are of another kind to OpenSSL, so that Python 3.9 does not know them.
+#: Curves that are of another kind to OpenSSL, so that Python 3.9 and 3.10 do not know them.
 _MONTGOMERY = ('X25519', 'X448')
 
 #: NIST's names of curves, as OpenSSL calls them: Python asks OpenSSL for one by its short name.
@@ -246,7 +246,8 @@ class Curve:
 
         Raises:
             CodedRuntimeError: ``ERR_CRYPTO_OPERATION_FAILED`` for an unknown one.
-            CodedTypeError: ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``: Python 3.9 does not take it.
+            CodedTypeError: ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``: Python 3.9 and 3.10 do not have
+                it.
         """
         if not self._name:
             return
@@ -255,5 +256,5 @@ class Curve:
         except (ValueError, ssl.SSLError) as error:
             if self._name in _MONTGOMERY:
                 raise unavailable(
-                    f'options.ecdhCurve {self._name}', 'it needs Python 3.10') from None
+                    f'options.ecdhCurve {self._name}', 'it needs Python 3.11') from None
             raise operation_failed('Failed to set ECDH curve') from error

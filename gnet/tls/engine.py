@@ -73,6 +73,10 @@ class Engine:
         """Return what is to be sent to the peer now; ``b''`` for nothing."""
         return self.unsent.read() if self.unsent.pending else b''
 
+    def unread(self) -> bytes:
+        """Return what the peer has sent behind its end: it is no TLS."""
+        return self._in.read()
+
     def has_more(self) -> bool:
         """Whether :meth:`read` may return something without more ciphertext."""
         # (A record is read as a whole, and OpenSSL reads none before it is asked for: so nothing is

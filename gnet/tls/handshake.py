@@ -125,7 +125,9 @@ class ClientHandshake(Handshake):
         failure: Any = None
         if not verified:
             failure = verdict(options.context, peer_chain(tls) or own_certificate(tls))
-        if failure is None and not (verified and tls.session_reused):
+        if failure is None:
+            # Of a resumed session, too, which Node does not: it may have been taken before it was
+            # looked at, or when somebody looked less closely.
             failure = self._check_identity(tls)
         if wire.stream is None:
             return  # it has blocked until the socket was closed

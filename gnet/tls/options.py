@@ -23,8 +23,9 @@ from .alpn import alpn_protocols
 from .context_options import CONTEXT_OPTIONS
 from .errors import state_error, unavailable
 from .identity import check_server_identity
-from .secure_context import SecureContext, as_secure_context, shared_context
+from .secure_context import SecureContext, as_secure_context
 from .sessions import Session, validate_session
+from .shared_contexts import options_of_context, shared_context
 
 __all__ = [
     'TLS_CONNECT_OPTIONS',
@@ -139,7 +140,7 @@ def tls_server_options(options: Mapping[str, Any]) -> TLSServerOptions:
         raise unavailable(
             'options.requestCert with options.rejectUnauthorized false',
             "Python's ssl cannot let in who has shown a bad certificate")
-    context = _context(options)
+    context = _given_context(options) or SecureContext(options_of_context(options))
     # Shows a context that was given, but does something else than what is asked for.
     context.server_context(request_cert=request_cert, alpn=protocols)
     return TLSServerOptions(
@@ -182,7 +183,7 @@ def tls_connect_options(
     servername, identity = _names(options, host)
     protocols = alpn_protocols(options.get('alpn_protocols'))
     session = validate_session(options.get('session'))
-    context = _context(options)
+    context = _given_context(options) or shared_context(options)
     context.client_context(verify=reject, alpn=protocols)
     return TLSConnectOptions(
         context=context,
@@ -230,9 +231,9 @@ def _names(options: Mapping[str, Any], host: str | None) -> tuple[str, str]:
     return '' if is_silent else server_name_to_send(asked), asked or 'localhost'
 
 
-def _context(options: Mapping[str, Any]) -> SecureContext:
+def _given_context(options: Mapping[str, Any]) -> SecureContext | None:
     if not _is_given(options, 'secure_context'):
-        return shared_context(options)
+        return None
     for name in sorted(CONTEXT_OPTIONS):
         if _is_given(options, name):
             # Node ignores it: and so the authorities that were meant, say.

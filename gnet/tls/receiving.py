@@ -151,6 +151,8 @@ class Decrypting(Encrypting):
                 break
         if engine.unsent.pending:
             self._send_out()
+            if self.on_ticket is not None:
+                self.on_ticket()
 
     def _met_end(self, engine: Engine) -> None:
         if engine.incoming is TRUNCATED:

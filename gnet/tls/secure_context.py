@@ -16,7 +16,7 @@ from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.values import UNDEFINED
 from . import roots
-from .ciphers import DEFAULTS, CipherList
+from .ciphers import CipherList
 from .context_options import CONTEXT_OPTIONS, ContextOptions, context_options
 from .errors import operation_failed, state_error, tls_error, unavailable
 from .identities import load_identities
@@ -26,7 +26,6 @@ __all__ = [
     'SecureContext',
     'as_secure_context',
     'create_secure_context',
-    'shared_context',
 ]
 
 #: Contexts of one SecureContext that are remembered. There is one for each list of ALPN protocols,
@@ -208,34 +207,6 @@ def is_ssl_context(value: object) -> bool:
     # By the class below, which both have: ssl.SSLContext is gevent's in a patched process, and one
     # that was made before is none of it.
     return isinstance(value, ssl.SSLContext.__mro__[-2])
-
-
-class _Shared:
-    """The contexts of connections that bring no options of their own."""
-
-    def __init__(self) -> None:
-        self.made_with: tuple[Any, ...] = ()
-        self.context: SecureContext | None = None
-
-
-_shared = _Shared()
-
-
-def shared_context(options: Mapping[str, Any]) -> SecureContext:
-    """Return the context for *options*, which are in ``snake_case``; others than its are ignored.
-
-    Without any it is the same one for all, as reading the system's authorities takes its time.
-    """
-    own = {
-        name: value for name, value in options.items()
-        if name in CONTEXT_OPTIONS and value is not UNDEFINED
-    }
-    if own:
-        return SecureContext(own)
-    now = (*vars(DEFAULTS).values(), roots.snapshot())
-    if _shared.context is None or _shared.made_with != now:
-        _shared.context, _shared.made_with = SecureContext(), now
-    return _shared.context
 
 
 def _checked(options: object, keywords: Mapping[str, Any]) -> ContextOptions:

@@ -56,7 +56,8 @@ class Encrypting(Arrivals):
 
     __slots__ = (
         '_ahead', '_close_below', '_engine', '_held', '_is_going_on', '_is_waiting', '_on_writable',
-        '_shut_wanted', '_was_cut', 'below', 'handshake', 'security', 'strict_end', 'truncated',
+        '_shut_wanted', '_was_cut', 'below', 'handshake', 'on_ticket', 'security', 'strict_end',
+        'truncated',
     )
 
     security: Security
@@ -69,6 +70,8 @@ class Encrypting(Arrivals):
         self._close_below = close_below or below.close
         self._engine: Engine | None = None
         self.security = UNSTARTED
+        #: Called in the hub when a server may have sent a ticket, if somebody waits for one.
+        self.on_ticket: Callable[[], None] | None = None
         #: Who is told of the handshake, until it is over.
         self.handshake: HandshakeOfWire | None = None
         #: Ciphertext that the wire below has not taken.

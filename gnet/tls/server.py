@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Hashable, Mapping
-from typing import Any
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
 from ..addresses.ends import ends_of
@@ -12,8 +12,12 @@ from ..loop.agenda import EXITS
 from ..loop.loop import Loop
 from ..node import coded_errors
 from ..node.keywords import check_keywords
+from ..node.spelling import snake_options
+from ..node.validators import validate_boolean
+from ..node.values import truthy
 from ..options import server, shapes
 from ..servers import server as plain
+from ..servers.acceptor import Handle
 from ..servers.intake import Intake
 from ..sockets.ownership import Counter, fail, hand_over
 from ..sockets.socket import Socket, accept
@@ -22,9 +26,13 @@ from .contexts_by_name import ContextsByName
 from .errors import unavailable
 from .options import TLS_SERVER_OPTIONS, TLSServerOptions, tls_server_options
 from .pending_handshakes import PENDING_OPTIONS, PendingHandshakes
+from .reload import ContextFiles, ContextWatch
 from .secure_context import SecureContext, as_secure_context, create_secure_context
 from .socket import TLSSocket, begin_on, let_pass, start_with
 from .wire import TlsWire
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = ['Server', 'create_server']
 
@@ -48,7 +56,7 @@ class Server(plain.Server):
     ======================  ====================  ==================================================
     """
 
-    __slots__ = ('_contexts', '_tls_options')
+    __slots__ = ('_contexts', '_files', '_given', '_tls_options', '_watch')
 
     _intake: SecureIntake
 
@@ -68,6 +76,9 @@ class Server(plain.Server):
                 - max_pending_handshakes, max_pending_handshakes_per_address: connections in the
                   middle of their handshakes at which further ones are dropped, as by
                   ``max_connections`` (None: no limit but that).
+                - watch_certificates: look every minute whether the files of *key* and *cert* (as
+                  ``os.PathLike``) were changed, and use what is new for connections to come
+                  (False); see also :meth:`reload_certificates`.
                 - sni_callback: called with the name that a client asks for, and
                   ``answer(err, context)``. It may return the context instead; block; or answer
                   later. Nothing and None stand for the server's own.
@@ -84,7 +95,8 @@ class Server(plain.Server):
         """
         check_keywords(
             'create_server', keywords,
-            server.SERVER_OPTIONS | TLS_SERVER_OPTIONS | PENDING_OPTIONS | {'options', 'listener'})
+            server.SERVER_OPTIONS | TLS_SERVER_OPTIONS | PENDING_OPTIONS
+            | {'listener', 'options', 'watch_certificates'})
         if len(args) > 1 and args[1] is not None and not callable(args[1]) and not (
             callable(args[0])
         ):
@@ -92,6 +104,15 @@ class Server(plain.Server):
         given, listener = shapes.split_server_arguments(args, keywords)
         options = tls_server_options(given)
         super().__init__(given)
+        #: As it was given, to be read again.
+        self._given: Mapping[str, Any] = given
+        self._files: ContextFiles | None = None
+        self._watch: ContextWatch | None = None
+        if validate_boolean(
+            'options.watchCertificates', given.get('watch_certificates') or False,
+        ):
+            self._files = self._watched_files()
+            options = options._replace(context=self._files.context)
         #: For the connections to come.
         self._tls_options: TLSServerOptions = options
         self._contexts = ContextsByName()
@@ -149,8 +170,59 @@ class Server(plain.Server):
             made = as_secure_context(options)
         now = self._tls_options
         made.server_context(request_cert=now.request_cert, alpn=now.alpn_protocols)
-        self._tls_options = now._replace(context=made)
+        self._given = snake_options(options) if isinstance(options, Mapping) else {}
+        self._files = None
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        self._use(made)
+
+    def _watched_files(self) -> ContextFiles:
+        files = None if 'secure_context' in self._given else ContextFiles(self._given)
+        if files is None or not files.context.paths:
+            raise coded_errors.invalid_arg_value(
+                'options.cert', None, 'must be an os.PathLike, to be read again')
+        return files
+
+    def reload_certificates(self) -> bool:
+        """Read the files of the key and the certificate again; return whether that has worked.
+
+        For connections to come; those that exist go on. What is not whole, as it is being written,
+        is logged, and the old one stays in use. For a signal, say::
+
+            gevent.signal_handler(signal.SIGHUP, server.reload_certificates)
+
+        Raises:
+            CodedTypeError: ``ERR_INVALID_ARG_VALUE``: the server was not made of files.
+        """
+        if self._files is None:
+            self._files = self._watched_files()
+            self._use(self._files.context)
+            return True
+        new = self._files.refresh(force=True)
+        if new is None:
+            return False
+        self._use(new)
+        return True
+
+    def _use(self, context: SecureContext) -> None:
+        self._tls_options = self._tls_options._replace(context=context)
         self._intake.lay_down(self._tls_options, self._contexts)
+
+    def _attach(self, handle: Handle, key: str) -> None:
+        super()._attach(handle, key)
+        if self._files is not None and self._watch is None and truthy(
+            self._given.get('watch_certificates'),
+        ):
+            self._watch = ContextWatch(self._counter.loop, self._files, self._use)
+
+    def close(self, callback: Callable[..., object] | None = None) -> Self:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
+        return super().close(callback)
+
+    close.__doc__ = plain.Server.close.__doc__
 
     def get_ticket_keys(self) -> bytes:
         """Raise ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM``: Python's ``ssl`` does not tell."""

@@ -193,6 +193,8 @@ class ServerHandshake(Handshake):
         wire = self._wire
         if wire.stream is None:
             return
+        # inside: as above
+        self._sock._options = self._options._replace(context=context)
         try:
             chosen = context.server_context(request_cert=self._options.request_cert, alpn=alpn)
             engine = Engine(chosen, server_side=True)

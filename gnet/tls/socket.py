@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Mapping
 from contextvars import copy_context
 from typing import Any
@@ -14,24 +15,27 @@ from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.validators import validate_boolean
 from ..options.socket import SOCKET_OPTIONS
-from ..sockets.lending import Lent, Uncounted, check_lending, inherit, lend
+from ..sockets.lending import Lent, Uncounted, check_lending, inherit, lend, take_back
 from ..sockets.socket import Socket
 from ..sockets.socket_wire import SocketWire
 from ..sockets.wire import DescriptorWire
 from ..streams.states import CONNECTED, CONNECTING, EVENTS
 from .agreement import Agreement
 from .duplex_wire import DuplexWire, is_duplex
-from .errors import TLSError, unavailable
+from .errors import TLSError, state_error, tls_error, unavailable
 from .handshake import ClientHandshake, Handshake
 from .options import (
     TLS_CONNECT_OPTIONS,
     TLS_SERVER_OPTIONS,
     TLSConnectOptions,
     TLSServerOptions,
+    server_name_to_send,
     tls_connect_options,
     tls_server_options,
 )
 from .server_handshake import ServerHandshake, Terms
+from .sessions import Session, validate_session
+from .states import UNSTARTED
 from .wire import TlsWire
 
 __all__ = ['TLS_SOCKET_OPTIONS', 'TLSSocket']
@@ -55,6 +59,9 @@ class TLSSocket(Agreement, Socket):
     ``'secure'``          ``()``                          the handshake is done; the name in a
                                                           server's certificate comes next
     ``'secureConnect'``   ``()``                          a client: the server is whom it should be
+    ``'session'``         ``(session)``                   a client whose server lets it resume: for
+                                                          ``connect(session=…)``; not after a
+                                                          handshake that was a short one
     ====================  ==============================  ==========================================
 
     Nothing of the program is sent before, and nothing is received; what it writes waits, and what
@@ -62,8 +69,8 @@ class TLSSocket(Agreement, Socket):
     """
 
     __slots__ = (
-        '_handshake', '_options', '_target', '_terms', 'alpn_protocol', 'authorization_error',
-        'authorized', 'servername',
+        '_handshake', '_lender', '_options', '_target', '_terms', 'alpn_protocol',
+        'authorization_error', 'authorized', 'servername',
     )
 
     _wire: Any
@@ -123,6 +130,8 @@ class TLSSocket(Agreement, Socket):
         self._terms = terms
         self._target = target
         self._handshake = None
+        #: The socket whose connection it is, if it began in plain text.
+        self._lender: Socket | None = None
         #: Whether the peer was verified, its name included; see :attr:`authorization_error`.
         self.authorized = False
         #: The code of what was wrong with the peer's certificate; None for nothing (known).
@@ -131,6 +140,13 @@ class TLSSocket(Agreement, Socket):
         self.alpn_protocol: str | bool | None = None
         #: The name that the client has asked for; False for none, None before the handshake.
         self.servername: str | bool | None = None
+
+    def _start_as_servers(self, terms: Any, below: Any) -> None:
+        """Be a server's, on *below*, which somebody else counts."""
+        self._start_with(terms.options, {}, terms)
+        Socket.__init__(self, {'allow_half_open': getattr(below, 'allow_half_open', False)})
+        self._counter = Uncounted(terms.server)
+        self._begin_on(below, True)
 
     # --- the wire ---------------------------------------------------------------------------------
 
@@ -179,6 +195,7 @@ class TLSSocket(Agreement, Socket):
         wire = self._wire = TlsWire(self._loop, lent.wire, socket.destroy)
         wire.context = lent.wire.context
         wire.taker = inherit(self, socket)
+        self._lender = socket
         self._remote = lent.remote
         wire.below.stream = wire
         wire.attach(self)
@@ -230,6 +247,18 @@ class TLSSocket(Agreement, Socket):
         handshake, self._handshake = self._handshake, None
         self._publish_secured(handshake)
         self._emit_guarded('secureConnect')
+        if self.listener_count('session') and not self.is_session_reused():
+            # With TLS 1.2 it is there; with TLS 1.3 it comes behind the handshake.
+            self._wire.on_ticket = self._ticket_may_have_come
+            self._ticket_may_have_come()
+
+    def _ticket_may_have_come(self) -> None:
+        tls = self._agreed()
+        if tls is not None and tls.session is not None and (
+            tls.session.has_ticket or tls.version() == 'TLSv1.2'
+        ):
+            self._wire.on_ticket = None
+            self._tick(self._emit_guarded, 'session', self.get_session())
 
     def _publish_secured(self, handshake: Any) -> None:
         if lifecycle.has_subscribers():
@@ -254,6 +283,72 @@ class TLSSocket(Agreement, Socket):
         self._note_blocking_use()
         if self.secure_connecting:
             self._send_in_turn(memoryview(b''))  # which waits until something can be sent
+
+    def set_servername(self, name: str) -> None:
+        """Ask for *name*, and expect its certificate; before the connection is made.
+
+        Raises:
+            CodedTypeError: ``ERR_INVALID_ARG_TYPE``.
+            CodedRuntimeError: ``ERR_TLS_SNI_FROM_SERVER`` on a server's socket;
+                ``ERR_TLS_INVALID_STATE`` when the handshake has begun.
+        """
+        if not isinstance(name, str):
+            raise coded_errors.invalid_arg_type('name', 'of type string', name)
+        options = self._options
+        if isinstance(options, TLSServerOptions):
+            raise state_error('ERR_TLS_SNI_FROM_SERVER')
+        if self._wire.security is not UNSTARTED:
+            raise state_error('ERR_TLS_INVALID_STATE')
+        self._options = options._replace(
+            servername=server_name_to_send(name), identity=name or options.identity)
+
+    def set_session(self, session: Session) -> None:
+        """Resume *session*; before the connection is made.
+
+        Raises:
+            CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for what no ``get_session()`` has returned.
+            CodedRuntimeError: ``ERR_TLS_INVALID_STATE`` when the handshake has begun, and on a
+                server's socket.
+        """
+        checked = validate_session(session)
+        options = self._options
+        if isinstance(options, TLSServerOptions) or self._wire.security is not UNSTARTED:
+            raise state_error('ERR_TLS_INVALID_STATE')
+        self._options = options._replace(session=checked)
+
+    def unwrap(self) -> Any:
+        """End TLS at both ends, and return the :class:`gnet.Socket` below, in plain text; blocks.
+
+        For connections that have begun in plain text. What was written before is sent first. This
+        socket is destroyed.
+
+        Raises:
+            CodedRuntimeError: ``ERR_TLS_INVALID_STATE`` before the handshake is done, and if the
+                peer still sends something; then nothing is lost, and it can be read.
+            CodedTypeError: ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM`` for other connections.
+            OSError: the connection has failed, or the peer has ended it.
+            TimeoutError: the peer has not ended TLS within the time of :meth:`settimeout`.
+        """
+        lender = self._lender
+        if lender is None:
+            raise unavailable(
+                'unwrap() of a connection that was not secured by start_tls()', 'close it')
+        self._agreed_or_raise()
+        self.sendall(b'')
+        wire = self._wire
+        wire.announce_end()
+        chunk = self._take_bytes()
+        if chunk is not None:
+            wire.give_back(chunk)
+            raise state_error('ERR_TLS_INVALID_STATE')
+        if wire.truncated:
+            raise tls_error(ssl.SSLEOFError(
+                ssl.SSLErrorNumber.SSL_ERROR_EOF, 'EOF occurred in violation of protocol'))
+        unread = wire.let_go()
+        take_back(lender, self, unread)
+        self._lender = None
+        self.destroy()
+        return lender
 
     # --- how it ends ------------------------------------------------------------------------------
 
@@ -334,10 +429,7 @@ def begin_on(terms: Any, below: Any) -> TLSSocket:
     if isinstance(below, Socket):
         check_lending(below)
     sock = TLSSocket.__new__(TLSSocket)
-    sock._start_with(terms.options, {}, terms)
-    Socket.__init__(sock, {'allow_half_open': getattr(below, 'allow_half_open', False)})
-    sock._counter = Uncounted(terms.server)
-    sock._begin_on(below, True)
+    sock._start_as_servers(terms, below)
     return sock
 
 

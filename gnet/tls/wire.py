@@ -151,6 +151,16 @@ class TlsWire(Decrypting):
         close, self._close_below = self._close_below, _nothing
         close()
 
+    def let_go(self) -> bytes:
+        """Leave the wire below as it is; return what has come behind the end of TLS."""
+        engine = self._engine
+        assert engine is not None
+        below = self.below
+        if below.reader is self:
+            below.reader = None
+        self._close_below = _nothing
+        return engine.unread()
+
     def take_out(self) -> Any:
         """Refuse: the keys are here, and the descriptor alone is of no use."""
         raise coded_errors.invalid_handle_type()

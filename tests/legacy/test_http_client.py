@@ -12,7 +12,7 @@ import pytest
 import gnet
 
 from ..harness.waiting import PATIENCE
-from .programs import itself, to_socket
+from .forms import itself, to_socket
 
 #: Bytes of a big body: many times what is buffered on the way.
 MUCH = 20_000_000

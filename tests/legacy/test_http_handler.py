@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from gevent import subprocess
 
+from ..harness.programs import find_program
 from ..harness.waiting import PATIENCE
-from .programs import find_program
 
 Serve = Callable[..., int]
 

@@ -15,8 +15,9 @@ from gevent import subprocess
 
 import gnet
 
+from ..harness.programs import Daemon, find_program, import_package
 from ..harness.waiting import PATIENCE
-from .programs import Daemon, find_program, import_package, itself, to_socket
+from .forms import itself, to_socket
 
 
 def as_somebody(command: list[str]) -> list[str]:

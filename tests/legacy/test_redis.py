@@ -12,8 +12,9 @@ import pytest
 
 import gnet
 
+from ..harness.programs import Daemon, find_program, import_package
 from ..harness.waiting import PATIENCE
-from .programs import Daemon, find_program, import_package, itself, to_socket
+from .forms import itself, to_socket
 
 
 @pytest.fixture(scope='module')

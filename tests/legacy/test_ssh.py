@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from gevent import monkey, subprocess
 
+from ..harness.programs import find_program, import_package
 from ..harness.waiting import PATIENCE
-from .programs import find_program, import_package, itself, to_socket
+from .forms import itself, to_socket
 
 #: More than the window of a channel.
 MUCH = 5_000_000

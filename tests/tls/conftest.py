@@ -24,6 +24,7 @@ from ..harness.waiting import PATIENCE
 from ..sockets.common import Connection, target_of
 from .authority import NAMES, authority
 from .peers import TlsPeer, client_context, server_context
+from .programs import Files, Programs
 
 
 @pytest.fixture(autouse=True)
@@ -162,3 +163,17 @@ def connect_tls(
         c.sock.destroy()
         if hasattr(c, 'peer'):
             c.peer.close()
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    """Keys and certificates for programs that take files: see :class:`Files`."""
+    return Files(tmp_path)
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Iterator[Programs]:
+    """Programs of others, which are ended with the test: see :class:`Programs`."""
+    started = Programs(tmp_path)
+    yield started
+    started.close()

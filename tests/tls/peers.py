@@ -47,13 +47,14 @@ class TlsPeer:
 
     def __init__(
         self, native: Native, peer: Peer, context: ssl.SSLContext, *, server_side: bool = False,
-        server_hostname: str | None = None,
+        server_hostname: str | None = None, session: Any = None,
     ) -> None:
         self._native = native
         self.peer = peer
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(
-            self._in, self._out, server_side=server_side, server_hostname=server_hostname)
+            self._in, self._out, server_side=server_side, server_hostname=server_hostname,
+            session=session)
 
     def shake(self) -> TlsPeer:
         """Do the handshake."""

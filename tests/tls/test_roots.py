@@ -12,7 +12,8 @@ from gnet.tls.roots import (
     root_certificates,
     set_default_ca_certificates,
 )
-from gnet.tls.secure_context import create_secure_context, shared_context
+from gnet.tls.secure_context import create_secure_context
+from gnet.tls.shared_contexts import shared_context
 
 from .authority import NAMES, authority, stranger
 from .common import meet, refusal

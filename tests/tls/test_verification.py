@@ -75,6 +75,11 @@ def cases():
         'not revoked': Case(plain, '', {**ca, 'crl': lists}, None),
         'no list of its issuer': Case(
             by_middle, middle.cert, {**ca, 'crl': [lists]}, 'UNABLE_TO_GET_CRL'),
+        'no list of the one above': Case(
+            by_middle, middle.cert, {**ca, 'crl': middle.revoke()}, 'UNABLE_TO_GET_CRL'),
+        'its issuer was revoked': Case(
+            by_middle, middle.cert,
+            {**ca, 'crl': [trusted.revoke(middle.cert), middle.revoke()]}, 'CERT_REVOKED'),
         'lists of all': Case(
             by_middle, middle.cert, {**ca, 'crl': [lists, middle.revoke()]}, None),
         'list of somebody else': Case(

@@ -1,4 +1,4 @@
-"""What these tests need and Python does not bring: programs of Debian, packages of PyPI."""
+"""What some tests need and Python does not bring: programs of Debian, packages of PyPI."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Any, NoReturn
 import gevent
 import pytest
 
-from ..harness.scripts import Running
-from ..harness.waiting import PATIENCE
+from .scripts import Running
+from .waiting import PATIENCE
 
-__all__ = ['Daemon', 'find_program', 'import_package', 'itself', 'to_socket']
+__all__ = ['Daemon', 'find_program', 'import_package']
 
 #: Where Debian has programs that are not on the PATH of everybody.
 _MORE_DIRECTORIES = ('/usr/sbin', '/usr/local/sbin', '/sbin')
@@ -95,14 +95,3 @@ class Daemon:
                 process.wait()
         finally:
             self._running.close()
-
-
-# --- in which form legacy code gets a socket ------------------------------------------------------
-
-
-def itself(sock: Any) -> Any:
-    return sock
-
-
-def to_socket(sock: Any) -> Any:
-    return sock.to_socket()

@@ -1,0 +1,73 @@
+"""Certificates that are renewed while a server runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gnet import tls
+from gnet.tls import reload
+
+from ..harness.waiting import until
+from ..sockets.common import refused
+from .authority import NAMES, authority
+from .peers import TlsPeer
+from .test_contexts import shown
+
+Serve = Callable[..., Any]
+Dial = Callable[..., TlsPeer]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    """The options of a server whose key and certificate are files; see :func:`renew`."""
+    options = {'key': tmp_path / 'key.pem', 'cert': tmp_path / 'cert.pem'}
+    renew(options, 'first')
+    return options
+
+
+def renew(files: dict[str, Path], name: str) -> None:
+    made = authority().certify(name, *NAMES)
+    files['key'].write_text(made.key)
+    files['cert'].write_text(made.cert)
+
+
+def test_certificates_are_read_again_when_the_program_says_so(
+    serve_tls: Serve, dial_tls: Dial, files: dict[str, Path],
+) -> None:
+    server = serve_tls(lambda sock: sock.pipe(sock), **files)
+    old = dial_tls(server).shake()
+    assert shown(old) == 'first'
+    renew(files, 'second')
+    assert shown(dial_tls(server).shake()) == 'first'
+    assert server.reload_certificates() is True
+    assert shown(dial_tls(server).shake()) == 'second'
+    files['cert'].write_text('half of it')
+    assert server.reload_certificates() is False
+    assert shown(dial_tls(server).shake()) == 'second'
+    renew(files, 'third')
+    assert server.reloadCertificates() is True
+    assert shown(dial_tls(server).shake()) == 'third'
+    old.sendall(b'still there')
+    assert old.recv() == b'still there'
+
+
+def test_files_are_watched(
+    serve_tls: Serve, dial_tls: Dial, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reload.ContextWatch.__init__, '__defaults__', (0.005,))
+    server = serve_tls(watch_certificates=True, **files)
+    assert shown(dial_tls(server).shake()) == 'first'
+    renew(files, 'second')
+    until(lambda: shown(dial_tls(server).shake()) == 'second')
+
+
+def test_what_is_no_file_cannot_be_read_again(certified: Any) -> None:
+    server = tls.create_server(certified.options)
+    assert refused(server.reload_certificates)[1] == 'ERR_INVALID_ARG_VALUE'
+    assert refused(
+        tls.create_server, watch_certificates=True, **certified.options,
+    )[1] == 'ERR_INVALID_ARG_VALUE'
