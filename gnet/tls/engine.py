@@ -61,7 +61,7 @@ class Engine:
 
     # --- ciphertext -------------------------------------------------------------------------------
 
-    def feed(self, ciphertext: bytes | memoryview) -> None:
+    def feed(self, ciphertext: bytes | bytearray | memoryview) -> None:
         """Take what the peer has sent."""
         self.received.write(ciphertext)
 
@@ -75,7 +75,7 @@ class Engine:
 
     def unread(self) -> bytes:
         """Return what the peer has sent behind its end: it is no TLS."""
-        return self._in.read()
+        return self.received.read()
 
     def has_more(self) -> bool:
         """Whether :meth:`read` may return something without more ciphertext."""

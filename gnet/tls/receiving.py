@@ -8,9 +8,11 @@ that wire, whose failure is told by ``destroy``. What was decrypted goes to the 
 
 from __future__ import annotations
 
+import errno
 import ssl
 
-from ..streams.states import ACTIVE, FULL, OVER, Reading
+from ..node import system_errors
+from ..streams.states import ACTIVE, FULL, OVER, QUEUED, Reading
 from .certificates import peer_chain
 from .engine import Engine
 from .errors import tls_error
@@ -91,7 +93,9 @@ class Decrypting(Encrypting):
 
     def _below_has_ended(self) -> None:
         engine = self._engine
-        if self.security is SECURE or self.security is CHECKING:
+        if self._was_reset:
+            self.destroy(system_errors.system_error(errno.ECONNRESET, 'read'))
+        elif self.security is SECURE or self.security is CHECKING:
             assert engine is not None
             engine.feed_end()
             if self.security is SECURE and self.reading is ACTIVE:
@@ -150,9 +154,13 @@ class Decrypting(Encrypting):
                 # Whether it is full is asked when there is something: reading is held less often.
                 break
         if engine.unsent.pending:
-            self._send_out()
-            if self.on_ticket is not None:
-                self.on_ticket()
+            if self.delivery is QUEUED:
+                # Whoever answers takes it along.
+                self.schedule.soon(self._send_own)
+            else:
+                self._send_out()
+        if self.on_ticket is not None:
+            self.on_ticket()
 
     def _met_end(self, engine: Engine) -> None:
         if engine.incoming is TRUNCATED:
@@ -162,6 +170,15 @@ class Decrypting(Encrypting):
                     ssl.SSLErrorNumber.SSL_ERROR_EOF, 'EOF occurred in violation of protocol'))
                 return
         self.end()
+
+    def _send_own(self) -> None:
+        """Send what TLS has to say, if nobody has taken it along. Runs in the hub."""
+        stream = self.stream
+        if stream is not None:
+            try:
+                self._send_out()
+            except BaseException as error:
+                self.failed_in_hub(stream, error)
 
     def _schedule_going_on(self) -> None:
         if not self._is_going_on:
@@ -183,6 +200,8 @@ class Decrypting(Encrypting):
                 return
             if self.reading is ACTIVE:
                 self._pump()
+            else:
+                self._send_out()
             if self.reading is ACTIVE:
                 self._read_below()
             else:

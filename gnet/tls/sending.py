@@ -56,8 +56,8 @@ class Encrypting(Arrivals):
 
     __slots__ = (
         '_ahead', '_close_below', '_engine', '_held', '_is_going_on', '_is_waiting', '_on_writable',
-        '_shut_wanted', '_was_cut', 'below', 'handshake', 'on_ticket', 'security', 'strict_end',
-        'truncated',
+        '_shut_wanted', '_was_cut', '_was_reset', 'below', 'handshake', 'on_ticket', 'security',
+        'strict_end', 'truncated',
     )
 
     security: Security
@@ -80,6 +80,9 @@ class Encrypting(Arrivals):
         self._ahead = 0
         self._on_writable: Callable[[], None] | None = None
         self._shut_wanted = False
+        #: What the kernel has told of a reset when nothing of the program's was sent: it tells that
+        #: once, and whoever reads would meet an end.
+        self._was_reset = False
         #: Whether it waits for its turn to go on with the handshake.
         self._is_waiting = False
         #: Whether the hub will look at what has come.
@@ -197,8 +200,10 @@ class Encrypting(Arrivals):
             return
         try:
             self._pass(ciphertext)
-        except OSError:
-            return  # the connection is broken, of which reading tells
+        except OSError as error:
+            # The connection is broken, of which reading tells.
+            if error.errno == errno.ECONNRESET:
+                self._was_reset = True
 
     def _below_writable(self) -> None:
         """In the hub: the wire below takes more."""

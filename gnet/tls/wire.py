@@ -15,6 +15,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+from gevent import getcurrent
+
 from ..loop.idle_timers import IdleTimer
 from ..node import coded_errors
 from ..streams.states import ACTIVE, DRAIN, EVENTS, GREENLET, NOBODY, OVER, RUNNING
@@ -70,7 +72,7 @@ class TlsWire(Decrypting):
         except OSError:
             return  # the connection is broken: nobody is left to be told
 
-    def begin(self, engine: Engine, heard: bytes = b'') -> None:
+    def begin(self, engine: Engine, heard: bytes | bytearray = b'') -> None:
         """Begin the handshake. Callable anywhere.
 
         Args:
@@ -81,7 +83,10 @@ class TlsWire(Decrypting):
         self.security = SHAKING
         if heard:
             engine.feed(heard)
-            self.schedule.from_hub(self._receive_first)
+            if getcurrent() is self.schedule.hub:
+                self._receive_first()
+            else:
+                self.schedule.from_hub(self._receive_first)
         elif not engine.object.server_side:
             self._shake()
         if self.below.reading is not ACTIVE and self.below.reading is not OVER:
@@ -116,11 +121,16 @@ class TlsWire(Decrypting):
             self._send_out()  # the alert
             self._break(error)
             return
-        self._send_out()
         if is_done:
             self.security = CHECKING
+            if not engine.object.server_side or engine.object.version() != 'TLSv1.3':
+                self._send_out()
+            # (Else the client is done, too, and what is left are tickets for its next connection:
+            # secure() sends them, together with an answer if there is one.)
             handshake.done()
-        elif self._was_cut:
+            return
+        self._send_out()
+        if self._was_cut:
             self._cut_off()
 
     def _cut_off(self) -> None:
