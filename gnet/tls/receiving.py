@@ -12,9 +12,9 @@ import errno
 import ssl
 
 from ..node import system_errors
-from ..streams.states import ACTIVE, FULL, OVER, QUEUED, Reading
+from ..streams.states import ACTIVE, FULL, OVER, QUEUED, RUNNING, Reading
 from .certificates import peer_chain
-from .engine import Engine
+from .engine import RECORD_SIZE, Engine
 from .errors import tls_error
 from .sending import PIECE, STARTED, Encrypting
 from .states import BROKEN, CHECKING, SECURE, TRUNCATED
@@ -138,19 +138,31 @@ class Decrypting(Encrypting):
         """Decrypt what there is room for."""
         engine = self._engine
         assert engine is not None
-        while self.reading is ACTIVE and not (self.arrived_size and self.is_full()):
+        received = engine.received
+        rest = 0  # bytes that may stay encrypted for want of room
+        while self.reading is ACTIVE and not (
+            self.arrived_size and received.pending >= rest and self.is_full()
+        ):
+            # From the second record on, reading is not held for less than a whole one: it would be
+            # after each read of large records, as 64 KiB of plain text are more than a read.
+            rest = RECORD_SIZE
             try:
                 chunk = engine.read()
             except ssl.SSLError as error:
                 self._send_out()
-                self._break(error)
+                if self.arrived and self.delivery is RUNNING:
+                    # What came before is being delivered, and has its turn first.
+                    self.security = BROKEN
+                    self.schedule.from_hub(self._break_then, error)
+                else:
+                    self._break(error)
                 return
             if not chunk:
                 if chunk is not None:
                     self._met_end(engine)
                 break
             self.put(chunk)
-            if not engine.received.pending and not engine.has_all:
+            if not received.pending and not engine.has_all:
                 # Whether it is full is asked when there is something: reading is held less often.
                 break
         if engine.unsent.pending:
@@ -288,8 +300,30 @@ class Decrypting(Encrypting):
         return chunk or None
 
     def read_on(self, size: int) -> bytes | None:
-        """After a chunk of *size* bytes, return what more has arrived already; None for nothing."""
-        return self.receive()
+        """After a chunk of *size* bytes, return what more has arrived already; None for nothing.
+
+        What else comes with it has arrived, then.
+        """
+        engine, below = self._engine, self.below
+        if engine is None or self.security is not SECURE or self.reading is not ACTIVE:
+            return None
+        if not engine.has_more():
+            if below.stream is not self or below.reading is not ACTIVE or not below.has_arrived():
+                return None
+            ciphertext = below.receive()
+            if ciphertext:
+                engine.feed(ciphertext)
+            elif below.ended:
+                engine.feed_end()
+            else:
+                return None
+        self._pump()
+        arrived = self.arrived
+        if not arrived:
+            return None
+        chunk: bytes = arrived.popleft()
+        self.arrived_size -= len(chunk)
+        return chunk
 
     def has_arrived(self) -> bool:
         """Whether bytes wait, here or below."""
@@ -298,6 +332,15 @@ class Decrypting(Encrypting):
             self.below.stream is self and self.below.has_arrived())
 
     # --- failures ---------------------------------------------------------------------------------
+
+    def _break_then(self, error: ssl.SSLError) -> None:
+        """TLS has failed, after something else. Runs in the hub."""
+        stream = self.stream
+        if stream is not None:
+            try:
+                self._break(error)
+            except BaseException as failure:
+                self.failed_in_hub(stream, failure)
 
     def _break(self, error: ssl.SSLError) -> None:
         """TLS has failed."""
