@@ -6,7 +6,9 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 import pytest
+from gevent.event import Event
 
 from gnet.tls.engine import RECORD_SIZE
 
@@ -82,17 +84,41 @@ def test_an_end_behind_records_of_any_size_comes_after_them(accept_tls: Accept, 
     assert max(received) <= RECORD_SIZE
 
 
+def paused(c: Connection, received: list[int]) -> None:
+    c.sock.pause()
+    c.sock.on('data', lambda chunk: received.append(len(chunk)))
+    c.go_on.wait()  # type: ignore[attr-defined]
+    c.sock.resume()
+
+
+def blocked_listener(c: Connection, received: list[int]) -> None:
+    def listener(chunk: bytes) -> None:
+        c.go_on.wait()  # type: ignore[attr-defined]
+        received.append(len(chunk))
+
+    c.sock.on('data', listener)
+
+
+def blocking_handler(c: Connection, received: list[int]) -> None:
+    received.append(len(c.sock.recv(1)))
+    c.go_on.wait()  # type: ignore[attr-defined]
+    for chunk in c.sock:
+        received.append(len(chunk))
+
+
+@pytest.mark.parametrize('setup', [paused, blocked_listener, blocking_handler])
 @pytest.mark.parametrize('size', [1000, RECORD_SIZE, 4 * RECORD_SIZE])
-def test_a_paused_socket_decrypts_no_more_than_it_has_room_for(
-    accept_tls: Accept, size: int,
+def test_what_nobody_takes_is_decrypted_up_to_the_mark(
+    accept_tls: Accept, setup: Callable[[Connection, list[int]], None], size: int,
 ) -> None:
     received: list[int] = []
+    go_on = Event()
 
-    def setup(c: Connection) -> None:
-        c.sock.pause()
-        c.sock.on('data', lambda chunk: received.append(len(chunk)))
+    def begin(c: Connection) -> None:
+        c.go_on = go_on  # type: ignore[attr-defined]
+        gevent.spawn(setup, c, received) if setup is paused else setup(c, received)
 
-    c = accept_tls(setup)
+    c = accept_tls(begin)
     count = 8 * MARK // size
     for _ in range(count):
         c.peer.sendall(bytes(size))
@@ -100,8 +126,8 @@ def test_a_paused_socket_decrypts_no_more_than_it_has_room_for(
     until(lambda: c.sock.bytes_read >= MARK)
     for _ in range(20):
         turn()
-    assert c.sock.bytes_read <= MARK + RECORD_SIZE
-    c.sock.resume()
+    assert c.sock.bytes_read <= MARK + 2 * RECORD_SIZE  # the listener has one
+    go_on.set()
     until(lambda: sum(received) == count * size)
 
 
