@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Callable
 from typing import Any
@@ -119,6 +120,7 @@ def test_what_nobody_takes_is_decrypted_up_to_the_mark(
         gevent.spawn(setup, c, received) if setup is paused else setup(c, received)
 
     c = accept_tls(begin)
+    c.peer.peer.plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     count = 8 * MARK // size
     for _ in range(count):
         c.peer.sendall(bytes(size))
