@@ -37,15 +37,12 @@ def primary():
 
 
 def worker():
-    server = gnet.create_server()
-
-    @server.on('connection')
     def echo(sock):
         print(f'worker {cluster.worker.id} serves {sock.remote_port}', flush=True)
         for chunk in sock:
             sock.sendall(chunk)
 
-    server.listen(port=port, host='127.0.0.1')
+    gnet.serve(echo, port)
 
 
 if cluster.is_primary:

@@ -8,21 +8,15 @@ import sys
 import gnet
 
 port = sys.argv[1] if len(sys.argv) > 1 else 7000
-server = gnet.create_server()
 
 
-@server.on('connection')
 def echo(sock):
     for chunk in sock:  # waits for the next bytes; over when the client has ended
         sock.sendall(chunk)  # waits until the kernel has taken them: that is the back-pressure
     # The socket is closed when this function returns. A reset raises here, and costs nobody else.
 
 
-@server.on('listening')
-def ready():
-    host, _, port = server.address()
-    print(f'listening on {host}:{port} - try: nc {host} {port}', flush=True)
-
-
-server.listen(port=port, host='127.0.0.1')
+server = gnet.serve(echo, port)  # it listens now, or has raised why it cannot
+host, _, port = server.address()
+print(f'listening on {host}:{port} - try: nc {host} {port}', flush=True)
 gnet.run()  # until nothing is left to serve; Ctrl-C ends it

@@ -57,11 +57,7 @@ def serve(sock):
             sock.once('drain', sock.resume)
 
 
-def ready():
-    host, _, port = server.address()
-    print(f'listening on {host}:{port} - try: curl http://{host}:{port}/', flush=True)
-
-
-server = gnet.create_server(serve, no_delay=True)
-server.listen(port=port, host='127.0.0.1', callback=ready)
+server = gnet.serve(serve, port, no_delay=True)
+host, _, port = server.address()
+print(f'listening on {host}:{port} - try: curl http://{host}:{port}/', flush=True)
 gnet.run()

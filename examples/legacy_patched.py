@@ -48,22 +48,14 @@ def price_of(item):
 
 # --- the new part ---------------------------------------------------------------------------------
 
-port = sys.argv[1] if len(sys.argv) > 1 else 7000
-server = gnet.create_server()
 
-
-@server.on('connection')
-def serve(sock):
+def answer(sock):
     with sock.makefile('rw', encoding='utf-8', errors='replace') as lines:
         for line in lines:
             print(price_of(line.strip()), file=lines, flush=True)
 
 
-@server.on('listening')
-def ready():
-    host, _, port = server.address()
-    print(f'listening on {host}:{port} - try: nc {host} {port}, and ask for apples', flush=True)
-
-
-server.listen(port=port, host='127.0.0.1')
+server = gnet.serve(answer, sys.argv[1] if len(sys.argv) > 1 else 7000)
+host, _, port = server.address()
+print(f'listening on {host}:{port} - try: nc {host} {port}, and ask for apples', flush=True)
 gnet.run()

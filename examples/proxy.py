@@ -12,30 +12,24 @@ target = sys.argv[2] if len(sys.argv) > 2 else '127.0.0.1:7000'
 target_host, _, target_port = target.rpartition(':')
 if not target_host or not target_port.isdigit():
     sys.exit(f'{target} is not host:port')
-# Half-open: a client that has sent its request and ended shall still get the answer.
-server = gnet.create_server(allow_half_open=True)
 
 
-@server.on('connection')
 def relay(client):
+    told = []
+
+    def over(error):
+        # If one connection fails, both are closed, and both pipelines say why.
+        if error is not None and error not in told:
+            told.append(error)
+            print(f'{client.remote_address}: {error}', flush=True)
+
     upstream = gnet.connect(target_port, target_host, allow_half_open=True)
-    join(client, upstream, client)
-    join(upstream, client, client)
+    gnet.pipeline(client, upstream, over)  # at the pace that upstream takes, and with its end
+    gnet.pipeline(upstream, client, over)
 
 
-def join(source, destination, client):
-    """Pass on what comes from *source*, its end, and its failure."""
-    source.pipe(destination)  # at the pace that the destination takes
-    source.on('error', lambda error: print(f'{client.remote_address}: {error}', flush=True))
-    # pipe() passes on an end, but no failure.
-    source.on('close', lambda had_error: destination.destroy() if had_error else None)
-
-
-@server.on('listening')
-def ready():
-    host, _, port = server.address()
-    print(f'listening on {host}:{port} for {target} - try: nc {host} {port}', flush=True)
-
-
-server.listen(port=port, host='127.0.0.1')
+# Half-open: a client that has sent its request and ended shall still get the answer.
+server = gnet.serve(relay, port, allow_half_open=True)
+host, _, port = server.address()
+print(f'listening on {host}:{port} for {target} - try: nc {host} {port}', flush=True)
 gnet.run()

@@ -12,27 +12,21 @@ from gevent import socket
 import gnet
 
 path = sys.argv[1] if len(sys.argv) > 1 else 'gnet.sock'
-server = gnet.create_server()
 
 
-@server.on('connection')
 def shout(sock):
     for chunk in sock:
         sock.sendall(chunk.upper())
 
 
-@server.on('listening')
-def ready():
-    print(f'listening on {server.address()} - try: nc -U {server.address()}', flush=True)
-
-
-# As in Node, listen() never removes what is there. The file of a server that was killed is still
+# As in Node, listening never removes what is there. The file of a server that was killed is still
 # there, and nobody answers.
 with socket.socket(socket.AF_UNIX) as probe:
     if probe.connect_ex(path) == errno.ECONNREFUSED:
         os.unlink(path)
 
-server.listen(path=path)
+server = gnet.serve(shout, path=path)
+print(f'listening on {path} - try: nc -U {path}', flush=True)
 try:
     gnet.run()
 finally:

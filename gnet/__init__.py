@@ -8,7 +8,7 @@
         for chunk in sock:
             sock.sendall(chunk)
 
-    gnet.create_server(handler).listen(7000)
+    gnet.serve(handler, 7000)
     gnet.run()
 
 The rooms of the house, from the ground up; each imports only from those before it:
@@ -55,6 +55,7 @@ from .errors import (
 )
 from .events import EventEmitter, MaxListenersExceededWarning, error_monitor, on, once
 from .loop.exit_hook import set_stay_alive
+from .loop.foreign_calls import call_from_thread
 from .loop.running import run
 from .node.faces import show_as
 from .node.spelling import module_attribute, snake
@@ -68,8 +69,11 @@ from .options.shapes import split_server_arguments
 from .processes.this_process import process
 from .servers.server import Server
 from .servers.server import create_server as create_plain_server
+from .servers.serving import serve as serve_plain
 from .sockets.lending import hand_down_tls
 from .sockets.socket import Socket, TimeoutOverflowWarning, connect
+from .streams.finished import finished
+from .streams.pipeline import pipeline
 
 #: Node has two names for the class, and for the function.
 Stream = Socket
@@ -92,6 +96,7 @@ __all__ = [
     'Stream',
     'TimeoutOverflowWarning',
     '__version__',
+    'call_from_thread',
     'child_process',
     'cluster',
     'connect',
@@ -100,6 +105,7 @@ __all__ = [
     'error_monitor',
     'errors',
     'events',
+    'finished',
     'get_default_auto_select_family',
     'get_default_auto_select_family_attempt_timeout',
     'is_ip',
@@ -108,8 +114,10 @@ __all__ = [
     'lifecycle',
     'on',
     'once',
+    'pipeline',
     'process',
     'run',
+    'serve',
     'set_default_auto_select_family',
     'set_default_auto_select_family_attempt_timeout',
     'set_stay_alive',
@@ -133,6 +141,22 @@ def create_server(*args: Any, **keywords: Any) -> Server:
         *args, **keywords, secure_context=context)
     return server
 
+
+def serve(
+    handler: Any, port: int | str | None = 0, host: str | None = '127.0.0.1', **options: Any,
+) -> Server:
+    given = {snake(name): name for name in options}
+    context = options.pop(given['ssl_context']) if 'ssl_context' in given else None
+    if context is None:
+        return serve_plain(handler, port, host, **options)
+    server: Server = import_module('.tls', __name__).serve(
+        handler, port, host, secure_context=context, **options)
+    return server
+
+
+serve.__doc__ = f"""{serve_plain.__doc__}
+    With ``ssl_context``, as of :func:`gnet.create_server`, it is :func:`gnet.tls.serve`.
+    """
 
 hand_down_tls(lambda sock, *args, **options: (
     import_module('.tls', __name__).start_tls(sock, *args, **options)))

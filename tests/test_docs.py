@@ -4,6 +4,8 @@ A program of a document is a block of ``python`` that ends with ``gnet.run()``, 
 invisible line before it says how to run:
 
 - ``<!-- run: SENT => ANSWER -->``: a server; a client that sends that and ends gets that answer;
+- ``<!-- run until SIGTERM: SENT => ANSWER -->``: the same, but the client sends all but the first
+  byte after the signal;
 - ``<!-- run against an echo: OUTPUT -->``: a client, and what it prints;
 - ``<!-- run as a cluster -->``: four workers, each of which says its number.
 """
@@ -22,7 +24,9 @@ import pytest
 import gnet
 
 from .harness import ROOT
+from .harness.native import is_refused
 from .harness.plain import PlainSocket
+from .harness.waiting import until
 from .test_architecture import FLOORS
 
 PAGES = sorted([
@@ -109,26 +113,48 @@ def say():
 """
 
 
+def telling_its_port(code: str) -> str:
+    """Return the program with a free port, which it prints when it listens on it."""
+    line = re.search(
+        r"^(?:\w+ = )?(.*(?:listen\(7000, '127\.0\.0\.1'\)|gnet\.serve\(.*, 7000\)))", code, re.M)
+    assert line
+    begun = line[1].replace('7000', '0')
+    if not begun.startswith('server.'):
+        begun = f'server = {begun}'
+    say = SAY_THE_PORT if 'listen(' in begun else '\nprint(server.address().port, flush=True)\n'
+    return code.replace(line[0], f'{begun}{say}', 1)
+
+
 @pytest.mark.parametrize(('page', 'exchange', 'code'), programs('run'))
 def test_a_server_of_a_document_answers(
     page: str, exchange: str, code: str, start_script: Any, connect: Any,
 ) -> None:
     sent, answer = map(unescaped, exchange.split('=>'))
-    port = "listen(7000, '127.0.0.1')"
-    assert port in code
-    line = re.search(r'^.*listen\(7000.*$', code, re.M)
-    assert line
-    # Told by the server itself: it listens then.
-    telling = line[0].replace(port, "listen(0, '127.0.0.1')")
-    if not telling.startswith('server'):
-        telling = f'server = {telling}'
-    running = start_script(code.replace(line[0], telling + SAY_THE_PORT))
+    running = start_script(telling_its_port(code))
     client = connect(('127.0.0.1', int(running.read_line())))
     client.sendall(sent)
     client.end()
     assert client.recv_until_end().strip() == answer.strip()
     running.send_signal(signal.SIGINT)
     assert running.wait()[::2] == (-signal.SIGINT, '')
+
+
+@pytest.mark.parametrize(('page', 'exchange', 'code'), programs('run until SIGTERM'))
+def test_a_server_of_a_document_lets_its_clients_finish(
+    page: str, exchange: str, code: str, start_script: Any, connect: Any,
+) -> None:
+    sent, answer = map(unescaped, exchange.split('=>'))
+    running = start_script(telling_its_port(code))
+    address = ('127.0.0.1', int(running.read_line()))
+    client = connect(address)
+    client.sendall(sent[:1])
+    assert client.recv_exactly(1) == answer[:1]
+    running.send_signal(signal.SIGTERM)
+    until(lambda: is_refused(connect, address))
+    client.sendall(sent[1:])
+    client.end()
+    assert client.recv_until_end() == answer[1:]
+    assert running.wait() == (0, f'{address[1]}\n', '')
 
 
 @pytest.mark.parametrize(('page', 'output', 'code'), programs('run against an echo'))

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import gevent
 
-from ..loop.watchers import close_watcher
 from ..node import coded_errors, system_errors
 from ..node.values import MAX_INT32
 from ..processes.messaging import peer_of
 from ..processes.this_process import Process
 from ..servers.acceptor import Acceptor
+from ..servers.draining import Drain
 from ..servers.listener import Listener, receive
-from ..servers.server import connections_of, handle_of
 from . import primary_watch
 from .protocol import COMMAND, PATH, Query
 from .remote_listener import Distributed, PrimaryListener
@@ -60,10 +59,6 @@ class OwnWorker(Worker):
     def kill(self, signal: str | int | None = None) -> None:
         """Disconnect and end, whatever is still open; *signal* means nothing here, as in Node."""
         self._end()
-
-
-#: What disconnecting waits for besides servers: that all of them have been told to close.
-_TELLING = object()
 
 
 class _Stay(Enum):
@@ -119,8 +114,7 @@ class WorkerSide:
         #: Servers that share nothing; a drain closes them, too.
         self._alone: set[Server] = set()
         #: What disconnecting waits for.
-        self._closing: set[Any] = set()
-        self._deadline: Any = None
+        self._drain: Drain  # when the channel is open
         #: Whether this is a worker of ``--workers``.
         self._is_supervised = False
         self._acts: dict[str, Callable[[dict[str, Any], Any], None]] = {
@@ -132,6 +126,7 @@ class WorkerSide:
     def _begin(self) -> None:
         """The channel is open."""
         process, channel = self._process, self._peer.channel
+        self._drain = Drain(self._peer.loop, self._has_drained, self._has_cut)
         process.on('internalMessage', self._received)
         self._progress.life = Life.ONLINE
         self._is_supervised = primary_watch.start(
@@ -309,17 +304,18 @@ class WorkerSide:
     def _told_to_disconnect(self, message: dict[str, Any], _sock: Any) -> None:
         deadline = message.get('deadline')
         self.worker.exited_after_disconnect = True
-        self._close_servers(self._sharing() | (self._alone if deadline is not None else set()))
-        if deadline is not None and self._stay is _Stay.LEAVING and self._deadline is None:
-            loop = self._peer.loop
-            self._deadline = loop.call_after(deadline, loop.tick, self._cut)
+        self._close(self._sharing())
+        if deadline is not None and self._stay is _Stay.LEAVING:
+            # Nobody else accepts what waits for these.
+            self._drain.close(self._alone, accept_rest=True)
+            self._drain.limit(deadline)
 
     def disconnect(self) -> None:
         """Leave, of the program's own will."""
         if self._process.connected and self._stay is _Stay.STAYING:
             self.worker.exited_after_disconnect = True
             self.send('leaving')
-            self._close_servers(self._sharing())
+            self._close(self._sharing())
 
     def _sharing(self) -> set[Server]:
         servers: set[Any] = {handle.intake.server for handle in self._handles.values()}
@@ -327,57 +323,24 @@ class WorkerSide:
             request.call.intake.server for request in self._requests.values()
             if not request.call.is_stale}
 
-    def _close_servers(self, servers: set[Server]) -> None:
+    def _close(self, servers: set[Server]) -> None:
         if self._stay is _Stay.STAYING:
             self._stay = _Stay.LEAVING
-            self._closing.add(_TELLING)
-        new = servers - self._closing
-        self._closing |= new
-        loop = self._peer.loop
-        for server in new:
-            handle = handle_of(server)
-            if isinstance(handle, Acceptor) and not handle.closed:
-                # In turn with the connections that it has accepted already: closed at once, they
-                # would be reset.
-                handle.stop_accepting()
-                loop.start(self._close_server, server)
-            else:
-                self._close_server(server)
-        loop.start(self._has_closed, _TELLING)
+        self._drain.close(servers)
 
-    def _close_server(self, server: Server) -> None:
-        server.close(lambda *_error: self._has_closed(server))
-
-    def _has_closed(self, server: Any) -> None:
-        self._closing.discard(server)
-        if not self._closing and self._stay is _Stay.LEAVING:
+    def _has_drained(self) -> None:
+        if self._stay is _Stay.LEAVING:
             self._leave()
 
     def _leave(self) -> None:
         self._stay = _Stay.GONE
-        close_watcher(self._deadline)
-        self._deadline = None
+        self._drain.cancel()
         if self._process.connected:
             self._process.disconnect()
 
-    def _cut(self) -> None:
-        """Time is up: destroy what is left, and say how many those were."""
-        close_watcher(self._deadline)
-        self._deadline = None
-        if self._stay is not _Stay.LEAVING:
-            return
-        servers = self._closing - {_TELLING}
-        left = [sock for server in servers for sock in connections_of(server).sockets]
-        for sock in left:
-            sock.destroy()
-        self.send('cut', count=len(left))
-        # The servers would disconnect when they emit 'close', but who knows what else they wait
-        # for, such as connections that were sent to other processes.
-        self._peer.loop.later(self._has_been_cut)
-
-    def _has_been_cut(self) -> None:
+    def _has_cut(self, count: int) -> None:
         if self._stay is _Stay.LEAVING:
-            self._leave()
+            self.send('cut', count=count)
 
     def end(self) -> None:
         """Disconnect and exit."""

@@ -320,7 +320,7 @@ class PrimarySide:
             self._last_handle += 1
             handle = self._handles[query.key] = (
                 RoundRobin(self.loop, self._last_handle, listener) if self.in_turn
-                else SharedListener(self._last_handle, listener)
+                else SharedListener(self.loop, self._last_handle, listener)
             )
         family, name = handle.name
         line.send(

@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from ..loop.loop import Loop
-from ..servers.acceptor import Acceptor, reset
+from ..servers.acceptor import MAX_LAST, Acceptor, reset
 from ..servers.listener import Listener
 from .protocol import name_of
 
@@ -31,9 +31,6 @@ _log = logging.getLogger('gnet.cluster')
 #: they cost no descriptor; the backlog bounds that.
 MAX_WAITING = 128
 
-#: Connections that are still accepted when a listener is closed, so that they are served and not
-#: reset: as many as Linux lets wait by default (``somaxconn``).
-MAX_LAST = 4096
 
 class Recipient(Protocol):
     """A worker, as far as listeners know it. Compared by identity."""
@@ -129,6 +126,7 @@ class RoundRobin:
         self._when_finished: Callable[[], object] | None = None
         self._is_closed = False
         self._acceptor.start()
+        loop.close_in_child(self, RoundRobin._forsake)  # inside: its own
 
     # --- workers ----------------------------------------------------------------------------------
 
@@ -175,7 +173,7 @@ class RoundRobin:
         """Free the address, and call *done* when the workers have all that has come until now."""
         if not self._acceptor.closed:
             # One right after the other: what comes in between is reset by the system.
-            self._acceptor.accept_last(MAX_LAST)
+            self._acceptor.accept_last()
             self._acceptor.close()
             self._distribute()
         self._when_finished = done
@@ -193,6 +191,11 @@ class RoundRobin:
         self._acceptor.close()
         while self._waiting:
             reset(self._waiting.popleft()[1])
+
+    def _forsake(self) -> None:
+        """In a forked child: close the copies of what waits."""
+        while self._waiting:
+            self._waiting.popleft()[1].close()
 
     # --- connections ------------------------------------------------------------------------------
 
@@ -293,10 +296,10 @@ class _Distributor(Acceptor):
         if not self.intake.is_congested:
             super().start_accepting()
 
-    def accept_last(self, limit: int) -> None:
-        """Accept what waits in the kernel, up to *limit* connections."""
+    def accept_last(self) -> None:
+        """Accept what waits in the kernel's queue by now, and nothing that comes later."""
         self.stop_accepting()
         with suppress(OSError):  # a BlockingIOError when there are no more
-            for _ in range(limit):
+            for _ in range(MAX_LAST):
                 sock, _remote = self.do_read()
                 self.intake.append(sock)

@@ -7,6 +7,7 @@ import os
 from collections.abc import Hashable
 from typing import Any
 
+from ..loop.loop import Loop
 from ..servers.listener import Listener
 from .protocol import name_of
 
@@ -18,7 +19,8 @@ __all__ = [
 class SharedListener:
     """A listener whose descriptor the workers have, too: the system decides who accepts."""
 
-    def __init__(self, handle_id: int, listener: Listener) -> None:
+    def __init__(self, loop: Loop, handle_id: int, listener: Listener) -> None:
+        loop.close_in_child(self, SharedListener._forsake)  # inside: its own
         self.id = handle_id
         self.name = name_of(listener.socket)
         self._listener = listener
@@ -57,6 +59,12 @@ class SharedListener:
     def has_room(self, worker: Hashable) -> bool:
         """No connection is ever offered, so none is refused."""
         return False
+
+    def _forsake(self) -> None:
+        """In a forked child: close the copies of all descriptors."""
+        for copy in self._workers.values():
+            copy.close()
+        self.close()
 
     def close(self) -> None:
         """Close the primary's descriptor."""

@@ -17,6 +17,8 @@ started (an ``'error'`` of a server
 that nobody listens to)
 Ctrl-C                                ``finally`` blocks and exit functions are run, nothing is
                                       printed, and the process dies by SIGINT as a shell expects
+``SIGTERM``                           if it has a server: drained, status 0; so, too, when a second
+                                      one cuts that short: :mod:`gnet.command.termination`
 No such script                        a message, status 2
 No such module                        a message, status 1
 ====================================  ============================================================
@@ -25,10 +27,12 @@ No such module                        a message, status 1
 gnet itself is loaded by then and works either way; it has not loaded ``ssl``, which cannot be
 patched later.
 
+``--drain-timeout SECONDS`` is how long connections may go on when the program, or their worker, is
+to end.
+
 ``--workers N`` runs the script, unchanged, in N processes that share what they listen on, and looks
-after them: :mod:`gnet.command.supervisor`. ``auto`` is one for each core it may run on.
-``--drain-timeout SECONDS`` is how long connections may go on when their worker is to end. How such
-a program ends:
+after them: :mod:`gnet.command.supervisor`. ``auto`` is one for each core it may run on. How such a
+program ends:
 
 ====================================  ============================================================
 ``SIGTERM``                           drained, status 0; so, too, when a second one cuts that short
@@ -55,6 +59,7 @@ from ..clusters.cluster import cluster, primary_side
 from ..loop import exit_hook, running
 from ..processes.this_process import process
 from .program import check, execute, find_module, find_script
+from .termination import Termination
 from .traceback import start_in_program
 
 __all__ = [
@@ -100,10 +105,11 @@ def main(argv: Sequence[str] | None = None) -> None:
             else find_module(options.module)
         )
         sys.argv[:] = [options.script or program.path, *arguments]
-        execute(program)
-        # A child that the script forked has inherited what is open, but not the duty to serve it.
-        if exit_hook.stays_alive() and not sys.flags.interactive and os.getpid() == own_pid:
-            running.run()
+        with Termination(options.drain_timeout):
+            execute(program)
+            # A child that the script forked has inherited what is open, but not the duty to serve.
+            if exit_hook.stays_alive() and not sys.flags.interactive and os.getpid() == own_pid:
+                running.run()
     except SystemExit:
         raise
     except KeyboardInterrupt as interrupt:
@@ -172,8 +178,6 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
         parser.error('a script or -m and a module are required')
     if options.drain_timeout is None:
         options.drain_timeout = DRAIN_TIMEOUT
-    elif options.workers is None:
-        parser.error('argument --drain-timeout: only with --workers')
     return options, arguments
 
 

@@ -9,13 +9,19 @@ from enum import Enum
 from typing import Any
 
 __all__ = [
+    'KILL_GRACE',
     'Member',
     'Role',
     'Seat',
     'counted',
     'say',
+    'say_cut',
     'status_of',
 ]
+
+#: Seconds that a worker has to end after its time is over, before it is killed: enough for exit
+#: functions.
+KILL_GRACE = 5.0
 
 #: Seconds after its first 'listening' that a worker must have lived to be restarted at once, so
 #: that one which always dies costs no more than one start a second.
@@ -114,3 +120,11 @@ def say(line: str) -> None:
         if sys.stderr is not None:
             sys.stderr.write(f'gnet: {line}\n')
             sys.stderr.flush()
+
+
+def say_cut(whose: str, count: int, seconds: float) -> None:
+    """Tell how many connections were not ended in the time that they had; if there were any."""
+    if count:
+        were = 'was' if count == 1 else 'were'
+        say(f'{counted(count, "connection")}{whose} {were} still open after {seconds:g} s and '
+            f'{were} cut')

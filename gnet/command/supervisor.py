@@ -38,16 +38,12 @@ from ..clusters.primary import News
 from ..loop import running
 from ..loop.loop import get_loop
 from ..loop.watchers import close_watcher
-from .members import Member, Role, Seat, counted, say, status_of
+from .members import KILL_GRACE, Member, Role, Seat, counted, say, say_cut, status_of
 from .reload import Reload
 
 __all__ = [
     'Supervisor',
 ]
-
-#: Seconds that a worker has to end after its time is over, before it is killed: enough for exit
-#: functions.
-KILL_GRACE = 5.0
 
 #: Seconds that a worker has to end whose channel was closed, which it does by itself if it can.
 DISCONNECT_GRACE = 1.0
@@ -138,8 +134,7 @@ class Supervisor:
                 close_watcher(member.timer)
             close_watcher(self._pause)
             self._loop.release()
-        if self._cut:
-            self._say_cut('', self._cut)
+        say_cut('', self._cut, self._drain_timeout)
         if self._interrupted:
             raise KeyboardInterrupt
         return self._status
@@ -295,8 +290,7 @@ class Supervisor:
         elif member is self._reload.new:
             self._reload.give_up(f'worker {member.pid} {how} before it was ready')
         elif member.role is Role.RETIRING:
-            if member.cut:
-                self._say_cut(f' of worker {member.pid}', member.cut)
+            say_cut(f' of worker {member.pid}', member.cut, self._drain_timeout)
         elif self._phase is Phase.SERVING:
             self.restart(seat, member, f'worker {member.pid} {how}')
         elif code == 0:
@@ -354,11 +348,6 @@ class Supervisor:
         member.cut += count
         if self._ending:
             self._cut += count
-
-    def _say_cut(self, whose: str, count: int) -> None:
-        were = 'was' if count == 1 else 'were'
-        say(f'{counted(count, "connection")}{whose} {were} still open after '
-             f'{self._drain_timeout:g} s and {were} cut')
 
     def _enter(self, phase: Phase) -> None:
         """Begin to end: nothing is started any more."""

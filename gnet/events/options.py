@@ -1,4 +1,4 @@
-"""The options of the waits, :func:`~gnet.events.once` and :func:`~gnet.events.on`."""
+"""The options of what waits: :func:`~gnet.events.once`, :func:`~gnet.events.on`, and others."""
 
 from __future__ import annotations
 
@@ -12,16 +12,32 @@ from ..node.validators import validate_signal
 from ..node.values import UNDEFINED
 from .abort import abort_error
 
-__all__ = ['read_options']
+__all__ = ['merged_options', 'read_options']
 
 
 def read_options(
     call: str, options: Any, keywords: Mapping[str, Any], known: set[str],
 ) -> dict[str, Any]:
-    """Merge the options of a wait, as a mapping and as keywords; check the signal.
+    """Do as :func:`merged_options`, for what does not begin if the signal is set.
 
     Raises:
         AbortError: the signal is set already.
+    """
+    merged = merged_options(call, options, keywords, known)
+    signal = merged['signal']
+    ready = getattr(signal, 'ready', None)
+    if ready is not None and ready():
+        raise abort_error(signal)
+    return merged
+
+
+def merged_options(
+    call: str, options: Any, keywords: Mapping[str, Any], known: set[str],
+) -> dict[str, Any]:
+    """Merge options, as a mapping and as keywords; check the signal, UNDEFINED if there is none.
+
+    Raises:
+        CodedTypeError: *options* is no mapping, or the signal none (``ERR_INVALID_ARG_TYPE``).
         TypeError: a keyword is no option.
     """
     if options is not UNDEFINED and not isinstance(options, Mapping):
@@ -34,7 +50,4 @@ def read_options(
     signal = merged.setdefault('signal', UNDEFINED)
     if signal is not UNDEFINED:
         validate_signal('options.signal', signal)
-        ready = getattr(signal, 'ready', None)
-        if ready is not None and ready():
-            raise abort_error(signal)
     return merged

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from enum import Enum
+from typing import Any
 
 __all__ = [
     'Duty',
@@ -30,6 +31,8 @@ class Program:
         self.duty = Duty.NONE
         #: The process that has the duty; a child that it forks has not.
         self.process: int | None = None
+        #: Greenlets that it ends after: servers that were stopped where nothing can wait.
+        self.stopping: set[Any] = set()
 
 
 #: The one there is.

@@ -15,6 +15,9 @@ the first ``listen`` or ``connect``, never by importing gnet, and it steps aside
 
 ``sys.exit(n)`` cannot be told from the end of the script by a hook: the program serves on until
 nothing is left, and then exits with *n*. ``python -m gnet script.py`` can tell, and ends at once.
+
+A server that is being stopped from where nothing can wait (a signal handler, say) has its time in
+any case, also where the handler goes on with ``sys.exit()``: see :func:`end_after`.
 """
 
 from __future__ import annotations
@@ -26,15 +29,18 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Any, NoReturn
+
+import gevent
 
 from .duty import Duty, program
 from .loop import get_loop
-from .running import run
+from .running import run, serving
 
 __all__ = [
     'arm',
     'die_of_interrupt',
+    'end_after',
     'set_stay_alive',
     'stays_alive',
 ]
@@ -65,8 +71,20 @@ def arm() -> None:
         _register()
 
 
-def _register() -> None:
-    if program.has_hook or not program.stays_alive:
+def end_after(greenlet: Any) -> None:
+    """Have the program end no sooner than *greenlet*, unless it fails, or is interrupted.
+
+    Also after ``sys.exit()``, and where the program does not serve on.
+    """
+    if get_loop().is_main:
+        program.stopping.add(greenlet)
+        greenlet.rawlink(program.stopping.discard)
+        program.process = os.getpid()
+        _register(always=True)
+
+
+def _register(*, always: bool = False) -> None:
+    if program.has_hook or not (program.stays_alive or always):
         return
     program.has_hook = True
     register: Callable[[Callable[[], None]], object]
@@ -95,24 +113,41 @@ def _serve_on() -> None:
     """The exit hook."""
     failed = getattr(sys, 'last_exc', None) or getattr(sys, 'last_type', None)
     interactive = hasattr(sys, 'ps1') or sys.flags.interactive
-    if (
-        not program.stays_alive or program.duty is not Duty.SERVE or program.process != os.getpid()
-        or failed or interactive
-    ):
+    if program.process != os.getpid() or failed or interactive:
         return
-    if get_loop().failed:
-        # While the main greenlet was busy elsewhere. That may have been after the last line: a
-        # patched program lets the hub have a turn before it comes here.
-        _exit_now(1)
+    status = _call(_finish_stopping)
+    if status is None and program.stays_alive and program.duty is Duty.SERVE:
+        if get_loop().failed:
+            # While the main greenlet was busy elsewhere. That may have been after the last line: a
+            # patched program lets the hub have a turn before it comes here.
+            _exit_now(1)
+        status = _call(run)
+        later = _call(_finish_stopping)
+        status = status if later is None else later
+    if status is not None:
+        _exit_now(status)
+
+
+def _call(wait: Callable[[], object]) -> int | None:
+    """Call *wait*; return the status that ``sys.exit()`` asks for meanwhile, or None."""
     try:
-        run()
+        wait()
     except KeyboardInterrupt:
         die_of_interrupt()
     except SystemExit as request:
-        _exit_now(_status_of(request))
+        return _status_of(request)
     except BaseException:
         sys.excepthook(*sys.exc_info())
         _exit_now(1)
+    return None
+
+
+def _finish_stopping() -> None:
+    """Give those their time that stop a server."""
+    if not program.stopping:
+        return
+    with serving(get_loop()):
+        gevent.joinall(list(program.stopping))
 
 
 def _status_of(request: SystemExit) -> int:

@@ -74,6 +74,12 @@ class IdleTimers:
                 heapify(self._heap)
                 self._cancelled = 0
 
+    def forsake(self) -> None:
+        """No time-out comes any more: this is a forked child."""
+        self._heap.clear()
+        close_watcher(self._timer)
+        self._timer = None
+
     def _push(self, timer: IdleTimer) -> None:
         due = timer.last_active + timer.seconds
         heappush(self._heap, (due, next(self._tie_breaker), timer))

@@ -14,31 +14,31 @@ an io callback stops that watcher for good.
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Callable
+from contextlib import ExitStack
 from time import perf_counter
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import gevent
-from gevent import monkey
 
-from . import agenda
+from ..node import coded_errors
+from ..node.threads import get_ident
+from . import agenda, forks
 from .agenda import Agenda
 from .handler_greenlets import Handlers
 from .idle_timers import IdleTimers
 from .runner import Runner, RunnerState
-from .watchers import Watchers, is_libuv
+from .watchers import Watchers, close_watcher, is_libuv
 
 __all__ = [
     'Loop',
     'get_loop',
 ]
 
-#: Of the native thread, also in a patched program.
-_thread_ident = monkey.get_original('_thread', 'get_ident')
-
 _RUNNING = RunnerState.RUNNING  # names of the module: see streams/states.py
 _CAPTURED = RunnerState.CAPTURED
-
 
 
 class Loop(Agenda, Watchers):
@@ -46,6 +46,8 @@ class Loop(Agenda, Watchers):
 
     def __init__(self, hub: Any) -> None:
         super().__init__(hub, self._work_off)
+        #: The native thread that it belongs to; None if that is one of the parent process.
+        self.thread: int | None = hub.thread_ident
         #: Blocks the calling greenlet until somebody switches to it, and returns what it is given.
         self.block = hub.switch
         if is_libuv(self.native):
@@ -68,6 +70,11 @@ class Loop(Agenda, Watchers):
         self.running = False
         #: Whether one was reported instead.
         self.failed = False
+        #: What is open, with what closes it in a forked child.
+        self._open: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
+        #: In a forked child: the greenlet that has forked it.
+        self._forked_by: Any = None
+        forks.remember(self)
 
     # --- turns ------------------------------------------------------------------------------------
 
@@ -131,10 +138,65 @@ class Loop(Agenda, Watchers):
 
     def in_own_thread(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Call back now if this is the loop's thread, else soon in the hub. For finalizers."""
-        if _thread_ident() == self.hub.thread_ident:
+        if get_ident() == self.thread or not self.is_usable:
             callback(*arguments)
         else:
             self.native.run_callback_threadsafe(callback, *arguments)
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether its hub can run: it was not destroyed, nor is it the parent process's."""
+        return self.thread is not None and bool(self.native.ptr)
+
+    # --- whose it is ------------------------------------------------------------------------------
+
+    def check_thread(self) -> None:
+        """Raise if this is not the loop's thread.
+
+        Where a call would cost too much, ``get_ident() != loop.thread`` is asked first.
+
+        Raises:
+            CodedRuntimeError: ``ERR_FOREIGN_THREAD``; or ``ERR_FORKED_PROCESS``, as no thread of a
+                forked child is the loop's.
+        """
+        if get_ident() != self.thread:
+            raise coded_errors.state_error(
+                'ERR_FORKED_PROCESS' if self.is_forsaken else 'ERR_FOREIGN_THREAD')
+
+    @property
+    def is_forsaken(self) -> bool:
+        """Whether this is a forked child, and the loop its parent's."""
+        return self.thread is None
+
+    def close_in_child(self, thing: Any, close: Callable[[Any], object]) -> None:
+        """Have ``close(thing)`` called in a forked child, if *thing* is still there then.
+
+        In there nothing comes of ticks and all else that *close* may ask of the loop.
+        """
+        self._open[thing] = close
+
+    def forsake(self) -> None:
+        """Close all that is open, and do nothing any more: this is a forked child."""
+        # First, as libuv would else stop the parent's watchers along with the copies of them.
+        self.native.reinit()
+        self.thread = None
+        self._forked_by = gevent.getcurrent()
+        self.running = False
+        for queue in (self.ticks, self.work, self._starts):
+            queue.clear()  # a runner may be in the middle of them
+        self.ticks, self.work, self._starts = deque(maxlen=0), deque(maxlen=0), deque(maxlen=0)
+        self._soon.clear()
+        self._later.clear()
+        nothing: Any = _nothing
+        self.soon = self.later = self.from_hub = nothing  # type: ignore[method-assign]
+        self.hold = self.release = nothing  # type: ignore[method-assign]
+        self.block = self.check_thread  # which raises
+        with ExitStack() as closing:  # each, whatever another one raises
+            closing.callback(close_watcher, self._next_turn)
+            closing.callback(close_watcher, self._anchor)
+            closing.callback(self.idle_timers.forsake)
+            for thing, close in list(self._open.items()):
+                closing.callback(close, thing)
 
     # --- life-time --------------------------------------------------------------------------------
 
@@ -162,6 +224,8 @@ class Loop(Agenda, Watchers):
 
         ``SystemExit`` and ``KeyboardInterrupt`` go on to the main greenlet and end the program.
         """
+        if self._is_echo(error):
+            return
         self.hub.handle_error(context, type(error), error, error.__traceback__)
 
     def fail(self, context: object, error: BaseException) -> None:
@@ -170,6 +234,8 @@ class Loop(Agenda, Watchers):
         Where the main greenlet is not in ``run()``, the failure is reported instead, and the exit
         hook does not serve on.
         """
+        if self._is_echo(error):
+            return
         if self.running:
             self.running = False
             self.hub.handle_system_error(type(error), error, error.__traceback__)
@@ -178,12 +244,28 @@ class Loop(Agenda, Watchers):
             self.report(context, error)
 
 
-def _nothing() -> None:
-    """The callback of the anchor, which is never sent."""
+    def _is_echo(self, error: BaseException) -> bool:
+        """Whether a copy of one of the parent's greenlets has woken in a forked child and failed.
+
+        The parent's own goes on: that the copy could not is what is wanted.
+        """
+        return (
+            self.is_forsaken and getattr(error, 'code', None) == 'ERR_FORKED_PROCESS'
+            and gevent.getcurrent() is not self._forked_by)
+
+
+def _nothing(*_arguments: object, **_keywords: object) -> None:
+    """The callback of the anchor, which is never sent; and what a forsaken loop does."""
 
 
 def get_loop() -> Loop:
-    """Return the loop of the current thread's hub, making it on first use."""
+    """Return the loop of the current thread's hub, making it on first use.
+
+    Raises:
+        CodedRuntimeError: ``ERR_FORKED_PROCESS``.
+    """
+    if forks.is_forked():
+        raise coded_errors.state_error('ERR_FORKED_PROCESS')
     hub = gevent.get_hub()
     loop: Loop | None = hub.__dict__.get('_gnet_loop')
     if loop is None or loop.native is not hub.loop:

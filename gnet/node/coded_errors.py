@@ -178,9 +178,20 @@ STATE_TEXTS = {
         'Socket closed before the connection was established',
     'ERR_STREAM_ALREADY_FINISHED': 'Cannot call end after a stream was finished',
     'ERR_STREAM_PREMATURE_CLOSE': 'Premature close',
+    'ERR_STREAM_UNABLE_TO_PIPE': 'Cannot pipe to a closed or destroyed stream',
     'ERR_STREAM_UNSHIFT_AFTER_END_EVENT': 'stream.unshift() after end event',
     'ERR_STREAM_WRITE_AFTER_END': 'write after end',
-    # gnet's own: Node has one way to read and one thread to do it.
+    # gnet's own: Node has no fork(2), one way to read and one thread to do it.
+    'ERR_FORKED_PROCESS':
+        'gnet cannot be used in a process that was forked by one that uses it. Start a fresh '
+        "interpreter (gnet.child_process.fork(), subprocess, the 'spawn' of multiprocessing), or "
+        'fork before gnet is first used',
+    'ERR_FOREIGN_THREAD':
+        'Sockets and servers are used in the thread that their loop is in. From another thread, '
+        'have it called there: gnet.call_from_thread(sock.write, data)',
+    'ERR_NO_LOOP':
+        'There is no loop to make this call in: pass a method of the socket or server that is '
+        'meant, or use gnet in the main thread first',
     'ERR_READING_IN_EVENT_STYLE':
         "Events read the socket (a 'data' or 'readable' listener, resume() or pipe()): blocking "
         'reads would compete for its data. Call pause() or remove the listener first',
@@ -189,6 +200,10 @@ STATE_TEXTS = {
     'ERR_TEXT_IS_BUFFERED':
         'Text is left that set_encoding() made of what arrived: take it by read() or by iterating '
         'before you ask for bytes',
+    'ERR_READ_AHEAD':
+        'Bytes that had arrived before to_socket() are still to be read by recv(): who takes the '
+        'descriptor, as TLS does, would never see them. Read them first; or call to_socket() '
+        'before the peer is told to begin with TLS',
     'ERR_SOCKET_IN_USE':
         'A greenlet is blocked in a read or write of this socket, or an object of its makefile() '
         'is open: it cannot be sent to another process',

@@ -257,6 +257,12 @@ def hung_up(text: str = 'socket hang up') -> NodeOSError:
     return error
 
 
+def cancelled_by_tls() -> NodeOSError:
+    """Build what a write gets that TLS had not sent when its socket was destroyed."""
+    return _system_error(
+        _errno.ECANCELED, 'write', 'write ECANCELED Canceled because of SSL destruction')
+
+
 def is_socket_closed(error: BaseException) -> bool:
     """Return whether *error* is what :func:`socket_closed` builds."""
     return isinstance(error, NodeOSError) and error.code == 'ERR_SOCKET_CLOSED'

@@ -159,6 +159,7 @@ class Channel:
         self._read_watcher = loop.io(fd, READ)
         loop.start_io(self._read_watcher, self._on_readable)
         loop.hold()
+        loop.close_in_child(self, Channel._forsake)  # inside: its own
 
     # --- life -------------------------------------------------------------------------------------
 
@@ -192,6 +193,13 @@ class Channel:
         elif self._state is State.ENDED:
             self._state = State.CLOSED
         elif self._state in (State.OPEN, State.BROKEN):
+            self._close_now(State.CLOSED)
+
+    def _forsake(self) -> None:
+        """In a forked child: the other process must see the end when the parent has closed."""
+        self._frames.clear()  # the parent sends them
+        self._arrived.clear()
+        if not self._is_gone:
             self._close_now(State.CLOSED)
 
     @property

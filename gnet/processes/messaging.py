@@ -124,6 +124,7 @@ class Messaging(Guarded):
         if keep_open is None:
             keep_open = bool(snake_options(options).get('keep_open'))
         line = encode_message(message)
+        self._loop.check_thread()
         if not self.connected:
             closed = coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED')
             if handle is not None and callback is None:

@@ -26,6 +26,7 @@ import gevent.socket
 from ..node import coded_errors
 from ..servers.server import Server, connections_of, handle_of
 from ..sockets import departure
+from ..sockets.giving_away import unread_of
 from ..sockets.socket import Socket
 
 if TYPE_CHECKING:
@@ -174,7 +175,8 @@ def outgoing(
 
     Raises:
         CodedTypeError: ``ERR_INVALID_HANDLE_TYPE`` for anything else.
-        CodedRuntimeError: a greenlet is blocked on the socket, or has made text of its bytes.
+        CodedRuntimeError: a greenlet is blocked on the socket, or has made text of its bytes; or a
+            plain socket has bytes that were read before ``to_socket()`` (``ERR_READ_AHEAD``).
     """
     if isinstance(handle, Server):
         acceptor = handle_of(handle)
@@ -200,6 +202,8 @@ def outgoing(
         raise coded_errors.invalid_handle_type()
     if handle.fileno() < 0:
         return None
+    if unread_of(handle):
+        raise coded_errors.state_error('ERR_READ_AHEAD')
     if handle.type == _socket.SOCK_DGRAM:
         return _Copied(handle, 'dgram.Native', {})
     if keep_open or handle.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):

@@ -88,8 +88,8 @@ class Process(Messaging):
     def _begin(self) -> None:
         if self._start is _Start.BEGUN:
             return
-        self._start = _Start.BEGUN
         self._loop = self._peer.loop = get_loop()
+        self._start = _Start.BEGUN
         if self._fd is not None:
             exit_hook.arm()
             self._peer.open(self._fd).unref()

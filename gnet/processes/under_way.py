@@ -61,7 +61,7 @@ class UnderWay:
         drained: called when the last handle was answered, and nothing waits.
     """
 
-    __slots__ = ('_call', '_channel', '_drained', '_loop', 'handles', 'waiting')
+    __slots__ = ('__weakref__', '_call', '_channel', '_drained', '_loop', 'handles', 'waiting')
 
     def __init__(
         self, loop: Loop, channel: Channel, call: Callable[[Callback, Any], object],
@@ -74,6 +74,7 @@ class UnderWay:
         #: The handles that were not acknowledged yet, and what waits behind them.
         self.handles: deque[Entry] = deque()
         self.waiting: deque[Entry] = deque()
+        loop.close_in_child(self, UnderWay._forsake)  # inside: its own
 
     def send(self, entry: Entry) -> bool:
         """Send *entry* when its turn has come; return False if no more should be sent now."""
@@ -145,6 +146,12 @@ class UnderWay:
         self.waiting.clear()
         for entry in lost:
             self._give_back(entry, coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
+
+    def _forsake(self) -> None:
+        """In a forked child: close the copies of what is under way."""
+        for entry in (*self.handles, *self.waiting):
+            if entry.handle is not None:
+                entry.handle.sock.close()  # gnet's own, or a duplicate
 
     def _give_back(self, entry: Entry, error: BaseException) -> None:
         if entry.handle is not None:

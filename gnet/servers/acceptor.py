@@ -15,15 +15,18 @@ import socket as _stdlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from gevent import getcurrent
 from gevent.server import StreamServer
 
 from ..loop.loop import Loop
-from ..loop.watchers import READ, close_watcher
+from ..loop.signals import is_called_by_signal
+from ..loop.watchers import READ, close_watcher, is_libuv
 from ..node import coded_errors, system_errors
 from ..sockets.descriptors import reset_on_close
 from .listener import Listener, adopt
 
 __all__ = [
+    'MAX_LAST',
     'Accepting',
     'Acceptor',
     'Handle',
@@ -46,6 +49,11 @@ _PEER_FAULTS = frozenset(
 
 #: Out of descriptors or memory: what waits in the kernel's queue is accepted when there are some.
 _EXHAUSTION = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+#: Connections that are still accepted when a listener is closed, so that they are served and not
+#: reset: as many as Linux lets wait by default (``somaxconn``).
+MAX_LAST = 4096
 
 
 class Accepting(Protocol):
@@ -130,6 +138,7 @@ class Acceptor(StreamServer):
         self._ref = True
         self._exhausted_at: float | None = None
         self._family = listener.socket.family
+        loop.close_in_child(self, Acceptor.close)
 
     # --- life -------------------------------------------------------------------------------------
 
@@ -143,9 +152,20 @@ class Acceptor(StreamServer):
         """Stop accepting and close the listening socket, at once, without blocking."""
         if self.closed:
             return
+        self._is_closed = True
+        loop = self.gnet_loop
+        if is_libuv(loop.native) and getcurrent() is loop.hub and is_called_by_signal():
+            # The signal may have interrupted gevent right before it looks for the watcher that it
+            # was called for, and which it must find.
+            loop.from_hub(self._close)
+        else:
+            self._close()
+
+    def _close(self) -> None:
+        if self.closed:
+            return
         held = self.started and self._ref
         super().close()
-        self._is_closed = True
         if held:
             self.gnet_loop.release()
         self.listener.close()
@@ -173,6 +193,18 @@ class Acceptor(StreamServer):
         close_watcher(self._timer)
         self._watcher = self._timer = None
 
+    def accept_last(self) -> None:
+        """Accept what waits in the kernel's queue by now, and nothing that comes later."""
+        self.stop_accepting()
+        for _ in range(MAX_LAST):
+            try:
+                accepted = self.do_read()
+            except OSError as error:
+                if error.errno not in _PEER_FAULTS:
+                    return  # a BlockingIOError when there are no more
+            else:
+                self.gnet_loop.start(self._hand_over, *accepted)
+
     # --- accepting, in the hub --------------------------------------------------------------------
 
     def _do_read(self) -> None:
@@ -185,6 +217,8 @@ class Acceptor(StreamServer):
                 except BlockingIOError:
                     return
                 except OSError as error:
+                    if self._is_closed:
+                        return  # a signal handler has closed it, in the midst of this
                     if error.errno not in _PEER_FAULTS:
                         self._accept_failed(error)
                         return
@@ -195,6 +229,8 @@ class Acceptor(StreamServer):
                     else:
                         hand_over(*accepted)
         except BaseException as error:
+            if self._is_closed and isinstance(error, AttributeError):
+                return  # it has no socket any more: closed by a signal handler
             # Whatever escaped would stop the watcher for good, and the reason would be lost.
             self.gnet_loop.report(self, error)
 

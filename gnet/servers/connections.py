@@ -24,6 +24,7 @@ from gevent.event import AsyncResult
 from ..loop.loop import Loop
 from ..node import coded_errors
 from ..node.values import to_number
+from ..sockets.ownership import forsake
 
 __all__ = [
     'Connections',
@@ -142,6 +143,13 @@ class Connections:
         if not self.count:
             for callback in self._waiting:
                 callback()
+
+    def forsake(self) -> None:
+        """In a forked child: close the copies of all connections, and count none."""
+        for sock in list(self.sockets):
+            forsake(sock)
+        self.count = 0
+        self.trackers.clear()
 
     # --- worker processes -------------------------------------------------------------------------
 

@@ -13,9 +13,10 @@ from ..events.emitter import OnceListener
 from ..events.guarded import Guarded
 from ..loop import exit_hook
 from ..loop.agenda import EXITS
-from ..loop.loop import get_loop
+from ..loop.loop import Loop, get_loop
 from ..node import coded_errors, system_errors
 from ..node.keywords import check_keywords
+from ..node.threads import get_ident
 from ..node.validators import validate_function
 from ..options import server, shapes, shared
 from ..options.listen import LISTEN_OPTIONS, listen_request
@@ -26,6 +27,7 @@ from .acceptor import Handle
 from .connections import Connections
 from .intake import Intake
 from .listen_call import ListenCall, close_on
+from .roster import roster
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -35,6 +37,7 @@ __all__ = [
     'connections_of',
     'create_server',
     'handle_of',
+    'is_open',
 ]
 
 
@@ -162,6 +165,7 @@ class Server(Guarded):
         """
         check_keywords('listen', keywords, LISTEN_OPTIONS | {'callback'})
         given, callback = shapes.normalize_arguments(args, keywords)
+        self._check_thread()
         if self._handle is not None:
             raise coded_errors.state_error('ERR_SERVER_ALREADY_LISTEN')
         if callback is not None:
@@ -172,12 +176,14 @@ class Server(Guarded):
         if not counter.count:
             counter.loop = get_loop()  # it may have been made in another thread
         exit_hook.arm()
+        counter.loop.close_in_child(self, _forsake)
+        roster.add(self)
         if request.signal is not None:
             close_on(request.signal, self, counter.loop)
         if request.path is not None:
             self._pipe_name = request.path
         self._call = call = ListenCall(
-            request, self._intake, attached=self._attach, listening=self._emit_listening,
+            request, self._intake, attached=self._listener_attached, listening=self._emit_listening,
             failed=self._emit_error)
         call.start()
         return self
@@ -189,7 +195,7 @@ class Server(Guarded):
             self._call.abandon()
             self._call = None
 
-    def _attach(self, handle: Handle, key: str) -> None:
+    def _listener_attached(self, handle: Handle, key: str) -> None:
         self._handle = handle
         self._counter.key = key
         self._apply_ref()
@@ -228,15 +234,35 @@ class Server(Guarded):
 
     def ref(self) -> Self:
         """Let this server keep the program alive while it listens (the default); returns it."""
+        self._check_thread(lets_go=True)
         self._unref = False
         self._apply_ref()
         return self
 
     def unref(self) -> Self:
         """Let the program end although this server listens; returns it. Survives ``close()``."""
+        self._check_thread(lets_go=True)
         self._unref = True
         self._apply_ref()
         return self
+
+    def _check_thread(self, *, lets_go: bool = False) -> None:
+        """Raise in another thread than the one that it listens in, or has connections in.
+
+        While it has neither, it is used in whatever thread it is to listen in. In a forked child,
+        what *lets_go* of the parent's has nothing left to do, and says nothing.
+        """
+        loop = self._counter.loop
+        if get_ident() != loop.thread and not (lets_go and loop.is_forsaken) and (
+            loop.is_forsaken or self._handle is not None or self._call is not None
+            or self._counter.count
+        ):
+            loop.check_thread()
+
+    @property
+    def __gnet_loop__(self) -> Loop:
+        """For ``gnet.call_from_thread()``."""
+        return self._counter.loop
 
     def _apply_ref(self) -> None:
         if self._handle is not None:
@@ -254,6 +280,7 @@ class Server(Guarded):
             callback: called with ``(err)`` at the next `'close'`; *err* is
                 ``ERR_SERVER_NOT_RUNNING`` if the server was not listening, else None.
         """
+        self._check_thread(lets_go=True)
         self._forget_call()
         if callable(callback):
             if self._handle is not None:
@@ -280,6 +307,11 @@ class Server(Guarded):
         Not for a handler of one of these connections, unless with a *timeout*: it would wait for
         its own.
 
+        In a handler of ``signal.signal``, and in the hub, nothing can wait. There the call returns
+        0 at once; all of this happens in a greenlet of its own, and the program does not end before
+        that, not even by ``sys.exit()``. Connections that had to be destroyed are a warning on the
+        logger ``gnet.server``.
+
         Args:
             timeout: seconds to wait for that; then the rest are destroyed, and those of worker
                 processes left alone. None (the default) waits for as long as it takes.
@@ -287,6 +319,7 @@ class Server(Guarded):
         Returns:
             How many connections had to be destroyed.
         """
+        self._check_thread(lets_go=True)
         return stopping.stop(self.close, self._counter, timeout)
 
     def serve_forever(self) -> None:
@@ -302,6 +335,7 @@ class Server(Guarded):
             Exception: an `'error'` of this server that nobody listens to, such as that its port is
                 taken, and what its listeners raise. It is reported in no other way.
         """
+        self._check_thread()
         if self._handle is None and not self._is_undecided():
             raise coded_errors.state_error('ERR_SERVER_NOT_RUNNING')
         stopping.serve_forever(self._counter.loop, self._serving, self._keep_alive)
@@ -331,6 +365,7 @@ class Server(Guarded):
 
     @max_connections.setter
     def max_connections(self, value: Any) -> None:
+        self._check_thread()
         self._counter.limit = value
         self._counter.look_for_room()
 
@@ -341,6 +376,7 @@ class Server(Guarded):
 
     @drop_max_connection.setter
     def drop_max_connection(self, value: Any) -> None:
+        self._check_thread()
         self._counter.drops = value
         self._counter.look_for_room()
 
@@ -370,6 +406,7 @@ class Server(Guarded):
         Raises:
             CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for a callback that is none.
         """
+        self._check_thread()
         if callback is None:
             return self._counter.total()
         settle = validate_function('callback', callback)
@@ -474,6 +511,14 @@ class _CloseCallback(OnceListener):
         return super().__call__(None)
 
 
+# inside: a part of the class, without a name on it
+def _forsake(server: Any) -> None:
+    """In a forked child: forget what is the parent's. The acceptor is closed by itself."""
+    server._handle = None
+    server._forget_call()
+    server._counter.forsake()
+
+
 def create_server(*args: Any, **keywords: Any) -> Server:
     """Make a :class:`Server`; the arguments are the same: ``(options, listener)``, or keywords."""
     return Server(*args, **keywords)
@@ -485,6 +530,12 @@ def create_server(*args: Any, **keywords: Any) -> Server:
 def connections_of(server: Server) -> Connections:
     """Return who counts the connections of *server*."""
     return server._counter  # inside: programs see a Server, and have no use for it
+
+
+def is_open(server: Server) -> bool:
+    """Return whether *server* listens, is about to, or has connections."""
+    # inside: what decides it has no public name
+    return server.listening or server._is_undecided() or server._counter.count > 0
 
 
 def handle_of(server: Server) -> Handle | None:

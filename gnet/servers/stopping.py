@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
+import gevent
 from gevent import getcurrent
 from gevent.event import Event
 from gevent.exceptions import LoopExit
 
-from ..loop import running
+from ..loop import exit_hook, running
 from ..loop.loop import Loop
+from ..loop.signals import is_called_by_signal
 from .connections import Connections
 
 __all__ = [
@@ -17,6 +20,8 @@ __all__ = [
     'serve_forever',
     'stop',
 ]
+
+_log = logging.getLogger('gnet.server')
 
 
 class Serving:
@@ -65,12 +70,44 @@ class _Call:
 def stop(close: Callable[[], object], connections: Connections, timeout: float | None) -> int:
     """Call *close*, block until all *connections* have ended, and return how many were destroyed.
 
+    Where nothing can wait, the same is done by a greenlet of its own, after which the program ends
+    at the earliest, and 0 is returned at once.
+
     Args:
         close: closes their server.
         connections: what is waited for.
         timeout: seconds to wait; then the rest are destroyed, and those of worker processes left
             alone. None waits for as long as it takes.
     """
+    if connections.loop.is_forsaken:
+        return 0  # in a forked child, where there are none
+    if _can_wait(connections.loop):
+        return _stop(close, connections, timeout)
+    # close(), too: who knows what was interrupted.
+    exit_hook.end_after(gevent.spawn(_stop_alone, close, connections, timeout))
+    return 0
+
+
+def _can_wait(loop: Loop) -> bool:
+    """Return whether the calling greenlet may be blocked.
+
+    Not the hub; and not what a signal handler has interrupted, which may be the greenlet of one of
+    the connections that would be waited for.
+    """
+    return getcurrent() is not loop.hub and not (loop.is_main and is_called_by_signal())
+
+
+def _stop_alone(
+    close: Callable[[], object], connections: Connections, timeout: float | None,
+) -> None:
+    cut = _stop(close, connections, timeout)
+    if cut:  # nobody else would know
+        _log.warning(
+            '%r: %d of its connections were still open after %g s, and were cut',
+            connections.server, cut, timeout)
+
+
+def _stop(close: Callable[[], object], connections: Connections, timeout: float | None) -> int:
     drained = Event()
     told = drained.set
     connections.when_drained(told)

@@ -14,8 +14,10 @@ from operator import index
 from typing import Any
 
 from gevent import getcurrent
+from greenlet import error as GreenletError  # noqa: N812  # a class, whatever its name says
 
 from ..node import coded_errors, system_errors
+from ..node.threads import get_ident
 from ..streams.delivery import BLOCKING, Chunk
 from ..streams.states import (
     ACTIVE,
@@ -88,6 +90,9 @@ class BlockingReads(Owned):
             wire.reader = getcurrent()
             try:
                 chunk = self._loop.block()
+            except GreenletError:
+                self._loop.check_thread()  # another thread has no such hub to switch to
+                raise
             finally:
                 wire.reader = None
             if chunk is not None and len(chunk) >= BULK_SIZE:
@@ -127,6 +132,7 @@ class BlockingReads(Owned):
 
         Chunks are ``bytes``, or ``str`` where :meth:`set_encoding` was called.
         """
+        self._loop.check_thread()
         switch = self._loop.block
         while True:
             wire, blocking = self._wire, self._blocking
@@ -180,6 +186,8 @@ class BlockingReads(Owned):
 
     def _take_bytes(self) -> bytes | memoryview | None:
         """Return the next chunk that arrived, blocking until there is one; None at the end."""
+        if get_ident() != self._loop.thread:
+            self._loop.check_thread()
         if self._wire.taker not in BLOCKING or self._owner is not None:
             self._begin_blocking()
         while True:

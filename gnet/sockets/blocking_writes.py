@@ -14,6 +14,7 @@ from typing import Any
 from gevent.event import AsyncResult
 
 from ..node import system_errors
+from ..node.threads import get_ident
 from ..streams.sending import BlockingRequest, WriteRequest
 from ..streams.states import CONNECTED, CONNECTING, GONE, WRITABLE
 from .blocking_reads import BlockingReads
@@ -41,6 +42,8 @@ class BlockingWrites(BlockingReads):
                 then is given up, and how much that is cannot be told.
             OSError: the connection failed (``BrokenPipeError``…), or was ended or closed here.
         """
+        if get_ident() != self._loop.thread:  # as in write()
+            self._loop.check_thread()
         if self._owner is not None:
             self._note_blocking_use()
         if flags:
@@ -77,6 +80,8 @@ class BlockingWrites(BlockingReads):
             BlockingIOError: the kernel takes nothing, and that time is 0.
             OSError: as :meth:`sendall`.
         """
+        if get_ident() != self._loop.thread:
+            self._loop.check_thread()
         if self._blocking.seconds == 0:
             _check_send_flags(flags)
             return self._send_at_once(data)

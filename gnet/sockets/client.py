@@ -45,6 +45,7 @@ from ..streams.states import (
 )
 from .buffer_wire import BufferWire
 from .connector import Connector
+from .ownership import forsake
 from .python_names import PythonNames
 from .settings import Tuned
 from .socket_wire import SocketWire
@@ -195,6 +196,7 @@ class Client(Tuned, PythonNames):
         elif self._write_state is FINISHED and self._settings.writable:
             self._write_state = WRITABLE  # it was ended before there was anything to end
         exit_hook.arm()
+        self._loop.close_in_child(self, forsake)
         self._stage = CONNECTING
         wire = self._wire
         wire.context = copy_context()
@@ -321,6 +323,7 @@ class Client(Tuned, PythonNames):
     def _adopt(self, sock: Any) -> None:
         """Take over *sock*, which is connected and non-blocking."""
         exit_hook.arm()
+        self._loop.close_in_child(self, forsake)
         self._wire.context = copy_context()
         try:
             self._remote = sock.getpeername()

@@ -121,6 +121,7 @@ def adopt_socket(sock: Any) -> Any:
         CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for what is no such socket; one of :mod:`ssl` is
             none, because its encryption would be lost; nor is one of gnet, which has read ahead.
         CodedTypeError: ``ERR_INVALID_FD_TYPE`` when it is no stream.
+        CodedRuntimeError: ``ERR_READ_AHEAD``: what was read before is to be taken out first.
         OSError: it is closed, or not connected (``ENOTCONN``).
         ValueError: objects of its ``makefile()`` are open.
     """

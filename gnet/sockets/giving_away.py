@@ -8,15 +8,35 @@ from fcntl import ioctl
 from termios import FIONREAD
 from typing import Any
 
+from ..node import coded_errors
+
 __all__ = [
+    'check_read_ahead',
+    'take_unread',
+    'unread_of',
     'with_unread',
 ]
+
+
+#: Who reads from the descriptor itself.
+_TLS = ('ssl', 'gevent.ssl')
 
 
 class _Unread:
     """Mixed into a class of sockets: what another reader had taken from the kernel comes first."""
 
     unread: bytes = b''
+
+    def getsockopt(self, *arguments: Any) -> Any:
+        if self.unread:
+            check_read_ahead()
+        return super().getsockopt(*arguments)  # type: ignore[misc]  # of the socket's class
+
+    def detach(self) -> int:
+        if self.unread:
+            raise coded_errors.state_error('ERR_READ_AHEAD')
+        number: int = super().detach()  # type: ignore[misc]  # as above
+        return number
 
     def _take(self, size: int, flags: int) -> bytes:
         if flags & _socket.MSG_PEEK:
@@ -61,6 +81,32 @@ class _Unread:
         if self.unread and bufsize > 0:
             return self._take(bufsize, flags), [], 0, None
         return super().recvmsg(bufsize, ancbufsize, flags)  # type: ignore[misc]  # as above
+
+
+def check_read_ahead() -> None:
+    """Raise if who calls ``getsockopt()`` of a socket is about to speak TLS on its descriptor.
+
+    This is the first thing that ssl asks of a socket, the standard library's and gevent's, whatever
+    the version. When it asks for more it has the descriptor already, and would close it in failing.
+
+    Raises:
+        CodedRuntimeError: ``ERR_READ_AHEAD``.
+    """
+    if sys._getframe(2).f_globals.get('__name__') in _TLS:
+        raise coded_errors.state_error('ERR_READ_AHEAD')
+
+
+def unread_of(sock: Any) -> bytes:
+    """Return what is left in *sock* of what was read before it was given away."""
+    return sock.unread if isinstance(sock, _Unread) else b''
+
+
+def take_unread(sock: Any) -> bytes:
+    """Take it out."""
+    unread = unread_of(sock)
+    if unread:
+        sock.unread = b''
+    return unread
 
 
 def with_unread(cls: type[Any], unread: bytes, family: int, proto: int, fd: int) -> Any:

@@ -50,7 +50,7 @@ from .blocking import Blocking
 from .socket_wire import SocketWire
 
 __all__ = [
-    'BlockingUser', 'Counter', 'Owned', 'fail', 'hand_over', 'is_accepted',
+    'BlockingUser', 'Counter', 'Owned', 'fail', 'forsake', 'hand_over', 'is_accepted',
     'is_used_blockingly',
 ]
 
@@ -249,6 +249,10 @@ class Owned(Duplex):
             self._owner = None
             self._blocking_user = _HANDLER
 
+    def _forsake(self) -> None:
+        """Close the copy that a forked child has, by what :class:`gnet.Socket` has for that."""
+        raise NotImplementedError
+
     # --- failures ---------------------------------------------------------------------------------
 
     def _failed(self, error: BaseException) -> None:
@@ -330,6 +334,11 @@ def hand_over(
 def fail(sock: Any, error: BaseException) -> None:
     """Let a failure of its listeners cost this accepted connection."""
     sock._fail(error)  # inside: as above
+
+
+def forsake(sock: Any) -> None:
+    """In a forked child: close the copy of this connection; neither peer nor listener is told."""
+    sock._forsake()  # inside: as above
 
 
 def is_used_blockingly(sock: Any) -> bool:

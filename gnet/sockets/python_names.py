@@ -25,7 +25,7 @@ from ..streams.states import (
 )
 from .blocking_writes import BlockingWrites
 from .connector import Connector
-from .giving_away import with_unread
+from .giving_away import check_read_ahead, with_unread
 
 __all__ = ['PythonNames']
 
@@ -135,9 +135,9 @@ class PythonNames(BlockingWrites):
 
         Nothing is lost: what ``write()`` has queued is sent first, and what was received and not
         yet read is what the new socket's ``recv``, ``recv_into`` and ``makefile`` return first
-        (``select`` and ``ssl``, which look at the descriptor, do not see it; with
-        ``pause_on_connect``, or ``pause()`` before ``connect``, there is none). The time of
-        :meth:`settimeout` stays.
+        (``select`` does not see it. ``wrap_socket()`` of ``ssl``, and ``detach()``, raise
+        ``ERR_READ_AHEAD`` as long as there is some; with ``pause_on_connect``, or ``pause()``
+        before ``connect``, there is none). The time of :meth:`settimeout` stays.
 
         Args:
             cls: :class:`gevent.socket.socket` by default, whose calls block their greenlet only;
@@ -294,6 +294,8 @@ class PythonNames(BlockingWrites):
 
     def getsockopt(self, level: int, option: int, buffer_size: int = 0) -> Any:
         """Return a socket option, as :meth:`socket.socket.getsockopt`."""
+        if self._length or self._wire.arrived_size:
+            check_read_ahead()
         if buffer_size:
             return self._os_socket().getsockopt(level, option, buffer_size)
         return self._os_socket().getsockopt(level, option)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _socket
 from collections.abc import Mapping
+from operator import attrgetter
 from sys import intern
 from typing import Any
 
@@ -21,7 +22,9 @@ from ..streams.duplex import Duplex
 from ..streams.states import CLOSED, CONNECTED, CONNECTING, FAILED, GONE, NEW, PAUSED
 from .blocking import NOT_USED
 from .descriptors import adopt_descriptor, adopt_socket, remember, reset_on_close
+from .giving_away import take_unread
 from .lending import Lender
+from .own_thread import keep_to_thread
 from .ownership import BlockingUser, Counter
 from .settings import DEFAULTS, TimeoutOverflowWarning
 from .wire import DescriptorWire
@@ -204,8 +207,15 @@ class Socket(Lender):
         signal = socket_options(given).signal
         self = cls(**{**given, 'fd': None, 'signal': None})
         seconds = sock.gettimeout() if hasattr(sock, 'gettimeout') else None
-        adopted = adopt_socket(sock)
+        unread = take_unread(sock)
+        try:
+            adopted = adopt_socket(sock)
+        except BaseException:
+            if unread:
+                sock.unread = unread
+            raise
         self._adopt(adopted)
+        self._bring(unread)
         self._apply_options()
         if seconds is not None:
             self._own_blocking().seconds = seconds
@@ -274,6 +284,10 @@ class Socket(Lender):
 
     destroy.__doc__ = Lender.destroy.__doc__
 
+    def _forsake(self) -> None:
+        # Not what a subclass has made of destroy(): none of the program's code runs now.
+        Socket.destroy(self, coded_errors.state_error('ERR_FORKED_PROCESS'))
+
     def _emit_close(self, had_error: bool) -> None:
         told = None
         if self.opened_at and lifecycle.has_subscribers():
@@ -295,15 +309,21 @@ class Socket(Lender):
 
     def ref(self) -> Any:
         """Let this socket keep the program alive while it is open (the default); returns it."""
-        return self._set_ref(True)
+        return self._refer(True)
 
     def unref(self) -> Any:
         """Let the program end although this socket is open; returns it."""
-        return self._set_ref(False)
+        return self._refer(False)
 
-    def _set_ref(self, ref: bool) -> Any:
+    def _refer(self, ref: bool) -> Any:
         self._wire.set_ref(ref)
         return self
+
+    @property
+    def __gnet_loop__(self) -> Loop:
+        """For ``gnet.call_from_thread()``."""
+        loop: Loop = self._loop
+        return loop
 
     @property
     def _handle(self) -> Any:
@@ -398,6 +418,9 @@ class Socket(Lender):
         if self.connecting:
             return 'opening'
         return _READY_STATES[self.readable, self.writable]
+
+
+keep_to_thread(Socket, attrgetter('_loop'))
 
 
 def accept(

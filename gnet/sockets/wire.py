@@ -355,8 +355,9 @@ class DescriptorWire(Arrivals):
 
 
 def _close_forgotten(loop: Any, sock: Any, reader: Any, writer: Any, holds: bool) -> None:
-    close_watcher(reader)
-    close_watcher(writer)
+    if loop.is_usable:  # else its hub was destroyed, and the watchers with it
+        close_watcher(reader)
+        close_watcher(writer)
     sock.close()
-    if holds:
+    if holds and loop.is_usable:
         loop.release()

@@ -200,7 +200,8 @@ class Delivery(Guarded):
                     self._push(bytes(chunk))
                 chunk = None  # its memory is used again
                 if wire.arrived:
-                    if self._loop.is_late():
+                    # As in Node, the ticks of one chunk come before the next chunk.
+                    if self._loop.ticks or self._loop.is_late():
                         break
                 elif size >= BULK_SIZE and reads:
                     reads -= 1
@@ -230,8 +231,7 @@ class Delivery(Guarded):
         loop, wire = self._loop, self._wire
         if (
             wire.reading is ACTIVE and self._flow is FLOWING
-            # As in Node, the ticks of one chunk come before the next chunk.
-            and not loop.ticks and not loop.is_late()
+            and not loop.ticks and not loop.is_late()  # as in _deliver()
         ):
             more: bytes | None = wire.read_on(size)
             return more

@@ -26,8 +26,10 @@ from .sending import WriteRequest
 from .states import (
     CLOSED,
     CONNECTED,
+    CUT,
     DESTROYED,
     ENDED,
+    ENDING,
     FINISHED,
     GONE,
     MUTE,
@@ -107,6 +109,8 @@ class Duplex(Writable):
         if self._errored is None:
             self._errored = error
         wire = self._wire
+        if self._write_state is ENDING and (self._in_flight or self._queue):
+            self._write_state = CUT
         if self._in_flight and self._in_flight[0].failure:
             self._in_flight[0].failure = wire.take_error() or self._in_flight[0].failure
         wire.close()
@@ -168,8 +172,9 @@ class Duplex(Writable):
         if in_flight:
             # Node learns of these from the kernel, in its closing phase.
             answer = self._later
-            cancelled = system_errors.system_error(
-                in_flight[0].failure or errno.ECANCELED, 'write')
+            failure = in_flight[0].failure
+            cancelled = (
+                system_errors.system_error(failure, 'write') if failure else self._cancelled())
             error = error or cancelled
             for request in in_flight:
                 if request.callback is not None:
@@ -179,6 +184,10 @@ class Duplex(Writable):
             error or coded_errors.stream_destroyed('end'))
         if queued:
             answer(self._forget, sum(len(request.data) for request in queued))
+
+    def _cancelled(self) -> BaseException:
+        """The error of what was being sent when the stream was destroyed."""
+        return system_errors.system_error(errno.ECANCELED, 'write')
 
     def _forget(self, size: int) -> None:
         """As in Node, what was queued counts as written no more; what it had begun with does."""

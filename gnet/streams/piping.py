@@ -31,6 +31,17 @@ class Pipe:
         if source._pipes is None:
             source._pipes = []  # inside: as above
         source._pipes.append(self)  # inside: as above
+        try:
+            self._begin()
+        except BaseException:
+            # A greenlet is blocked in a read of the source, say: nothing has begun.
+            if self._is_open():
+                source._pipes.remove(self)  # inside: as above
+            self._forget()
+            raise
+
+    def _begin(self) -> None:
+        source, destination = self.source, self.destination
         if source.readable_ended:
             source._tick_guarded(self._source_ended)  # inside: as above
         else:
@@ -54,8 +65,8 @@ class Pipe:
         return self in (self.source._pipes or ())  # inside: as above
 
     def _listen(self, emitter: Any, event: str, listener: Any) -> None:
-        emitter.on(event, listener)
         self._listening.append((emitter, event, listener))
+        emitter.on(event, listener)
 
     def _forward(self, chunk: Any) -> None:
         if self.destination.write(chunk) is False:
@@ -107,10 +118,13 @@ class Pipe:
 
     def part(self) -> None:
         """Do what follows when the source has it no more."""
-        for emitter, event, listener in self._listening:
-            emitter.off(event, listener)
-        self._listening.clear()  # the listeners refer to this pipe
+        self._forget()
         if self._waits_for_drain and getattr(self.destination, '_needs_drain', True):
             self._drained()  # the others need not wait for this one any more
         if self._is_emitter():
             self.destination.emit('unpipe', self.source)
+
+    def _forget(self) -> None:
+        for emitter, event, listener in self._listening:
+            emitter.off(event, listener)
+        self._listening.clear()  # the listeners refer to this pipe

@@ -18,11 +18,11 @@ from enum import Enum
 from typing import Any, Final
 
 __all__ = [
-    'ACTIVE', 'ASKED', 'CLOSED', 'CONNECTED', 'CONNECTING', 'DESTROYED', 'DRAIN', 'ENDED', 'ENDING',
-    'END_EMITTED', 'EVENTS', 'FAILED', 'FINISHED', 'FLOWING', 'FOLLOWS', 'FULL', 'GONE', 'GREENLET',
-    'HELD', 'IDLE', 'MUTE', 'NEW', 'NOBODY', 'NOBODY_YET', 'NOT_ENDED', 'NOT_STARTED', 'OVER',
-    'PAUSED', 'QUEUED', 'RUNNING', 'SHUT', 'SILENT', 'UNDECIDED', 'WRITABLE', 'Delivering', 'Flow',
-    'ReadState', 'Reading', 'Stage', 'Taker', 'WriteState',
+    'ACTIVE', 'ASKED', 'CLOSED', 'CONNECTED', 'CONNECTING', 'CUT', 'DESTROYED', 'DRAIN', 'ENDED',
+    'ENDING', 'END_EMITTED', 'EVENTS', 'FAILED', 'FINISHED', 'FLOWING', 'FOLLOWS', 'FULL', 'GONE',
+    'GREENLET', 'HELD', 'IDLE', 'MUTE', 'NEW', 'NOBODY', 'NOBODY_YET', 'NOT_ENDED', 'NOT_STARTED',
+    'OVER', 'PAUSED', 'QUEUED', 'RUNNING', 'SHUT', 'SILENT', 'UNDECIDED', 'WRITABLE',
+    'Delivering', 'Flow', 'ReadState', 'Reading', 'Stage', 'Taker', 'WriteState',
 ]
 
 
@@ -87,12 +87,14 @@ class WriteState(Enum):
     ENDING = 'end() was called; the queue is being sent'
     SHUT = 'everything was sent, and the FIN'
     FINISHED = "'finish' was emitted"
+    CUT = 'end() was called, and the stream was destroyed before all was sent'
 
 
 WRITABLE: Final = WriteState.OPEN
 ENDING: Final = WriteState.ENDING
 SHUT: Final = WriteState.SHUT
 FINISHED: Final = WriteState.FINISHED
+CUT: Final = WriteState.CUT
 
 
 class Delivering(Enum):
@@ -163,9 +165,10 @@ FOLLOWS: Final[Mapping[Any, tuple[Any, ...]]] = {
     END_EMITTED: (NOT_ENDED,),  # a new connection
 
     WRITABLE: (ENDING, FINISHED),  # FINISHED: a socket that is not to be written to at all
-    ENDING: (SHUT, WRITABLE),  # WRITABLE, here and below: a new connection
+    ENDING: (SHUT, CUT, WRITABLE),  # WRITABLE, here and below: a new connection
     SHUT: (FINISHED, WRITABLE, ENDING),  # ENDING: the connection has come back
     FINISHED: (WRITABLE,),
+    CUT: (WRITABLE,),
 
     IDLE: (QUEUED, RUNNING),
     QUEUED: (RUNNING, IDLE),

@@ -186,12 +186,17 @@ class Wire(Protocol):
 class Schedule(Protocol):
     """What a stream and a wire need of the loop: when things happen. The real one is ``gnet.loop``.
 
-    The first three are used without a call, for each message.
+    Its fields are used without a call, for each message.
     """
 
+    #: The thread of the loop, in which streams are used: see ``node/threads.py``.
+    thread: int | None
     ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Any]]
     work: deque[Any]
     wake_scheduled: bool
+
+    def check_thread(self) -> None:
+        """Raise if this is another thread."""
 
     def schedule_wake(self) -> None:
         """See to it that a runner looks at *ticks* and *work*."""

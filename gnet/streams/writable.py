@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..node import coded_errors, system_errors
+from ..node.threads import get_ident
 from ..node.values import truthy
 from .encodings import as_bytes, canonical, encode
 from .sending import Callback, Sending, WriteRequest
@@ -63,6 +64,8 @@ class Writable(Sending):
             CodedTypeError: for a chunk of another type (``ERR_INVALID_ARG_TYPE``), None
                 (``ERR_STREAM_NULL_VALUES``) or an ``ERR_UNKNOWN_ENCODING``, in any state.
         """
+        if get_ident() != self._loop.thread:  # the one question that each write costs
+            self._loop.check_thread()
         if type(chunk) is bytes and encoding is None:
             data, units = chunk, len(chunk)
         else:
@@ -158,6 +161,8 @@ class Writable(Sending):
         *callback*, which is called with None when the FIN was sent, just before `'finish'`, or
         with the error that prevented it.
         """
+        if get_ident() != self._loop.thread:
+            self._loop.check_thread()
         if callable(chunk):
             chunk, encoding, callback = None, None, chunk
         elif callback is None and callable(encoding):

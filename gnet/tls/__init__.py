@@ -33,7 +33,7 @@ from .identity import check_server_identity
 from .roots import get_ca_certificates, set_default_ca_certificates
 from .roots import root_certificates as read_root_certificates
 from .secure_context import SecureContext, create_secure_context
-from .server import Server, create_server
+from .server import Server, create_server, serve
 from .sessions import Session
 from .socket import TLSSocket
 
@@ -53,6 +53,7 @@ __all__ = [
     'create_server',
     'get_ca_certificates',
     'get_ciphers',
+    'serve',
     'set_default_ca_certificates',
     'start_tls',
 ]

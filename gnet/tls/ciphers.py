@@ -8,7 +8,7 @@ from typing import Any
 
 from ..node.coded_errors import CodedTypeError, invalid_arg_type
 from ..node.inspection import inspect
-from ..node.values import UNDEFINED, truthy
+from ..node.values import UNDEFINED
 from .errors import library_error, operation_failed, unavailable
 
 __all__ = [
@@ -107,8 +107,8 @@ def versions(options: Mapping[str, Any]) -> tuple[ssl.TLSVersion, ssl.TLSVersion
     if isinstance(method, str) and method:
         return _of_method(method, lowest, highest)
     return _in_order(
-        _version('minimum', lowest if truthy(lowest) else DEFAULTS.min_version),
-        _version('maximum', highest if truthy(highest) else DEFAULTS.max_version))
+        _version('minimum', lowest if _is_given(lowest) else DEFAULTS.min_version),
+        _version('maximum', highest if _is_given(highest) else DEFAULTS.max_version))
 
 
 def without_versions(
@@ -138,7 +138,7 @@ def _in_order(
 
 def _of_method(method: str, lowest: Any, highest: Any) -> tuple[ssl.TLSVersion, ssl.TLSVersion]:
     for given in (lowest, highest):
-        if truthy(given):
+        if _is_given(given):
             raise CodedTypeError(
                 'ERR_TLS_PROTOCOL_VERSION_CONFLICT',
                 f'TLS protocol version {_quoted(given)} conflicts with secureProtocol "{method}"')
@@ -153,6 +153,10 @@ def _of_method(method: str, lowest: Any, highest: Any) -> tuple[ssl.TLSVersion, 
         return _VERSIONS['TLSv1.2'], _VERSIONS['TLSv1.3']
     only = _version('minimum', version)
     return only, only
+
+
+def _is_given(value: Any) -> bool:
+    return value is not None and value is not UNDEFINED
 
 
 def _version(which: str, given: Any) -> ssl.TLSVersion:

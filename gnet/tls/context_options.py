@@ -12,7 +12,14 @@ from ..node.values import MAX_INT32, UNDEFINED, is_number, truthy
 from .ciphers import NO_VERSION, CipherList, Curve, versions, without_versions
 from .errors import library_error, operation_failed, unavailable
 from .identities import Identity, match_identities, read_pfx
-from .pem import certificate_blocks, read_keys, read_many, read_one, read_passphrase
+from .pem import (
+    certificate_blocks,
+    read_keys,
+    read_many,
+    read_one,
+    read_passphrase,
+    revocation_lists,
+)
 
 __all__ = [
     'CONTEXT_OPTIONS',
@@ -131,8 +138,8 @@ def _authorities(value: Any, paths: list[str]) -> tuple[str, ...] | None:
 
 
 def _revoked(value: Any, paths: list[str]) -> list[bytes]:
-    lists = read_many('options.crl', value, paths)
-    if not all(b'-----BEGIN X509 CRL-----' in each for each in lists):
+    lists = [revocation_lists(each) for each in read_many('options.crl', value, paths)]
+    if not all(lists):
         raise operation_failed('Failed to parse CRL')
     return lists
 

@@ -31,12 +31,15 @@ __all__ = [
     'read_many',
     'read_one',
     'read_passphrase',
+    'revocation_lists',
 ]
 
 _ACCEPTED = 'of type string or an instance of Buffer, TypedArray, or DataView'
 
 _CERTIFICATE = re.compile(
     rb'-----BEGIN ((?:X509 |TRUSTED )?CERTIFICATE)-----[\r\n].*?-----END \1-----', re.DOTALL)
+_REVOCATION_LIST = re.compile(
+    rb'-----BEGIN X509 CRL-----[\r\n].*?-----END X509 CRL-----', re.DOTALL)
 
 
 class Key(NamedTuple):
@@ -103,8 +106,8 @@ def read_keys(value: Any, passphrase: bytes, paths: list[str]) -> list[Key]:
     for each in value:
         pem: Any = each
         own = passphrase
-        if isinstance(each, Mapping):
-            pem = each.get('pem')
+        if isinstance(each, Mapping) and 'pem' in each:
+            pem = each['pem']
             own = read_passphrase(each.get('passphrase'), passphrase)
         keys.append(Key(read_one('options.key', pem, paths), own))
     return [key for key in keys if key.pem]
@@ -132,6 +135,14 @@ def read_passphrase(value: Any, default: bytes = b'') -> bytes:
 def certificate_blocks(content: bytes) -> list[str]:
     """Return the certificates in *content*, each as PEM, without what stands around them."""
     return [match[0].decode('latin-1') for match in _CERTIFICATE.finditer(content)]
+
+
+def revocation_lists(content: bytes) -> bytes:
+    """Return the lists of revoked certificates in *content*, as PEM; empty if there is none.
+
+    Nothing else: OpenSSL would trust a certificate that it finds beside them.
+    """
+    return b'\n'.join(match[0] for match in _REVOCATION_LIST.finditer(content))
 
 
 def is_certificate(block: str) -> bool:

@@ -8,10 +8,8 @@ that wire, whose failure is told by ``destroy``. What was decrypted goes to the 
 
 from __future__ import annotations
 
-import errno
 import ssl
 
-from ..node import system_errors
 from ..streams.states import ACTIVE, FULL, OVER, QUEUED, RUNNING, Reading
 from .certificates import peer_chain
 from .engine import RECORD_SIZE, Engine
@@ -93,8 +91,8 @@ class Decrypting(Encrypting):
 
     def _below_has_ended(self) -> None:
         engine = self._engine
-        if self._was_reset:
-            self.destroy(system_errors.system_error(errno.ECONNRESET, 'read'))
+        if self._loss is not None:
+            self.destroy(self._loss)
         elif self.security is SECURE or self.security is CHECKING:
             assert engine is not None
             engine.feed_end()

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ..loop.loop import Loop
+from ..node import system_errors
 from ..sockets.socket_wire import SocketWire
 from ..streams.arrivals import Arrivals
 from .engine import Engine
@@ -55,8 +56,8 @@ class Encrypting(Arrivals):
     """What a :class:`.wire.TlsWire` sends."""
 
     __slots__ = (
-        '_ahead', '_close_below', '_engine', '_held', '_is_going_on', '_is_waiting', '_on_writable',
-        '_shut_wanted', '_was_cut', '_was_reset', 'below', 'handshake', 'on_ticket', 'security',
+        '_ahead', '_close_below', '_engine', '_held', '_is_going_on', '_is_waiting', '_loss',
+        '_on_writable', '_shut_wanted', '_was_cut', 'below', 'handshake', 'on_ticket', 'security',
         'strict_end', 'truncated',
     )
 
@@ -80,9 +81,8 @@ class Encrypting(Arrivals):
         self._ahead = 0
         self._on_writable: Callable[[], None] | None = None
         self._shut_wanted = False
-        #: What the kernel has told of a reset when nothing of the program's was sent: it tells that
-        #: once, and whoever reads would meet an end.
-        self._was_reset = False
+        #: What sending has failed with, where reading will not tell.
+        self._loss: BaseException | None = None
         #: Whether it waits for its turn to go on with the handshake.
         self._is_waiting = False
         #: Whether the hub will look at what has come.
@@ -201,9 +201,15 @@ class Encrypting(Arrivals):
         try:
             self._pass(ciphertext)
         except OSError as error:
-            # The connection is broken, of which reading tells.
-            if error.errno == errno.ECONNRESET:
-                self._was_reset = True
+            self._note_loss(error)
+
+    def _note_loss(self, error: OSError) -> None:
+        """What TLS itself had to say could not be sent: reading tells what has happened.
+
+        But the kernel speaks of a reset once only, and says that the peer has ended after that.
+        """
+        if error.errno != errno.EPIPE:
+            self._loss = system_errors.system_error(error.errno or 0, 'read')
 
     def _below_writable(self) -> None:
         """In the hub: the wire below takes more."""
@@ -212,10 +218,11 @@ class Encrypting(Arrivals):
             try:
                 if not self._flush():
                     return
-            except OSError:
+            except OSError as error:
                 if self._on_writable is None:
-                    # Nobody's bytes: an announced end, or what was withdrawn. Reading tells.
+                    # Nobody's bytes: an announced end, or what was withdrawn.
                     self._held = None
+                    self._note_loss(error)
             if self._shut_wanted and self._held is None and self._on_writable is None:
                 self._say_end()
             if self._on_writable is not None and self.security not in STARTED:

@@ -19,6 +19,7 @@ from ..options import server, shapes
 from ..servers import server as plain
 from ..servers.acceptor import Handle
 from ..servers.intake import Intake
+from ..servers.serving import serve_by
 from ..sockets.ownership import Counter, fail, hand_over
 from ..sockets.socket import Socket, accept
 from ..sockets.wire import DescriptorWire
@@ -34,7 +35,10 @@ from .wire import TlsWire
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ['Server', 'create_server']
+__all__ = ['Server', 'create_server', 'serve']
+
+_OPTIONS = (
+    server.SERVER_OPTIONS | TLS_SERVER_OPTIONS | PENDING_OPTIONS | {'watch_certificates'})
 
 _log = logging.getLogger('gnet.tls')
 
@@ -95,8 +99,7 @@ class Server(plain.Server):
         """
         check_keywords(
             'create_server', keywords,
-            server.SERVER_OPTIONS | TLS_SERVER_OPTIONS | PENDING_OPTIONS
-            | {'listener', 'options', 'watch_certificates'})
+            _OPTIONS | {'listener', 'options'})
         if len(args) > 1 and args[1] is not None and not callable(args[1]) and not (
             callable(args[0])
         ):
@@ -140,6 +143,8 @@ class Server(plain.Server):
             CodedTypeError, TLSError, OSError: as :func:`gnet.tls.create_secure_context`.
         """
         options = self._tls_options
+        if isinstance(context, (str, bytes, int, float)):
+            raise coded_errors.invalid_arg_type('options', 'of type object', context)
         made = (
             create_secure_context(context) if context is None or isinstance(context, Mapping)
             else as_secure_context(context))
@@ -209,14 +214,15 @@ class Server(plain.Server):
         self._tls_options = self._tls_options._replace(context=context)
         self._intake.lay_down(self._tls_options, self._contexts)
 
-    def _attach(self, handle: Handle, key: str) -> None:
-        super()._attach(handle, key)
+    def _listener_attached(self, handle: Handle, key: str) -> None:
+        super()._listener_attached(handle, key)
         if self._files is not None and self._watch is None and truthy(
             self._given.get('watch_certificates'),
         ):
             self._watch = ContextWatch(self._counter.loop, self._files, self._use)
 
     def close(self, callback: Callable[..., object] | None = None) -> Self:
+        self._check_thread(lets_go=True)
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.close()
@@ -351,3 +357,27 @@ class SecureIntake(Intake):
 def create_server(*args: Any, **keywords: Any) -> Server:
     """Make a :class:`Server`; the arguments are the same: ``(options, listener)``, or keywords."""
     return Server(*args, **keywords)
+
+
+def serve(
+    handler: Callable[[TLSSocket], object] | None, port: int | str | None = 0,
+    host: str | None = '127.0.0.1', **options: Any,
+) -> Server:
+    """Serve TLS connections: return a server that listens, or raise why it can not.
+
+    As :func:`gnet.serve`, of which it has all arguments, for a :class:`gnet.tls.Server`.
+
+    Args:
+        handler: the listener of `'secureConnection'`, or None.
+        port: 0 (the default) is any free one.
+        host: the name or address to listen on; None is every address.
+        options: all of :func:`gnet.tls.create_server` and of ``listen``, in either spelling.
+
+    Raises:
+        TLSError: keys or certificates cannot be used.
+        OSError, CodedTypeError, CodedValueError, TypeError, AbortError, RuntimeError: as
+            :func:`gnet.serve`.
+    """
+    server = serve_by(Server, _OPTIONS, handler, port, host, options)
+    assert isinstance(server, Server)
+    return server

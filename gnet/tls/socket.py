@@ -5,21 +5,23 @@ from __future__ import annotations
 import ssl
 from collections.abc import Mapping
 from contextvars import copy_context
+from operator import attrgetter
 from typing import Any
 
 from .. import lifecycle
 from ..loop import exit_hook
 from ..loop.loop import Loop
-from ..node import coded_errors
+from ..node import coded_errors, system_errors
 from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.validators import validate_boolean
 from ..options.socket import SOCKET_OPTIONS
 from ..sockets.lending import Lent, Uncounted, check_lending, inherit, lend, take_back
+from ..sockets.own_thread import keep_to_thread
 from ..sockets.socket import Socket
 from ..sockets.socket_wire import SocketWire
 from ..sockets.wire import DescriptorWire
-from ..streams.states import CONNECTED, CONNECTING, EVENTS
+from ..streams.states import CONNECTED, CONNECTING, EVENTS, PAUSED
 from .agreement import Agreement
 from .duplex_wire import DuplexWire, is_duplex
 from .errors import TLSError, state_error, tls_error, unavailable
@@ -146,6 +148,8 @@ class TLSSocket(Agreement, Socket):
         self._start_with(terms.options, {}, terms)
         Socket.__init__(self, {'allow_half_open': getattr(below, 'allow_half_open', False)})
         self._counter = Uncounted(terms.server)
+        if terms.server.pause_on_connect:
+            self._flow = PAUSED
         self._begin_on(below, True)
 
     # --- the wire ---------------------------------------------------------------------------------
@@ -187,7 +191,7 @@ class TLSSocket(Agreement, Socket):
         self._readable_wanted = True
         exit_hook.arm()
         self._begin_handshake(b'')
-        if not self._explicitly_paused:
+        if self._flow is not PAUSED:
             self._take(0)
 
     def _begin_on_socket(self, socket: Socket, lent: Lent, feeds: bool) -> None:
@@ -210,7 +214,7 @@ class TLSSocket(Agreement, Socket):
             socket.write(b'', None, lambda error: self._begin_behind(lent.unread))
         else:
             self._begin_handshake(lent.unread)
-        if not self._explicitly_paused:
+        if self._flow is not PAUSED:
             self._take(0)
 
     def _begin_behind(self, unread: bytes) -> None:
@@ -240,6 +244,8 @@ class TLSSocket(Agreement, Socket):
         handshake, self._handshake = self._handshake, None
         self._wire.secure()
         self._publish_secured(handshake)
+        if self._flow is PAUSED:
+            self._take(0)  # pause_on_connect: as in Node, what comes is kept
         return True
 
     def _secured(self) -> None:
@@ -397,6 +403,9 @@ class TLSSocket(Agreement, Socket):
         if self._handshake is None or not self._handshake.is_heard():
             super()._unheard(error)
 
+    def _cancelled(self) -> BaseException:
+        return system_errors.cancelled_by_tls()
+
     def _is_peers_doing(self, error: BaseException) -> bool:
         return isinstance(error, TLSError) or super()._is_peers_doing(error)
 
@@ -412,6 +421,12 @@ class TLSSocket(Agreement, Socket):
 
     def _can_depart(self) -> bool:
         raise coded_errors.invalid_handle_type()
+
+
+keep_to_thread(
+    TLSSocket, attrgetter('_loop'),
+    uses=('do_handshake', 'set_servername', 'set_session', 'unwrap'),
+    letting_go=('destroy', 'detach'))
 
 
 # --- for a server: programs see a TLSSocket, and have no use for it -------------------------------

@@ -121,16 +121,17 @@ class TlsWire(Decrypting):
             self._send_out()  # the alert
             self._break(error)
             return
+        if not is_done:
+            self._send_out()
+        elif engine.object.server_side:
+            # Tickets go with the first answer, if there is one before the next poll.
+            self.schedule.soon(self._send_own)
+        # A client's last flight has its own certificate: it is sent when it is known whom it has to
+        # do with, by secure().
         if is_done:
             self.security = CHECKING
-            if not engine.object.server_side or engine.object.version() != 'TLSv1.3':
-                self._send_out()
-            # (Else the client is done, too, and what is left are tickets for its next connection:
-            # secure() sends them, together with an answer if there is one.)
             handshake.done()
-            return
-        self._send_out()
-        if self._was_cut:
+        elif self._was_cut:
             self._cut_off()
 
     def _cut_off(self) -> None:
@@ -143,6 +144,7 @@ class TlsWire(Decrypting):
         if self.security is CHECKING:
             self.security = SECURE
             self.handshake = None
+            self._send_out()
             self._schedule_going_on()
 
     # --- closing ----------------------------------------------------------------------------------

@@ -234,3 +234,25 @@ def test_ctrl_c_may_be_caught_by_the_script(python):
     ended = running.wait()
     assert (ended.status, ended.stderr) == (0, '')
     assert ended.stdout.splitlines() == ['ready', 'caught']
+
+
+@pytest.mark.parametrize('launcher', [[], GNET])
+def test_ctrl_c_is_not_lost_in_code_that_lets_nothing_through(python, launcher):
+    python.write('script.py', """
+        import os, signal
+        import gnet
+
+        def serving():
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                for _ in range(1000):
+                    pass
+            except BaseException:
+                print('swallowed')  # as by a finalizer, which lets no exception out
+
+        gnet.create_server().listen(0, '127.0.0.1', serving)
+        gnet.run()
+    """)
+    ended = python.start(*launcher, 'script.py').wait()
+    assert (ended.status, ended.stderr) == (-signal.SIGINT, '')
+    assert ended.stdout.splitlines() == ['swallowed']

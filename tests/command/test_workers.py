@@ -93,7 +93,7 @@ def test_auto_is_one_for_each_core(scripts):
      "argument --drain-timeout: 'nan' is no number of seconds"),
     (['--workers', '2', '--drain-timeout=-1'],
      "argument --drain-timeout: '-1' is no number of seconds"),
-    (['--drain-timeout', '1'], 'argument --drain-timeout: only with --workers'),
+    (['--drain-timeout', 'long'], "argument --drain-timeout: 'long' is no number of seconds"),
 ])
 def test_a_wrong_usage_is_refused(scripts, words, reason):
     ended = scripts.run('print("must not run")', launcher=['-m', 'gnet', *words])

@@ -44,6 +44,27 @@ def test_sigterm_to_all_closes_servers_that_listen_by_themselves(serving, listen
     assert len(said) == 2, said  # none had to be killed
 
 
+@pytest.mark.parametrize('listen', ALONE)
+def test_sigterm_serves_all_that_had_connected_to_it(serving, connect, listen):
+    started = serving(alone(listen), count=1)
+    worker, = started.workers
+    # While the worker is stopped, connections wait in the kernel; more than it accepts in one turn.
+    os.kill(worker, signal.SIGSTOP)
+    count = 100 if 'create_server' in listen else 300  # the backlog of that one is 128
+    peers = [connect(('127.0.0.1', started.port)) for _ in range(count)]
+    for peer in peers:
+        peer.sendall(b'\n')
+    started.kill(signal.SIGTERM)
+    started.wait_for('SIGTERM: 1 worker may finish')
+    os.kill(worker, signal.SIGCONT)
+    for peer in peers:
+        assert int(peer.recv_until_end()) == worker
+        peer.close()
+    status, said = started.wait()
+    assert status == 0
+    assert len(said) == 2, said
+
+
 def test_sigterm_to_a_worker_before_any_has_listened_replaces_it(program):
     started = program(
         """

@@ -30,15 +30,24 @@ SPELLINGS: tuple[tuple[str, Callable[[str], str]], ...] = (
         r'("(?:[^"\\]|\\.)*"|\'undefined\')|\bundefined\b',
         lambda found: found[1] or 'null')),
     ('`errno` is negative', _abbreviate(r'errno: -(\d+)', r'errno: \1')),
+    ('the text of an unknown authority ends with advice about `--use-system-ca`', _abbreviate(
+        '; if the root CA is installed locally, try running Node.js with --use-system-ca', '')),
     ("`'unpipe'` also passes `{ hasUnpiped }`", _abbreviate(r',? \{hasUnpiped: \w+\}', '')),
 )
 
 #: Things that both sides say in their own words, and what stands for them.
-_OWN_WORDS = (
+_OWN_WORDS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     # The number of a failed look-up is getaddrinfo's.
     (re.compile(r'errno: -?\d+, syscall: "getaddrinfo"'), 'syscall: "getaddrinfo"'),
     # It is a BrokenPipeError, which has a number.
     (re.compile(r'(ended by the other party") \{errno: 32\}'), r'\1'),
+    # It is a ConnectionResetError, which has one, too.
+    (re.compile(
+        r'("socket hang up"|"Client network socket disconnected before secure TLS connection was '
+        r'established") \{errno: 104(?:, |(\}))'),
+     lambda found: found[1] if found[2] else f'{found[1]} {{'),
+    # What bytes look like.
+    (re.compile(r"Received (?:<Buffer[ 0-9a-f]*>|b'[^']*')"), 'Received <bytes>'),
     # Node's has no text.
     (re.compile(r'AggregateError(\[\w+\]) "(?:[^"\\]|\\.)*"'), r'AggregateError\1'),
 )

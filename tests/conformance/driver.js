@@ -1,4 +1,4 @@
-// Runs scenarios (form.py) on Node's own net and events, and prints their traces.
+// Runs scenarios (form.py) on Node's own net, tls and events, and prints their traces.
 //
 //     node driver.js            reads a scenario as JSON from each line of stdin, answers each with a
 //                               line {"lanes": {…}}
@@ -15,8 +15,12 @@ const net = require('node:net');
 const os = require('node:os');
 const path = require('node:path');
 const readline = require('node:readline');
+const stream = require('node:stream');
+const tls = require('node:tls');
 
-const MODULES = { net, events };
+const MODULES = { net, tls, events, stream };
+
+const CERTIFICATES = path.join(__dirname, 'certificates');
 
 const HOME = process.cwd();
 
@@ -31,6 +35,11 @@ const ERROR_FIELDS = [
   'context',
 ];
 
+// Events whose arguments are other bytes each time: keys, tickets.
+const SECRET_EVENTS = ['keylog', 'newSession', 'resumeSession', 'session'];
+
+const emitOfAll = events.EventEmitter.prototype.emit;
+
 class Run {
   constructor(scenario, write) {
     this.scenario = scenario;
@@ -44,6 +53,7 @@ class Run {
     this.counts = new Map();    // what was recorded, for await
     this.waiting = [];
     this.accepted = 0;
+    this.secured = 0;
     this.recording = true;
     this.directory = null;
     this.umask = null;
@@ -59,7 +69,7 @@ class Run {
   }
 
   record(owner, line, happened) {
-    if (this.recording && line !== null) {
+    if (this.recording && line !== null && !this.scenario.unseen?.includes(owner)) {
       const lane = this.laneOf(owner);
       const text = lane === owner ? line : `${owner}: ${line}`;
       if (this.write) this.write(lane, text);
@@ -144,8 +154,12 @@ class Run {
     const fields = ERROR_FIELDS.filter((field) => (error[field] ?? null) !== null)
       .map((field) => `${field}: ${this.show(error[field])}`);
     if (error.errors !== undefined) fields.push(`errors: ${this.show(error.errors)}`);
+    // OpenSSL's message has source files, lines and threads in it; its reason is what stays.
+    const text = error.library !== undefined && error.reason ? error.reason : error.message;
+    if (error.library !== undefined) fields.push(`library: ${this.show(error.library)}`);
+    else if (error.reason !== undefined) fields.push(`reason: ${this.show(error.reason)}`);
     const tail = fields.length ? ` {${fields.join(', ')}}` : '';
-    return `${error.constructor.name}${code} ${this.showText(error.message)}${tail}`;
+    return `${error.constructor.name}${code} ${this.showText(text)}${tail}`;
   }
 
   learnPorts(name, object) {
@@ -192,6 +206,8 @@ class Run {
         return (form.abstract ? '\0' : '') + path.join(this.temporary(), form.name);
       case 'emitter': return new events.EventEmitter();
       case 'fd': return this.descriptor(form.of);
+      case 'pem': return fs.readFileSync(path.join(CERTIFICATES, `${form.name}.pem`), 'utf8');
+      case 'certificates': return fs.readFileSync(path.join(CERTIFICATES, form.name));
     }
     throw new Error(`no such value: ${JSON.stringify(form)}`);
   }
@@ -232,7 +248,8 @@ class Run {
     const run = this;
     const of = form.of ?? owner;
     const made = function (...args) {
-      run.record(of, `${form.name}(${run.showArguments(args).join(', ')})`, form.name);
+      const shown = form.bare ? [] : run.showArguments(args);
+      run.record(of, `${form.name}(${shown.join(', ')})`, form.name);
       for (const step of form.do ?? []) run.step(step, args);
       if (form.throws !== undefined) throw run.value(form.throws);
       if (form.rejects !== undefined) return Promise.reject(run.value(form.rejects));
@@ -263,7 +280,6 @@ class Run {
     const run = this;
     const isSocket = object instanceof net.Socket;
     const isServer = object instanceof net.Server;
-    const emit = object.emit;
     object.emit = function (event, ...args) {
       run.learnPorts(name, object);
       if (isServer && event === 'drop') run.learnPorts(name, args[0]);
@@ -275,7 +291,7 @@ class Run {
       const key = `${name} ${String(event)}`;
       if (run.scenario.ignore.includes(event)) run.record(name, null, key);
       else run.record(name, run.eventLine(name, object, event, args), key);
-      return emit.call(object, event, ...args);
+      return emitOfAll.call(object, event, ...args);
     };
     if ((isSocket || isServer) && !this.scenario.deaf.includes(name)) {
       object.on('error', () => {});
@@ -283,8 +299,17 @@ class Run {
     this.learnPorts(name, object);
   }
 
+  // A TLS server makes its sockets where nobody sees it: they are known from their first event on,
+  // which is 'newListener', as Node's own listeners are added.
+  meet(socket) {
+    if (this.names.has(socket) || !(socket.server instanceof tls.Server)) return;
+    this.secured += 1;
+    this.adopt(`t${this.secured}`, socket);
+  }
+
   eventLine(name, object, event, args) {
-    const words = [`'${String(event)}'`, ...this.showArguments(args)];
+    const shown = SECRET_EVENTS.includes(event) ? [] : this.showArguments(args);
+    const words = [`'${String(event)}'`, ...shown];
     const watched = this.scenario.watch[name] ?? this.scenario.watch[kindOf(object)] ?? [];
     const states = watched.map((property) => this.show(object[property]));
     if (states.length) words.push(`{${states.join(' ')}}`);
@@ -469,6 +494,11 @@ async function turns(count) {
 
 let current = null;
 
+tls.TLSSocket.prototype.emit = function (...args) {
+  current?.meet(this);
+  return (Object.hasOwn(this, 'emit') ? this.emit : emitOfAll).apply(this, args);
+};
+
 async function runInside(scenario) {
   const run = current = new Run(scenario, null);
   await run.main();
@@ -498,6 +528,7 @@ function runProgram() {
   process.on('exit', () => {
     if (run.directory !== null) fs.rmSync(run.directory, { recursive: true, force: true });
   });
+  current = run;
   for (const step of scenario.steps) run.step(step);
 }
 

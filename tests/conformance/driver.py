@@ -17,21 +17,23 @@ import sys
 import tempfile
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import gevent
 from gevent.event import AsyncResult, Event
 
 import gnet
-from gnet import events
+from gnet import events, tls
 from gnet.events.names import name_of
 from gnet.loop import agenda
 from gnet.loop.loop import get_loop
 from gnet.node.spelling import snake
 from gnet.node.values import UNDEFINED
+from gnet.tls import server as secure_server
 
 from ..harness.waiting import turn
 from .texts import Texts
@@ -40,7 +42,9 @@ __all__ = ['Lanes', 'run', 'take_turns']
 
 Lanes = dict[str, list[str]]
 
-_MODULES = {'net': gnet, 'events': events}
+_MODULES = {'net': gnet, 'tls': tls, 'events': events, 'stream': gnet}
+
+_CERTIFICATES = Path(__file__).resolve().parent / 'certificates'
 
 #: Loop turns after which all that one call can set off, at both ends, is over.
 _TURNS_TO_SETTLE = 25
@@ -52,13 +56,14 @@ _PATIENCE = 8
 _SETTINGS = ('defaultMaxListeners', 'captureRejections')
 
 
-def run(scenario: dict[str, Any], quick: bool = False) -> Lanes:
+def run(scenario: dict[str, Any], quick: bool = False, raw: bool = True) -> Lanes:
     """Take the scenario's steps, and return its trace.
 
     A socket that is watched emits 'data' through ``emit``. With *quick* it may go the quick way, as
-    it does outside of tests: then lines of that event are missing.
+    it does outside of tests: then lines of that event are missing. With *raw* TLS servers have a
+    listener of 'connection'; else they go a shorter way, and do not emit that.
     """
-    running = _Run(scenario, None, quick)
+    running = _Run(scenario, None, quick, raw)
     with _listening_to_failures(running):
         try:
             running.main()
@@ -102,7 +107,24 @@ def _listening_to_failures(running: _Run) -> Iterator[None]:
         running.record(
             'process', f'warning {category.__name__} {running.texts.text(str(message))}')
 
+    def meeting(make: Callable[..., Any]) -> Callable[..., Any]:
+        def made(*args: Any) -> Any:
+            sock = make(*args)  # which has not emitted anything yet
+            if isinstance(sock, tls.TLSSocket):
+                running.meet(sock)
+            return sock
+
+        return made
+
+    def traced(sock: Any, *args: Any) -> bool:
+        if running.meet(sock):
+            return bool(sock.emit(*args))
+        return events.EventEmitter.emit(sock, *args)
+
     own, budget = hub.print_exception, agenda.WORK_BUDGET
+    tls.TLSSocket.emit = traced  # type: ignore[method-assign]
+    makers = secure_server.begin_on, secure_server.accept
+    secure_server.begin_on, secure_server.accept = map(meeting, makers)
     hub.print_exception = uncaught
     # After so many seconds of work timers and other sockets have a turn, which Node does not give
     # them: when that is would depend on the machine.
@@ -114,16 +136,19 @@ def _listening_to_failures(running: _Run) -> Iterator[None]:
             yield
     finally:
         hub.print_exception, agenda.WORK_BUDGET = own, budget
+        del tls.TLSSocket.emit
+        secure_server.begin_on, secure_server.accept = makers
 
 
 class _Run:
 
     def __init__(
         self, scenario: dict[str, Any], write: Callable[[str, str], object] | None,
-        quick: bool = False,
+        quick: bool = False, raw: bool = True,
     ) -> None:
         self.scenario = scenario
         self._quick = quick
+        self._raw = raw
         self.lanes: Lanes = {}
         self._write = write
         self.texts = Texts()
@@ -132,6 +157,7 @@ class _Run:
         self._counts: Counter[str] = Counter()
         self._waiting: list[tuple[str, int, Any]] = []
         self._accepted = 0
+        self._secured = 0
         self._recording = True
         self._umask: int | None = None
         #: The working directory to return to.
@@ -153,7 +179,8 @@ class _Run:
         self._recording = False
 
     def record(self, owner: str, line: str | None, happened: str | None = None) -> None:
-        if self._recording and line is not None:
+        unseen = owner in self.scenario.get('unseen', ())
+        if self._recording and line is not None and not unseen:
             lane = self._lane_of(owner)
             text = line if lane == owner else f'{owner}: {line}'
             if self._write is not None:
@@ -229,6 +256,12 @@ class _Run:
         self._descriptors.append(os.open(path, os.O_RDWR | os.O_CLOEXEC))
         return self._descriptors[-1]
 
+    def _value_pem(self, form: Any) -> str:
+        return (_CERTIFICATES / f'{form["name"]}.pem').read_text(encoding='ascii')
+
+    def _value_certificates(self, form: Any) -> bytes:
+        return (_CERTIFICATES / form['name']).read_bytes()
+
     def _temporary(self, name: str) -> str:
         if self.texts.directory is None:
             self.texts.directory = tempfile.mkdtemp(prefix='gn')
@@ -245,6 +278,8 @@ class _Run:
                 value = getattr(events, f'get_{snake(member)}')()
             elif isinstance(value, list) and member.isdigit():
                 value = value[int(member)]
+            elif isinstance(value, Mapping):
+                value = value.get(member, value.get(snake(member)))
             else:
                 value = getattr(value, member)
         return value, owner
@@ -256,7 +291,8 @@ class _Run:
         of = form.get('of', owner)
 
         def made(*args: Any) -> Any:
-            self.record(of, f'{name}({", ".join(self.texts.arguments(args))})', name)
+            shown = [] if 'bare' in form else self.texts.arguments(args)
+            self.record(of, f'{name}({", ".join(shown)})', name)
             for step in form.get('do', ()):
                 self.step(step, args)
             if 'throws' in form:
@@ -309,6 +345,10 @@ class _Run:
             ):
                 self._accepted += 1
                 self._adopt(f's{self._accepted}', args[0])
+            if isinstance(thing, tls.Server):
+                for passed in args:
+                    if isinstance(passed, tls.TLSSocket):
+                        self.meet(passed)
             line = None
             if event not in self.scenario['ignore']:
                 line = self.texts.event(name, thing, event, args, self.scenario['watch'])
@@ -323,7 +363,17 @@ class _Run:
             isinstance(thing, (gnet.Server, gnet.Socket)) and name not in self.scenario['deaf']
         ):
             thing.on('error', _nothing)
+        if isinstance(thing, tls.Server) and self._raw:
+            thing.on('connection', _nothing)
         self.texts.learn_ports(name, thing)
+
+    def meet(self, sock: tls.TLSSocket) -> bool:
+        """Give a socket that a TLS server has made its name, unless it has one."""
+        if not sock.server_side or id(sock) in self.texts.names:
+            return False
+        self._secured += 1
+        self._adopt(f't{self._secured}', sock)
+        return True
 
     # --- steps ------------------------------------------------------------------------------------
 

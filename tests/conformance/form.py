@@ -32,7 +32,9 @@ and, only among the steps of the script itself:
 ``['turns', number]``                              some turns of the event loop
 =================================================  ================================================
 
-The sockets that servers accept are called ``s1``, ``s2``, … in the order of their 'connection'.
+The sockets that servers accept are called ``s1``, ``s2``, … in the order of their 'connection';
+those on which a TLS server speaks TLS ``t1``, ``t2``, … in the same order. Events that pass keys or
+tickets are recorded without them.
 In a function ``'$0.write'`` is a method of its first argument.
 
 Values are those of JSON, or made by the functions here (:func:`fn`, :func:`port`, …).
@@ -51,14 +53,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 __all__ = [
-    'CHAPTERS', 'UNDEFINED', 'Form', 'Scenario', 'Step', 'abstract', 'arg', 'data', 'descriptor',
-    'encoded', 'error', 'fn', 'number', 'port', 'ref', 'text', 'tmp',
+    'CHAPTERS', 'UNDEFINED', 'Form', 'Scenario', 'Step', 'abstract', 'arg', 'certificates', 'data',
+    'descriptor', 'encoded', 'error', 'fn', 'number', 'pem', 'port', 'ref', 'text', 'tmp',
 ]
 
 Form = Any
 Step = list[Any]
 
-#: The chapters of Node's documentation, in its order: ``net``, then ``events``.
+#: The chapters of Node's documentation, in its order: ``net``, ``events``, ``process``, ``stream``,
+#: then ``tls``.
 CHAPTERS = (
     'net.BlockList',
     'net.SocketAddress',
@@ -101,6 +104,24 @@ CHAPTERS = (
     'events: max listeners',
     'events: module functions',
     'process: exit and uncaught exceptions',
+    'stream.finished',
+    'stream.pipeline',
+    'tls: ALPN and SNI',
+    'tls: STARTTLS',
+    'tls: session resumption',
+    "tls.Server: 'connection', 'secureConnection'",
+    "tls.Server: 'tlsClientError'",
+    'tls.Server: addContext, setSecureContext',
+    'tls.Server: close, getConnections, maxConnections',
+    "tls.TLSSocket: 'secureConnect', 'secure', 'session'",
+    "tls.TLSSocket: 'data', 'end', 'close', 'error'",
+    'tls.TLSSocket: authorized, authorizationError',
+    'tls.TLSSocket: getCipher, getProtocol, getPeerCertificate',
+    'tls.checkServerIdentity',
+    'tls.connect',
+    'tls.createSecureContext',
+    'tls.createServer',
+    'tls.getCiphers, getCACertificates, convertALPNProtocols, DEFAULT_*',
 )
 
 #: Node's ``undefined``; None in Python.
@@ -125,6 +146,8 @@ class Scenario:
     watch: dict[str, list[str]] = field(default_factory=lambda: {'sockets': ['readyState']})
     #: Sockets and servers that get no listener of 'error' from the driver; all others do.
     deaf: list[str] = field(default_factory=list)
+    #: Objects whose lanes are not recorded: those of a relay, say.
+    unseen: list[str] = field(default_factory=list)
     #: Methods whose return value is not recorded.
     quiet: list[str] = field(default_factory=lambda: ['on', 'once', 'prependListener'])
     #: True: it runs as a program of its own, without steps that wait, and its exit status counts.
@@ -148,10 +171,15 @@ class Scenario:
 
     def to_json(self) -> str:
         """Return it in one line, as the drivers read it."""
-        return json.dumps({
+        return json.dumps(self.to_driver())
+
+    def to_driver(self) -> dict[str, Any]:
+        """Return what the drivers read."""
+        read: dict[str, Any] = {
             'steps': self.steps, 'together': self.together, 'ignore': self.ignore,
             'watch': self.watch, 'deaf': self.deaf, 'quiet': self.quiet,
-        })
+        }
+        return {**read, 'unseen': self.unseen} if self.unseen else read
 
     @property
     def digest(self) -> str:
@@ -161,15 +189,17 @@ class Scenario:
 
 def fn(
     name: str, *do: Step, returns: Form = None, throws: Form = None, rejects: Form = None,
-    of: str | None = None,
+    of: str | None = None, bare: bool = False,
 ) -> Form:
     """Return a function that records its calls as *name*, and takes the steps *do*.
 
     The same name in one scenario is the same function. Its calls stand in the lane of the object to
-    whose method it was given first, or in that of *of*. With *rejects* it returns a promise that is
-    rejected with that; in Python an ``AsyncResult``.
+    whose method it was given first, or in that of *of*; if it is *bare*, without arguments. With
+    *rejects* it returns a promise that is rejected with that; in Python an ``AsyncResult``.
     """
     made: dict[str, Any] = {'$': 'fn', 'name': name, 'do': list(do)}
+    if bare:
+        made['bare'] = True
     made.update({
         key: value for key, value in (
             ('returns', returns), ('throws', throws), ('rejects', rejects), ('of', of))
@@ -231,3 +261,13 @@ def encoded(octets: bytes) -> Form:
 def descriptor(of: str) -> Form:
     """Return a new descriptor of a file in the scenario's directory, or of ``'null'``."""
     return {'$': 'fd', 'of': of}
+
+
+def pem(name: str) -> Form:
+    """Return the text of ``certificates/NAME.pem``: a certificate, or one's key (``NAME_key``)."""
+    return {'$': 'pem', 'name': name}
+
+
+def certificates(name: str) -> Form:
+    """Return the bytes of a file of ``certificates/``."""
+    return {'$': 'certificates', 'name': name}

@@ -41,15 +41,12 @@ class Outcome:
         return '\n'.join(lines)
 
 
-def on_gnet(scenario: Scenario, quick: bool = False) -> Lanes:
-    """Return the trace of *scenario* on gnet; see ``driver.run`` for *quick*."""
+def on_gnet(scenario: Scenario, quick: bool = False, raw: bool = True) -> Lanes:
+    """Return the trace of *scenario* on gnet; see ``driver.run`` for *quick* and *raw*."""
     if scenario.program:
         return node.run_program_on_gnet(scenario)
     # What a driver gets is what it would read.
-    return driver.run({
-        'steps': scenario.steps, 'together': scenario.together, 'ignore': scenario.ignore,
-        'watch': scenario.watch, 'deaf': scenario.deaf, 'quiet': scenario.quiet,
-    }, quick)
+    return driver.run(scenario.to_driver(), quick, raw)
 
 
 class _Records:

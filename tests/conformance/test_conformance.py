@@ -32,12 +32,37 @@ def _without_data(lanes: Lanes) -> Lanes:
     }
 
 
+def _without_raw_sockets(lanes: Lanes) -> Lanes:
+    return {
+        name: [line for line in lines if not line.startswith("'connection' ")]
+        for name, lines in lanes.items() if not re.fullmatch(r's\d+', name)
+    }
+
+
+@pytest.mark.parametrize(
+    'scenario',
+    [
+        scenario for scenario in SCENARIOS
+        if scenario.name.startswith('tls ') and 'tls.createServer' in repr(scenario.steps)
+        and not scenario.program
+        # What is told of connections that are not secure yet, or not TLS at all.
+        and not re.search(r"'server connection'|'connection', {|'s\d\.", repr(scenario.steps))
+    ],
+    ids=lambda scenario: scenario.name,
+)
+def test_a_tls_server_without_a_listener_of_connection_does_the_same(scenario: Scenario) -> None:
+    """It makes one socket of a connection then, instead of two."""
+    assert _without_raw_sockets(on_gnet(scenario, raw=False)) == _without_raw_sockets(
+        on_gnet(scenario))
+
+
 @pytest.mark.parametrize(
     'scenario',
     [
         scenario for scenario in SCENARIOS
         if "'data', {" in repr(scenario.steps) and not scenario.program
         and not any(step[0] == 'await' and step[1].endswith(' data') for step in scenario.steps)
+        and not scenario.name.startswith('tls ')  # see above
     ],
     ids=lambda scenario: scenario.name,
 )

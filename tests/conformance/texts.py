@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import re
+import ssl
 from contextlib import suppress
 from typing import Any
 
@@ -25,6 +26,9 @@ _ERROR_FIELDS = (
     'errno', 'syscall', 'address', 'port', 'hostname', 'localAddress', 'localPort', 'host', 'path',
     'context',
 )
+
+#: Events whose arguments are other bytes each time: keys, tickets.
+_SECRET_EVENTS = ('keylog', 'newSession', 'resumeSession', 'session')
 
 
 class Texts:
@@ -84,7 +88,8 @@ class Texts:
         self, name: str, thing: Any, event: Any, args: tuple[Any, ...], watch: dict[str, list[str]],
     ) -> str:
         """Return the line of an event of *thing*, and of its properties that are watched."""
-        words = [f"'{name_of(event)}'", *self.arguments(args)]
+        shown = [] if event in _SECRET_EVENTS else self.arguments(args)
+        words = [f"'{name_of(event)}'", *shown]
         states = [
             self.show(getattr(thing, member))
             for member in watch.get(name, watch.get(_kind_of(thing), ()))
@@ -121,10 +126,17 @@ class Texts:
         fields = []
         for name in _ERROR_FIELDS:
             value = getattr(error, snake(name), None)
+            if name == 'errno' and isinstance(error, ssl.SSLError):
+                continue  # a number of ssl's own, which Node has not
             if value is not None and value is not UNDEFINED and not callable(value):
                 fields.append(f'{name}: {self.show(value)}')
         if isinstance(error, gnet.ConnectFailure):
             fields.append(f'errors: {self.show(error.errors)}')
+        if isinstance(error, ssl.SSLError):
+            # What OpenSSL has said: its text is of each version's own.
+            for name in ('library',) if error.library else ('reason',):
+                if getattr(error, name):
+                    fields.append(f'{name}: {self.show(getattr(error, name))}')
         tail = f' {{{", ".join(fields)}}}' if fields else ''
         return (
             f'{_kind_of_error(error)}{"" if code is None else f"[{code}]"} '
@@ -162,6 +174,8 @@ def _kind_of_error(error: BaseException) -> str:
         return 'AggregateError'
     if isinstance(error, TypeError):
         return 'TypeError'
+    if isinstance(error, ssl.SSLError):
+        return 'Error'  # that of a certificate is a ValueError, too
     if isinstance(error, ValueError):
         return 'RangeError'
     return 'Error'

@@ -74,3 +74,8 @@ def read_line(member: Peer) -> str:
         assert byte, f'the chat ended after {line!r}'
         line += byte
     return line.decode().rstrip('\n')
+
+
+def without_date(answer: bytes) -> bytes:
+    """Return an HTTP answer without its header ``Date``."""
+    return re.sub(rb'Date: [^\r]*\r\n', b'', answer)

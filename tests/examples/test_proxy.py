@@ -39,6 +39,22 @@ def test_the_proxy_ends_a_connection_whose_upstream_is_not_there(start: Any, con
     assert proxy.running.wait_for('^127.0.0.1: connect ECONNREFUSED 127.0.0.1:')
 
 
+def test_the_proxy_closes_the_client_when_upstream_vanishes(
+    start: Any, connect: Any, native: Any,
+) -> None:
+    with PlainSocket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        listener.listen()
+        proxy = start('proxy', '0', f'127.0.0.1:{listener.getsockname()[1]}')
+        client = connect(proxy.address)
+        upstream = Peer(native, native(listener.accept)[0])
+        client.sendall(b'1')
+        assert upstream.recv_exactly(1) == b'1'
+        upstream.reset()
+        assert client.recv_until_end() == b''
+        assert proxy.running.wait_for('^127.0.0.1: read ECONNRESET$')
+
+
 def test_the_proxy_closes_upstream_when_the_client_vanishes(
     start: Any, connect: Any, native: Any,
 ) -> None:

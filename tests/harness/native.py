@@ -19,7 +19,7 @@ from .families import Address, address_of, family_of
 from .plain import PlainSocket
 from .waiting import PATIENCE
 
-__all__ = ['Call', 'Native', 'Peer']
+__all__ = ['Call', 'Native', 'Peer', 'is_refused']
 
 
 class Call:
@@ -77,6 +77,15 @@ class Native:
             call = self._started.pop()
             if not call.was_got:
                 call.get(timeout=PATIENCE)
+
+
+def is_refused(connect: Callable[[Any], Peer], address: Any) -> bool:
+    """Return whether nobody listens at *address*: the test's *connect* fails."""
+    try:
+        connect(address).close()
+    except OSError:
+        return True
+    return False
 
 
 class Peer:

@@ -12,19 +12,24 @@ from ..harness.scripts import Finished
 Run = Callable[..., Finished]
 
 #: A peer that is another thread's, so that it keeps nothing alive: it accepts, and then does what
-#: its name says.
+#: its name says. Programs connect to it by *where*: on a unix path if their argument is "unix".
 PEER = """
-import os, socket, sys
+import os, socket, sys, tempfile
 import gevent
 import gnet
 from gevent import monkey
 
 start = monkey.get_original('_thread', 'start_new_thread')
 Plain = monkey.get_original('socket', 'socket')
-listener = Plain()
-listener.bind(('127.0.0.1', 0))
+if 'unix' in sys.argv:
+    listener = Plain(socket.AF_UNIX)
+    where = {'path': os.path.join(tempfile.mkdtemp(), 'peer')}
+    listener.bind(where['path'])
+else:
+    listener = Plain()
+    listener.bind(('127.0.0.1', 0))
+    where = {'port': listener.getsockname()[1], 'host': '127.0.0.1'}
 listener.listen()
-port = listener.getsockname()[1]
 held = []
 
 def serve(what):
@@ -47,23 +52,23 @@ def peer(what):
 ENDING = {
     'a client that pauses before it is connected': """
         peer('hold')
-        gnet.connect(port, '127.0.0.1').pause()
+        gnet.connect(where).pause()
     """,
     'a half open client whose peer has ended': """
         peer('end')
-        sock = gnet.connect(port=port, host='127.0.0.1', allow_half_open=True)
+        sock = gnet.connect(where, allow_half_open=True)
         sock.resume()
     """,
     'a client that does not read, whose peer has ended': """
         peer('end')
-        sock = gnet.connect(port, '127.0.0.1')
+        sock = gnet.connect(where)
     """,
     'a look-up function that never answers': """
         gnet.connect(port=1, host='name.test', lookup=lambda *args: None)
     """,
     'a client whose buffer is full': """
         peer('flood')
-        sock = gnet.connect(port, '127.0.0.1')
+        sock = gnet.connect(where)
     """,
     'a server that does not read, whose client has gone': """
         server = gnet.create_server(lambda sock: sock.end('bye'))
@@ -80,7 +85,6 @@ ENDING = {
         gevent.spawn_later(0.1, server.close)
     """,
     'a paused connection of a unix server': """
-        import os, tempfile
         path = os.path.join(tempfile.mkdtemp(), 'socket')
         server = gnet.create_server(pause_on_connect=True)
         server.listen(path)
@@ -89,18 +93,51 @@ ENDING = {
 }
 
 
+#: Those that have to do with a client alone.
+CLIENTS = [name for name in ENDING if 'server' not in name]
+
+
+def ending(name: str) -> str:
+    text = ENDING[name].replace('\n        ', '\n')
+    return f'{PEER}{text}\ngnet.run()\nprint("ended", flush=True)\nos._exit(0)'
+
+
 @pytest.mark.parametrize('name', ENDING)
 def test_a_program_ends_where_nothing_can_happen_by_itself(run_script: Run, name: str) -> None:
-    text = ENDING[name].replace('\n        ', '\n')
-    program = f'{PEER}{text}\ngnet.run()\nprint("ended", flush=True)\nos._exit(0)'
-    assert run_script(program) == (0, 'ended\n', '')
+    assert run_script(ending(name)) == (0, 'ended\n', '')
+
+
+@pytest.mark.parametrize('name', [name for name in CLIENTS if 'look-up' not in name])
+def test_so_does_one_whose_peer_is_on_a_unix_path(run_script: Run, name: str) -> None:
+    assert run_script(ending(name), 'unix') == (0, 'ended\n', '')
+
+
+@pytest.mark.parametrize('where', ['inet', 'unix'])
+@pytest.mark.parametrize('name', CLIENTS)
+def test_so_does_a_worker_of_the_command(run_script: Run, name: str, where: str) -> None:
+    ended = run_script(ending(name), where, launcher=['-m', 'gnet', '--workers', '1'])
+    assert ended[:2] == (0, 'ended\n')
+
+
+@pytest.mark.parametrize('name', CLIENTS)
+def test_so_does_a_worker_of_a_cluster_that_has_disconnected(run_script: Run, name: str) -> None:
+    program = ending(name).replace('import gnet\n', """import gnet
+from gnet import cluster
+if cluster.is_primary:
+    cluster.fork()
+    cluster.on('exit', lambda worker, *how: print(*how, flush=True))
+    gnet.run()
+    sys.exit()
+cluster.worker.disconnect()
+""", 1)
+    assert run_script(program, launcher=['-m', 'gnet']) == (0, 'ended\n0 None\n', '')
 
 
 #: Programs that go on, until what they wait for has happened.
 GOING_ON = {
     'a client that reads': """
         peer('hold')
-        sock = gnet.connect(port, '127.0.0.1', lambda: print('connected', flush=True))
+        sock = gnet.connect(where, lambda: print('connected', flush=True))
         sock.on('data', print)
     """,
     'a handler that waits for something else': """
@@ -112,7 +149,7 @@ GOING_ON = {
     """,
     'a write that the peer does not take': """
         peer('hold')
-        sock = gnet.connect(port, '127.0.0.1', lambda: print('connected', flush=True))
+        sock = gnet.connect(where, lambda: print('connected', flush=True))
         sock.pause()
         sock.write(bytes(50_000_000))
     """,
@@ -136,7 +173,7 @@ warnings.simplefilter('always')
 peer('end')
 
 def ask():
-    sock = gnet.connect(port, '127.0.0.1')
+    sock = gnet.connect(where)
     sock.sendall(b'x')
     return sock.recv(9), sock.fileno()
 

@@ -9,15 +9,12 @@ from typing import Any
 
 import gevent
 import pytest
-from gevent import monkey
 
 import gnet
 
 from .common import listening
 
 Serve = Callable[..., gnet.Server]
-
-ON_LIBUV = 'libuv' in type(gevent.get_hub().loop).__module__
 
 # --- ref and unref ------------------------------------------------------------------------------
 
@@ -214,8 +211,6 @@ def test_a_forked_child_does_not_serve_on_and_leaves_the_parents_socket_alone(
     start_script: Any, connect: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     fork: str, child: str,
 ) -> None:
-    if fork == 'os.fork' and ON_LIBUV and not monkey.is_module_patched('os'):
-        pytest.skip('on libuv, a bare os.fork() aborts the child (gevent, not gnet)')
     monkeypatch.chdir(tmp_path)
     running = start_script(FORKING.format(fork=fork, child=child))
     lines = {running.read_line(), running.read_line()}

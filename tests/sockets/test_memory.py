@@ -76,6 +76,24 @@ def piped_into_itself(sock: Any) -> None:
     sock.pipe(sock)
 
 
+def through_a_pipeline(sock: Any) -> None:
+    gnet.pipeline(sock, sock, nothing)
+
+
+def through_a_pipeline_that_blocks(sock: Any) -> None:
+    gnet.pipeline(sock, sock)
+
+
+def with_finished(sock: Any) -> None:
+    sock.resume()
+    gnet.finished(sock, nothing)
+
+
+def with_finished_that_blocks(sock: Any) -> None:
+    sock.resume()
+    gnet.finished(sock)
+
+
 def destroyed(sock: Any) -> None:
     sock.destroy()
 
@@ -83,7 +101,8 @@ def destroyed(sock: Any) -> None:
 @pytest.mark.usefixtures('no_collector')
 @pytest.mark.parametrize('handler', [
     nothing, with_listeners, with_a_timeout, with_a_timeout_that_fired, with_a_queue, blocking,
-    with_a_time_limit, with_a_file, piped_into_itself, destroyed,
+    with_a_time_limit, with_a_file, piped_into_itself, through_a_pipeline,
+    through_a_pipeline_that_blocks, with_finished, with_finished_that_blocks, destroyed,
 ])
 @pytest.mark.parametrize('leaves', ['end', 'reset'])
 def test_a_closed_socket_is_freed_at_once(

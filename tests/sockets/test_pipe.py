@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 import pytest
 from gevent.event import AsyncResult
 
@@ -86,6 +87,22 @@ def test_a_failed_destination_unpipes_and_pauses_the_source(accept: Accept) -> N
     assert [source.sock.listener_count(event) for event in ('data', 'end')] == [0, 0]
     assert [destination.sock.listener_count(event) for event in ('drain', 'finish', 'close')] == [
         0, 0, 0]
+
+
+def test_a_source_that_a_greenlet_reads_is_refused_and_nothing_has_begun(accept: Accept) -> None:
+    source, destination = accept(), accept()
+    reading = gevent.spawn(source.sock.recv, 10)
+    until(lambda: source.sock._wire.reader is not None)
+    with pytest.raises(gnet.CodedRuntimeError) as caught:
+        source.sock.pipe(destination.sock)
+    assert caught.value.code == 'ERR_READING_IN_BLOCKING_STYLE'
+    assert source.sock.event_names() == destination.sock.event_names() == []
+    source.peer.sendall(b'x')
+    assert reading.get(timeout=PATIENCE) == b'x'
+    source.sock.resume()
+    source.peer.end()
+    source.until_closed()
+    assert destination.sock.writable  # it was not joined to the end either
 
 
 def test_unpipe_pauses_and_resume_goes_on(accept: Accept) -> None:

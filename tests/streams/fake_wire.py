@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from gnet.node.threads import get_ident
 from gnet.streams.arrivals import Arrivals
 from gnet.streams.duplex import Duplex
 from gnet.streams.states import Reading, Stage
@@ -24,11 +25,15 @@ class FakeSchedule:
     """What the loop does, done with lists, when :meth:`run` says so."""
 
     def __init__(self) -> None:
+        self.thread = get_ident()
         self.ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Any]] = deque()
         self.work: deque[Any] = deque()
         self.wake_scheduled = False
         self.laters: list[tuple[Callable[..., object], tuple[Any, ...], Any]] = []
         self.late = False
+
+    def check_thread(self) -> None:
+        raise AssertionError('there is one thread')
 
     def schedule_wake(self) -> None:
         self.wake_scheduled = True

@@ -36,7 +36,7 @@ from .middle import Damage, Middle, drawn
 __all__ = ['Arena', 'FindingError', 'Trial', 'main']
 
 #: Seconds that a connection may take, on a busy machine; and milliseconds that its handshake may,
-#: if the damage leaves both ends waiting for each other.
+#: where damage can leave both ends waiting for each other.
 _PATIENCE, _HANDSHAKE_TIMEOUT = 20, 2000
 
 #: Bytes that an end sends.
@@ -126,9 +126,16 @@ class Trial:
             f'{self.to_client}, {len(self.payload)} and {len(self.answer)} bytes, '
             f'blocking {self.blocks}, {self.server_blocks}')
 
+    @property
+    def is_undamaged(self) -> bool:
+        return self.to_server.is_harmless and self.to_client.is_harmless
+
     def run(self) -> str:
         """Do it; return what has come of it, in a word. Raises FindingError."""
-        server = tls.create_server(self.arena.server_options(self.config))
+        options = self.arena.server_options(self.config)
+        if not self.is_undamaged:
+            options['handshake_timeout'] = _HANDSHAKE_TIMEOUT
+        server = tls.create_server(options)
         server.on('secureConnection', self._accepted)
         server.on('tlsClientError', self._refused)
         server.listen(0, '127.0.0.1')
@@ -180,7 +187,6 @@ class Trial:
 
     def _judge(self, client: End) -> str:
         server = self.server
-        is_undamaged = self.to_server.is_harmless and self.to_client.is_harmless
         wrong = []
         for end, sent in ((client, self.answer), (server, self.payload)):
             if end is None:
@@ -191,13 +197,13 @@ class Trial:
                 end.error or end.sock.truncated
             ):
                 wrong.append('it was cut off, and looks like an end')
-            elif is_undamaged and (end.received != sent or end.error or end.sock.truncated):
+            elif self.is_undamaged and (end.received != sent or end.error or end.sock.truncated):
                 wrong.append('nothing was damaged, and it was not received')
         if self.told > 1 or (self.told == 0 and self.is_connected):
             wrong.append(f'the server has heard of it {self.told} times')
         if client.received and not client.is_secure:
             wrong.append('received before it was secure')
-        if is_undamaged and server is None:
+        if self.is_undamaged and server is None:
             wrong.append('nothing was damaged, and it was refused')
         if wrong:
             raise FindingError(f'{wrong}: {self}\n{self._stories(client)}')
@@ -227,7 +233,7 @@ class Arena:
         version, asks = config
         return {
             'secure_context': self._servers[version], 'request_cert': asks,
-            'allow_half_open': True, 'handshake_timeout': _HANDSHAKE_TIMEOUT}
+            'allow_half_open': True}
 
     def client_options(self, config: tuple[str, bool], port: int) -> dict[str, Any]:
         return {

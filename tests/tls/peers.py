@@ -88,6 +88,14 @@ class TlsPeer:
         self.tls.write(data)
         return self._out.read()
 
+    def flight(self) -> bytes:
+        """Return what is to be sent, which nobody has sent yet."""
+        return self._out.read()
+
+    def feed(self, ciphertext: bytes) -> None:
+        """Let TLS have what has come."""
+        self._in.write(ciphertext)
+
     def close(self) -> None:
         self.peer.plain.close()
 

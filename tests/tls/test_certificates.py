@@ -77,6 +77,15 @@ def test_a_name_that_looks_like_two_is_one():
     assert check_server_identity('localhost', found) is None
 
 
+def test_names_in_two_places_are_none():
+    # Whoever reads the other one would see another name.
+    der, = ders(authority().certify('a.example').cert)
+    purpose, names = b'\x55\x1d\x25', b'\x55\x1d\x11'
+    assert der.count(purpose) == der.count(names) == 1
+    with pytest.raises(ValueError, match='an extension twice'):
+        certificate_object(der.replace(purpose, names))
+
+
 def test_the_chain_leads_to_a_root_that_is_its_own_issuer():
     middle = Authority('middle', authority())
     leaf = middle.certify(*NAMES)

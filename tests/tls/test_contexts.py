@@ -263,3 +263,17 @@ def test_events_that_cannot_happen_are_refused(serve_tls: Serve, event: str) -> 
     server = serve_tls()
     assert refused(server.on, event, print)[1] == 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM'
     assert server.listener_count(event) == 0
+
+
+def test_one_call_serves_with_tls(dial_tls: Dial, certified: Any) -> None:
+    context = tls.create_secure_context(certified.options)
+    for serve in (
+        lambda: gnet.serve(lambda sock: sock.end(b'x'), ssl_context=context),
+        lambda: tls.serve(lambda sock: sock.end(b'x'), **certified.options),
+    ):
+        with serve() as server:
+            assert isinstance(server, tls.Server)
+            peer = dial_tls(server).shake()
+            assert peer.recv() == b'x'
+            peer.end()
+    assert refused(gnet.serve, None, sslContext=5)[1] == 'ERR_TLS_INVALID_CONTEXT'

@@ -325,3 +325,20 @@ def test_a_reused_socket_may_connect_again(serve_tls: Serve) -> None:
         sock.close()
         sock.connect((server.address().address, server.address().port))
     sock.close()
+
+
+def test_a_client_shows_nothing_of_itself_to_who_is_not_whom_it_should_be(
+    connect_tls: ConnectTls, certified: Any, tmp_path: Any,
+) -> None:
+    own = authority().certify('a client', purpose='client')
+    context = server_context(certified, tmp_path, verify_mode=ssl.CERT_REQUIRED)
+    context.load_verify_locations(cadata=authority().cert)
+    c = connect_tls(
+        lambda c: c.sock.on('error', lambda error: None), context=context,
+        servername='other.example', **own.options)
+    with pytest.raises(ssl.SSLEOFError):
+        c.peer.shake()
+    c.until_closed()
+    assert code(c.sock.errored) == 'ERR_TLS_CERT_ALTNAME_INVALID'
+    with pytest.raises(ValueError, match='handshake not done'):
+        c.peer.tls.getpeercert(True)

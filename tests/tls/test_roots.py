@@ -14,6 +14,7 @@ from gnet.tls.roots import (
 )
 from gnet.tls.secure_context import create_secure_context
 from gnet.tls.shared_contexts import shared_context
+from gnet.tls.verdict import verdict
 
 from .authority import NAMES, authority, stranger
 from .common import meet, refusal
@@ -76,6 +77,16 @@ def test_the_default_may_be_set(monkeypatch, tmp_path, certs):
     # What was made before keeps what it had.
     assert not is_accepted(before)
     assert not is_accepted(shared)
+
+
+def test_what_was_let_through_is_judged_by_the_same_authorities():
+    good, bad = (
+        [ssl.PEM_cert_to_DER_cert(each.certify(*NAMES).cert)] for each in (authority(), stranger()))
+    set_default_ca_certificates([authority().cert])
+    context = create_secure_context()
+    set_default_ca_certificates([stranger().cert])
+    assert verdict(context, good) is None
+    assert verdict(context, bad) is not None
 
 
 def test_an_empty_default_trusts_nobody(system):

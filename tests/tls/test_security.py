@@ -6,6 +6,7 @@ import logging
 import ssl
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -319,7 +320,8 @@ def test_a_session_of_a_server_that_was_refused_is_good_for_nothing(
         c = connect_tls(
             setup, context=server, ca=None, secure_context=trusting,
             **({'session': sessions[0]} if sessions and sessions[0] else {}))
-        c.peer.shake()
+        with suppress(ssl.SSLEOFError):  # of a short handshake the client's flight is the last one
+            c.peer.shake()
         c.until_closed()
         assert code(c.sock.errored) == 'ERR_TLS_CERT_ALTNAME_INVALID'
         assert not c.sock.authorized
@@ -343,7 +345,8 @@ def test_a_lenient_session_does_not_make_a_strict_connection_lenient(
     second = connect_tls(
         lambda c: c.sock.on('error', lambda error: None), context=server, ca=None,
         secure_context=trusting, session=session)
-    second.peer.shake()
+    with pytest.raises(ssl.SSLEOFError):
+        second.peer.shake()
     second.until_closed()
     assert code(second.sock.errored) == 'ERR_TLS_CERT_ALTNAME_INVALID'
 

@@ -331,3 +331,22 @@ def test_a_listener_of_connection_may_close_it(
         dial_tls(server).shake()
     until(lambda: failures)
     assert [(str(error), gone) for error, gone in failures] == [('socket hang up', True)]
+
+
+@pytest.mark.parametrize('below', [False, True], ids=['alone', 'with a listener of connection'])
+def test_pause_on_connect_is_for_the_plain_text(
+    serve_tls: Serve, dial_tls: Callable[..., TlsPeer], below: bool,
+) -> None:
+    accepted: AsyncResult[Any] = AsyncResult()
+    server = serve_tls(accepted.set, pause_on_connect=True)
+    if below:
+        server.on('connection', lambda sock: None)
+    peer = dial_tls(server).shake()
+    sock = accepted.get(timeout=PATIENCE)
+    got: list[bytes] = []
+    sock.on('data', got.append)
+    peer.sendall(b'kept')
+    turn()
+    assert (got, sock.readable_flowing) == ([], False)
+    sock.resume()
+    until(lambda: got == [b'kept'])

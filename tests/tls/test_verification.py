@@ -20,7 +20,7 @@ from gnet.tls.secure_context import as_secure_context, create_secure_context
 from gnet.tls.verdict import verdict
 
 from .authority import NAMES, Authority, Certified, authority, self_signed, stranger
-from .common import meet
+from .common import meet, refusal
 
 
 class Case(NamedTuple):
@@ -153,6 +153,18 @@ def test_servers_verify_their_clients_in_the_same_way():
     error = tls_error(missing.server_error)
     assert error.code == 'ERR_SSL_PEER_DID_NOT_RETURN_A_CERTIFICATE'
     assert error.reason == 'peer did not return a certificate'
+
+
+def test_a_certificate_among_the_revoked_is_not_trusted():
+    lists = authority().revoke() + stranger().revoke()
+    own = stranger().certify(*NAMES)
+    for crl in (stranger().cert + lists, lists + stranger().cert):
+        context = create_secure_context(ca=authority().cert, crl=crl)
+        met = meet(
+            context.client_context(), create_secure_context(own.options).server_context())
+        assert met.client_error.verify_code == 20
+        assert verdict(context, ders(own.cert)).code == 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'
+    assert refusal(create_secure_context, crl=stranger().cert)[1] == 'ERR_CRYPTO_OPERATION_FAILED'
 
 
 # --- verdicts ------------------------------------------------------------------------------------

@@ -14,9 +14,13 @@ import pytest
 from gevent import subprocess
 
 from gnet.errors import CodedError
+from gnet.node.spelling import camel
+from gnet.tls.errors import TLSError
 from gnet.tls.identity import check_server_identity
+from gnet.tls.secure_context import create_secure_context
 
 from ..harness.waiting import PROCESS_PATIENCE
+from .authority import authority
 from .test_verification import CASES
 
 NODE = os.environ.get('GNET_NODE', '')
@@ -61,6 +65,21 @@ console.log(JSON.stringify(cases.map(each => reason(...each))));
 """
 
 
+CONTEXT_JS = """
+const tls = require('tls');
+const refusal = options => {
+  try {
+    tls.createSecureContext(options);
+    return null;
+  } catch (error) {
+    const {code, library, reason} = error;
+    return library ? [code, library, reason] : [code, error.message];
+  }
+};
+console.log(JSON.stringify(JSON.parse(require('fs').readFileSync(0)).map(refusal)));
+"""
+
+
 def ask_node(script: str, value: Any) -> Any:
     """Return what Node makes of *value*: both as JSON."""
     done = subprocess.run(
@@ -84,6 +103,50 @@ def test_node_finds_the_same_wrong_with_certificates() -> None:
     assert found.pop('issuer that is none') == 'INVALID_PURPOSE'
     assert {name: (found[name], CASES[name].code) for name in found
             if found[name] != CASES[name].code} == {}
+
+
+OWN, OTHER = (authority().certify(name) for name in ('a.example', 'b.example'))
+
+REFUSED: list[dict[str, Any]] = [
+    *({name: value} for name in ('key', 'cert', 'ca', 'crl', 'dhparam', 'ciphers', 'sigalgs')
+      for value in (5, True, {})),
+    {'key': [5]}, {'key': [{'pem': 5}]}, {'key': [None]}, {'ca': [5]}, {'cert': [True]},
+    {'ecdh_curve': 5}, {'ecdh_curve': None}, {'ecdh_curve': 'bogus'}, {'sigalgs': ''},
+    {'session_id_context': 5}, {'session_timeout': 'x'}, {'session_timeout': -1},
+    {'session_timeout': 1.5}, {'ticket_keys': 5}, {'ticket_keys': 'x'},
+    {'certificate_compression': 5}, {'certificate_compression': ['bogus']},
+    {'secure_options': 'x'}, {'min_version': 'x'}, {'max_version': 'x'}, {'min_version': 5},
+    {'min_version': {}}, {'min_version': True}, {'min_version': ''}, {'max_version': 0},
+    {'secure_protocol': 'bogus'},
+    {'secure_protocol': 'SSLv3_method'}, {'secure_protocol': 'SSLv2_client_method'},
+    {'secure_protocol': 'TLSv1_2_method', 'min_version': 'TLSv1.2'},
+    {'secure_protocol': 'TLSv1_2_method', 'max_version': 'TLSv1.3'},
+    {'cert': 'x'}, {'key': 'x'}, {'key': 'x', 'cert': OWN.cert}, {'crl': 'x'}, {'pfx': 5},
+    {'key': OTHER.key, 'cert': OWN.cert}, {'key': OWN.encrypted_key('a'), 'cert': OWN.cert},
+    {'key': OWN.encrypted_key('a'), 'cert': OWN.cert, 'passphrase': 'b'},
+    {'ciphers': 'bogus'}, {'ciphers': ' '}, {'ciphers': 'TLS_BOGUS'},
+    # And what is taken.
+    {}, {'key': '', 'cert': '', 'ciphers': '', 'dhparam': None, 'pfx': None, 'crl': None},
+    {'key': OWN.key}, {'cert': OWN.cert}, {'key': OWN.key, 'cert': OWN.cert},
+    {'key': OWN.encrypted_key('a'), 'cert': OWN.cert, 'passphrase': 'a'},
+    {'key': [{'pem': OWN.encrypted_key('a'), 'passphrase': 'a'}], 'cert': [OWN.cert]},
+    {'min_version': None, 'max_version': None}, {'session_timeout': 0, 'session_id_context': ''},
+    {'secure_protocol': 'TLS_method'}, {'ecdh_curve': ''}, {'ecdh_curve': 'P-256'},
+    {'secure_options': 4}, {'honor_cipher_order': 'x'}, {'what': 5},
+]
+
+
+def test_node_refuses_the_same_contexts_with_the_same_words() -> None:
+    given = [{camel(name): value for name, value in options.items()} for options in REFUSED]
+    for options, expected in zip(REFUSED, ask_node(CONTEXT_JS, given)):
+        found: list[Any] | None = None
+        try:
+            create_secure_context(options)
+        except TLSError as error:
+            found = [error.code, error.library, error.reason]
+        except CodedError as error:
+            found = [error.code, str(error)]
+        assert found == expected, list(options)
 
 
 LABELS = (

@@ -1,0 +1,33 @@
+"""The servers of this process: what has to be closed when it is to end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from weakref import WeakSet
+
+__all__ = [
+    'Roster',
+    'roster',
+]
+
+
+class Roster:
+    """The servers that were ever told to listen, as long as there are references to them."""
+
+    def __init__(self) -> None:
+        self.servers: WeakSet[Any] = WeakSet()
+        #: Called once, when a server is told to listen: from then on the process has something that
+        #: should not be cut off.
+        self.when_first: Callable[[], object] | None = None
+
+    def add(self, server: Any) -> None:
+        """*server* is about to listen."""
+        self.servers.add(server)
+        tell, self.when_first = self.when_first, None
+        if tell is not None:
+            tell()
+
+
+#: The one there is.
+roster = Roster()

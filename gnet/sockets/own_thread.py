@@ -1,0 +1,74 @@
+"""A socket is used in the thread of its loop: every other one is told so, by one error.
+
+Another thread would change states in the middle of a listener's work, and wake a loop that does not
+notice. So each public name that does something asks first which thread it is in: those of the way
+of a message by themselves (``write``, ``end``, ``sendall``, ``send``, ``recv``, iteration), the
+others by what :func:`keep_to_thread` puts around them. What only looks (``address()``,
+``fileno()``, properties) may be used anywhere.
+
+In a forked child no thread is the loop's, so there the same question has the same answer; but what
+lets go of a socket, as code does that cleans up, has nothing left to do, and says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any
+
+from ..node.spelling import camel
+from ..node.threads import get_ident
+
+__all__ = ['LETTING_GO', 'USES', 'keep_to_thread']
+
+#: Not so ``emit``, which calls the program's listeners for the program, and changes nothing.
+USES = (
+    'add_listener', 'connect', 'connect_ex', 'cork', 'makefile', 'on', 'once', 'pause', 'pipe',
+    'prepend_listener', 'prepend_once_listener', 'read', 'recv_into', 'reset_and_destroy', 'resume',
+    'sendfile', 'set_default_encoding', 'set_encoding', 'set_keep_alive', 'set_max_listeners',
+    'set_no_delay', 'set_timeout', 'set_type_of_service', 'setblocking', 'setsockopt', 'settimeout',
+    'shutdown', 'start_tls', 'to_socket', 'uncork', 'unpipe', 'unshift',
+)
+
+LETTING_GO = (
+    'close', 'destroy', 'destroy_soon', 'detach', 'off', 'ref', 'remove_all_listeners',
+    'remove_listener', 'unref',
+)
+
+
+def keep_to_thread(
+    cls: type[Any], loop_of: Callable[[Any], Any], uses: Iterable[str] = USES,
+    letting_go: Iterable[str] = LETTING_GO,
+) -> None:
+    """Have the methods of *cls* raise ``ERR_FOREIGN_THREAD`` in another thread than its loop's.
+
+    Args:
+        cls: it has all of *uses* and *letting_go*, perhaps from its bases.
+        loop_of: returns the loop of one of its objects.
+        uses: the names of those that do something.
+        letting_go: … that have nothing left to do in a forked child.
+    """
+    _put_around(cls, uses, loop_of, lets_go=False)
+    _put_around(cls, letting_go, loop_of, lets_go=True)
+
+
+def _put_around(
+    cls: type[Any], names: Iterable[str], loop_of: Callable[[Any], Any], *, lets_go: bool,
+) -> None:
+    for name in names:
+        guarded = _guarded(getattr(cls, name), loop_of, lets_go)
+        setattr(cls, name, guarded)
+        setattr(cls, camel(name), guarded)
+
+
+def _guarded(
+    method: Callable[..., Any], loop_of: Callable[[Any], Any], lets_go: bool,
+) -> Callable[..., Any]:
+    @wraps(method)
+    def in_own_thread(self: Any, *args: Any, **keywords: Any) -> Any:
+        loop = loop_of(self)
+        if get_ident() != loop.thread and not (lets_go and loop.is_forsaken):
+            loop.check_thread()
+        return method(self, *args, **keywords)
+
+    return in_own_thread
