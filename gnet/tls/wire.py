@@ -144,7 +144,10 @@ class TlsWire(Decrypting):
         if self.security is CHECKING:
             self.security = SECURE
             self.handshake = None
-            self._send_out()
+            engine = self._engine
+            assert engine is not None
+            if not engine.object.server_side:
+                self._send_out()  # its last flight; a server's tickets may wait a little
             self._schedule_going_on()
 
     # --- closing ----------------------------------------------------------------------------------
@@ -162,6 +165,9 @@ class TlsWire(Decrypting):
             below.reader = None
         close, self._close_below = self._close_below, _nothing
         close()
+        # 15 KiB, which the next connection may have, and not only when the collector has found that
+        # nobody refers to this one (listeners do, mostly, to which it refers).
+        self._engine = None
 
     def let_go(self) -> bytes:
         """Leave the wire below as it is; return what has come behind the end of TLS."""
