@@ -23,7 +23,9 @@ from .departure import Movable
 from .ownership import BlockingUser
 from .socket_wire import SocketWire
 
-__all__ = ['Lender', 'Lent', 'Uncounted', 'check_lending', 'inherit', 'lend', 'take_back']
+__all__ = [
+    'Lender', 'Lent', 'Uncounted', 'check_lending', 'inherit', 'lend', 'take_back', 'wire_of',
+]
 
 
 class Lent(NamedTuple):
@@ -101,7 +103,7 @@ class Lender(Movable):
         return _upgrades.start_tls(
             self, context, server_side=server_side, server_hostname=server_hostname, **options)
 
-    def _check_lending(self) -> None:
+    def _check_lending(self, with_files: bool) -> None:
         wire, blocking = self._wire, self._blocking
         if (
             self._stage is not CONNECTED or self._errored is not None or wire.error is not None
@@ -110,7 +112,9 @@ class Lender(Movable):
             raise coded_errors.state_error('ERR_SOCKET_CLOSED')
         if self.writable_ended:
             raise coded_errors.state_error('ERR_STREAM_WRITE_AFTER_END')
-        if wire.reader is not None or blocking.senders or blocking.io_refs > 0:
+        if wire.reader is not None or blocking.senders or (
+            blocking.io_refs > 0 and not with_files
+        ):
             raise coded_errors.state_error('ERR_SOCKET_IN_USE')
         if self._decoder is not None and self._buffer:
             raise coded_errors.state_error('ERR_TEXT_IS_BUFFERED')
@@ -141,8 +145,11 @@ class Lender(Movable):
 
     def _inherit(self, lender: Lender) -> Taker:
         # inside: it is of the same class
-        self._owner, lender._owner = lender._owner, None
-        self._blocking_user = lender._blocking_user  # inside: as above
+        owner, lender._owner = lender._owner, None
+        if self._blocking_user is BlockingUser.NOBODY:
+            # (Else a greenlet waits for the connection already.)
+            self._owner = owner
+            self._blocking_user = lender._blocking_user  # inside: as above
         lender._blocking_user = BlockingUser.NOBODY  # inside: as above
         if lender._counter is not None:  # inside: as above
             self._counter = Uncounted(lender._counter.server)  # inside: as above
@@ -156,8 +163,17 @@ class Lender(Movable):
 # --- for other rooms: programs see a Socket, and have no use for it -------------------------------
 
 
-def check_lending(sock: Lender) -> None:
+def wire_of(sock: Lender) -> SocketWire:
+    """Return what carries *sock*, or will when it is connected."""
+    return sock._wire  # inside: as above
+
+
+def check_lending(sock: Lender, with_files: bool = False) -> None:
     """See to it that *sock* can be lent now.
+
+    Args:
+        sock: the socket.
+        with_files: also if objects of its ``makefile()`` are open, which may have read ahead.
 
     Raises:
         CodedRuntimeError: it is closed or not connected (``ERR_SOCKET_CLOSED``), was ended
@@ -166,7 +182,7 @@ def check_lending(sock: Lender) -> None:
             made of what arrived (``ERR_TEXT_IS_BUFFERED``).
         CodedTypeError: ``ERR_INVALID_ARG_VALUE``: it reads into a buffer (``onread``).
     """
-    sock._check_lending()  # inside: as above
+    sock._check_lending(with_files)  # inside: as above
 
 
 def lend(sock: Lender) -> Lent:

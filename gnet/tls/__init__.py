@@ -36,10 +36,12 @@ from .secure_context import SecureContext, create_secure_context
 from .server import Server, create_server, serve
 from .sessions import Session
 from .socket import TLSSocket
+from .ssl_context import SSLContext
 
 __all__ = [
     'CLIENT_RENEG_LIMIT',
     'CLIENT_RENEG_WINDOW',
+    'SSLContext',
     'SecureContext',
     'Server',
     'Session',

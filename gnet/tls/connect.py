@@ -13,7 +13,7 @@ from ..options.shapes import normalize_arguments
 from ..sockets.socket import Socket
 from .socket import TLS_SOCKET_OPTIONS, TLSSocket
 
-__all__ = ['connect', 'start_tls']
+__all__ = ['connect', 'secure', 'start_tls']
 
 _KEYWORDS = (TLS_SOCKET_OPTIONS | CONNECT_OPTIONS | {'callback', 'socket', 'timeout'}) - {
     'is_server', 'server'}
@@ -101,12 +101,21 @@ def start_tls(
         given['secure_context'] = context
     if server_hostname is not None:
         given['servername'] = server_hostname
-    secured = TLSSocket(sock, {**given, 'is_server': server_side})
-    try:
-        secured.do_handshake()
-    except BaseException:
-        secured.destroy()  # nobody has it
-        raise
+    return secure(sock, {**given, 'is_server': server_side})
+
+
+def secure(sock: Any, options: Mapping[str, Any], *, waits: bool = True) -> TLSSocket:
+    """Return the :class:`TLSSocket` of *options* on *sock*, when its handshake is done.
+
+    Without *waits*, at once.
+    """
+    secured = TLSSocket(sock, options)
+    if waits:
+        try:
+            secured.do_handshake()
+        except BaseException:
+            secured.destroy()  # nobody has it
+            raise
     return secured
 
 

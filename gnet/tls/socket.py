@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Mapping
 from contextvars import copy_context
 from operator import attrgetter
@@ -16,40 +15,37 @@ from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.validators import validate_boolean
 from ..options.socket import SOCKET_OPTIONS
-from ..sockets.lending import Lent, Uncounted, check_lending, inherit, lend, take_back
+from ..sockets.lending import Lent, Uncounted, check_lending, inherit, lend, wire_of
 from ..sockets.own_thread import keep_to_thread
 from ..sockets.socket import Socket
 from ..sockets.socket_wire import SocketWire
 from ..sockets.wire import DescriptorWire
 from ..streams.states import CONNECTED, CONNECTING, EVENTS, PAUSED
-from .agreement import Agreement
 from .duplex_wire import DuplexWire, is_duplex
-from .errors import TLSError, state_error, tls_error, unavailable
+from .errors import TLSError, unavailable
 from .handshake import ClientHandshake, Handshake
+from .handshaking import Handshaking
 from .options import (
     TLS_CONNECT_OPTIONS,
     TLS_SERVER_OPTIONS,
     TLSConnectOptions,
     TLSServerOptions,
-    server_name_to_send,
     tls_connect_options,
     tls_server_options,
 )
 from .server_handshake import ServerHandshake, Terms
-from .sessions import Session, validate_session
-from .states import UNSTARTED
 from .wire import TlsWire
 
 __all__ = ['TLS_SOCKET_OPTIONS', 'TLSSocket']
 
-_OWN = frozenset({'buffered_is_tls', 'is_server', 'server'})
+_OWN = frozenset({'buffered_is_tls', 'files_may_be_open', 'is_server', 'server'})
 
 #: The names of the options of the constructor.
 TLS_SOCKET_OPTIONS = (
     SOCKET_OPTIONS - {'fd', 'onread'} | TLS_CONNECT_OPTIONS | TLS_SERVER_OPTIONS | _OWN)
 
 
-class TLSSocket(Agreement, Socket):
+class TLSSocket(Handshaking):
     """One end of a TLS connection: all that a :class:`gnet.Socket` is, in both styles.
 
     :func:`gnet.tls.connect` makes those of clients, a :class:`gnet.tls.Server` those that it
@@ -92,7 +88,9 @@ class TLSSocket(Agreement, Socket):
                 :func:`gnet.tls.connect`, or with *is_server* those of
                 :func:`gnet.tls.create_server`; and:
             is_server: which end this is (False). Both begin the handshake by themselves.
-            server: what :attr:`server` returns.
+            server: what :attr:`server` returns; a failure is that connection's then.
+            files_may_be_open: objects of *socket*'s ``makefile()`` may be (False): what they have
+                read ahead was said in plain text, which is the program's affair.
             buffered_is_tls: what has come before and was not read yet is TLS, too (False: then it
                 is an error if there is any, as somebody might have put it there).
 
@@ -115,14 +113,18 @@ class TLSSocket(Agreement, Socket):
             raise coded_errors.invalid_arg_type('socket', 'an instance of Duplex', socket)
         host = getattr(socket, 'remote_address', None)
         checked = tls_server_options(given) if is_server else tls_connect_options(given, host)
+        with_files = validate_boolean(
+            'options.filesMayBeOpen', given.get('files_may_be_open') or False)
         if isinstance(socket, Socket) and not socket.connecting:
-            check_lending(socket)
+            check_lending(socket, with_files)
         self._start_with(checked, given, None)
         if 'allow_half_open' not in given and socket is not None:
             given['allow_half_open'] = getattr(socket, 'allow_half_open', False)
         super().__init__({**given, 'fd': None, 'onread': None})
         if socket is not None:
             self._begin_on(socket, feeds)
+        if given.get('server') is not None and self._counter is None:
+            self._counter = Uncounted(given['server'])
 
     def _start_with(
         self, options: TLSConnectOptions | TLSServerOptions, target: Mapping[str, Any],
@@ -167,6 +169,7 @@ class TLSSocket(Agreement, Socket):
             self._begin_on_duplex(below)
         elif below.connecting:
             self._stage = CONNECTING
+            self._wire = TlsWire(self._loop, wire_of(below), below.destroy)
             below.once('connect', lambda: self._below_connected(below))
             below.on('error', self.destroy)
             below.once('close', lambda had_error: self.destroy())
@@ -196,9 +199,13 @@ class TLSSocket(Agreement, Socket):
 
     def _begin_on_socket(self, socket: Socket, lent: Lent, feeds: bool) -> None:
         """Begin on what *socket* has lent."""
-        wire = self._wire = TlsWire(self._loop, lent.wire, socket.destroy)
+        wire = self._wire
+        if wire.below is not lent.wire:
+            wire = self._wire = TlsWire(self._loop, lent.wire, socket.destroy)
         wire.context = lent.wire.context
-        wire.taker = inherit(self, socket)
+        taker = inherit(self, socket)
+        if wire.taker is EVENTS:
+            wire.taker = taker
         self._lender = socket
         self._remote = lent.remote
         wire.below.stream = wire
@@ -277,84 +284,6 @@ class TLSSocket(Agreement, Socket):
     def _lender_returned(self) -> None:
         """The handler of the socket below has returned, which was for this one then."""
         self._owner_returned()
-
-    def do_handshake(self) -> None:
-        """Block until the handshake is done, which goes on by itself anyway.
-
-        Raises:
-            TimeoutError: it was not, within the time of :meth:`settimeout`.
-            TLSError: it has failed, or the server is not whom it should be.
-            OSError: the connection has failed, or was closed here.
-        """
-        self._note_blocking_use()
-        if self.secure_connecting:
-            self._send_in_turn(memoryview(b''))  # which waits until something can be sent
-
-    def set_servername(self, name: str) -> None:
-        """Ask for *name*, and expect its certificate; before the connection is made.
-
-        Raises:
-            CodedTypeError: ``ERR_INVALID_ARG_TYPE``.
-            CodedRuntimeError: ``ERR_TLS_SNI_FROM_SERVER`` on a server's socket;
-                ``ERR_TLS_INVALID_STATE`` when the handshake has begun.
-        """
-        if not isinstance(name, str):
-            raise coded_errors.invalid_arg_type('name', 'of type string', name)
-        options = self._options
-        if isinstance(options, TLSServerOptions):
-            raise state_error('ERR_TLS_SNI_FROM_SERVER')
-        if self._wire.security is not UNSTARTED:
-            raise state_error('ERR_TLS_INVALID_STATE')
-        self._options = options._replace(
-            servername=server_name_to_send(name), identity=name or options.identity)
-
-    def set_session(self, session: Session) -> None:
-        """Resume *session*; before the connection is made.
-
-        Raises:
-            CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for what no ``get_session()`` has returned.
-            CodedRuntimeError: ``ERR_TLS_INVALID_STATE`` when the handshake has begun, and on a
-                server's socket.
-        """
-        checked = validate_session(session)
-        options = self._options
-        if isinstance(options, TLSServerOptions) or self._wire.security is not UNSTARTED:
-            raise state_error('ERR_TLS_INVALID_STATE')
-        self._options = options._replace(session=checked)
-
-    def unwrap(self) -> Any:
-        """End TLS at both ends, and return the :class:`gnet.Socket` below, in plain text; blocks.
-
-        For connections that have begun in plain text. What was written before is sent first. This
-        socket is destroyed.
-
-        Raises:
-            CodedRuntimeError: ``ERR_TLS_INVALID_STATE`` before the handshake is done, and if the
-                peer still sends something; then nothing is lost, and it can be read.
-            CodedTypeError: ``ERR_FEATURE_UNAVAILABLE_ON_PLATFORM`` for other connections.
-            OSError: the connection has failed, or the peer has ended it.
-            TimeoutError: the peer has not ended TLS within the time of :meth:`settimeout`.
-        """
-        lender = self._lender
-        if lender is None:
-            raise unavailable(
-                'unwrap() of a connection that was not secured by start_tls()', 'close it')
-        self._agreed_or_raise()
-        self.sendall(b'')
-        wire = self._wire
-        wire.announce_end()
-        chunk = self._take_bytes()
-        if chunk is not None:
-            wire.give_back(chunk)
-            raise state_error('ERR_TLS_INVALID_STATE')
-        if wire.truncated:
-            raise tls_error(ssl.SSLEOFError(
-                ssl.SSLErrorNumber.SSL_ERROR_EOF, 'EOF occurred in violation of protocol'))
-        unread = wire.let_go()
-        take_back(lender, self, unread)
-        self._lender = None
-        self.destroy()
-        return lender
 
     # --- how it ends ------------------------------------------------------------------------------
 

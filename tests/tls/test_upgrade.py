@@ -171,7 +171,10 @@ def test_connect_takes_a_socket(plain_pair: Any, certified: Any) -> None:
     until(lambda: server.destroyed)
 
 
-def test_connect_takes_a_socket_that_is_not_connected_yet(serve: Serve, certified: Any) -> None:
+@pytest.mark.parametrize('reads_first', [False, True])
+def test_connect_takes_a_socket_that_is_not_connected_yet(
+    serve: Serve, certified: Any, reads_first: bool,
+) -> None:
     def handler(sock: Any) -> None:
         secure = sock.start_tls(server_side=True, **certified.options)
         secure.sendall(secure.recv(100))
@@ -179,8 +182,11 @@ def test_connect_takes_a_socket_that_is_not_connected_yet(serve: Serve, certifie
     server = serve(handler)
     secure = tls.connect(
         socket=gnet.connect(target_of(server)), ca=authority().cert, servername='localhost')
+    if reads_first:
+        reading = gevent.spawn(secure.recv, 100)
+        gevent.sleep(0)
     secure.sendall(b'hello')
-    assert secure.recv(100) == b'hello'
+    assert (reading.get(timeout=PATIENCE) if reads_first else secure.recv(100)) == b'hello'
     secure.close()
 
 
