@@ -197,6 +197,8 @@ class Client(Tuned, PythonNames):
             self._write_state = WRITABLE  # it was ended before there was anything to end
         exit_hook.arm()
         self._loop.close_in_child(self, forsake)
+        if request.path is None:
+            self._own_settings().host = request.host
         self._stage = CONNECTING
         wire = self._wire
         wire.context = copy_context()

@@ -24,7 +24,8 @@ from .ownership import BlockingUser
 from .socket_wire import SocketWire
 
 __all__ = [
-    'Lender', 'Lent', 'Uncounted', 'check_lending', 'inherit', 'lend', 'take_back', 'wire_of',
+    'Lender', 'Lent', 'Uncounted', 'check_lending', 'host_of', 'inherit', 'lend', 'take_back',
+    'wire_of',
 ]
 
 
@@ -166,6 +167,11 @@ class Lender(Movable):
 def wire_of(sock: Lender) -> SocketWire:
     """Return what carries *sock*, or will when it is connected."""
     return sock._wire  # inside: as above
+
+
+def host_of(sock: Lender) -> str | None:
+    """Return the host that *sock* was told to connect to; None if it was not told any."""
+    return sock._settings.host  # inside: as above
 
 
 def check_lending(sock: Lender, with_files: bool = False) -> None:

@@ -41,7 +41,7 @@ class Settings:
     """
 
     __slots__ = (
-        'block_list', 'keep_alive', 'no_delay', 'onread', 'readable', 'signal', 'timeout',
+        'block_list', 'host', 'keep_alive', 'no_delay', 'onread', 'readable', 'signal', 'timeout',
         'type_of_service', 'writable',
     )
 
@@ -58,6 +58,8 @@ class Settings:
         self.signal: Any = None
         self.onread: OnRead | None = None
         self.block_list: BlockList | None = None
+        #: What connect() was told to connect to, last: a name or an address; None for a path.
+        self.host: str | None = None
 
 
 #: Never changed.

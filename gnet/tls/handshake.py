@@ -14,6 +14,7 @@ from ..node import system_errors
 from .agreement import peer_certificate
 from .certificates import peer_chain
 from .engine import Engine
+from .errors import library_error
 from .options import TLSConnectOptions
 from .verdict import verdict
 from .wire import TlsWire
@@ -123,7 +124,10 @@ class ClientHandshake(Handshake):
         if wire.stream is None:
             return
         failure: Any = None
-        if not verified:
+        if verified and tls.getpeercert(True) is None:
+            # A cipher suite without any, which the program has asked for.
+            failure = library_error('SSL', 'PEER_DID_NOT_RETURN_A_CERTIFICATE')
+        elif not verified:
             failure = verdict(options.context, peer_chain(tls) or own_certificate(tls))
         if failure is None:
             # Of a resumed session, too, which Node does not: it may have been taken before it was

@@ -144,6 +144,9 @@ class Decrypting(Encrypting):
             # From the second record on, reading is not held for less than a whole one: it would be
             # after each read of large records, as 64 KiB of plain text are more than a read.
             rest = RECORD_SIZE
+            if self._held is not None and self._is_choked():
+                self._rest_below()  # until what is held has gone
+                return
             try:
                 chunk = engine.read()
             except ssl.SSLError as error:
@@ -212,7 +215,7 @@ class Decrypting(Encrypting):
                 self._pump()
             else:
                 self._send_out()
-            if self.reading is ACTIVE:
+            if self.reading is ACTIVE and not self._is_choked():
                 self._read_below()
             else:
                 self._rest_below()
@@ -237,7 +240,7 @@ class Decrypting(Encrypting):
             engine = self._engine
             if engine is not None and engine.has_more():
                 self._schedule_going_on()
-            else:
+            elif not self._is_choked():
                 self._read_below()
 
     def hold(self, reading: Reading) -> None:
@@ -279,7 +282,10 @@ class Decrypting(Encrypting):
 
     def _take_plain(self) -> bytes | None:
         engine = self._engine
-        if engine is None or self.security is not SECURE or self.reading is OVER:
+        if (
+            engine is None or self.security is not SECURE or self.reading is OVER
+            or self._is_choked()
+        ):
             return None
         try:
             chunk = engine.read()
@@ -303,7 +309,10 @@ class Decrypting(Encrypting):
         What else comes with it has arrived, then.
         """
         engine, below = self._engine, self.below
-        if engine is None or self.security is not SECURE or self.reading is not ACTIVE:
+        if (
+            engine is None or self.security is not SECURE or self.reading is not ACTIVE
+            or self._is_choked()
+        ):
             return None
         if not engine.has_more():
             if below.stream is not self or below.reading is not ACTIVE or not below.has_arrived():
@@ -344,6 +353,8 @@ class Decrypting(Encrypting):
         """TLS has failed."""
         handshake, engine = self.handshake, self._engine
         self.security = BROKEN
+        # Its frames have the wire, and so the socket, which will have the error: a cycle for each.
+        error.__traceback__ = None
         chain = None
         if engine is not None and isinstance(error, ssl.SSLCertVerificationError):
             chain = peer_chain(engine.object)

@@ -30,6 +30,10 @@ PIECE = 65536
 #: … by one call: others shall have their turn.
 SEND_LIMIT = 16 * PIECE
 
+#: Bytes of ciphertext that are held: beyond that nothing is read, either. A peer can make TLS
+#: answer (a change of keys), and need not take the answers.
+HOLD_LIMIT = 2 * PIECE
+
 STARTED = (HELLO, SHAKING, CHECKING)
 
 
@@ -189,6 +193,10 @@ class Encrypting(Arrivals):
             self._held = held  # who asks next meets it, too
             raise
 
+    def _is_choked(self) -> bool:
+        """Whether so much is held that nothing that may have to be answered is to be read."""
+        return self._held is not None and len(self._held) >= HOLD_LIMIT
+
     def _send_out(self) -> None:
         """Send what TLS itself has to say."""
         engine = self._engine
@@ -214,6 +222,7 @@ class Encrypting(Arrivals):
     def _below_writable(self) -> None:
         """In the hub: the wire below takes more."""
         stream = self.stream
+        was_choked = self._is_choked()
         try:
             try:
                 if not self._flush():
@@ -229,6 +238,8 @@ class Encrypting(Arrivals):
                 self._on_writable()
             elif self._held is None and self.below.stream is self:
                 self.below.watch_writable(None)  # the handshake goes on first
+            if was_choked:
+                self._schedule_going_on()
         except BaseException as error:
             self.failed_in_hub(stream, error)
 
@@ -277,6 +288,10 @@ class Encrypting(Arrivals):
         except ssl.SSLError:
             return  # it has failed meanwhile, of which reading tells
         self._send_out()
+
+    def _schedule_going_on(self) -> None:
+        """Look at what has come, soon. The receiving half has it."""
+        raise NotImplementedError
 
     def _say_end(self) -> None:
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+from ..loop.agenda import EXITS
 from ..loop.idle_timers import IdleTimer
 from ..node.system_errors import hung_up
 from .alpn import select_alpn
@@ -55,7 +56,7 @@ class ServerHandshake(Handshake):
     """
 
     # inside (for all of this class): a handshake is a part of its socket, for a while
-    __slots__ = ('_options', '_reader', '_terms', '_timer', '_told')
+    __slots__ = ('_name', '_options', '_reader', '_terms', '_timer', '_told')
 
     def __init__(
         self, sock: Any, wire: TlsWire, options: TLSServerOptions, terms: Terms | None,
@@ -64,6 +65,8 @@ class ServerHandshake(Handshake):
         self._options = options
         self._terms = terms
         self._reader = ClientHelloReader()
+        #: What the client has asked for.
+        self._name: str | None = None
         #: Whether somebody was told what it has come to.
         self._told = False
         self._timer: IdleTimer | None = None
@@ -103,7 +106,7 @@ class ServerHandshake(Handshake):
             return
         if hello is None:
             return
-        self._sock.servername = hello.server_name or False  # inside: as above
+        self._name = hello.server_name
         options = self._options
         if options.sni_callback is None and options.alpn_callback is None:
             self._settle(hello, self._context_by_name(hello))
@@ -126,6 +129,7 @@ class ServerHandshake(Handshake):
         answered: list[Any] = []
 
         def answer(error: Any = None, context: Any = None) -> None:
+            self._loop.check_thread()
             if answered:
                 self._fail(state_error('ERR_MULTIPLE_CALLBACK'))
                 return
@@ -134,7 +138,10 @@ class ServerHandshake(Handshake):
 
         try:
             returned = callback(hello.server_name, answer)
-        except Exception as error:
+        except EXITS:
+            self._sock.destroy()
+            raise
+        except BaseException as error:
             self._fail(error)
             return
         if returned is not None and not answered:
@@ -159,7 +166,10 @@ class ServerHandshake(Handshake):
         offered = list(hello.alpn_protocols)
         try:
             chosen = callback({'servername': hello.server_name or False, 'protocols': offered})
-        except Exception as error:
+        except EXITS:
+            self._sock.destroy()
+            raise
+        except BaseException as error:
             self._fail(error)
             return
         if chosen is None:
@@ -214,6 +224,7 @@ class ServerHandshake(Handshake):
         sock, tls = self._sock, self._wire.object
         assert tls is not None
         note_agreement(sock, tls)
+        sock.servername = self._name or False
         # (In this order: most have none, and the mode is an Enum.)
         sock.authorized = tls.getpeercert(True) is not None and int(tls.context.verify_mode) != 0
         if self._terms is not None:
@@ -254,10 +265,10 @@ class ServerHandshake(Handshake):
     def _give_up(self) -> None:
         if self._wire.stream is not None and not self._told:
             self._told = True
-            self.failure = handshake_timeout()
+            failure = self.failure = handshake_timeout()
+            self._sock.destroy(None if self._terms is not None else failure)
             if self._terms is not None:
-                self._terms.refused(self.failure, self._sock)
-            self._sock.destroy(None if self._terms is not None else self.failure)
+                self._terms.refused(failure, self._sock)
 
     def _tell(self, error: BaseException) -> None:
         """Tell the server; behind `'error'` of the socket, if there is one."""

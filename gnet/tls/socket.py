@@ -15,7 +15,15 @@ from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.validators import validate_boolean
 from ..options.socket import SOCKET_OPTIONS
-from ..sockets.lending import Lent, Uncounted, check_lending, inherit, lend, wire_of
+from ..sockets.lending import (
+    Lent,
+    Uncounted,
+    check_lending,
+    host_of,
+    inherit,
+    lend,
+    wire_of,
+)
 from ..sockets.own_thread import keep_to_thread
 from ..sockets.socket import Socket
 from ..sockets.socket_wire import SocketWire
@@ -111,7 +119,8 @@ class TLSSocket(Handshaking):
         feeds = validate_boolean('options.bufferedIsTls', given.get('buffered_is_tls') or False)
         if socket is not None and not isinstance(socket, Socket) and not is_duplex(socket):
             raise coded_errors.invalid_arg_type('socket', 'an instance of Duplex', socket)
-        host = getattr(socket, 'remote_address', None)
+        host = host_of(socket) if isinstance(socket, Socket) else None
+        host = host or getattr(socket, 'remote_address', None)
         checked = tls_server_options(given) if is_server else tls_connect_options(given, host)
         with_files = validate_boolean(
             'options.filesMayBeOpen', given.get('files_may_be_open') or False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from typing import Any, Protocol
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 __all__ = ['STEPS_PER_TURN', 'Turns', 'turns_of']
 
@@ -28,7 +28,8 @@ class Turns:
     """The turns of one loop."""
 
     def __init__(self, loop: Any) -> None:
-        self._loop = loop
+        # Weakly, as who finds this by its loop must not keep that alive.
+        self._loop = ref(loop)
         self._left = STEPS_PER_TURN
         self._waiting: deque[Shaking] = deque()
         self._is_scheduled = False
@@ -37,7 +38,7 @@ class Turns:
         """Return whether *shaking* may go on now; else it is called when it may."""
         if not self._is_scheduled:
             self._is_scheduled = True
-            self._loop.later(self._next)
+            self._later()
         if self._left and not self._waiting:
             self._left -= 1
             return True
@@ -46,7 +47,14 @@ class Turns:
 
     def _next(self) -> None:
         """All descriptors have been looked at. Runs in a runner."""
-        self._loop.from_hub(self._serve)
+        loop = self._loop()
+        if loop is not None:
+            loop.from_hub(self._serve)
+
+    def _later(self) -> None:
+        loop = self._loop()
+        if loop is not None:
+            loop.later(self._next)
 
     def _serve(self) -> None:
         self._left = STEPS_PER_TURN
@@ -55,7 +63,7 @@ class Turns:
             self._waiting.popleft().take_turn()
         self._is_scheduled = self._left < STEPS_PER_TURN
         if self._is_scheduled:
-            self._loop.later(self._next)
+            self._later()
 
 
 _turns: WeakKeyDictionary[Any, Turns] = WeakKeyDictionary()

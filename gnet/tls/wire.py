@@ -157,6 +157,9 @@ class TlsWire(Decrypting):
         self.reading = OVER
         self.stream = None
         self._on_writable = None
+        # OpenSSL's memory, 50 KB and more, goes now, whoever still has the socket.
+        self._engine = None
+        self._held = None
         handshake, self.handshake = self.handshake, None
         if handshake is not None:
             handshake.close()
