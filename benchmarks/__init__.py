@@ -11,10 +11,10 @@
 
 It runs in a checkout, on Linux, and needs a C compiler (``cc``) for its load client and for a
 server on bare epoll, which shows what the work costs without any framework, ``wrk`` (a package of
-that name in Debian) and, for the contestants on it, uvloop (``pip install uvloop``; ``tox -e
-bench`` does). What is missing is skipped and named. ``--node``, or the variable ``GNET_NODE``,
-names another Node than the one on PATH; Deno and Bun take part where ``--deno`` and ``--bun`` name
-them.
+that name in Debian), for TLS ``openssl`` and its headers (``libssl-dev``), and, for the contestants
+on it, uvloop (``pip install uvloop``; ``tox -e bench`` does). What is missing is skipped and named.
+``--node``, or the variable ``GNET_NODE``, names another Node than the one on PATH; Deno and Bun
+take part where ``--deno`` and ``--bun`` name them.
 
 How it measures
 ---------------
@@ -36,6 +36,9 @@ How it measures
 - wrk opens and closes its connections within the measurement: at 1,000 of them that is a few per
   cent of it. It sleeps while nothing comes, and to wake it up is a part of what the server's writes
   cost; the load client in C never sleeps, for a reason that is told in ``client.c``.
+- On TLS, all servers show the same certificate (ECDSA on P-256), and the load speaks 1.3 with
+  AES-256-GCM, and X25519 (wrk what its OpenSSL likes best), and resumes nothing. Each server has
+  the OpenSSL of its runtime, which is most of what TLS costs.
 - Memory is what the process has allocated and touched (anonymous pages), without what the kernel
   has for sockets: the growth from the first 100 connections, with which comes what is loaded late,
   to 5,000, divided by 4,900.

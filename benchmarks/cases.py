@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Union
 
+from .contestants import is_tls
 from .load import BLOCK, LINE, REQUEST, RESPONSE_SIZE, Emitter, Memory, StartUp, Stream, Wrk
+from .programs import CERTIFICATE
 
 Load = Union[Wrk, Stream, Memory, Emitter, StartUp]
 
@@ -31,7 +33,9 @@ class Case:
     def needs(self) -> tuple[str, ...]:
         """Return the programs that the load needs, besides the contestant's."""
         backend = getattr(self.load, 'backend', None)
-        return (*self.load.needs, *(('epoll',) if backend else ()))
+        return (
+            *self.load.needs, *(('epoll',) if backend else ()),
+            *((CERTIFICATE,) if is_tls(self.load.service) else ()))
 
 
 def _bulk(service: str, mode: str, counted: str, backend: str | None = None) -> Stream:
@@ -78,6 +82,17 @@ TABLE = (
          Wrk('proxy', 64, backend='http')),
     Case('proxy-bulk', 'proxy by pipe, 64 KiB writes to an echo and back', 'block',
          _bulk('proxy', 'stream', 'in', backend='echo')),
+    Case('tls-rr-64', 'TLS: request/response, 64 connections', 'request', Wrk('tls-http', 64),
+         without='rr-64'),
+    Case('tls-connect', 'TLS: connect, full handshake, request, close', 'connection',
+         Wrk('tls-close', 64), without='connect'),
+    Case('tls-bulk-in', 'TLS: bulk in, 64 KiB writes', 'block', _bulk('tls-sink', 'send', 'out'),
+         without='bulk-in'),
+    Case('tls-bulk-out', 'TLS: bulk out, 64 KiB writes', 'block',
+         _bulk('tls-source', 'receive', 'in'), without='bulk-out'),
+    Case('tls-idle-memory',
+         'TLS: memory of an idle connection, growth from 100 to 2,500', 'connection',
+         Memory(2500, each=2500, service='tls-http'), without='idle-memory'),
     Case('emitter', 'an event to one listener', 'event', Emitter()),
     Case('start-up', 'start of a process that only imports', 'start', StartUp()),
 )

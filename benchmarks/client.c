@@ -1,6 +1,7 @@
 /* The load that wrk cannot make: one thread on epoll, many connections, no framework.
  *
  *     client MODE ADDRESS CONNECTIONS TEXT REPEAT REPLY WARM-UP SECONDS
+ *     tls-client (the same, on TLS)
  *
  * ADDRESS is a port of 127.0.0.1, or a path. A message is TEXT, REPEAT times. Modes:
  *
@@ -22,6 +23,9 @@
  * the server would have to wake it up, and would pay for that, as the kernel interrupts the other
  * core inside of the server's system call. Whether the client has just fallen asleep when the next
  * block comes is a matter of chance, and so the same server cost 15 us a block, or 40.
+ *
+ * Compiled with -DTLS it is tls-client: TLS 1.3, one cipher and one group, so that all servers do the
+ * same arithmetic; no session is resumed, and no certificate is looked at.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -38,13 +42,18 @@
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef TLS
+#include <openssl/ssl.h>
+#include <signal.h>
+#endif
 
 enum {
     EVENTS = 512,
     BUFFER = 256 * 1024,
     IN_A_ROW = 64,      /* messages: a server that takes them as fast would hold up the clock */
     SLOWEST = 4000000,  /* microseconds: what takes longer counts as this */
-    SYNC = 500          /* connections opened before one is heard of: less than any backlog */
+    SYNC = 500,         /* connections opened before one is heard of: less than any backlog */
+    RECORDS = 5 * 16384 /* bytes of ciphertext that are read or written by one call */
 };
 
 enum mode { EXCHANGE, SEND, RECEIVE, STREAM, FANOUT, HOLD };
@@ -52,6 +61,9 @@ static const char *const MODES[] = {"exchange", "send", "receive", "stream", "fa
 
 struct conn {
     int fd;
+#ifdef TLS
+    SSL *tls;
+#endif
     int blocked;      /* waits until it can be written */
     size_t sent;      /* of the message */
     size_t got;       /* of the reply */
@@ -64,7 +76,7 @@ static char *message, buffer[BUFFER];
 static size_t message_size, reply_size;
 static struct conn *conns;
 static int opened, complete, loop;
-static uint64_t exchanges, bytes_in, bytes_out;
+static uint64_t exchanges, bytes_in, bytes_out, deadline;
 static uint32_t *histogram;  /* of microseconds */
 
 static void fail(const char *what) {
@@ -78,7 +90,77 @@ static uint64_t now(void) {
     return t.tv_sec * 1000000000ull + t.tv_nsec;
 }
 
-static int dial(void) {
+#ifdef TLS
+static SSL_CTX *context;
+
+static void start_tls(struct conn *c) {
+    if (!context) {
+        signal(SIGPIPE, SIG_IGN);
+        context = SSL_CTX_new(TLS_client_method());
+        if (!context || !SSL_CTX_set_min_proto_version(context, TLS1_3_VERSION) ||
+            !SSL_CTX_set_ciphersuites(context, "TLS_AES_256_GCM_SHA384") ||
+            !SSL_CTX_set1_groups_list(context, "X25519")) fail("start of TLS");
+        SSL_CTX_set_read_ahead(context, 1);
+        SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE |
+                         SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_RELEASE_BUFFERS);
+        if (mode != HOLD) SSL_CTX_set_default_read_buffer_len(context, RECORDS);
+    }
+    c->tls = SSL_new(context);
+    if (!c->tls || !SSL_set_fd(c->tls, c->fd)) fail("start of TLS");
+    if (SSL_connect(c->tls) != 1) fail("handshake");
+}
+
+/* What recv() and send() would return. */
+static ssize_t outcome(struct conn *c, int n) {
+    if (n > 0) return n;
+    int error = SSL_get_error(c->tls, n);
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) errno = EAGAIN;
+    else if (error != SSL_ERROR_SYSCALL) errno = 0;
+    return error == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+/* All that has come, as epoll knows nothing of what is in OpenSSL's buffer. Where there is no end of
+ * it, it is counted until the time is over. */
+static ssize_t take(struct conn *c) {
+    ssize_t n, all = 0;
+    while ((n = outcome(c, SSL_read(c->tls, buffer, BUFFER))) > 0) {
+        all += n;
+        if (now() >= deadline) break;
+    }
+    return all ? all : n;
+}
+
+static ssize_t give(struct conn *c, const char *data, size_t size) {
+    return outcome(c, SSL_write(c->tls, data, size));
+}
+
+static int is_silent(struct conn *c) {
+    fcntl(c->fd, F_SETFL, O_NONBLOCK);
+    ssize_t n = outcome(c, SSL_read(c->tls, buffer, BUFFER));  /* takes the tickets */
+    fcntl(c->fd, F_SETFL, 0);
+    return n < 0 && errno == EAGAIN;
+}
+#else
+static void start_tls(struct conn *c) {
+    (void)c;
+}
+
+static ssize_t take(struct conn *c) {
+    return recv(c->fd, buffer, BUFFER, 0);
+}
+
+static ssize_t give(struct conn *c, const char *data, size_t size) {
+    return send(c->fd, data, size, MSG_NOSIGNAL);
+}
+
+static int is_silent(struct conn *c) {
+    ssize_t n = recv(c->fd, buffer, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n == 0) errno = 0;
+    return n < 0 && errno == EAGAIN;
+}
+#endif
+
+static int reach(void) {
     int fd, on = 1;
     if (address[0] == '/') {
         struct sockaddr_un path = {.sun_family = AF_UNIX};
@@ -95,12 +177,17 @@ static int dial(void) {
     return fd;
 }
 
+static void dial(struct conn *c) {
+    c->fd = reach();
+    start_tls(c);
+}
+
 /* A whole exchange, waiting for it. */
-static void exchange(int fd) {
+static void exchange(struct conn *c) {
     size_t got = 0;
-    if (send(fd, message, message_size, MSG_NOSIGNAL) != (ssize_t)message_size) fail("send");
+    if (give(c, message, message_size) != (ssize_t)message_size) fail("send");
     while (got < reply_size) {
-        ssize_t n = recv(fd, buffer, reply_size - got, 0);
+        ssize_t n = take(c);
         if (n <= 0) fail("receive");
         got += n;
     }
@@ -121,7 +208,7 @@ static void want(struct conn *c, int blocked) {
 
 static void write_on(struct conn *c) {
     for (int i = 0; i < IN_A_ROW; i++) {
-        ssize_t n = send(c->fd, message + c->sent, message_size - c->sent, MSG_NOSIGNAL);
+        ssize_t n = give(c, message + c->sent, message_size - c->sent);
         if (n < 0 && errno == EAGAIN) break;
         if (n < 0) fail("send");
         bytes_out += n;
@@ -143,7 +230,7 @@ static void begin(struct conn *c) {
 }
 
 static void read_on(struct conn *c) {
-    ssize_t n = recv(c->fd, buffer, BUFFER, 0);
+    ssize_t n = take(c);
     if (n < 0 && errno == EAGAIN) return;
     if (n == 0) errno = 0;
     if (n <= 0) fail("receive");
@@ -172,21 +259,20 @@ static long percentile(double part) {
 }
 
 static void hold(int each) {
-    char line[32], byte;
-    int *held = NULL, count = 0;
+    char line[32];
+    struct conn *held = NULL;
+    int count = 0;
     while (fgets(line, sizeof line, stdin)) {
         int more = atoi(line);
         held = realloc(held, (count + more + 1) * sizeof *held);
         if (!held) fail("start");
         for (int i = 1; i <= more; i++) {
-            int fd = held[count++] = dial();
-            if (i % each == 0 || i % SYNC == 0 || i == more) exchange(fd);
+            struct conn *c = &held[count++];
+            dial(c);
+            if (i % each == 0 || i % SYNC == 0 || i == more) exchange(c);
         }
-        for (int i = 0; i < count; i++) {
-            ssize_t n = recv(held[i], &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-            if (n == 0) errno = 0;
-            if (n >= 0 || errno != EAGAIN) fail("hold a connection");
-        }
+        for (int i = 0; i < count; i++)
+            if (!is_silent(&held[i])) fail("hold a connection");
         puts("ready");
         fflush(stdout);
     }
@@ -194,6 +280,7 @@ static void hold(int each) {
 
 static void run_until(uint64_t end) {
     struct epoll_event events[EVENTS];
+    deadline = end;
     while (now() < end) {
         int n = epoll_wait(loop, events, EVENTS, 0);  /* awake: see the top */
         for (int i = 0; i < n; i++) {
@@ -225,7 +312,7 @@ int main(int argc, char **argv) {
     }
     for (; opened < count; opened++) {
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = &conns[opened]};
-        conns[opened].fd = dial();
+        dial(&conns[opened]);
         fcntl(conns[opened].fd, F_SETFL, O_NONBLOCK);
         if (epoll_ctl(loop, EPOLL_CTL_ADD, conns[opened].fd, &event)) fail("epoll_ctl");
     }

@@ -16,8 +16,15 @@ SERVERS = HERE / 'servers'
 #: What runs programs, and the words before the name of the program.
 _BEFORE_PROGRAM: Mapping[str, tuple[str, ...]] = {'deno': ('run', '--allow-all')}
 
+#: How the names of services on TLS begin; the rest is what they do.
+TLS = 'tls-'
+
 #: Services that are no server, which only some have; the others are in servers/wire.py.
 _SOLO = frozenset({'emitter', 'start-up'})
+
+
+def is_tls(service: str) -> bool:
+    return service.startswith(TLS)
 
 
 @dataclass(frozen=True)
@@ -34,12 +41,16 @@ class Contestant:
     modules: tuple[str, ...] = ()
     #: Those of the services that are no server.
     solo: frozenset[str] = frozenset()
+    #: Whether it has TLS.
+    has_tls: bool = True
     #: Arguments of the runtime that load what a program would need, and end.
     start_up: tuple[str, ...] = ()
     #: Where gnet is imported from.
     checkout: Path = HERE.parent
 
     def has(self, service: str) -> bool:
+        if is_tls(service):
+            return self.has_tls
         return service not in _SOLO or service in self.solo
 
     def check(self, programs: Programs) -> None:
@@ -118,7 +129,7 @@ TABLE = (
     Contestant(
         'bun', 'Bun', 'bun', 'node.cjs', solo=_SOLO,
         start_up=('-e', 'require("node:net")')),
-    Contestant('epoll', 'C on epoll', 'epoll'),
+    Contestant('epoll', 'C on epoll', 'epoll', has_tls=False),
 )
 
 
@@ -127,5 +138,5 @@ def older(checkout: str | os.PathLike[str]) -> tuple[Contestant, ...]:
     return tuple(
         replace(
             contestant, name=f'{contestant.name}-before', title=f'{contestant.title}, before',
-            checkout=Path(checkout).resolve())
+            has_tls=(Path(checkout) / 'gnet' / 'tls').is_dir(), checkout=Path(checkout).resolve())
         for contestant in TABLE if contestant.name.startswith('gnet-'))

@@ -13,10 +13,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from .contestants import Contestant
+from .contestants import Contestant, is_tls
 from .measure import Sample, Stopwatch, anonymous_bytes
 from .processes import PATIENCE, Child, Processes, TrialError
-from .programs import Programs
+from .programs import CERTIFICATE, Programs
 
 BLOCK = 65536  # bytes
 REQUEST = 'GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'
@@ -63,19 +63,26 @@ class Trial:
                 raise TrialError(f'{path} is too long for a unix socket: set TMPDIR to another')
             path.unlink(missing_ok=True)
             address = str(path)
+        if is_tls(service):
+            words.append(self.programs.find(CERTIFICATE))
         command = self.contestant.server(self.programs, service, address, *words)
         child = self.run(command)
-        return Server(child, child.line())
+        return Server(child, child.line(), is_tls(service))
 
     def run(self, command: list[str]) -> Child:
         """Start a program of the contestant, on the core of servers."""
         return self.processes.start(
             command, self.processes.cores.server, self.contestant.environment())
 
-    def client(self, mode: str, address: str, connections: int, *words: object) -> Child:
+    def client(self, mode: str, server: Server, connections: int, *words: object) -> Child:
         """Start client.c, which explains the words."""
-        command = [self.programs.find('client'), mode, address, str(connections), *map(str, words)]
+        client = self.programs.find(_client(server.is_tls))
+        command = [client, mode, server.address, str(connections), *map(str, words)]
         return self.processes.start(command, self.processes.cores.load)
+
+
+def _client(on_tls: bool) -> str:
+    return 'tls-client' if on_tls else 'client'
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,8 @@ class Server:
     process: Child
     #: A port, or the path of a unix socket.
     address: str
+    #: Whether it speaks TLS.
+    is_tls: bool
 
 
 @dataclass(frozen=True)
@@ -137,11 +146,12 @@ class Wrk:
         )
 
     def _wrk(self, trial: Trial, server: Server, seconds: int) -> str:
+        scheme = 'https' if server.is_tls else 'http'
         command = [
             trial.programs.find('wrk'), '--threads', '1', '--connections', str(self.connections),
-            '--duration', str(seconds), '--latency', f'http://127.0.0.1:{server.address}/',
+            '--duration', str(seconds), '--latency', f'{scheme}://127.0.0.1:{server.address}/',
         ]
-        if self.service == 'close':
+        if self.service in ('close', 'tls-close'):
             command += ['--header', 'Connection: close']
         return trial.processes.start(command, trial.processes.cores.load).text(seconds + PATIENCE)
 
@@ -176,7 +186,10 @@ class Stream:
     #: The name of a unix socket, or 0 for TCP.
     address: str = '0'
     backend: str | None = None
-    needs = ('client',)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (_client(is_tls(self.service)),)
 
     @property
     def descriptors(self) -> int:
@@ -185,7 +198,7 @@ class Stream:
     def run(self, trial: Trial) -> Sample:
         server = trial.serve(self.service, self.address, self.backend)
         client = trial.client(
-            self.mode, server.address, self.connections, self.message, self.repeat, self.reply,
+            self.mode, server, self.connections, self.message, self.repeat, self.reply,
             trial.warm_up, trial.seconds)
         client.line(trial.warm_up + PATIENCE)  # "start"
         watch = Stopwatch(server.process.pid)
@@ -219,7 +232,10 @@ class Memory:
     #: How many are there before: with them come lists, caches and code that is loaded late.
     first: int = 100
     service: str = 'http'
-    needs = ('client',)
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (_client(is_tls(self.service)),)
 
     @property
     def descriptors(self) -> int:
@@ -244,7 +260,7 @@ class _Held:
 
     def __init__(self, trial: Trial, server: Server, each: int):
         self._client = trial.client(
-            'hold', server.address, each, REQUEST, 1, RESPONSE_SIZE, 0, 0)
+            'hold', server, each, REQUEST, 1, RESPONSE_SIZE, 0, 0)
 
     def open(self, count: int) -> None:
         """Open *count* more, and see that all are there.

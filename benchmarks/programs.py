@@ -1,4 +1,4 @@
-"""The programs that are not Python: where they are, and the compiling of those that are in C."""
+"""What is not Python: programs, the compiling of those that are in C, and a certificate."""
 
 from __future__ import annotations
 
@@ -13,7 +13,15 @@ HERE = Path(__file__).resolve().parent
 #: Programs that take part only when they are named, and how.
 _NAMED = {'deno': '--deno', 'bun': '--bun'}
 
-_SOURCES = {'client': HERE / 'client.c', 'epoll': HERE / 'servers' / 'epoll.c'}
+#: The source of a program in C, and what else the compiler is told.
+_SOURCES: Mapping[str, tuple[Path, tuple[str, ...]]] = {
+    'client': (HERE / 'client.c', ()),
+    'tls-client': (HERE / 'client.c', ('-DTLS', '-lssl', '-lcrypto')),
+    'epoll': (HERE / 'servers' / 'epoll.c', ()),
+}
+
+#: The name of what servers on TLS are shown with: a file with a certificate and its key.
+CERTIFICATE = 'certificate'
 
 
 #: Seconds that a program may take to tell its version.
@@ -38,13 +46,16 @@ class Programs:
     _found: dict[str, str] = field(default_factory=dict)
 
     def find(self, name: str) -> str:
-        """Return the path of a program.
+        """Return the path of a program, or of the certificate.
 
         Raises:
-            MissingError: it is not there, or could not be compiled.
+            MissingError: it is not there, or could not be compiled, or made.
         """
         if name not in self._found:
-            self._found[name] = self._compile(name) if name in _SOURCES else self._look_for(name)
+            make = (
+                self._compile if name in _SOURCES else
+                self._certify if name == CERTIFICATE else self._look_for)
+            self._found[name] = make(name)
         return self._found[name]
 
     def version(self, name: str) -> str:
@@ -75,8 +86,24 @@ class Programs:
 
     def _compile(self, name: str) -> str:
         program = self.directory / name
-        command = [self.find('cc'), '-O2', '-o', str(program), str(_SOURCES[name])]
+        source, words = _SOURCES[name]
+        command = [self.find('cc'), '-O2', '-o', str(program), str(source), *words]
         ended = subprocess.run(command, capture_output=True, text=True, check=False)
         if ended.returncode:
-            raise MissingError(f'{_SOURCES[name].name} does not compile:\n{ended.stderr}')
+            raise MissingError(f'{source.name} does not compile:\n{ended.stderr}')
         return str(program)
+
+    def _certify(self, name: str) -> str:
+        """Make a certificate of the kind that is cheapest to show: ECDSA on P-256."""
+        path = self.directory / f'{name}.pem'
+        command = [
+            self.find('openssl'), 'req', '-x509', '-newkey', 'ec',
+            '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '7',
+            '-subj', '/CN=localhost', '-keyout', str(path), '-out', '-',
+        ]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        if ended.returncode:
+            raise MissingError(f'openssl makes no certificate:\n{ended.stderr}')
+        with path.open('a') as file:
+            file.write(ended.stdout)
+        return str(path)

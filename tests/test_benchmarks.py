@@ -16,7 +16,7 @@ import pytest
 
 from benchmarks import report
 from benchmarks.cases import Case
-from benchmarks.contestants import TABLE
+from benchmarks.contestants import TABLE, older
 from benchmarks.load import Trial
 from benchmarks.measure import Sample
 from benchmarks.processes import TrialError
@@ -113,10 +113,16 @@ def test_one_case_is_measured_for_two_contestants_while_a_missing_one_is_named(r
 @pytest.mark.parametrize(('case', 'contestant', 'needed'), [
     ('rr-64', 'gnet-event', 'wrk'),
     ('echo', 'gnet-blocking', 'cc'),
+    ('tls-rr-64', 'gnet-event', 'wrk'),
+    ('tls-connect', 'gnet-blocking', 'wrk'),
+    ('tls-bulk-in', 'gnet-event', 'cc'),
+    ('tls-bulk-out', 'asyncio-streams', 'cc'),
 ])
 def test_a_server_is_measured_under_load(run, case, contestant, needed):
     needs(needed)
     ended = run('--cases', case, '--contestants', contestant)
+    if 'openssl/ssl.h' in ended.stdout:
+        pytest.skip('the headers of OpenSSL are not installed')
     assert ended.status == 0, ended
     assert re.search(rf'^  {contestant} +[\d.]+ +1.00 x ', ended.stdout, re.MULTILINE)
 
@@ -127,6 +133,14 @@ def test_another_checkout_takes_part_beside_each_contestant_of_this_one(run):
     assert ended.status == 0, ended
     assert re.findall(r'^  (\S+) .* x ', ended.stdout, re.MULTILINE) == [
         'gnet-event', 'gnet-event-before']
+
+
+def test_a_checkout_without_tls_takes_no_part_in_it(tmp_path):
+    (tmp_path / 'gnet').mkdir()
+    for contestant in older(tmp_path):
+        assert contestant.has('http')
+        assert not contestant.has('tls-http')
+    assert all(contestant.has('tls-http') for contestant in older(ROOT))
 
 
 #: Serves one request, and dies.

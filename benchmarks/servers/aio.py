@@ -5,6 +5,7 @@ this module is imported before wire.py looks at the command line.
 """
 
 import asyncio
+import ssl
 import sys
 
 
@@ -13,6 +14,15 @@ def run(main):
     loop = LOOP()
     asyncio.set_event_loop(loop)
     loop.run_until_complete(main())
+
+
+def tls(certificate):
+    """Return what the servers take as *ssl*: None without a certificate."""
+    if certificate is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
 
 
 if sys.argv.pop(1) == 'uvloop':

@@ -149,7 +149,8 @@ async def main():
     loop = asyncio.get_running_loop()
     service = globals()[wire.SERVICE.title().replace('-', '')]
     if wire.IS_TCP:
-        server = await loop.create_server(service, wire.HOST, 0, backlog=wire.BACKLOG)
+        server = await loop.create_server(
+            service, wire.HOST, 0, backlog=wire.BACKLOG, ssl=aio.tls(wire.CERTIFICATE))
     else:
         server = await loop.create_unix_server(service, wire.ADDRESS, backlog=wire.BACKLOG)
     wire.announce(server.sockets[0].getsockname())

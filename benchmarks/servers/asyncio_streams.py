@@ -99,7 +99,8 @@ async def serve(reader, writer):
 
 async def main():
     if wire.IS_TCP:
-        server = await asyncio.start_server(serve, wire.HOST, 0, backlog=wire.BACKLOG)
+        server = await asyncio.start_server(
+            serve, wire.HOST, 0, backlog=wire.BACKLOG, ssl=aio.tls(wire.CERTIFICATE))
     else:
         server = await asyncio.start_unix_server(serve, wire.ADDRESS, backlog=wire.BACKLOG)
     wire.announce(server.sockets[0].getsockname())

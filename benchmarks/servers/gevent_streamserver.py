@@ -2,7 +2,7 @@
 
 import handlers
 import wire
-from gevent import socket
+from gevent import socket, ssl
 from gevent.server import StreamServer
 
 
@@ -32,7 +32,16 @@ def listener():
     return sock
 
 
-server = StreamServer(listener(), serve)
+def tls():
+    """Return the words for TLS, if it is wanted."""
+    if not wire.IS_TLS:
+        return {}
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(wire.CERTIFICATE)
+    return {'ssl_context': context}
+
+
+server = StreamServer(listener(), serve, **tls())
 server.start()
 wire.announce(server.socket.getsockname())
 server.serve_forever()

@@ -1,5 +1,7 @@
 """The services on gnet, in blocking style. How they are called and what they do: wire.py."""
 
+from pathlib import Path
+
 import handlers
 import wire
 
@@ -15,7 +17,12 @@ def serve(sock):
     handlers.handle(sock, connect)
 
 
-server = gnet.create_server(serve, no_delay=wire.NO_DELAY)
+if wire.IS_TLS:
+    from gnet import tls
+
+    server = tls.create_server(serve, key=Path(wire.CERTIFICATE), cert=Path(wire.CERTIFICATE))
+else:
+    server = gnet.create_server(serve, no_delay=wire.NO_DELAY)
 
 
 @server.on('listening')

@@ -1,6 +1,7 @@
 """The services on gnet, in event style. How they are called and what they do: wire.py."""
 
 import time
+from pathlib import Path
 
 import wire
 
@@ -104,8 +105,16 @@ def serve(sock):
     service(sock)
 
 
+def create_server():
+    if not wire.IS_TLS:
+        return gnet.create_server(serve, no_delay=wire.NO_DELAY)
+    from gnet import tls
+
+    return tls.create_server(serve, key=Path(wire.CERTIFICATE), cert=Path(wire.CERTIFICATE))
+
+
 def main():
-    server = gnet.create_server(serve, no_delay=wire.NO_DELAY)
+    server = create_server()
 
     @server.on('listening')
     def ready():

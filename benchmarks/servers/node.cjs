@@ -1,7 +1,8 @@
 'use strict';
-// The services on Node's net module, also for Deno and Bun.
+// The services on Node's net and tls modules, also for Deno and Bun.
 //
 //     node node.cjs SERVICE ADDRESS [BACKEND-PORT]
+//     node node.cjs tls-SERVICE ADDRESS CERTIFICATE
 //
 // Addresses and services are those of wire.py.
 
@@ -15,7 +16,9 @@ const BLOCK = Buffer.alloc(65536, 'x');
 const IDLE = 30000; // milliseconds
 const BACKLOG = 4096;
 
-const [service, address, backend] = process.argv.slice(2);
+const [name, address, last] = process.argv.slice(2);
+const isTls = name.startsWith('tls-');
+const service = isTls ? name.slice('tls-'.length) : name;
 const peers = new Set();
 
 // Calls answer for each whole line.
@@ -85,7 +88,7 @@ const services = {
   },
 
   proxy(sock) {
-    const upstream = net.connect({ port: +backend, host: '127.0.0.1', noDelay: true });
+    const upstream = net.connect({ port: +last, host: '127.0.0.1', noDelay: true });
     upstream.on('error', () => sock.destroy());
     sock.on('close', () => upstream.destroy());
     sock.pipe(upstream).pipe(sock);
@@ -115,10 +118,17 @@ if (service === 'emitter') {
   emitter(+address);
 } else {
   const noDelay = MORE_THAN_ONE_WRITE.includes(service);
-  const server = net.createServer({ noDelay }, (sock) => {
+  const serve = (sock) => {
     sock.on('error', () => {});
     services[service](sock);
-  });
+  };
+  let server;
+  if (isTls) {
+    const pem = require('node:fs').readFileSync(last);
+    server = require('node:tls').createServer({ key: pem, cert: pem }, serve);
+  } else {
+    server = net.createServer({ noDelay }, serve);
+  }
   const where = address === '0' ? { port: 0, host: '127.0.0.1' } : { path: address };
   server.listen({ ...where, backlog: BACKLOG }, () => {
     console.log(address === '0' ? server.address().port : address);

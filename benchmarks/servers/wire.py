@@ -1,6 +1,7 @@
 """What all servers have in common: the words on the wire and on the command line.
 
     python SERVER.py SERVICE ADDRESS [BACKEND-PORT]
+    python SERVER.py tls-SERVICE ADDRESS CERTIFICATE
 
 ADDRESS is 0 for any free port of 127.0.0.1, else the path of a unix socket. Once it listens, the
 server prints the port (or the path). The services:
@@ -17,6 +18,9 @@ batched-lines  the same in the way of each library to write several things at on
 broadcast      sends what comes to all connections
 proxy          passes on to and from a server on BACKEND-PORT of 127.0.0.1
 =============  =====================================================================================
+
+With "tls-" before its name a service speaks TLS, of which each library's defaults are as they are;
+CERTIFICATE is a PEM file with the server's key and certificate.
 
 Programs are what a user of each library would write: short, and with its own means.
 """
@@ -37,9 +41,12 @@ BACKLOG = 4096  # connections: the most that Linux grants by default
 MORE_THAN_ONE_WRITE = frozenset({'lines', 'batched-lines', 'broadcast', 'proxy'})
 
 HOST = '127.0.0.1'
-SERVICE, ADDRESS, *_rest = sys.argv[1:]
+_name, ADDRESS, *_rest = sys.argv[1:]
+IS_TLS = _name.startswith('tls-')
+SERVICE = _name[len('tls-'):] if IS_TLS else _name
+CERTIFICATE = _rest[0] if IS_TLS else None
 NO_DELAY = SERVICE in MORE_THAN_ONE_WRITE
-BACKEND = (HOST, int(_rest[0])) if _rest else None
+BACKEND = (HOST, int(_rest[0])) if _rest and not IS_TLS else None
 IS_TCP = ADDRESS == '0'
 
 

@@ -62,8 +62,8 @@ class Blocking:
         """After a large chunk: return what more has arrived already; None for nothing."""
         self.more_reads -= 1
         chunk = None
-        if perf_counter() < self.more_until and (self.more_likely or wire.has_arrived()):
-            chunk = wire.receive()
+        if perf_counter() < self.more_until:
+            chunk = wire.read_on(READ_SIZE if self.more_likely else 0)
         size = 0 if chunk is None else len(chunk)
         self.more_likely = size == READ_SIZE
         if size < BULK_SIZE:

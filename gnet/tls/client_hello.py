@@ -8,6 +8,7 @@ the right alert.
 
 from __future__ import annotations
 
+import struct
 from typing import NamedTuple
 
 __all__ = [
@@ -28,6 +29,12 @@ _LARGEST = 16384
 #: Bytes of records that are kept for one message, headers included: so that one who sends a byte in
 #: each record does not get six times as much.
 _MOST = _LARGEST + 64 * _RECORD_HEADER
+
+#: Bytes of a hello before its first field of any length.
+_VERSION_AND_RANDOM = 2 + 32
+
+#: The number of an extension, and the size of what is in it.
+_EXTENSION = struct.Struct('>HH')
 
 _SERVER_NAME, _ALPN, _SUPPORTED_VERSIONS = 0, 16, 43
 _HOST_NAME = 0
@@ -155,34 +162,46 @@ class _Bytes:
 
 
 def _read_hello(message: bytes) -> ClientHello:
-    length = int.from_bytes(message[1:_MESSAGE_HEADER], 'big')
-    body = _Bytes(message[_MESSAGE_HEADER:_MESSAGE_HEADER + length])
-    version = body.number(2)
-    body.take(32)
-    body.vector(1)  # the session's id
-    body.vector(2)  # ciphers
-    body.vector(1)  # methods of compression
+    # By positions, and not by a call for each field, of which there are sixty: that took 20 us.
+    end = _MESSAGE_HEADER + int.from_bytes(message[1:_MESSAGE_HEADER], 'big')
+    message = message[:end]
+    position = _MESSAGE_HEADER + _VERSION_AND_RANDOM
+    try:
+        position += 1 + message[position]  # the session's id
+        position += 2 + (message[position] << 8 | message[position + 1])  # ciphers
+        position += 1 + message[position]  # methods of compression
+    except IndexError:
+        raise NoClientHello('cut off') from None
     name: str | None = None
     protocols: tuple[str, ...] = ()
-    versions: tuple[int, ...] = (version,)
+    versions: tuple[int, ...] = (message[_MESSAGE_HEADER] << 8 | message[_MESSAGE_HEADER + 1],)
+    if position != end:
+        if position + 2 > end:
+            raise NoClientHello('cut off')
+        size = message[position] << 8 | message[position + 1]
+        position += 2
+        if position + size != end:
+            raise NoClientHello('cut off' if position + size > end else 'something behind it')
     seen = set()
-    extensions = _Bytes(b'' if body.is_at_end() else body.vector(2))
-    if not body.is_at_end():
-        raise NoClientHello('something behind it')
-    while not extensions.is_at_end():
-        kind = extensions.number(2)
-        content = _Bytes(extensions.vector(2))
+    while position < end:
+        if position + _EXTENSION.size > end:
+            raise NoClientHello('cut off')
+        kind, size = _EXTENSION.unpack_from(message, position)
+        start = position + _EXTENSION.size
+        position = start + size
+        if position > end:
+            raise NoClientHello('cut off')
         if kind in seen:
             raise NoClientHello('an extension twice')
         seen.add(kind)
         if kind == _SERVER_NAME:
-            name = _server_name(content)
+            name = _server_name(_Bytes(message[start:position]))
         elif kind == _ALPN:
-            protocols = _protocols(content)
+            protocols = _protocols(_Bytes(message[start:position]))
         elif kind == _SUPPORTED_VERSIONS:
-            versions = _versions(content)
+            versions = _versions(message[start:position])
     return ClientHello(
-        name, protocols, tuple(_VERSIONS[each] for each in versions if each in _VERSIONS))
+        name, protocols, tuple([_VERSIONS[each] for each in versions if each in _VERSIONS]))
 
 
 def _whole(content: _Bytes, size: int) -> _Bytes:
@@ -216,9 +235,8 @@ def _protocols(content: _Bytes) -> tuple[str, ...]:
     return tuple(found)
 
 
-def _versions(content: _Bytes) -> tuple[int, ...]:
-    numbers = _whole(content, 1)
-    found = []
-    while not numbers.is_at_end():
-        found.append(numbers.number(2))
-    return tuple(found)
+def _versions(content: bytes) -> tuple[int, ...]:
+    count, rest = divmod(len(content) - 1, 2)
+    if count < 1 or rest or content[0] != 2 * count:
+        raise NoClientHello('no list')
+    return struct.unpack(f'>{count}H', content[1:])

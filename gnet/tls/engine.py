@@ -31,54 +31,57 @@ class Engine:
         server_side: which end this is.
         server_hostname: the name that a client asks for (SNI), or None.
         session: of an earlier connection with the same context, to be resumed, or None.
+
+    Attributes:
+        object: the ``ssl.SSLObject``, to be asked for what was agreed upon.
+        received: what :meth:`feed` has taken and nobody has decrypted; who is in a hurry writes
+            there, without that call.
+        unsent: what :meth:`take` will return.
+        has_all: whether the peer sends nothing more.
     """
 
-    __slots__ = ('_has_all', '_in', '_object', '_out', 'incoming', 'outgoing')
+    __slots__ = ('has_all', 'incoming', 'object', 'outgoing', 'received', 'unsent')
 
     incoming: Incoming
     outgoing: Outgoing
+    object: Any
 
     def __init__(
         self, context: Any, *, server_side: bool, server_hostname: str | None = None,
         session: Any = None,
     ) -> None:
-        self._in = ssl.MemoryBIO()
-        self._out = ssl.MemoryBIO()
-        self._object = context.wrap_bio(
-            self._in, self._out, server_side=server_side, server_hostname=server_hostname,
+        self.received = ssl.MemoryBIO()
+        self.unsent = ssl.MemoryBIO()
+        self.object = context.wrap_bio(
+            self.received, self.unsent, server_side=server_side, server_hostname=server_hostname,
             session=session)
-        #: Whether the peer sends nothing more.
-        self._has_all = False
+        self.has_all = False
         self.incoming = RECEIVING
         self.outgoing = SENDING
 
-    @property
-    def object(self) -> ssl.SSLObject:
-        """The ``ssl.SSLObject``, to be asked for what was agreed upon."""
-        return self._object  # type: ignore[no-any-return]
-
     # --- ciphertext -------------------------------------------------------------------------------
 
-    def feed(self, ciphertext: bytes | memoryview) -> None:
+    def feed(self, ciphertext: bytes | bytearray | memoryview) -> None:
         """Take what the peer has sent."""
-        self._in.write(ciphertext)
+        self.received.write(ciphertext)
 
     def feed_end(self) -> None:
         """The peer sends nothing more; announced or not."""
-        self._has_all = True
+        self.has_all = True
 
     def take(self) -> bytes:
         """Return what is to be sent to the peer now; ``b''`` for nothing."""
-        return self._out.read() if self._out.pending else b''
+        return self.unsent.read() if self.unsent.pending else b''
 
     def unread(self) -> bytes:
         """Return what the peer has sent behind its end: it is no TLS."""
-        return self._in.read()
+        return self.received.read()
 
     def has_more(self) -> bool:
         """Whether :meth:`read` may return something without more ciphertext."""
-        return self.incoming is RECEIVING and (
-            self._has_all or self._in.pending > 0 or self._object.pending() > 0)
+        # (A record is read as a whole, and OpenSSL reads none before it is asked for: so nothing is
+        # ever left in the object itself.)
+        return self.incoming is RECEIVING and (self.has_all or self.received.pending > 0)
 
     # --- plain text -------------------------------------------------------------------------------
 
@@ -89,7 +92,7 @@ class Engine:
             ssl.SSLError: it has failed; an alert may be to be sent.
         """
         try:
-            self._object.do_handshake()
+            self.object.do_handshake()
         except ssl.SSLWantReadError:
             return False
         return True
@@ -103,13 +106,11 @@ class Engine:
         Raises:
             ssl.SSLError: the peer has sent what is no TLS, or not what its keys say.
         """
-        if self.incoming is not RECEIVING:
-            return b''
-        if not self._in.pending and not self._object.pending():
+        if not self.received.pending or self.incoming is not RECEIVING:
             # What would be found by asking, too, at the price of an exception (2 us).
             return self._nothing_more()
         try:
-            chunk: bytes = self._object.read(RECORD_SIZE)
+            chunk: bytes = self.object.read(RECORD_SIZE)
         except ssl.SSLWantReadError:
             return self._nothing_more()
         except ssl.SSLZeroReturnError:
@@ -119,7 +120,9 @@ class Engine:
         return chunk
 
     def _nothing_more(self) -> bytes | None:
-        if not self._has_all:
+        if self.incoming is not RECEIVING:
+            return b''
+        if not self.has_all:
             return None
         # OpenSSL is not told of it: it would refuse to send any more.
         self.incoming = TRUNCATED
@@ -127,7 +130,7 @@ class Engine:
 
     def write(self, data: Any) -> None:
         """Encrypt all of *data*, bytes-like and not empty."""
-        self._object.write(data)
+        self.object.write(data)
 
     def shut(self) -> None:
         """Announce that nothing more will be sent (close_notify). What the peer sends is read on.
@@ -140,11 +143,11 @@ class Engine:
         self.outgoing = SHUT
         # OpenSSL would look for the peer's announcement at once, and take data that comes before
         # that for a fault, and lose it: so it finds nothing.
-        unread = self._in.read()
+        unread = self.received.read()
         try:
-            self._object.unwrap()
+            self.object.unwrap()
         except ssl.SSLWantReadError:
             pass  # the peer has not announced its end yet, and nobody waits for that
         finally:
             if unread:
-                self._in.write(unread)
+                self.received.write(unread)

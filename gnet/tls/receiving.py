@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import ssl
 
-from ..streams.states import ACTIVE, FULL, OVER, Reading
+from ..streams.states import ACTIVE, FULL, OVER, QUEUED, RUNNING, Reading
 from .certificates import peer_chain
-from .engine import Engine
+from .engine import RECORD_SIZE, Engine
 from .errors import tls_error
 from .sending import PIECE, STARTED, Encrypting
 from .states import BROKEN, CHECKING, SECURE, TRUNCATED
@@ -52,7 +52,12 @@ class Decrypting(Encrypting):
         try:
             if chunk is not None:
                 below.reader = self
-                self._received(chunk)
+                engine = self._engine
+                if engine is not None and self.security is SECURE and self.reading is ACTIVE:
+                    engine.received.write(chunk)
+                    self._pump()
+                else:
+                    self._received(chunk)
             elif below.stream is not self:
                 self._lost_below()
             elif below.ended:
@@ -131,28 +136,44 @@ class Decrypting(Encrypting):
         """Decrypt what there is room for."""
         engine = self._engine
         assert engine is not None
-        while self.reading is ACTIVE:
-            if self.arrived_size and self.is_full():
-                break
-            if self._is_choked():
+        received = engine.received
+        rest = 0  # bytes that may stay encrypted for want of room
+        while self.reading is ACTIVE and not (
+            self.arrived_size and received.pending >= rest and self.is_full()
+        ):
+            # From the second record on, reading is not held for less than a whole one: it would be
+            # after each read of large records, as 64 KiB of plain text are more than a read.
+            rest = RECORD_SIZE
+            if self._held is not None and self._is_choked():
                 self._rest_below()  # until what is held has gone
                 return
             try:
                 chunk = engine.read()
             except ssl.SSLError as error:
                 self._send_out()
-                self._break(error)
+                if self.arrived and self.delivery is RUNNING:
+                    # What came before is being delivered, and has its turn first.
+                    self.security = BROKEN
+                    self.schedule.from_hub(self._break_then, error)
+                else:
+                    self._break(error)
                 return
-            if chunk is None:
-                break
             if not chunk:
-                self._met_end(engine)
+                if chunk is not None:
+                    self._met_end(engine)
                 break
             self.put(chunk)
-        if engine is self._engine:
-            self._send_out()
-            if self.on_ticket is not None:
-                self.on_ticket()
+            if not received.pending and not engine.has_all:
+                # Whether it is full is asked when there is something: reading is held less often.
+                break
+        if engine.unsent.pending:
+            if self.delivery is QUEUED:
+                # Whoever answers takes it along.
+                self.schedule.soon(self._send_own)
+            else:
+                self._send_out()
+        if self.on_ticket is not None:
+            self.on_ticket()
 
     def _met_end(self, engine: Engine) -> None:
         if engine.incoming is TRUNCATED:
@@ -162,6 +183,15 @@ class Decrypting(Encrypting):
                     ssl.SSLErrorNumber.SSL_ERROR_EOF, 'EOF occurred in violation of protocol'))
                 return
         self.end()
+
+    def _send_own(self) -> None:
+        """Send what TLS has to say, if nobody has taken it along. Runs in the hub."""
+        stream = self.stream
+        if stream is not None:
+            try:
+                self._send_out()
+            except BaseException as error:
+                self.failed_in_hub(stream, error)
 
     def _schedule_going_on(self) -> None:
         if not self._is_going_on:
@@ -183,6 +213,8 @@ class Decrypting(Encrypting):
                 return
             if self.reading is ACTIVE:
                 self._pump()
+            else:
+                self._send_out()
             if self.reading is ACTIVE and not self._is_choked():
                 self._read_below()
             else:
@@ -272,8 +304,33 @@ class Decrypting(Encrypting):
         return chunk or None
 
     def read_on(self, size: int) -> bytes | None:
-        """After a chunk of *size* bytes, return what more has arrived already; None for nothing."""
-        return self.receive()
+        """After a chunk of *size* bytes, return what more has arrived already; None for nothing.
+
+        What else comes with it has arrived, then.
+        """
+        engine, below = self._engine, self.below
+        if (
+            engine is None or self.security is not SECURE or self.reading is not ACTIVE
+            or self._is_choked()
+        ):
+            return None
+        if not engine.has_more():
+            if below.stream is not self or below.reading is not ACTIVE or not below.has_arrived():
+                return None
+            ciphertext = below.receive()
+            if ciphertext:
+                engine.feed(ciphertext)
+            elif below.ended:
+                engine.feed_end()
+            else:
+                return None
+        self._pump()
+        arrived = self.arrived
+        if not arrived:
+            return None
+        chunk: bytes = arrived.popleft()
+        self.arrived_size -= len(chunk)
+        return chunk
 
     def has_arrived(self) -> bool:
         """Whether bytes wait, here or below."""
@@ -282,6 +339,15 @@ class Decrypting(Encrypting):
             self.below.stream is self and self.below.has_arrived())
 
     # --- failures ---------------------------------------------------------------------------------
+
+    def _break_then(self, error: ssl.SSLError) -> None:
+        """TLS has failed, after something else. Runs in the hub."""
+        stream = self.stream
+        if stream is not None:
+            try:
+                self._break(error)
+            except BaseException as failure:
+                self.failed_in_hub(stream, failure)
 
     def _break(self, error: ssl.SSLError) -> None:
         """TLS has failed."""

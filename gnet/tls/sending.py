@@ -149,13 +149,20 @@ class Encrypting(Arrivals):
 
     def _encrypt(self, data: Any) -> bool:
         """Send *data*; return whether the wire below has taken all of its ciphertext."""
-        engine = self._engine
+        engine, below = self._engine, self.below
         assert engine is not None
         try:
-            engine.write(data)
+            engine.object.write(data)
         except ssl.SSLError:
             raise OSError(errno.EPIPE, 'Broken pipe') from None  # reading tells of what has failed
-        return self._pass(engine.take())
+        ciphertext = engine.unsent.read()
+        if below.stream is not self:
+            raise OSError(errno.EPIPE, 'Broken pipe')  # who has it has closed it
+        try:  # _pass(), without the call
+            sent = below.send(ciphertext)
+        except BlockingIOError:
+            sent = 0
+        return sent == len(ciphertext) or self._keep(ciphertext, sent)
 
     def _pass(self, ciphertext: Any) -> bool:
         """Give *ciphertext* to the wire below; hold what it does not take."""
@@ -166,10 +173,12 @@ class Encrypting(Arrivals):
             sent = below.send(ciphertext)
         except BlockingIOError:
             sent = 0
-        if sent == len(ciphertext):
-            return True
+        return sent == len(ciphertext) or self._keep(ciphertext, sent)
+
+    def _keep(self, ciphertext: Any, sent: int) -> bool:
+        """Hold what the wire below has not taken. Returns False: not all was sent."""
         self._held = memoryview(ciphertext)[sent:]
-        below.watch_writable(self._below_writable)
+        self.below.watch_writable(self._below_writable)
         return False
 
     def _flush(self) -> bool:

@@ -203,15 +203,16 @@ class ServerHandshake(Handshake):
         wire = self._wire
         if wire.stream is None:
             return
-        # inside: as above
-        self._sock._options = self._options._replace(context=context)
+        if context is not self._options.context:
+            # inside: as above
+            self._sock._options = self._options._replace(context=context)
         try:
             chosen = context.server_context(request_cert=self._options.request_cert, alpn=alpn)
             engine = Engine(chosen, server_side=True)
         except Exception as error:
             self._fail(error)
             return
-        wire.begin(engine, bytes(self._reader.received))
+        wire.begin(engine, self._reader.received)
 
     # --- outcomes ---------------------------------------------------------------------------------
 
@@ -224,7 +225,8 @@ class ServerHandshake(Handshake):
         assert tls is not None
         note_agreement(sock, tls)
         sock.servername = self._name or False
-        sock.authorized = int(tls.context.verify_mode) != 0 and tls.getpeercert(True) is not None
+        # (In this order: most have none, and the mode is an Enum.)
+        sock.authorized = tls.getpeercert(True) is not None and int(tls.context.verify_mode) != 0
         if self._terms is not None:
             self._terms.secured(sock)
         else:

@@ -15,6 +15,8 @@ import ssl
 from collections.abc import Callable
 from typing import Any
 
+from gevent import getcurrent
+
 from ..loop.idle_timers import IdleTimer
 from ..node import coded_errors
 from ..streams.states import ACTIVE, DRAIN, EVENTS, GREENLET, NOBODY, OVER, RUNNING
@@ -70,7 +72,7 @@ class TlsWire(Decrypting):
         except OSError:
             return  # the connection is broken: nobody is left to be told
 
-    def begin(self, engine: Engine, heard: bytes = b'') -> None:
+    def begin(self, engine: Engine, heard: bytes | bytearray = b'') -> None:
         """Begin the handshake. Callable anywhere.
 
         Args:
@@ -81,7 +83,10 @@ class TlsWire(Decrypting):
         self.security = SHAKING
         if heard:
             engine.feed(heard)
-            self.schedule.from_hub(self._receive_first)
+            if getcurrent() is self.schedule.hub:
+                self._receive_first()
+            else:
+                self.schedule.from_hub(self._receive_first)
         elif not engine.object.server_side:
             self._shake()
         if self.below.reading is not ACTIVE and self.below.reading is not OVER:
@@ -120,7 +125,7 @@ class TlsWire(Decrypting):
             self._send_out()
         elif engine.object.server_side:
             # Tickets go with the first answer, if there is one before the next poll.
-            self.schedule.soon(self._send_last_of_handshake)
+            self.schedule.soon(self._send_own)
         # A client's last flight has its own certificate: it is sent when it is known whom it has to
         # do with, by secure().
         if is_done:
@@ -128,10 +133,6 @@ class TlsWire(Decrypting):
             handshake.done()
         elif self._was_cut:
             self._cut_off()
-
-    def _send_last_of_handshake(self) -> None:
-        if self.stream is not None:
-            self._send_out()
 
     def _cut_off(self) -> None:
         self.security = BROKEN
@@ -143,7 +144,10 @@ class TlsWire(Decrypting):
         if self.security is CHECKING:
             self.security = SECURE
             self.handshake = None
-            self._send_out()
+            engine = self._engine
+            assert engine is not None
+            if not engine.object.server_side:
+                self._send_out()  # its last flight; a server's tickets may wait a little
             self._schedule_going_on()
 
     # --- closing ----------------------------------------------------------------------------------
@@ -164,6 +168,9 @@ class TlsWire(Decrypting):
             below.reader = None
         close, self._close_below = self._close_below, _nothing
         close()
+        # 15 KiB, which the next connection may have, and not only when the collector has found that
+        # nobody refers to this one (listeners do, mostly, to which it refers).
+        self._engine = None
 
     def let_go(self) -> bytes:
         """Leave the wire below as it is; return what has come behind the end of TLS."""

@@ -17,7 +17,7 @@ import gnet
 from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.waiting import PATIENCE, until
-from .programs import find_program
+from ..harness.programs import find_program
 
 #: More than the kernel buffers between two sockets.
 MUCH = bytes(range(256)) * 40_000
