@@ -16,8 +16,8 @@ import gnet
 
 from ..harness.families import Family
 from ..harness.native import Native, Peer
-from ..harness.waiting import PATIENCE, until
 from ..harness.programs import find_program
+from ..harness.waiting import PATIENCE, until
 
 #: More than the kernel buffers between two sockets.
 MUCH = bytes(range(256)) * 40_000
