@@ -54,7 +54,8 @@ setup(
         'test': TEST,
         'lint': LINT,
         'types': TYPES,
-        'dev': TEST + LINT + TYPES,
+        # (xdist: pytest -n 2.)
+        'dev': [*TEST, *LINT, *TYPES, 'pytest-xdist >= 3.5'],
     },
     entry_points={'console_scripts': ['gnet = gnet.command.main:main']},
     classifiers=[
