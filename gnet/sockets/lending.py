@@ -108,6 +108,7 @@ class Lender(Movable):
             self, context, server_side=server_side, server_hostname=server_hostname, **options)
 
     def _check_lending(self, with_files: bool) -> None:
+        self._loop.check_thread()
         wire, blocking = self._wire, self._blocking
         if (
             self._stage is not CONNECTED or self._errored is not None or wire.error is not None
@@ -176,6 +177,7 @@ class Lender(Movable):
 
 def wire_of(sock: Lender) -> SocketWire:
     """Return what carries *sock*, or will when it is connected."""
+    sock._loop.check_thread()  # inside: as above
     return sock._wire  # inside: as above
 
 

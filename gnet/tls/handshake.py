@@ -92,6 +92,15 @@ class ClientHandshake(Handshake):
 
     def start(self) -> None:
         """Say hello."""
+        try:
+            engine = self._make_engine()
+        except Exception as error:
+            # A context of the program's that was changed since; a name that nobody can have.
+            self._tick(self.failed, error)
+        else:
+            self._wire.begin(engine)
+
+    def _make_engine(self) -> Engine:
         options = self._options
         context = options.context.client_context(
             verify=options.reject_unauthorized, alpn=options.alpn_protocols)
@@ -102,8 +111,7 @@ class ClientHandshake(Handshake):
         session = (
             None if options.session is None
             else options.session.fitting(context, options.identity))
-        self._wire.begin(
-            Engine(context, server_side=False, server_hostname=hostname, session=session))
+        return Engine(context, server_side=False, server_hostname=hostname, session=session)
 
     def done(self) -> None:
         """The handshake is done."""

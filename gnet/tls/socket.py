@@ -146,6 +146,9 @@ class TLSSocket(Handshaking):
         self._handshake = None
         #: The socket whose connection it is, if it began in plain text.
         self._lender: Socket | None = None
+        self._forget_agreement()
+
+    def _forget_agreement(self) -> None:
         #: Whether the peer was verified, its name included; see :attr:`authorization_error`.
         self.authorized = False
         #: The code of what was wrong with the peer's certificate; None for nothing (known).
@@ -270,6 +273,8 @@ class TLSSocket(Handshaking):
         handshake, self._handshake = self._handshake, None
         self._publish_secured(handshake)
         self._emit_guarded('secureConnect')
+        if self._explicitly_paused and self._stage is CONNECTED:
+            self._take(0)  # as in Node: it was paused before; what comes is kept, and the end seen
         if self.listener_count('session') and not self.is_session_reused():
             # With TLS 1.2 it is there; with TLS 1.3 it comes behind the handshake.
             self._wire.on_ticket = self._ticket_may_have_come
