@@ -19,7 +19,7 @@ from .options import TLSConnectOptions
 from .verdict import verdict
 from .wire import TlsWire
 
-__all__ = ['ClientHandshake', 'Handshake', 'note_agreement', 'verify_failure']
+__all__ = ['ClientHandshake', 'Handshake', 'note_agreement', 'verify_failure', 'without_own_frame']
 
 
 class Handshake:
@@ -163,7 +163,7 @@ class ClientHandshake(Handshake):
             self._sock.destroy()
             raise
         except BaseException as error:
-            return error
+            return without_own_frame(error)
         if failure is None or isinstance(failure, BaseException):
             return failure
         return TypeError(
@@ -182,6 +182,15 @@ class ClientHandshake(Handshake):
         self.failure = error
         self._sock.authorization_error = verify_failure(error)
         self._sock.destroy(error)
+
+
+def without_own_frame(error: BaseException) -> BaseException:
+    """Forget in which of our frames *error* was caught: that has who will have the error, a cycle.
+
+    Those of what was called stay.
+    """
+    trace = error.__traceback__
+    return error.with_traceback(None if trace is None else trace.tb_next)
 
 
 def verify_failure(error: BaseException) -> str | None:

@@ -15,7 +15,7 @@ from .alpn import select_alpn
 from .client_hello import ClientHello, ClientHelloReader, NoClientHello
 from .engine import Engine
 from .errors import alpn_not_offered, handshake_timeout, library_error, state_error
-from .handshake import Handshake, note_agreement, verify_failure
+from .handshake import Handshake, note_agreement, verify_failure, without_own_frame
 from .options import TLSServerOptions
 from .secure_context import SecureContext, as_secure_context
 from .wire import TlsWire
@@ -145,7 +145,7 @@ class ServerHandshake(Handshake):
             self._sock.destroy()
             raise
         except BaseException as error:
-            self._fail(error)
+            self._fail(without_own_frame(error))
             return
         if returned is not None and not answered:
             answer(None, returned)
@@ -173,7 +173,7 @@ class ServerHandshake(Handshake):
             self._sock.destroy()
             raise
         except BaseException as error:
-            self._fail(error)
+            self._fail(without_own_frame(error))
             return
         if chosen is None:
             self._refuse_protocols()

@@ -57,8 +57,8 @@ def test_answers_that_nobody_takes_are_held_in_bounds() -> None:
     assert len(held) <= sending.HOLD_LIMIT + 65536
     assert below.reading is Reading.FULL
     assert below.unread  # is still below
-    below.room = float('inf')
     while below.on_writable is not None:
+        below.room = 40_000  # in parts
         below.on_writable()
     assert engine.fed == 100 * 65536
     assert wire._held is None
