@@ -273,8 +273,10 @@ class TLSSocket(Handshaking):
         handshake, self._handshake = self._handshake, None
         self._publish_secured(handshake)
         self._emit_guarded('secureConnect')
-        if self._explicitly_paused and self._stage is CONNECTED:
-            self._take(0)  # as in Node: it was paused before; what comes is kept, and the end seen
+        if self._stage is CONNECTED and self._explicitly_paused:
+            # It was paused when it began to read. As in Node, what comes is kept; and tickets that
+            # nobody has read would make its close() a reset.
+            self._take(0)
         if self.listener_count('session') and not self.is_session_reused():
             # With TLS 1.2 it is there; with TLS 1.3 it comes behind the handshake.
             self._wire.on_ticket = self._ticket_may_have_come
