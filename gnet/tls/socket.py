@@ -22,8 +22,8 @@ from ..sockets.lending import (
     host_of,
     inherit,
     lend,
+    reserve,
     when_sent,
-    wire_of,
 )
 from ..sockets.own_thread import keep_to_thread
 from ..sockets.socket import Socket
@@ -182,7 +182,7 @@ class TLSSocket(Handshaking):
             self._begin_on_duplex(below)
         elif below.connecting:
             self._stage = CONNECTING
-            self._wire = TlsWire(self._loop, wire_of(below), below.destroy)
+            self._wire = TlsWire(self._loop, reserve(below), below.destroy)
             below.once('connect', lambda: self._below_connected(below))
             below.on('error', self.destroy)
             below.once('close', lambda had_error: self.destroy())
