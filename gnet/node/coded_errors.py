@@ -205,8 +205,8 @@ STATE_TEXTS = {
         'descriptor, as TLS does, would never see them. Read them first; or call to_socket() '
         'before the peer is told to begin with TLS',
     'ERR_SOCKET_IN_USE':
-        'A greenlet is blocked in a read or write of this socket, or an object of its makefile() '
-        'is open: it cannot be sent to another process',
+        'A greenlet is blocked in a read or write of this socket, an object of its makefile() '
+        'is open, or TLS is spoken on its connection: nobody else can have it now',
     'ERR_TLS_UNREAD_PLAIN_TEXT':
         'Something was received in plain text and not read: it is no part of what TLS secures. '
         'Read it first, or say buffered_is_tls',

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..addresses.block_list import BlockList
+from ..node.coded_errors import invalid_arg_value
 from ..node.validators import validate_number
 from ..node.values import UNDEFINED, truthy
 from .shared import DEFAULT_HIGH_WATER_MARK, block_list, keep_alive_seconds
@@ -57,8 +58,13 @@ def server_options(options: Mapping[str, Any]) -> ServerOptions:
     Raises:
         CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for a ``keep_alive_initial_delay`` or a
             ``high_water_mark`` that is no number (None is none), and for a ``block_list`` that is
-            something else.
+            something else; ``ERR_INVALID_ARG_VALUE`` for an ``ssl_context``.
     """
+    if options.get('ssl_context') is not None:
+        # Node has no such option, and a server in plain text is not what was asked for.
+        raise invalid_arg_value(
+            'options.sslContext', options['ssl_context'],
+            'is for gnet.create_server() and gnet.tls.Server')
     seconds = keep_alive_seconds(options)
     mark = options.get('high_water_mark', UNDEFINED)
     if mark is UNDEFINED or validate_number('options.highWaterMark', mark) < 0:

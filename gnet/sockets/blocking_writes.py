@@ -13,10 +13,10 @@ from typing import Any
 
 from gevent.event import AsyncResult
 
-from ..node import system_errors
+from ..node import coded_errors, system_errors
 from ..node.threads import get_ident
 from ..streams.sending import BlockingRequest, WriteRequest
-from ..streams.states import CONNECTED, CONNECTING, GONE, WRITABLE
+from ..streams.states import CONNECTED, CONNECTING, GONE, LENT, WRITABLE
 from .blocking_reads import BlockingReads
 
 __all__ = ['BlockingWrites']
@@ -167,6 +167,8 @@ class BlockingWrites(BlockingReads):
     def _sending_error(self) -> BaseException:
         if self._write_state is WRITABLE or self._stage in GONE:
             return self._blocked_error()
+        if self._write_state is LENT:
+            return coded_errors.state_error('ERR_SOCKET_IN_USE')
         return system_errors.system_error(errno.EPIPE, 'write')
 
     def _is_queued(self, request: WriteRequest) -> bool:
@@ -208,6 +210,8 @@ class BlockingWrites(BlockingReads):
         self._note_blocking_use()
         if self._wire.sock is None:
             raise self._blocked_error()
+        if self._write_state is LENT:
+            raise coded_errors.state_error('ERR_SOCKET_IN_USE')
         if how == _socket.SHUT_RDWR and (self._blocking.senders or self._blocking.enders):
             self._wire.sock.shutdown(how)  # the hub meets EPIPE now, and tells them
             return

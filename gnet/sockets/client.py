@@ -36,6 +36,7 @@ from ..streams.states import (
     FAILED,
     FINISHED,
     GONE,
+    LENT,
     MUTE,
     NEW,
     NOBODY_YET,
@@ -54,6 +55,9 @@ from .wire import DescriptorWire
 __all__ = ['Client']
 
 _KEYWORDS = CONNECT_OPTIONS | {'callback'}
+
+#: ``end()`` was not called; in a listener of `'connect'` the socket may have been lent.
+_UNENDED = (WRITABLE, LENT)
 
 #: Destroyed, and `'close'` is still to come.
 _CLOSING = (DESTROYED, MUTE)
@@ -283,7 +287,7 @@ class Client(Tuned, PythonNames):
         if not self._corked or self._stage in GONE:
             # Usually a listener of 'connect' has done this already.
             self._send_first()
-        if self._stage is CONNECTED and self._write_state is not WRITABLE and (
+        if self._stage is CONNECTED and self._write_state not in _UNENDED and (
             self._in_flight is None and not self._queue
         ):
             self._end_late()

@@ -10,13 +10,16 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..node import coded_errors
+from ..streams.sending import WriteRequest
 from ..streams.states import (
     CONNECTED,
     EVENTS,
     GREENLET,
+    LENT,
     NOBODY_YET,
     NOT_ENDED,
     PAUSED,
+    WRITABLE,
     Taker,
 )
 from .departure import Movable
@@ -24,8 +27,8 @@ from .ownership import BlockingUser
 from .socket_wire import SocketWire
 
 __all__ = [
-    'Lender', 'Lent', 'Uncounted', 'check_lending', 'host_of', 'inherit', 'lend', 'take_back',
-    'wire_of',
+    'Lender', 'Lent', 'Uncounted', 'check_lending', 'host_of', 'inherit', 'lend', 'reserve',
+    'take_back', 'when_sent',
 ]
 
 
@@ -105,6 +108,7 @@ class Lender(Movable):
             self, context, server_side=server_side, server_hostname=server_hostname, **options)
 
     def _check_lending(self, with_files: bool) -> None:
+        self._loop.check_thread()
         wire, blocking = self._wire, self._blocking
         if (
             self._stage is not CONNECTED or self._errored is not None or wire.error is not None
@@ -122,19 +126,33 @@ class Lender(Movable):
         if not wire.can_block:
             raise coded_errors.invalid_arg_value('socket', self, 'must not have the option onread')
 
+    def _reserve(self) -> SocketWire:
+        self._loop.check_thread()
+        if self.writable_ended:
+            raise coded_errors.state_error('ERR_STREAM_WRITE_AFTER_END')
+        self._write_state = LENT  # as when it is lent
+        return self._wire
+
     def _lend(self) -> Lent:
         wire = self._wire
         held = b'' if self._decoder is None else self._decoder.take_held()
         chunks: list[Any] = [held, *(self._buffer or ()), *wire.take_all()]
         self._buffer, self._length = None, 0
         wire.taker = GREENLET
+        # What this socket is told to write by mistake must not go out, in plain text.
+        self._write_state = LENT
         return Lent(
             wire, b''.join(chunks), self._remote, self.writable_length > 0)
+
+    def _when_sent(self, callback: Callable[[Any], object]) -> None:
+        self._enqueue(WriteRequest(b'', 0, callback))
+        self._flush()
 
     def _take_back(self, borrower: Lender, unread: bytes) -> None:
         # inside: it is of the same class
         self._owner, borrower._owner = borrower._owner, None
         self._blocking_user = borrower._blocking_user  # inside: as above
+        self._write_state = WRITABLE
         wire = self._wire
         wire.stream = self
         wire.taker = self._taker_by_events()
@@ -164,9 +182,13 @@ class Lender(Movable):
 # --- for other rooms: programs see a Socket, and have no use for it -------------------------------
 
 
-def wire_of(sock: Lender) -> SocketWire:
-    """Return what carries *sock*, or will when it is connected."""
-    return sock._wire  # inside: as above
+def reserve(sock: Lender) -> SocketWire:
+    """Return what will carry *sock* when it is connected, which is when it is to be lent.
+
+    Raises:
+        CodedRuntimeError: ``ERR_STREAM_WRITE_AFTER_END``: it was ended.
+    """
+    return sock._reserve()  # inside: as above
 
 
 def host_of(sock: Lender) -> str | None:
@@ -206,6 +228,11 @@ def inherit(sock: Lender, lender: Lender) -> Taker:
     Returns who takes what arrives for it.
     """
     return sock._inherit(lender)  # inside: as above
+
+
+def when_sent(sock: Lender, callback: Callable[[Any], object]) -> None:
+    """Call *callback* in a runner, with None, when what *sock* was told to write has gone."""
+    sock._when_sent(callback)  # inside: as above
 
 
 def take_back(sock: Lender, borrower: Lender, unread: bytes) -> None:

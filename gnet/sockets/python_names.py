@@ -19,6 +19,7 @@ from ..streams.states import (
     FINISHED,
     GONE,
     GREENLET,
+    LENT,
     NOBODY,
     PAUSED,
     WRITABLE,
@@ -118,11 +119,16 @@ class PythonNames(BlockingWrites):
 
         The socket is destroyed. What was already read from the kernel stays here: ``read()``
         returns it.
+
+        Raises:
+            CodedRuntimeError: ``ERR_SOCKET_IN_USE``: TLS is spoken on the connection.
         """
         if self._wire.sock is None:
             if self._connector is not None:
                 self.destroy()
             return -1
+        if self._write_state is LENT:
+            raise coded_errors.state_error('ERR_SOCKET_IN_USE')
         self._flow = PAUSED
         self._shut_now()  # what was ended stays so
         sock = self._wire.take_out()

@@ -26,6 +26,7 @@ from .states import (
     END_EMITTED,
     ENDING,
     GONE,
+    LENT,
     NEW,
     OVER,
     QUEUED,
@@ -321,6 +322,8 @@ class Sending(Readable):
             if self._stage is NEW:
                 return coded_errors.state_error('ERR_SOCKET_CLOSED')
             return coded_errors.stream_destroyed('write')
+        if self._write_state is LENT and self._stage not in GONE:
+            return coded_errors.state_error('ERR_SOCKET_IN_USE')
         if (
             self._read_state is END_EMITTED and not ending
             and not self.allow_half_open and self._wire.taker not in BLOCKING

@@ -20,8 +20,8 @@ from typing import Any, Final
 __all__ = [
     'ACTIVE', 'ASKED', 'CLOSED', 'CONNECTED', 'CONNECTING', 'CUT', 'DESTROYED', 'DRAIN', 'ENDED',
     'ENDING', 'END_EMITTED', 'EVENTS', 'FAILED', 'FINISHED', 'FLOWING', 'FOLLOWS', 'FULL', 'GONE',
-    'GREENLET', 'HELD', 'IDLE', 'MUTE', 'NEW', 'NOBODY', 'NOBODY_YET', 'NOT_ENDED', 'NOT_STARTED',
-    'OVER', 'PAUSED', 'QUEUED', 'RUNNING', 'SHUT', 'SILENT', 'UNDECIDED', 'WRITABLE',
+    'GREENLET', 'HELD', 'IDLE', 'LENT', 'MUTE', 'NEW', 'NOBODY', 'NOBODY_YET', 'NOT_ENDED',
+    'NOT_STARTED', 'OVER', 'PAUSED', 'QUEUED', 'RUNNING', 'SHUT', 'SILENT', 'UNDECIDED', 'WRITABLE',
     'Delivering', 'Flow', 'ReadState', 'Reading', 'Stage', 'Taker', 'WriteState',
 ]
 
@@ -88,6 +88,7 @@ class WriteState(Enum):
     SHUT = 'everything was sent, and the FIN'
     FINISHED = "'finish' was emitted"
     CUT = 'end() was called, and the stream was destroyed before all was sent'
+    LENT = 'nothing is taken: the connection carries another stream, TLS say'
 
 
 WRITABLE: Final = WriteState.OPEN
@@ -95,6 +96,7 @@ ENDING: Final = WriteState.ENDING
 SHUT: Final = WriteState.SHUT
 FINISHED: Final = WriteState.FINISHED
 CUT: Final = WriteState.CUT
+LENT: Final = WriteState.LENT
 
 
 class Delivering(Enum):
@@ -164,11 +166,12 @@ FOLLOWS: Final[Mapping[Any, tuple[Any, ...]]] = {
     ENDED: (END_EMITTED, NOT_ENDED),  # NOT_ENDED: a blocking read takes the rest; a new connection
     END_EMITTED: (NOT_ENDED,),  # a new connection
 
-    WRITABLE: (ENDING, FINISHED),  # FINISHED: a socket that is not to be written to at all
+    WRITABLE: (ENDING, FINISHED, LENT),  # FINISHED: a socket that is not to be written to at all
     ENDING: (SHUT, CUT, WRITABLE),  # WRITABLE, here and below: a new connection
     SHUT: (FINISHED, WRITABLE, ENDING),  # ENDING: the connection has come back
     FINISHED: (WRITABLE,),
     CUT: (WRITABLE,),
+    LENT: (WRITABLE,),  # it has its connection again, or a new one
 
     IDLE: (QUEUED, RUNNING),
     QUEUED: (RUNNING, IDLE),

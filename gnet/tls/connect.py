@@ -96,6 +96,7 @@ def start_tls(
 
     As :meth:`gnet.Socket.start_tls`, for any duplex stream of Node's interface, too.
     """
+    check_keywords('start_tls', options, TLS_SOCKET_OPTIONS - {'is_server'})
     given = dict(options)
     if context is not None:
         given['secure_context'] = context

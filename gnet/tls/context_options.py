@@ -141,6 +141,9 @@ def _revoked(value: Any, paths: list[str]) -> list[bytes]:
     lists = [revocation_lists(each) for each in read_many('options.crl', value, paths)]
     if not all(lists):
         raise operation_failed('Failed to parse CRL')
+    if not lists and value is not None and value is not UNDEFINED:
+        # An empty one would mean that nothing is looked for.
+        raise invalid_arg_value('options.crl', value, 'must hold a list of revoked certificates')
     return lists
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from ..loop.watchers import Watchers, close_watcher
 from .secure_context import SecureContext
@@ -82,14 +82,21 @@ class ContextFiles:
         return self._seen != before
 
 
+class Refreshing(Protocol):
+    """What has files: :class:`ContextFiles`, or all that a server has."""
+
+    def refresh(self, *, force: bool = False) -> Any:
+        """Look at them; return what is new, or None. Called in the hub; must not block or raise."""
+
+
 class ContextWatch:
-    """Looks at the files of a :class:`ContextFiles` every now and then. Does not hold the program.
+    """Looks at files every now and then. Does not hold the program.
 
     Close it with :meth:`close`.
     """
 
     def __init__(
-        self, watchers: Watchers, files: ContextFiles, use: Callable[[SecureContext], object],
+        self, watchers: Watchers, files: Refreshing, use: Callable[[Any], object],
         interval: float = CHECK_INTERVAL,
     ) -> None:
         """Begin.
@@ -102,7 +109,7 @@ class ContextWatch:
         """
         self._watchers = watchers
         self._files = files
-        self._use: Callable[[SecureContext], object] | None = use
+        self._use: Callable[[Any], object] | None = use
         self._interval = interval
         self._timer = watchers.call_after(interval, self._look)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
@@ -12,9 +12,7 @@ from ..loop.agenda import EXITS
 from ..loop.loop import Loop
 from ..node import coded_errors
 from ..node.keywords import check_keywords
-from ..node.spelling import snake_options
 from ..node.validators import validate_boolean
-from ..node.values import truthy
 from ..options import server, shapes
 from ..servers import server as plain
 from ..servers.acceptor import Handle
@@ -27,8 +25,9 @@ from .contexts_by_name import ContextsByName
 from .errors import unavailable
 from .options import TLS_SERVER_OPTIONS, TLSServerOptions, tls_server_options
 from .pending_handshakes import PENDING_OPTIONS, PendingHandshakes
-from .reload import ContextFiles, ContextWatch
-from .secure_context import SecureContext, as_secure_context, create_secure_context
+from .reload import ContextWatch
+from .secure_context import SecureContext
+from .served_contexts import ServedContexts
 from .socket import TLSSocket, begin_on, let_pass, start_with
 from .wire import TlsWire
 
@@ -38,7 +37,8 @@ if TYPE_CHECKING:
 __all__ = ['Server', 'create_server', 'serve']
 
 _OPTIONS = (
-    server.SERVER_OPTIONS | TLS_SERVER_OPTIONS | PENDING_OPTIONS | {'watch_certificates'})
+    server.SERVER_OPTIONS | TLS_SERVER_OPTIONS | PENDING_OPTIONS
+    | {'ssl_context', 'watch_certificates'})
 
 _log = logging.getLogger('gnet.tls')
 
@@ -60,7 +60,7 @@ class Server(plain.Server):
     ======================  ====================  ==================================================
     """
 
-    __slots__ = ('_contexts', '_files', '_given', '_tls_options', '_watch')
+    __slots__ = ('_contexts', '_tls_options', '_watch', '_watches')
 
     _intake: SecureIntake
 
@@ -105,22 +105,22 @@ class Server(plain.Server):
         ):
             raise coded_errors.invalid_arg_type('listener', 'of type function', args[1])
         given, listener = shapes.split_server_arguments(args, keywords)
+        context = given.pop('ssl_context', None)
+        if context is not None:
+            given['secure_context'] = context
         options = tls_server_options(given)
         super().__init__(given)
-        #: As it was given, to be read again.
-        self._given: Mapping[str, Any] = given
-        self._files: ContextFiles | None = None
-        self._watch: ContextWatch | None = None
-        if validate_boolean(
-            'options.watchCertificates', given.get('watch_certificates') or False,
-        ):
-            self._files = self._watched_files()
-            options = options._replace(context=self._files.context)
+        watches = validate_boolean(
+            'options.watchCertificates', given.get('watch_certificates') or False)
         #: For the connections to come.
         self._tls_options: TLSServerOptions = options
-        self._contexts = ContextsByName()
+        self._watches = watches
+        self._watch: ContextWatch | None = None
         self._intake = SecureIntake(self, self._counter, self._accept_failed)
-        self._intake.lay_down(options, self._contexts)
+        self._contexts = ServedContexts(options.context, given, self._use)
+        if watches:
+            self._contexts.check_files()
+            self._contexts.refresh(force=True)
         self._intake.pending = PendingHandshakes(given)
         self._intake.block_list = self.block_list
         self.on('connection', self._secure)
@@ -143,14 +143,9 @@ class Server(plain.Server):
             CodedTypeError, TLSError, OSError: as :func:`gnet.tls.create_secure_context`.
         """
         options = self._tls_options
-        if isinstance(context, (str, bytes, int, float)):
-            raise coded_errors.invalid_arg_type('options', 'of type object', context)
-        made = (
-            create_secure_context(context) if context is None or isinstance(context, Mapping)
-            else as_secure_context(context))
-        # Shows a context that was given, but does something else than this server does.
-        made.server_context(request_cert=options.request_cert, alpn=options.alpn_protocols)
-        self._contexts.add(servername, made)
+        self._contexts.add(servername, context, lambda made: made.server_context(
+            # Shows a context that was given, but does something else than this server does.
+            request_cert=options.request_cert, alpn=options.alpn_protocols))
 
     def remove_context(self, servername: str) -> bool:
         """Undo :meth:`add_context` for exactly this name; return whether there was one."""
@@ -167,59 +162,32 @@ class Server(plain.Server):
             CodedTypeError, TLSError, OSError: as :func:`gnet.tls.create_secure_context`; then
                 nothing is changed.
         """
-        if isinstance(options, Mapping):
-            made = create_secure_context(options)
-        elif options is None or isinstance(options, (str, int, float)):
-            raise coded_errors.invalid_arg_type('options', 'of type object', options)
-        else:
-            made = as_secure_context(options)
         now = self._tls_options
-        made.server_context(request_cert=now.request_cert, alpn=now.alpn_protocols)
-        self._given = snake_options(options) if isinstance(options, Mapping) else {}
-        self._files = None
-        if self._watch is not None:
-            self._watch.close()
-            self._watch = None
-        self._use(made)
-
-    def _watched_files(self) -> ContextFiles:
-        files = None if 'secure_context' in self._given else ContextFiles(self._given)
-        if files is None or not files.context.paths:
-            raise coded_errors.invalid_arg_value(
-                'options.cert', None, 'must be an os.PathLike, to be read again')
-        return files
+        self._contexts.set_own(options, lambda made: made.server_context(
+            request_cert=now.request_cert, alpn=now.alpn_protocols))
 
     def reload_certificates(self) -> bool:
-        """Read the files of the key and the certificate again; return whether that has worked.
+        """Read the files of keys and certificates again; return whether all of them can be used.
 
-        For connections to come; those that exist go on. What is not whole, as it is being written,
-        is logged, and the old one stays in use. For a signal, say::
+        Those of :meth:`add_context`, too. For connections to come; those that exist go on. What is
+        not whole, as it is being written, is logged, and the old one stays in use. For a signal::
 
             gevent.signal_handler(signal.SIGHUP, server.reload_certificates)
 
         Raises:
-            CodedTypeError: ``ERR_INVALID_ARG_VALUE``: the server was not made of files.
+            CodedTypeError: ``ERR_INVALID_ARG_VALUE``: nothing was made of files.
         """
-        if self._files is None:
-            self._files = self._watched_files()
-            self._use(self._files.context)
-            return True
-        new = self._files.refresh(force=True)
-        if new is None:
-            return False
-        self._use(new)
-        return True
+        self._contexts.check_files()
+        return self._contexts.refresh(force=True)
 
-    def _use(self, context: SecureContext) -> None:
-        self._tls_options = self._tls_options._replace(context=context)
-        self._intake.lay_down(self._tls_options, self._contexts)
+    def _use(self, own: SecureContext, named: ContextsByName) -> None:
+        self._tls_options = self._tls_options._replace(context=own)
+        self._intake.lay_down(self._tls_options, named)
 
     def _listener_attached(self, handle: Handle, key: str) -> None:
         super()._listener_attached(handle, key)
-        if self._files is not None and self._watch is None and truthy(
-            self._given.get('watch_certificates'),
-        ):
-            self._watch = ContextWatch(self._counter.loop, self._files, self._use)
+        if self._watches and self._watch is None:
+            self._watch = ContextWatch(self._counter.loop, self._contexts, bool)
 
     def close(self, callback: Callable[..., object] | None = None) -> Self:
         self._check_thread(lets_go=True)

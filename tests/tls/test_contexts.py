@@ -12,6 +12,7 @@ from gevent.event import AsyncResult, Event
 
 import gnet
 from gnet import tls
+from gnet.tls import client_hello
 
 from ..harness.waiting import PATIENCE, until
 from ..sockets.common import code, refused
@@ -277,3 +278,63 @@ def test_one_call_serves_with_tls(dial_tls: Dial, certified: Any) -> None:
             assert peer.recv() == b'x'
             peer.end()
     assert refused(gnet.serve, None, sslContext=5)[1] == 'ERR_TLS_INVALID_CONTEXT'
+
+
+def test_a_plain_server_is_not_made_where_a_context_was_given() -> None:
+    assert refused(gnet.Server, {'ssl_context': object()})[1] == 'ERR_INVALID_ARG_VALUE'
+
+
+@pytest.mark.parametrize('options', [
+    {'sni_callback': lambda name, answer: wait_too_long()},
+    {'alpn_callback': lambda offer: wait_too_long()}], ids=['sni', 'alpn'])
+def test_a_timeout_in_a_callback_costs_its_connection(
+    serve_tls: Serve, dial_tls: Dial, options: Any,
+) -> None:
+    server = serve_tls(**options)
+    failures = failures_of(server)
+    with pytest.raises((ssl.SSLError, OSError)):
+        dial_tls(server, offering('a'), server_hostname='localhost').shake()
+    until(lambda: failures)
+    assert [type(each) for each in failures] == [gevent.Timeout]
+    assert server.get_connections() == 0
+
+
+def wait_too_long() -> None:
+    with gevent.Timeout(0.01):
+        gevent.sleep(PATIENCE)
+
+
+def test_who_is_late_is_gone_when_it_is_told(
+    serve_tls: Serve, dial_tls: Dial, native: Any,
+) -> None:
+    go_on = Event()
+    gone: list[bool] = []
+    server = serve_tls(handshake_timeout=30)
+
+    @server.on('tlsClientError')
+    def listen(error: Any, sock: Any) -> None:
+        gone.append(sock.destroyed)
+        go_on.wait(PATIENCE)
+
+    peer = dial_tls(server)
+    assert peer.peer.recv() == b''  # also while that listener blocks
+    assert gone == [True]
+    go_on.set()
+
+
+def test_a_hello_that_only_openssl_can_read_passes_nobody_by(
+    serve_tls: Serve, dial_tls: Dial, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def strange(self: Any, data: bytes) -> None:
+        self.received += data
+        raise client_hello.NoClientHello('strange')
+
+    monkeypatch.setattr(client_hello.ClientHelloReader, 'feed', strange)
+    asked: list[Any] = []
+    server = serve_tls(lambda sock: asked.append(sock), alpn_protocols=['x'])
+    failures = failures_of(server)
+    with pytest.raises((ssl.SSLError, OSError)):
+        dial_tls(server, offering('a')).shake().recv()
+    until(lambda: failures)
+    assert [code(each) for each in failures] == ['ERR_SSL_BAD_EXTENSION']
+    assert asked == []

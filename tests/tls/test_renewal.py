@@ -15,7 +15,7 @@ from ..harness.waiting import until
 from ..sockets.common import refused
 from .authority import NAMES, authority
 from .peers import TlsPeer
-from .test_contexts import shown
+from .test_contexts import asking, shown
 
 Serve = Callable[..., Any]
 Dial = Callable[..., TlsPeer]
@@ -71,3 +71,43 @@ def test_what_is_no_file_cannot_be_read_again(certified: Any) -> None:
     assert refused(
         tls.create_server, watch_certificates=True, **certified.options,
     )[1] == 'ERR_INVALID_ARG_VALUE'
+
+
+def test_contexts_by_name_are_read_again_too(
+    serve_tls: Serve, dial_tls: Dial, files: dict[str, Path], tmp_path: Path, certified: Any,
+) -> None:
+    server = serve_tls()
+    server.add_context('a.example', files)
+    server.add_context('b.example', authority().certify('of text').options)
+    assert shown(dial_tls(server, **asking('a.example')).shake()) == 'first'
+    renew(files, 'second')
+    assert server.reload_certificates() is True
+    assert shown(dial_tls(server, **asking('a.example')).shake()) == 'second'
+    assert shown(dial_tls(server, **asking('b.example')).shake()) == 'of text'
+    files['key'].write_text('half of it')
+    assert server.reload_certificates() is False
+    assert shown(dial_tls(server, **asking('a.example')).shake()) == 'second'
+    server.remove_context('A.example')
+    assert refused(server.reload_certificates)[1] == 'ERR_INVALID_ARG_VALUE'
+
+
+def test_other_files_are_watched_from_then_on(
+    serve_tls: Serve, dial_tls: Dial, files: dict[str, Path], tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(reload.ContextWatch.__init__, '__defaults__', (0.005,))
+    server = serve_tls(watch_certificates=True, **files)
+    others = {'key': tmp_path / 'other-key.pem', 'cert': tmp_path / 'other.pem'}
+    renew(others, 'other')
+    server.set_secure_context(others)
+    assert shown(dial_tls(server).shake()) == 'other'
+    renew(others, 'renewed')
+    until(lambda: shown(dial_tls(server).shake()) == 'renewed')
+
+
+def test_a_context_that_was_made_elsewhere_is_left_alone(
+    serve_tls: Serve, dial_tls: Dial, files: dict[str, Path],
+) -> None:
+    server = serve_tls(key=None, cert=None, secure_context=tls.create_secure_context(files))
+    assert refused(server.reload_certificates)[1] == 'ERR_INVALID_ARG_VALUE'
+    assert shown(dial_tls(server).shake()) == 'first'

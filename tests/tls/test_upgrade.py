@@ -356,3 +356,58 @@ def test_pause_on_connect_is_for_the_plain_text(
     assert (got, sock.readable_flowing) == ([], False)
     sock.resume()
     until(lambda: got == [b'kept'])
+
+
+def test_a_socket_that_carries_tls_sends_nothing_in_plain_text(
+    plain_pair: Any, certified: Any,
+) -> None:
+    client, server = plain_pair()
+    accepted = tls.TLSSocket(server, is_server=True, **certified.options)
+    secure = client.start_tls(ca=authority().cert, server_hostname='localhost')
+    for call in (
+        lambda: client.sendall(b'password'), lambda: client.send(b'password'),
+        lambda: client.shutdown(1), client.detach, client.to_socket,
+    ):
+        with pytest.raises(gnet.CodedRuntimeError) as caught:
+            call()
+        assert caught.value.code in ('ERR_SOCKET_IN_USE', 'ERR_CONCURRENT_READ')
+    secure.sendall(b'still secret')
+    assert accepted.recv(100) == b'still secret'
+    failures: list[Any] = []
+    client.on('error', failures.append)
+    assert client.write(b'password') is False
+    with pytest.raises(OSError, match='closed'):
+        secure.recv(1)
+    with suppress(ConnectionResetError):  # the tickets may not have been read
+        assert accepted.recv(100) == b''
+    assert [code(each) for each in failures] == ['ERR_SOCKET_IN_USE']
+    accepted.destroy()
+
+
+def test_the_name_is_that_to_which_the_socket_was_connected(
+    serve: Serve, certified: Any,
+) -> None:
+    names: list[Any] = []
+
+    def handler(sock: Any) -> None:
+        secure = sock.start_tls(server_side=True, **certified.options)
+        names.append(secure.servername)
+        secure.recv(1)
+
+    port = serve(handler).address().port
+    for connected in (False, True):
+        sock = gnet.connect(port, 'localhost', family=4)
+        if connected:
+            gnet.once(sock, 'connect', timeout=PATIENCE)
+        secure = tls.connect(socket=sock, ca=authority().cert)
+        secure.do_handshake()
+        secure.close()
+    until(lambda: len(names) == 2)
+    assert names == ['localhost', 'localhost']
+
+
+def test_a_misspelt_option_is_an_error(plain_pair: Any, certified: Any) -> None:
+    client, _ = plain_pair()
+    with pytest.raises(TypeError, match="Did you mean 'request_cert'"):
+        client.start_tls(server_side=True, request_crt=True, **certified.options)
+    client.destroy()
