@@ -144,7 +144,7 @@ class Decrypting(Encrypting):
             # From the second record on, reading is not held for less than a whole one: it would be
             # after each read of large records, as 64 KiB of plain text are more than a read.
             rest = RECORD_SIZE
-            if self._held is not None and self._is_choked():
+            if self._held is not None and self._has_to_rest():
                 self._rest_below()  # until what is held has gone
                 return
             try:
@@ -215,7 +215,7 @@ class Decrypting(Encrypting):
                 self._pump()
             else:
                 self._send_out()
-            if self.reading is ACTIVE and not self._is_choked():
+            if self.reading is ACTIVE and not self._has_to_rest():
                 self._read_below()
             else:
                 self._rest_below()
@@ -240,7 +240,7 @@ class Decrypting(Encrypting):
             engine = self._engine
             if engine is not None and engine.has_more():
                 self._schedule_going_on()
-            elif not self._is_choked():
+            elif not self._has_to_rest():
                 self._read_below()
 
     def hold(self, reading: Reading) -> None:
@@ -284,7 +284,7 @@ class Decrypting(Encrypting):
         engine = self._engine
         if (
             engine is None or self.security is not SECURE or self.reading is OVER
-            or self._is_choked()
+            or self._has_to_rest()
         ):
             return None
         try:
@@ -311,7 +311,7 @@ class Decrypting(Encrypting):
         engine, below = self._engine, self.below
         if (
             engine is None or self.security is not SECURE or self.reading is not ACTIVE
-            or self._is_choked()
+            or self._has_to_rest()
         ):
             return None
         if not engine.has_more():
