@@ -196,7 +196,8 @@ def test_a_client_that_drips_has_no_more_time(
 
     dripping = native.start(drip_until_refused)
     assert its.refusal() == 'ERR_TLS_HANDSHAKE_TIMEOUT'
-    peer.peer.plain.shutdown(2)
+    with suppress(OSError):  # it is closed already
+        peer.peer.plain.shutdown(2)
     dripping.get(timeout=PATIENCE)
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from gevent import monkey
 
 from gnet import tls
 
@@ -23,6 +24,10 @@ from .programs import Files, Gnutls, OpenSSL, Programs
 Serve = Callable[..., Any]
 Accept = Callable[..., Connection]
 ConnectTls = Callable[..., Connection]
+
+
+#: Which blocks, also in a process that was patched.
+native_select: Any = monkey.get_original('select', 'select')
 
 
 def reading(c: Connection) -> None:
@@ -160,6 +165,28 @@ def test_records_count_once_and_in_their_order(
     c.until_closed()
     assert code(c.sock.errored) == 'ERR_SSL_DECRYPTION_FAILED_OR_BAD_RECORD_MAC'
     assert received == ([b'first'] if what == 'again' else [])
+
+
+@pytest.mark.parametrize('call', ['recv', 'recv_into', 'read'])
+def test_what_was_forged_while_the_program_was_busy_is_met_by_its_next_read(
+    accept_tls: Accept, call: str,
+) -> None:
+    """Which finds it in the kernel by itself: the loop has not run meanwhile."""
+    c = accept_tls()
+    c.sock.on('error', lambda error: None)
+    c.sock.settimeout(PATIENCE)
+    c.peer.sendall(b'true')
+    assert c.sock.recv(100) == b'true'
+    # Straight to the kernel, and waited for without the loop.
+    c.peer.peer.plain.send(FORGED['a record of zeros'])
+    readable, _, _ = native_select([c.sock.fileno()], [], [], PATIENCE)
+    assert readable
+    read = {
+        'recv': lambda: c.sock.recv(100), 'recv_into': lambda: c.sock.recv_into(bytearray(100)),
+        'read': lambda: c.sock.makefile('rb').read(100)}[call]
+    with pytest.raises(ssl.SSLError):
+        read()
+    assert c.sock.destroyed
 
 
 def test_a_reset_behind_data_loses_none_of_it(accept_tls: Accept) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import smtplib
 from collections.abc import Callable
 from typing import Any
 
@@ -14,7 +13,6 @@ from gnet import tls
 from ..harness.waiting import PROCESS_PATIENCE, until
 from ..sockets.common import target_of
 from .authority import authority
-from .peers import client_context
 from .programs import Files, Gnutls, OpenSSL, Programs
 
 Serve = Callable[..., gnet.Server]
@@ -89,25 +87,26 @@ def test_gnutls_goes_on_with_tls(
     until(lambda: server.get_connections() == 0)
 
 
+_SMTPLIB = r"""
+import smtplib, ssl, sys
+client = smtplib.SMTP()
+client._host = 'localhost'  # whose certificate it is
+client.connect('127.0.0.1', int(sys.argv[1]))
+client.ehlo('me.example')
+client.starttls(context=ssl.create_default_context(cafile=sys.argv[2]))
+client.sock.sendall(b'hello\r\n')
+print(client.sock.version(), client.sock.recv(100))
+client.close()
+"""
+
+
 @STYLES
 def test_smtplib_goes_on_with_tls(
-    serve: Serve, native: Any, certified: Any, style: Any,
+    serve: Serve, files: Files, certified: Any, run_script: Any, style: Any,
 ) -> None:
     server = serve(style(certified.options))
-
-    def talk() -> tuple[Any, bytes]:
-        client = smtplib.SMTP()
-        try:
-            client._host = 'localhost'  # type: ignore[attr-defined]  # whose certificate it is
-            client.connect('127.0.0.1', server.address().port)
-            client.ehlo('me.example')
-            client.starttls(context=client_context())
-            client.sock.sendall(b'hello\r\n')
-            return client.sock.version(), client.sock.recv(100)
-        finally:
-            client.close()
-
-    assert native(talk) == ('TLSv1.3', b'HELLO\r\n')
+    finished = run_script(_SMTPLIB, str(server.address().port), files.ca)
+    assert finished.stdout == "TLSv1.3 b'HELLO\\r\\n'\n", finished.stderr
 
 
 # --- a client -------------------------------------------------------------------------------------
