@@ -88,7 +88,7 @@ class _TlsMaker(Maker):
         # (What is said before the handshake is done has scenarios of its own: an end differs on
         # purpose, and with something to send the failure of a handshake is one of writing.)
         steps += [
-            self._filtered('c', 2, (*_NOTICED, 'close', 'getConnections'))
+            self._filtered('c', 2, (*_NOTICED, 'close', 'getConnections', 'pause'))
             for _ in range(dice.choice([0, 0, 1, 3]))]
         if self._fails:
             steps += [['await', 'c close'], ['await', 'server tlsClientError']]

@@ -52,7 +52,8 @@ _BEFORE = [
          ['call', 'c.resume'], *early,
          *([['await', 'c close'], ['settle'], ['get', 'c.bytesWritten', 'c.bytesRead']]
            if 'end' in what else [
-               *SECURE, ['settle'], *([] if 'set' in what else [['await', 'got']]), ['settle']])],
+               *SECURE, ['settle'], *([] if 'set' in what else [
+                   ['await', 'got', 2 if 'two' in what else 1]]), ['settle']])],
         on_purpose=_END_EARLY if what == 'end' else None)
     for number in VERSIONS for what, early in _EARLY.items()
 ]

@@ -124,7 +124,8 @@ def _reading(name: str, *steps: Step, ignore: tuple[str, ...] | list[str] = (),
 
 
 _READING = [
-    _reading('pause and resume', ['call', 'c.pause'], ['call', 't1.write', 'hello'], ['settle'],
+    _reading('pause and resume', ['call', 'c.pause'], ['call', 't1.write', 'hello'],
+             ['await', 'c readable'], ['settle'],
              ['get', 'c.readableLength', 'c.readableFlowing'], ['call', 'c.on', 'data', fn('got')],
              ['settle'], ['call', 'c.isPaused'], ['call', 'c.resume'], ['await', 'c data'],
              ['call', 'c.end'], ['call', 't1.resume'], *BOTH_CLOSED),
