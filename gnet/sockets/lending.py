@@ -27,8 +27,8 @@ from .ownership import BlockingUser
 from .socket_wire import SocketWire
 
 __all__ = [
-    'Lender', 'Lent', 'Uncounted', 'check_lending', 'host_of', 'inherit', 'lend', 'take_back',
-    'when_sent', 'wire_of',
+    'Lender', 'Lent', 'Uncounted', 'check_lending', 'host_of', 'inherit', 'lend', 'reserve',
+    'take_back', 'when_sent',
 ]
 
 
@@ -108,6 +108,7 @@ class Lender(Movable):
             self, context, server_side=server_side, server_hostname=server_hostname, **options)
 
     def _check_lending(self, with_files: bool) -> None:
+        self._loop.check_thread()
         wire, blocking = self._wire, self._blocking
         if (
             self._stage is not CONNECTED or self._errored is not None or wire.error is not None
@@ -124,6 +125,13 @@ class Lender(Movable):
             raise coded_errors.state_error('ERR_TEXT_IS_BUFFERED')
         if not wire.can_block:
             raise coded_errors.invalid_arg_value('socket', self, 'must not have the option onread')
+
+    def _reserve(self) -> SocketWire:
+        self._loop.check_thread()
+        if self.writable_ended:
+            raise coded_errors.state_error('ERR_STREAM_WRITE_AFTER_END')
+        self._write_state = LENT  # as when it is lent
+        return self._wire
 
     def _lend(self) -> Lent:
         wire = self._wire
@@ -174,9 +182,13 @@ class Lender(Movable):
 # --- for other rooms: programs see a Socket, and have no use for it -------------------------------
 
 
-def wire_of(sock: Lender) -> SocketWire:
-    """Return what carries *sock*, or will when it is connected."""
-    return sock._wire  # inside: as above
+def reserve(sock: Lender) -> SocketWire:
+    """Return what will carry *sock* when it is connected, which is when it is to be lent.
+
+    Raises:
+        CodedRuntimeError: ``ERR_STREAM_WRITE_AFTER_END``: it was ended.
+    """
+    return sock._reserve()  # inside: as above
 
 
 def host_of(sock: Lender) -> str | None:

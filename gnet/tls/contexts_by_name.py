@@ -13,6 +13,7 @@ from .secure_context import SecureContext
 
 __all__ = [
     'ContextsByName',
+    'key_of',
 ]
 
 
@@ -46,7 +47,7 @@ class ContextsByName:
             CodedRuntimeError: ``ERR_TLS_REQUIRED_SERVER_NAME`` for an empty name.
             CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for what is no str.
         """
-        key = _key(name)
+        key = key_of(name)
         pattern = None
         if '*' in key and (key.count('*') > 1 or not key.startswith('*.')):
             pattern = re.compile('[^.]*'.join(map(re.escape, key.split('*'))))
@@ -61,7 +62,7 @@ class ContextsByName:
         Raises:
             CodedRuntimeError, CodedTypeError: as :meth:`add`.
         """
-        key = _key(name)
+        key = key_of(name)
         self._odd.pop(key, None)
         return self._entries.pop(key, None) is not None
 
@@ -86,7 +87,8 @@ class ContextsByName:
         return len(self._entries)
 
 
-def _key(name: Any) -> str:
+def key_of(name: Any) -> str:
+    """Return *name* as it is looked for: in lower case, and in ASCII."""
     if not truthy(name):
         raise state_error('ERR_TLS_REQUIRED_SERVER_NAME')
     if not isinstance(name, str):

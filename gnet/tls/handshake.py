@@ -19,7 +19,7 @@ from .options import TLSConnectOptions
 from .verdict import verdict
 from .wire import TlsWire
 
-__all__ = ['ClientHandshake', 'Handshake', 'note_agreement', 'verify_failure']
+__all__ = ['ClientHandshake', 'Handshake', 'note_agreement', 'verify_failure', 'without_own_frame']
 
 
 class Handshake:
@@ -92,6 +92,15 @@ class ClientHandshake(Handshake):
 
     def start(self) -> None:
         """Say hello."""
+        try:
+            engine = self._make_engine()
+        except Exception as error:
+            # A context of the program's that was changed since; a name that nobody can have.
+            self._tick(self.failed, error)
+        else:
+            self._wire.begin(engine)
+
+    def _make_engine(self) -> Engine:
         options = self._options
         context = options.context.client_context(
             verify=options.reject_unauthorized, alpn=options.alpn_protocols)
@@ -102,8 +111,7 @@ class ClientHandshake(Handshake):
         session = (
             None if options.session is None
             else options.session.fitting(context, options.identity))
-        self._wire.begin(
-            Engine(context, server_side=False, server_hostname=hostname, session=session))
+        return Engine(context, server_side=False, server_hostname=hostname, session=session)
 
     def done(self) -> None:
         """The handshake is done."""
@@ -155,7 +163,7 @@ class ClientHandshake(Handshake):
             self._sock.destroy()
             raise
         except BaseException as error:
-            return error
+            return without_own_frame(error)
         if failure is None or isinstance(failure, BaseException):
             return failure
         return TypeError(
@@ -174,6 +182,15 @@ class ClientHandshake(Handshake):
         self.failure = error
         self._sock.authorization_error = verify_failure(error)
         self._sock.destroy(error)
+
+
+def without_own_frame(error: BaseException) -> BaseException:
+    """Forget in which of our frames *error* was caught: that has who will have the error, a cycle.
+
+    Those of what was called stay.
+    """
+    trace = error.__traceback__
+    return error.with_traceback(None if trace is None else trace.tb_next)
 
 
 def verify_failure(error: BaseException) -> str | None:

@@ -6,9 +6,11 @@ Without state of its own: :class:`.socket.TLSSocket` has it.
 from __future__ import annotations
 
 import ssl
+from collections.abc import Mapping
 from typing import Any
 
 from ..node import coded_errors
+from ..options.connect import ConnectRequest
 from ..sockets.lending import take_back
 from ..sockets.socket import Socket
 from .agreement import Agreement
@@ -29,6 +31,24 @@ class Handshaking(Agreement, Socket):
     _options: TLSConnectOptions | TLSServerOptions
     #: The socket whose connection it is, if it began in plain text.
     _lender: Socket | None
+    #: What it was told to connect to, and by which name.
+    _target: Mapping[str, Any]
+
+    def _connect(self, request: ConnectRequest) -> None:
+        options = self._options
+        if isinstance(options, TLSConnectOptions) and not self._target.get('servername'):
+            # Whom it is told to connect to now, who may be another than last time.
+            is_silent = request.path is not None or self._target.get('servername') == ''
+            host = self._target.get('host') if request.path is not None else request.host
+            self._options = options._replace(
+                servername='' if is_silent else server_name_to_send(request.host),
+                identity=host if isinstance(host, str) and host else 'localhost')
+        self._forget_agreement()
+        super()._connect(request)
+
+    def _forget_agreement(self) -> None:
+        """There was none. `TLSSocket` has it."""
+        raise NotImplementedError
 
     def do_handshake(self) -> None:
         """Block until the handshake is done, which goes on by itself anyway.
@@ -57,6 +77,7 @@ class Handshaking(Agreement, Socket):
             raise state_error('ERR_TLS_SNI_FROM_SERVER')
         if self._wire.security is not UNSTARTED:
             raise state_error('ERR_TLS_INVALID_STATE')
+        self._target = {**self._target, 'servername': name}
         self._options = options._replace(
             servername=server_name_to_send(name), identity=name or options.identity)
 

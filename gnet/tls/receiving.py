@@ -134,7 +134,7 @@ class Decrypting(Encrypting):
         while self.reading is ACTIVE:
             if self.arrived_size and self.is_full():
                 break
-            if self._is_choked():
+            if self._has_to_rest():
                 self._rest_below()  # until what is held has gone
                 return
             try:
@@ -183,7 +183,7 @@ class Decrypting(Encrypting):
                 return
             if self.reading is ACTIVE:
                 self._pump()
-            if self.reading is ACTIVE and not self._is_choked():
+            if self.reading is ACTIVE and not self._has_to_rest():
                 self._read_below()
             else:
                 self._rest_below()
@@ -208,7 +208,7 @@ class Decrypting(Encrypting):
             engine = self._engine
             if engine is not None and engine.has_more():
                 self._schedule_going_on()
-            elif not self._is_choked():
+            elif not self._has_to_rest():
                 self._read_below()
 
     def hold(self, reading: Reading) -> None:
@@ -252,7 +252,7 @@ class Decrypting(Encrypting):
         engine = self._engine
         if (
             engine is None or self.security is not SECURE or self.reading is OVER
-            or self._is_choked()
+            or self._has_to_rest()
         ):
             return None
         try:

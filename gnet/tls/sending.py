@@ -60,9 +60,9 @@ class Encrypting(Arrivals):
     """What a :class:`.wire.TlsWire` sends."""
 
     __slots__ = (
-        '_ahead', '_close_below', '_engine', '_held', '_is_going_on', '_is_waiting', '_loss',
-        '_on_writable', '_shut_wanted', '_was_cut', 'below', 'handshake', 'on_ticket', 'security',
-        'strict_end', 'truncated',
+        '_ahead', '_close_below', '_engine', '_held', '_is_going_on', '_is_resting', '_is_waiting',
+        '_loss', '_on_writable', '_shut_wanted', '_was_cut', 'below', 'handshake', 'on_ticket',
+        'security', 'strict_end', 'truncated',
     )
 
     security: Security
@@ -87,6 +87,8 @@ class Encrypting(Arrivals):
         self._shut_wanted = False
         #: What sending has failed with, where reading will not tell.
         self._loss: BaseException | None = None
+        #: Whether nothing is read because too much is held.
+        self._is_resting = False
         #: Whether it waits for its turn to go on with the handshake.
         self._is_waiting = False
         #: Whether the hub will look at what has come.
@@ -179,14 +181,24 @@ class Encrypting(Arrivals):
             return True
         self._held = None
         try:
-            return self._pass(held)
+            all_went = self._pass(held)
         except OSError:
             self._held = held  # who asks next meets it, too
             raise
+        if self._is_resting and (all_went or len(self._held or b'') < HOLD_LIMIT):
+            self._is_resting = False
+            self._schedule_going_on()
+        return all_went
 
-    def _is_choked(self) -> bool:
-        """Whether so much is held that nothing that may have to be answered is to be read."""
-        return self._held is not None and len(self._held) >= HOLD_LIMIT
+    def _has_to_rest(self) -> bool:
+        """Whether so much is held that nothing that may have to be answered is to be read.
+
+        If so, it is gone on with when some of it has gone.
+        """
+        if self._held is None or len(self._held) < HOLD_LIMIT:
+            return False
+        self._is_resting = True
+        return True
 
     def _send_out(self) -> None:
         """Send what TLS itself has to say."""
@@ -213,7 +225,6 @@ class Encrypting(Arrivals):
     def _below_writable(self) -> None:
         """In the hub: the wire below takes more."""
         stream = self.stream
-        was_choked = self._is_choked()
         try:
             try:
                 if not self._flush():
@@ -229,8 +240,6 @@ class Encrypting(Arrivals):
                 self._on_writable()
             elif self._held is None and self.below.stream is self:
                 self.below.watch_writable(None)  # the handshake goes on first
-            if was_choked:
-                self._schedule_going_on()
         except BaseException as error:
             self.failed_in_hub(stream, error)
 

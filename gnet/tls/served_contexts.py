@@ -8,7 +8,7 @@ from typing import Any, Union
 
 from ..node import coded_errors
 from ..node.spelling import snake_options
-from .contexts_by_name import ContextsByName
+from .contexts_by_name import ContextsByName, key_of
 from .reload import ContextFiles
 from .secure_context import SecureContext, as_secure_context, create_secure_context
 
@@ -54,18 +54,13 @@ class ServedContexts:
         made, given = _made_of({} if options is None else options)
         check(made)
         self._by_name.add(name, made)
-        self.forget(name)
-        self._named[name] = made, given
-
-    def forget(self, name: str) -> None:
-        """*name* is nothing to be read again."""
-        lower = name.lower()
-        for each in [each for each in self._named if each.lower() == lower]:
-            del self._named[each]
+        key = key_of(name)
+        self._named.pop(key, None)  # the one that was added last comes last
+        self._named[key] = made, given
 
     def remove(self, name: str) -> bool:
         """Forget the context for *name*; return whether there was one."""
-        self.forget(name)
+        self._named.pop(key_of(name), None)
         return self._by_name.remove(name)
 
     # --- files ------------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from .alpn import select_alpn
 from .client_hello import ClientHello, ClientHelloReader, NoClientHello
 from .engine import Engine
 from .errors import alpn_not_offered, handshake_timeout, library_error, state_error
-from .handshake import Handshake, note_agreement, verify_failure
+from .handshake import Handshake, note_agreement, verify_failure, without_own_frame
 from .options import TLSServerOptions
 from .secure_context import SecureContext, as_secure_context
 from .wire import TlsWire
@@ -56,7 +56,7 @@ class ServerHandshake(Handshake):
     """
 
     # inside (for all of this class): a handshake is a part of its socket, for a while
-    __slots__ = ('_name', '_options', '_reader', '_terms', '_timer', '_told')
+    __slots__ = ('_is_strange', '_name', '_options', '_reader', '_terms', '_timer', '_told')
 
     def __init__(
         self, sock: Any, wire: TlsWire, options: TLSServerOptions, terms: Terms | None,
@@ -65,6 +65,8 @@ class ServerHandshake(Handshake):
         self._options = options
         self._terms = terms
         self._reader = ClientHelloReader()
+        #: Whether its first message could not be read here.
+        self._is_strange = False
         #: What the client has asked for.
         self._name: str | None = None
         #: Whether somebody was told what it has come to.
@@ -102,6 +104,7 @@ class ServerHandshake(Handshake):
         try:
             hello = self._reader.feed(ciphertext)
         except NoClientHello:
+            self._is_strange = True
             self._begin(self._options.context, ())  # OpenSSL has the right words for it
             return
         if hello is None:
@@ -142,7 +145,7 @@ class ServerHandshake(Handshake):
             self._sock.destroy()
             raise
         except BaseException as error:
-            self._fail(error)
+            self._fail(without_own_frame(error))
             return
         if returned is not None and not answered:
             answer(None, returned)
@@ -170,7 +173,7 @@ class ServerHandshake(Handshake):
             self._sock.destroy()
             raise
         except BaseException as error:
-            self._fail(error)
+            self._fail(without_own_frame(error))
             return
         if chosen is None:
             self._refuse_protocols()
@@ -218,6 +221,10 @@ class ServerHandshake(Handshake):
     # inside: as above
     def done(self) -> None:
         """The handshake is done."""
+        if self._is_strange:
+            # OpenSSL can read what gnet cannot. But nobody was asked, by name or protocol.
+            self.failed(library_error('SSL', 'BAD_EXTENSION'))
+            return
         self._cancel()
         self._told = True
         sock, tls = self._sock, self._wire.object

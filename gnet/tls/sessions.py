@@ -24,11 +24,13 @@ class Session:
         servername: the name for which it is good.
     """
 
-    __slots__ = ('_context', '_session', 'servername')
+    __slots__ = ('_context', '_session', '_verify_mode', 'servername')
 
     def __init__(self, context: ssl.SSLContext, session: ssl.SSLSession, servername: str) -> None:
         self._context = context
         self._session = session
+        # Of a program's own context it may be changed meanwhile.
+        self._verify_mode = context.verify_mode
         self.servername = servername
 
     def fitting(self, context: ssl.SSLContext, servername: str) -> ssl.SSLSession | None:
@@ -38,7 +40,9 @@ class Session:
             context: the one that will be used.
             servername: what will be verified: the name or the IP address of the server.
         """
-        same = context is self._context and servername == self.servername
+        same = (
+            context is self._context and context.verify_mode == self._verify_mode
+            and servername == self.servername)
         return self._session if same else None
 
 

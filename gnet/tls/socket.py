@@ -22,8 +22,8 @@ from ..sockets.lending import (
     host_of,
     inherit,
     lend,
+    reserve,
     when_sent,
-    wire_of,
 )
 from ..sockets.own_thread import keep_to_thread
 from ..sockets.socket import Socket
@@ -146,6 +146,9 @@ class TLSSocket(Handshaking):
         self._handshake = None
         #: The socket whose connection it is, if it began in plain text.
         self._lender: Socket | None = None
+        self._forget_agreement()
+
+    def _forget_agreement(self) -> None:
         #: Whether the peer was verified, its name included; see :attr:`authorization_error`.
         self.authorized = False
         #: The code of what was wrong with the peer's certificate; None for nothing (known).
@@ -179,7 +182,7 @@ class TLSSocket(Handshaking):
             self._begin_on_duplex(below)
         elif below.connecting:
             self._stage = CONNECTING
-            self._wire = TlsWire(self._loop, wire_of(below), below.destroy)
+            self._wire = TlsWire(self._loop, reserve(below), below.destroy)
             below.once('connect', lambda: self._below_connected(below))
             below.on('error', self.destroy)
             below.once('close', lambda had_error: self.destroy())
@@ -270,6 +273,10 @@ class TLSSocket(Handshaking):
         handshake, self._handshake = self._handshake, None
         self._publish_secured(handshake)
         self._emit_guarded('secureConnect')
+        if self._stage is CONNECTED and self._explicitly_paused:
+            # It was paused when it began to read. As in Node, what comes is kept; and tickets that
+            # nobody has read would make its close() a reset.
+            self._take(0)
         if self.listener_count('session') and not self.is_session_reused():
             # With TLS 1.2 it is there; with TLS 1.3 it comes behind the handshake.
             self._wire.on_ticket = self._ticket_may_have_come

@@ -9,6 +9,8 @@ import ssl
 from collections.abc import Mapping
 from typing import Any
 
+from ..node.coded_errors import invalid_arg_type
+from ..node.validators import validate_boolean
 from ..sockets.socket import Socket
 from .connect import secure
 from .secure_context import SecureContext, as_secure_context, create_secure_context
@@ -26,10 +28,11 @@ class SSLContext:
 
     Attributes:
         secure_context: what it secures connections with.
-        check_hostname: whether a server's certificate has to be that of *server_hostname* (True).
-        verify_mode: ``ssl.CERT_REQUIRED``; on a server, whether a client has to show a certificate,
-            which it does not by default.
+
+    What else an ``ssl.SSLContext`` has is not here: make a context with options, or of such one.
     """
+
+    __slots__ = ('_check_hostname', '_verify_mode', 'secure_context')
 
     def __init__(
         self, context: Any = None, *, server_side: bool = False, **options: Any,
@@ -47,8 +50,42 @@ class SSLContext:
         self.secure_context: SecureContext = (
             create_secure_context(context, **options)
             if context is None or isinstance(context, Mapping) else as_secure_context(context))
-        self.check_hostname = not server_side
-        self.verify_mode = ssl.CERT_NONE if server_side else ssl.CERT_REQUIRED
+        self._check_hostname = not server_side
+        self._verify_mode = ssl.CERT_NONE if server_side else ssl.CERT_REQUIRED
+
+    @property
+    def check_hostname(self) -> bool:
+        """Whether a server's certificate has to be that of *server_hostname* (True). May be set.
+
+        Raises:
+            CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for anything but True and False.
+        """
+        return self._check_hostname
+
+    @check_hostname.setter
+    def check_hostname(self, value: bool) -> None:
+        self._check_hostname = validate_boolean('check_hostname', value)
+
+    @property
+    def verify_mode(self) -> ssl.VerifyMode:
+        """Whether the peer has to show a good certificate: ``ssl.CERT_REQUIRED``. May be set.
+
+        On a server ``ssl.CERT_NONE`` by default.
+
+        Raises:
+            CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for what is neither; ``ssl.CERT_OPTIONAL`` is
+                for an ``ssl.SSLContext`` of your own.
+            ValueError: ``ssl.CERT_NONE`` while :attr:`check_hostname` is set.
+        """
+        return self._verify_mode
+
+    @verify_mode.setter
+    def verify_mode(self, value: ssl.VerifyMode) -> None:
+        if not isinstance(value, ssl.VerifyMode) or value == ssl.CERT_OPTIONAL:
+            raise invalid_arg_type('verify_mode', 'ssl.CERT_NONE or ssl.CERT_REQUIRED', value)
+        if value == ssl.CERT_NONE and self._check_hostname:
+            raise ValueError('Cannot set verify_mode to CERT_NONE when check_hostname is enabled.')
+        self._verify_mode = value
 
     def wrap_socket(
         self, sock: Any, server_side: bool = False, do_handshake_on_connect: bool = True,

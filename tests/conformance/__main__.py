@@ -13,6 +13,7 @@ from . import records
 from .driver import Lanes
 from .form import CHAPTERS, Scenario
 from .fuzz import make_scenario
+from .fuzz_tls import make_tls_scenario
 from .live import compare, fails_each_time
 from .node import PROGRAM, Node, NodeError
 from .outcome import Outcome, Verdict, judge, on_gnet, recorded, side_by_side
@@ -48,6 +49,7 @@ def main(words: list[str] | None = None) -> int:
         added.add_argument('pattern', nargs='?', default='', help='a part of the names')
     fuzz = command('fuzz', 'run random scenarios on both, and reduce those that differ')
     fuzz.add_argument('seeds', nargs='?', type=int, default=300, help='how many (300)')
+    fuzz.add_argument('--tls', action='store_true', help='of TLS')
     fuzz.add_argument('--first', type=int, default=0, help='the first seed (0)')
     for added in (compare, record, fuzz):
         added.add_argument(
@@ -170,10 +172,11 @@ def _steadily(scenario: Scenario, node: Node, on_gnet_instead: bool) -> Lanes | 
 
 def _fuzz(options: argparse.Namespace) -> int:
     counts: Counter[str] = Counter()
+    make = make_tls_scenario if options.tls else make_scenario
     with Node(options.node) as node:
         for seed in range(options.first, options.first + options.seeds):
             faulthandler.dump_traceback_later(_HANGS, exit=True)
-            scenario = make_scenario(seed)
+            scenario = make(seed)
             first = compare(scenario, node)
             if first.verdict is not Verdict.FAILS:
                 counts['agree'] += 1

@@ -49,6 +49,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -154,6 +155,8 @@ class Scenario:
     program: bool = False
     #: If gnet leaves Node here: the first cell of the row of docs/differences.md that says why.
     on_purpose: str | None = None
+    #: The oldest Python that can do it: what ``ssl`` tells has grown.
+    python: tuple[int, int] = (3, 9)
 
     def __post_init__(self) -> None:
         if self.chapter not in CHAPTERS:
@@ -163,6 +166,11 @@ class Scenario:
         waiting = {'await', 'settle', 'turns'} & {step[0] for step in self.steps}
         if self.program and waiting:
             raise ValueError(f'{self.name}: a program cannot {waiting}')
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether this Python can do it."""
+        return sys.version_info >= self.python
 
     @property
     def group(self) -> str:

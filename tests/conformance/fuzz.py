@@ -13,9 +13,9 @@ from typing import Any
 
 from .agreement import differing_lanes
 from .driver import Lanes
-from .form import Form, Scenario, Step, data, error, fn, port, text, tmp
+from .form import Form, Scenario, Step, data, error, fn, port, ref, text, tmp
 
-__all__ = ['is_explained', 'make_scenario']
+__all__ = ['Maker', 'is_explained', 'make_scenario']
 
 #: Bytes of a chunk. All of them together fit into the kernel's buffers, so that the chunks that
 #: arrive are those that were sent, or all that was sent in one burst.
@@ -59,6 +59,8 @@ _NOT_BEFORE_CONNECT = ('end', 'destroySoon', 'write', 'destroy', 'resetAndDestro
 
 #: Callbacks of what has failed.
 _FAILED = re.compile(r'(written|ended)\d+\(Error')
+#: What tells that something was sent.
+_SENT = re.compile(r"(written|ended)\d+\(\)|'(prefinish|finish)'|(on|once)_(prefinish|finish)\d+\(")
 #: gnet calls this one back, where Node forgets it or, if something was to be sent, has another
 #: error.
 _FORGOTTEN = re.compile(
@@ -73,15 +75,15 @@ _CLOSED = re.compile(r'(once_close\d+|on_close\d+)\((true|false)?\)')
 
 def make_scenario(seed: int) -> Scenario:
     """Return the scenario of *seed*."""
-    return _Maker(seed).make()
+    return Maker(seed).make()
 
 
-def is_explained(of_node: Lanes, of_gnet: Lanes) -> bool:
+def is_explained(of_node: Lanes, of_gnet: Lanes, tls: bool = False) -> bool:
     """Whether nothing differs but what docs/differences.md has.
 
     That is a reset while the end is being sent; which callbacks of failures come, and in which
     order; the argument of 'close'; and whether an end() after destroy() counts, which in Node it
-    does if nothing was to be sent.
+    does if nothing was to be sent. Of TLS, also when it is told that something was sent.
     """
     if any('reset EINVAL' in line for lines in of_node.values() for line in lines):
         return True
@@ -97,16 +99,23 @@ def is_explained(of_node: Lanes, of_gnet: Lanes) -> bool:
                 _REFUSED.sub('(refused)', line) for line in lines
                 if _FAILED.match(line)
                 and not (lane in ended_late and line.startswith('ended')))
-            left[lane] = failed + [
+            sent = [line for line in lines if _SENT.match(line)] if tls else []
+            left[lane] = failed + sent + [
                 _CLOSED.sub(r'\1()', line) for line in lines
-                if not _FAILED.match(line)
+                if not _FAILED.match(line) and line not in sent
                 and not (lane in ended_late and line.startswith('.writableEnded'))]
         return left
 
     return not differing_lanes(rest(of_node), rest(of_gnet))
 
 
-class _Maker:
+class Maker:
+    """Makes the scenario of one seed; of ``net``, if a subclass does not say otherwise."""
+
+    #: What the server's end is called.
+    accepted = 's1'
+    #: What is listened to; what is there twice, more often.
+    events = _EVENTS
 
     def __init__(self, seed: int) -> None:
         self._seed = seed
@@ -157,13 +166,13 @@ class _Maker:
             for _ in range(dice.choice([0, 0, 1, 3]))]
         steps.append(['settle'])
         for _ in range(dice.randint(1, 6)):
-            names = dice.choice([['c'], ['s1'], ['c', 's1']])
+            names = dice.choice([['c'], [self.accepted], ['c', self.accepted]])
             for _ in range(dice.randint(1, 5)):
                 steps.append(self._call(dice.choice(names)))
             steps.append(['settle'])
             if dice.random() < 0.3:
-                steps.append(self._state(dice.choice(['c', 's1'])))
-        steps += [self._state('c'), self._state('s1')]
+                steps.append(self._state(dice.choice(['c', self.accepted])))
+        steps += [self._state('c'), self._state(self.accepted)]
         return Scenario(
             f'fuzz/seed {self._seed}', 'net.Socket: properties', steps,
             # What an echo sends may arrive together with the next one, or before it.
@@ -259,14 +268,14 @@ class _Maker:
 
     def _pipe(self, end: str, depth: int) -> Step:
         # Two echoes would go on for ever.
-        return ['call', 's1.pipe', {'$': 'ref', 'path': 's1'}, *self._dice.choice([
+        return ['call', f'{self.accepted}.pipe', ref(self.accepted), *self._dice.choice([
             [], [], [{'end': False}]])]
 
     def _unpipe(self, end: str, depth: int) -> Step:
-        return ['call', 's1.unpipe']
+        return ['call', f'{self.accepted}.unpipe']
 
     def _on(self, end: str, depth: int) -> Step:
-        event = self._dice.choice(_EVENTS)
+        event = self._dice.choice(self.events)
         if event == 'readable' and self._dice.random() < 0.7:
             do = [['call', f'{end}.read', *self._dice.choice([[], [], [1], [10]])]]
             return ['call', f'{end}.on', event, self._function('readable', end, *do)]
@@ -274,7 +283,7 @@ class _Maker:
 
     def _once(self, end: str, depth: int) -> Step:
         # What acts is there once: or two ends might answer each other for ever.
-        event = self._dice.choice(_EVENTS)
+        event = self._dice.choice(self.events)
         make = self._call
         if event == 'prefinish':
             depth = 2  # Node goes on to 'finish' whatever happens here
@@ -299,11 +308,11 @@ class _Maker:
         return ['call', f'{end}.removeAllListeners', self._dice.choice(
             # (With all of 'connect' and 'end', Node loses its own; and it does not notice
             # that there are none of 'data' any more.)
-            [event for event in _EVENTS if event not in ('error', 'connect', 'data', 'end')])]
+            [event for event in self.events if event not in ('error', 'connect', 'data', 'end')])]
 
     def _listener_count(self, end: str, depth: int) -> Step:
         return ['call', f'{end}.listenerCount', self._dice.choice(
-            [event for event in _EVENTS if event not in ('end', 'connect', 'close')])]
+            [event for event in self.events if event not in ('end', 'connect', 'close')])]
 
     def _close_server(self, end: str, depth: int) -> Step:
         if depth:

@@ -74,7 +74,7 @@ def _simpler(step: Step) -> Iterator[Step]:
                 yield simpler
         elif isinstance(value, dict) and '$' not in value:
             for key in value:
-                if key not in ('host', 'port', 'path'):
+                if key not in ('host', 'port', 'path', 'key', 'cert', 'ca'):
                     simpler = copy.deepcopy(step)
                     del _at(simpler, path)[key]
                     yield simpler

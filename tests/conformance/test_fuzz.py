@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from .form import Scenario
 from .fuzz import is_explained, make_scenario
+from .fuzz_tls import make_tls_scenario
 from .live import compare, fails_each_time
 from .node import PROGRAM, Node
 from .outcome import Outcome, Verdict, judge, on_gnet
@@ -16,6 +18,9 @@ from .shrink import shrink
 #: Seeds that are run where there is a Node to compare with; ``python -m tests.conformance fuzz``
 #: runs any number of them.
 _SEEDS = 300
+
+#: Of TLS.
+_TLS_SEEDS = 100
 
 #: Seeds of one test.
 _AT_ONCE = 50
@@ -32,15 +37,19 @@ def node() -> Iterator[Node]:
         yield node
 
 
-def test_a_seed_is_the_same_scenario_each_time() -> None:
-    assert [make_scenario(seed).to_json() for seed in range(20)] == [
-        make_scenario(seed).to_json() for seed in range(20)]
-    assert len({make_scenario(seed).digest for seed in range(200)}) == 200
+@pytest.mark.parametrize('make', [make_scenario, make_tls_scenario])
+def test_a_seed_is_the_same_scenario_each_time(make: Callable[[int], Scenario]) -> None:
+    assert [make(seed).to_json() for seed in range(20)] == [
+        make(seed).to_json() for seed in range(20)]
+    assert len({make(seed).digest for seed in range(200)}) == 200
 
 
+@pytest.mark.parametrize('make', [make_scenario, make_tls_scenario])
 @pytest.mark.parametrize('seed', range(40))
-def test_a_random_scenario_is_the_same_on_gnet_each_time(seed: int) -> None:
-    scenario = make_scenario(seed)
+def test_a_random_scenario_is_the_same_on_gnet_each_time(
+    seed: int, make: Callable[[int], Scenario],
+) -> None:
+    scenario = make(seed)
     lanes = on_gnet(scenario)
     assert 'waited in vain' not in repr(lanes)
     assert on_gnet(scenario) == lanes
@@ -80,16 +89,25 @@ def test_only_what_is_meant_is_explained() -> None:
     assert not explained([failed], [])
     assert not explained(["'end'", "'close' false"], ["'close' false", "'end'"])
     assert explained(['on_close3()'], ['on_close3(true)'])
+    late = ["'data' b", 'written1()'], ['written1()', "'data' b"]
+    assert not explained(*late)
+    assert is_explained({'c': late[0]}, {'c': late[1]}, tls=True)
+    assert not is_explained({'c': late[0]}, {'c': ["'data' b"]}, tls=True)
     assert not explained(['on_end3()'], ['on_end3(true)'])
 
 
 @pytest.mark.timeout(120)
-@pytest.mark.parametrize('first', range(0, _SEEDS, _AT_ONCE))
-def test_random_scenarios_are_the_same_on_node(node: Node, first: int) -> None:
+@pytest.mark.parametrize(('make', 'option', 'first'), [
+    *((make_scenario, '', first) for first in range(0, _SEEDS, _AT_ONCE)),
+    *((make_tls_scenario, '--tls ', first) for first in range(0, _TLS_SEEDS, _AT_ONCE)),
+])
+def test_random_scenarios_are_the_same_on_node(
+    node: Node, make: Callable[[int], Scenario], option: str, first: int,
+) -> None:
     for seed in range(first, first + _AT_ONCE):
-        scenario = make_scenario(seed)
+        scenario = make(seed)
         outcome = compare(scenario, node)
         if outcome.verdict is Verdict.FAILS and fails_each_time(scenario, node):
             pytest.fail(
-                f'{outcome}\n\npython -m tests.conformance fuzz 1 --first {seed} makes it smaller',
-                pytrace=False)
+                f'{outcome}\n\npython -m tests.conformance fuzz {option}1 --first {seed} makes it '
+                'smaller', pytrace=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import smtplib
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -73,6 +74,13 @@ def test_names_are_checked(serve_https: Any, trusting: tls.SSLContext) -> None:
         trusting.wrap_socket(gnet.connect(*address), server_hostname='other.example')
     with pytest.raises(tls.TLSCertificateError):
         tls.SSLContext().wrap_socket(gnet.connect(*address), server_hostname='localhost')
+    for name, value in (('check_hostname', 0), ('verify_mode', False), ('verify_mode', None)):
+        with pytest.raises(TypeError):
+            setattr(trusting, name, value)
+    with pytest.raises(ValueError, match='check_hostname'):
+        trusting.verify_mode = ssl.CERT_NONE
+    with pytest.raises(AttributeError):
+        trusting.verify_flags = ssl.VERIFY_CRL_CHECK_CHAIN  # type: ignore[attr-defined]
     trusting.check_hostname = False
     trusting.wrap_socket(gnet.connect(*address)).destroy()
 

@@ -12,6 +12,7 @@ from gevent.event import AsyncResult, Event
 
 import gnet
 from gnet import tls
+from gnet.tls import client_hello
 
 from ..harness.waiting import PATIENCE, until
 from ..sockets.common import code, refused
@@ -319,3 +320,21 @@ def test_who_is_late_is_gone_when_it_is_told(
     assert peer.peer.recv() == b''  # also while that listener blocks
     assert gone == [True]
     go_on.set()
+
+
+def test_a_hello_that_only_openssl_can_read_passes_nobody_by(
+    serve_tls: Serve, dial_tls: Dial, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def strange(self: Any, data: bytes) -> None:
+        self.received += data
+        raise client_hello.NoClientHello('strange')
+
+    monkeypatch.setattr(client_hello.ClientHelloReader, 'feed', strange)
+    asked: list[Any] = []
+    server = serve_tls(lambda sock: asked.append(sock), alpn_protocols=['x'])
+    failures = failures_of(server)
+    with pytest.raises((ssl.SSLError, OSError)):
+        dial_tls(server, offering('a')).shake().recv()
+    until(lambda: failures)
+    assert [code(each) for each in failures] == ['ERR_SSL_BAD_EXTENSION']
+    assert asked == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable
 from typing import Any
 
@@ -129,3 +130,49 @@ def test_what_began_with_tls_has_no_plain_text_below(serve_tls: Serve) -> None:
     for name in ('to_socket', 'detach'):
         assert refused(getattr(sock, name))[1] == 'ERR_INVALID_HANDLE_TYPE'
     sock.close()
+
+
+# --- whose certificate it has to be -------------------------------------------------------------
+
+
+def test_it_has_to_be_that_of_whom_connect_was_told(serve_tls: Serve) -> None:
+    server = serve_tls(**authority().certify('localhost').options)
+    port = server.address().port
+    sock = tls.TLSSocket(None, ca=authority().cert)
+    with pytest.raises(tls.TLSCertificateError, match='IP: 127'):
+        sock.connect((('127.0.0.1'), port))
+    sock = tls.connect(port, 'localhost', family=4, ca=authority().cert)
+    sock.do_handshake()
+    assert sock.servername == 'localhost'
+    gnet.once(sock.destroy(), 'close', timeout=PATIENCE)
+    sock.connect(port, '127.0.0.1')
+    assert (sock.authorized, sock.servername, sock.alpn_protocol) == (False, None, None)
+    with pytest.raises(tls.TLSCertificateError, match='IP: 127'):
+        sock.recv(1)
+
+
+def test_what_cannot_begin_is_an_error(serve_tls: Serve) -> None:
+    context = ssl.create_default_context()
+    sock = tls.connect(target_of(serve_tls()), secure_context=context)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE  # which is not what the connection was asked for with
+    failures: list[Any] = []
+    sock.on('error', failures.append)
+    until(lambda: failures)
+    assert sock.destroyed
+
+
+@pytest.mark.parametrize('how', ['end', 'destroy'])
+def test_a_client_that_was_paused_first_sees_the_end(serve_tls: Serve, how: str) -> None:
+    accepted: AsyncResult[Any] = AsyncResult()
+    server = serve_tls(accepted.set)
+    sock = tls.connect(target_of(server), ca=authority().cert, servername='localhost')
+    sock.pause()
+    told: list[str] = []
+    for event in ('data', 'end', 'close'):
+        sock.on(event, lambda *_args, event=event: told.append(event))
+    gnet.once(sock, 'secureConnect', timeout=PATIENCE)
+    getattr(accepted.get(timeout=PATIENCE), how)()
+    until(lambda: sock.destroyed)
+    until(lambda: told)
+    assert told == ['end', 'close']

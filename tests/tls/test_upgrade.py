@@ -378,7 +378,8 @@ def test_a_socket_that_carries_tls_sends_nothing_in_plain_text(
     assert client.write(b'password') is False
     with pytest.raises(OSError, match='closed'):
         secure.recv(1)
-    assert accepted.recv(100) == b''
+    with suppress(ConnectionResetError):  # the tickets may not have been read
+        assert accepted.recv(100) == b''
     assert [code(each) for each in failures] == ['ERR_SOCKET_IN_USE']
     accepted.destroy()
 

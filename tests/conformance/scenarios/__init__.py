@@ -20,5 +20,6 @@ SCENARIOS: list[Scenario] = [
 
 
 def scenarios_with(pattern: str) -> list[Scenario]:
-    """Return the scenarios whose names contain *pattern*."""
-    return [scenario for scenario in SCENARIOS if pattern in scenario.name]
+    """Return the scenarios that this Python can do, and whose names contain *pattern*."""
+    return [
+        scenario for scenario in SCENARIOS if pattern in scenario.name and scenario.is_possible]

@@ -109,7 +109,9 @@ _CERTIFICATES = [
          ['let', 'detailed', 'c.getPeerCertificate', True],
          *([['get', 'detailed.issuerCertificate.subject.CN']] if name == 'chain' else []),
          ['call', 't1.getPeerCertificate'],
-         ['let', 'own', 't1.getCertificate'], ['get', 'own.subject.CN'], *_END])
+         ['let', 'own', 't1.getCertificate'], ['get', 'own.subject.CN'], *_END],
+        # 3.9 does not show the rest of a chain.
+        python=(3, 10) if name == 'chain' else (3, 9))
     for name in ('server', 'rich', 'rsa', 'chain')
 ]
 

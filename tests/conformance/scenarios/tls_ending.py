@@ -162,6 +162,19 @@ _READING = [
              ignore=['data', 'readable']),
 ]
 
+_PAUSED = [
+    scenario(
+        f'tls ending/paused before the handshake, {what}, {number}', _CHAPTER,
+        [*secure(['call', 'c.pause'], client=version(number)), ['settle'], *steps, ['settle'],
+         ['get', 'c.destroyed', 't1.destroyed']])
+    for number in VERSIONS for what, steps in {
+        'the peer ends': [['call', 't1.end', fn('ended')]],
+        'the peer is destroyed': [['call', 't1.destroy']],
+        'it is destroyed': [['call', 'c.destroy']],
+        'it ends': [['call', 't1.resume'], ['call', 'c.end', fn('ended')]],
+    }.items()
+]
+
 _FLOOD = [
     scenario(
         f'tls ending/much to somebody who reads later, {number}', _CHAPTER,
@@ -176,4 +189,5 @@ _FLOOD = [
 ]
 
 SCENARIOS = [
-    *_BY_EITHER, *_HALF_OPEN, *_CUT, *_DAMAGED, *_FAREWELL, *_READING, *_FLOOD]
+    *_BY_EITHER, *_HALF_OPEN, *_CUT, *_DAMAGED, *_FAREWELL, *_READING, *_PAUSED,
+    *_FLOOD]

@@ -114,18 +114,26 @@ _OF_CONTEXTS: dict[str, list[Form]] = {
     'key': [1, True, {}, '', None, UNDEFINED, [1]],
     'cert': [1, True, {}, '', None, UNDEFINED, [1]],
     'ca': [1, True, {}, UNDEFINED],
-    'passphrase': [1, {}, None],
     'minVersion': ['TLSv1.2', 'TLSv1.3', 'x', 5, None, ''],
     'maxVersion': ['TLSv1.2', 'TLSv1.3', 'x', 5, None, ''],
     'ciphers': [
         'x', 5, {}, None, '', 'ECDHE-RSA-AES128-GCM-SHA256', 'no:such:ECDHE-RSA-AES128-GCM-SHA256'],
-    'ecdhCurve': ['auto', 'P-256', 'prime256v1', 'X25519', 'nonsense', 5],
+    'ecdhCurve': ['auto', 'P-256', 'prime256v1', 'nonsense', 5],
     'secureProtocol': ['TLSv1_2_method', 'TLS_method', 'bogus', 'SSLv3_method', 'SSLv2_method'],
 }
 
 _CONTEXTS = [
     _tried('context', _CONTEXT, 'tls.createSecureContext', option, values)
     for option, values in _OF_CONTEXTS.items()
+]
+
+_CONTEXTS += [
+    _tried(
+        'context, stricter', _CONTEXT, 'tls.createSecureContext', 'passphrase', [1, {}, None],
+        identity(), 'shows a wrong passphrase that is a number'),
+    scenario(
+        'tls options/context, the curve X25519', _CONTEXT,
+        [['let', 'made', 'tls.createSecureContext', {'ecdhCurve': 'X25519'}]], python=(3, 11)),
 ]
 
 _CONTEXTS += [

@@ -1,0 +1,65 @@
+"""The wire of TLS upon a wire of lists: what is held, and what is read meanwhile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gnet.streams.states import Reading
+from gnet.tls import sending
+from gnet.tls.states import Incoming, Security
+from gnet.tls.wire import TlsWire
+
+from ..streams.fake_wire import FakeSchedule, FakeWire, TracedStream
+
+
+class Answering:
+    """An engine whose peer has it answer to all that it sends, and sends no data."""
+
+    incoming = Incoming.RECEIVING
+
+    def __init__(self) -> None:
+        self.fed = 0
+        self._answers = b''
+
+    def feed(self, ciphertext: bytes) -> None:
+        self.fed += len(ciphertext)
+        self._answers += ciphertext
+
+    def has_more(self) -> bool:
+        return False
+
+    def read(self) -> bytes | None:
+        return None
+
+    def take(self) -> bytes:
+        answers, self._answers = self._answers, b''
+        return answers
+
+
+def test_answers_that_nobody_takes_are_held_in_bounds() -> None:
+    schedule: Any = FakeSchedule()
+    schedule.from_hub = lambda callback, *args: callback(*args)
+    below = FakeWire(schedule)
+    stream = TracedStream(traced=False)
+    wire = TlsWire(schedule, below)
+    below.stream = wire
+    wire.attach(stream)
+    engine: Any = Answering()
+    wire._engine = engine
+    for security in (Security.SHAKING, Security.CHECKING, Security.SECURE):
+        wire.security = security
+    wire.want()
+    below.room = 0
+    for _ in range(100):
+        below.arrive(b'x' * 65536)
+    held = wire._held
+    assert held is not None
+    assert len(held) <= sending.HOLD_LIMIT + 65536
+    assert below.reading is Reading.FULL
+    assert below.unread  # is still below
+    while below.on_writable is not None:
+        below.room = 40_000  # in parts
+        below.on_writable()
+    assert engine.fed == 100 * 65536
+    assert wire._held is None
+    assert sum(map(len, below.kernel)) == engine.fed
