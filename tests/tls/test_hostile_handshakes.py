@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from gevent import monkey
 
+from gnet.tls.engine import Engine
+
 from ..harness.native import Native, Peer
 from ..harness.waiting import PATIENCE, until
 from ..sockets.common import Connection, code
@@ -312,3 +314,34 @@ def test_a_full_server_is_empty_again_when_silent_clients_have_had_their_time(
     until(lambda: len(its.refused) == len(silent))
     until(lambda: its.server.get_connections() == 0)
     its.still_serves()
+
+
+def test_many_handshakes_at_once_do_not_hold_up_others(
+    watched: Callable[..., Watched], dial_tls: Dial, connect: Callable[[Any], Peer],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of 64 that are there before it, only some are gone on with before somebody else's data."""
+    its = watched()
+    busy = dial_tls(its.server).shake()
+    until(lambda: its.accepted)
+    order: list[str] = []
+    its.accepted[0].on('data', lambda data: order.append('data'))
+    shake = Engine.shake
+
+    def noted(engine: Engine) -> bool:
+        order.append('handshake')
+        return shake(engine)
+
+    monkeypatch.setattr(Engine, 'shake', noted)
+    new = dial_tls(its.server)
+    with suppress(ssl.SSLWantReadError):
+        new.tls.do_handshake()
+    hello = new.flight()
+    others = [new.peer, *(connect(its.server) for _ in range(63))]
+    until(lambda: its.server.get_connections() == 65)
+    # Straight to the kernel: the loop finds all of them at once.
+    for other in others:
+        other.plain.send(hello)
+    busy.peer.plain.send(busy.ciphertext(b'hello'))
+    until(lambda: order.count('handshake') >= len(others))
+    assert order.index('data') <= 24
