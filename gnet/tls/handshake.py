@@ -123,7 +123,7 @@ class ClientHandshake(Handshake):
         sock, wire, options = self._sock, self._wire, self._options
         if wire.stream is None:
             return
-        tls = wire.object
+        tls: Any = wire.object
         assert tls is not None
         verified = int(tls.context.verify_mode) != 0
         note_agreement(sock, tls)
@@ -148,6 +148,7 @@ class ClientHandshake(Handshake):
             sock.authorization_error = getattr(failure, 'code', None) or str(failure)
             if options.reject_unauthorized:
                 self.failure = failure
+                tls = None  # an error that was raised may have this frame
                 sock.destroy(failure)
                 return
         wire.secure()

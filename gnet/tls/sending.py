@@ -243,6 +243,9 @@ class Encrypting(Arrivals):
                     # Nobody's bytes: an announced end, or what was withdrawn.
                     self._held = None
                     self._note_loss(error)
+                    if self._is_resting:
+                        self._is_resting = False
+                        self._schedule_going_on()  # reading tells
             if self._shut_wanted and self._held is None and self._on_writable is None:
                 self._say_end()
             if self._on_writable is not None and self.security not in STARTED:

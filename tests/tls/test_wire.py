@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
+
+import pytest
 
 from gnet.streams.states import Reading
 from gnet.tls import sending
@@ -36,7 +39,8 @@ class Answering:
         return answers
 
 
-def test_answers_that_nobody_takes_are_held_in_bounds() -> None:
+def choked() -> tuple[TlsWire, FakeWire, Any, TracedStream]:
+    """Return a wire whose peer has it answer, and takes no answer, and all that is about it."""
     schedule: Any = FakeSchedule()
     schedule.from_hub = lambda callback, *args: callback(*args)
     below = FakeWire(schedule)
@@ -52,6 +56,11 @@ def test_answers_that_nobody_takes_are_held_in_bounds() -> None:
     below.room = 0
     for _ in range(100):
         below.arrive(b'x' * 65536)
+    return wire, below, engine, stream
+
+
+def test_answers_that_nobody_takes_are_held_in_bounds() -> None:
+    wire, below, engine, _ = choked()
     held = wire._held
     assert held is not None
     assert len(held) <= sending.HOLD_LIMIT + 65536
@@ -63,3 +72,17 @@ def test_answers_that_nobody_takes_are_held_in_bounds() -> None:
     assert engine.fed == 100 * 65536
     assert wire._held is None
     assert sum(map(len, below.kernel)) == engine.fed
+
+
+@pytest.mark.parametrize('number', [errno.ECONNRESET, errno.EPIPE], ids=['reset', 'end'])
+def test_a_peer_that_goes_without_taking_the_answers_is_noticed(number: int) -> None:
+    wire, below, _, stream = choked()
+    below.unread.clear()
+    below.broken = OSError(number, 'gone')
+    assert below.on_writable is not None
+    below.on_writable()
+    assert wire._held is None
+    assert below.reading is Reading.ACTIVE  # so that it is
+    if number == errno.ECONNRESET:
+        below.end()  # all that the kernel says after it has spoken of the reset
+        assert str(stream.errored) == 'read ECONNRESET'
