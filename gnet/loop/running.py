@@ -16,6 +16,7 @@ from gevent.hub import Hub
 from .duty import Duty, program
 from .interrupts import interrupted_by_ctrl_c
 from .loop import Loop, get_loop
+from .signals import note_handlers
 from .watchers import READ, close_watcher, is_libuv
 
 __all__ = [
@@ -70,6 +71,8 @@ def serving(loop: Loop) -> Iterator[None]:
     if gevent.getcurrent() is not hub.parent:
         yield
         return
+    if loop.is_main:
+        note_handlers()
     not_errors = hub.NOT_ERROR
     hub.NOT_ERROR = (*not_errors, KeyboardInterrupt)  # the hub would print a traceback of its own
     loop.running = True

@@ -9,7 +9,6 @@ import pytest
 
 from .common import GNET, LONG
 
-
 SCRIPT = """
 import os, signal, socket
 import gevent, gevent.event, gnet
