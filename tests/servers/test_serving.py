@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import socket
-from pathlib import Path
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gevent
