@@ -124,7 +124,7 @@ def test_a_server_is_measured_under_load(run, case, contestant, needed):
     if 'openssl/ssl.h' in ended.stdout:
         pytest.skip('the headers of OpenSSL are not installed')
     assert ended.status == 0, ended
-    assert re.search(rf'^  {contestant} +[\d.]+ +1.00 x ', ended.stdout, re.MULTILINE)
+    assert re.search(rf'^  {contestant} +[\d.,]+ +1.00 x ', ended.stdout, re.MULTILINE)
 
 
 def test_another_checkout_takes_part_beside_each_contestant_of_this_one(run):

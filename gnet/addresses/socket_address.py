@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 from ..node.coded_errors import invalid_address, invalid_arg_type, invalid_arg_value, out_of_range
 from ..node.inspection import inspect
+from ..node.keywords import check_keywords
 from ..node.spelling import NodeNames, snake_options
 from ..node.validators import MAX_PORT, validate_integer, validate_port
 from ..node.values import UNDEFINED, Undefined
@@ -25,6 +26,8 @@ from .ip import IPV4_MAPPED_FIRST, canonical, number_or_none, parse_number
 __all__ = [
     'SocketAddress',
 ]
+
+_OPTIONS = frozenset({'address', 'family', 'flowlabel', 'port', 'options'})
 
 #: Highest IPv6 flow label: the field has 20 bits (RFC 8200 §3).
 _MAX_FLOWLABEL = 0xF_FFFF
@@ -53,6 +56,7 @@ class SocketAddress(NodeNames):
         CodedValueError: ``ERR_SOCKET_BAD_PORT``; ``ERR_OUT_OF_RANGE`` for the flow label (where
             Node, above 20 bits, ends the process).
         CodedRuntimeError: ``ERR_INVALID_ADDRESS`` when *address* is none of that family.
+        TypeError: a keyword is no option.
     """
 
     __slots__ = ('_address', '_family', '_flowlabel', '_number', '_port')
@@ -65,7 +69,9 @@ class SocketAddress(NodeNames):
         family: str | Undefined = UNDEFINED,
         port: int | str | Undefined = UNDEFINED,
         flowlabel: int | Undefined = UNDEFINED,
+        **unknown: NoReturn,
     ) -> None:
+        check_keywords('SocketAddress', unknown, _OPTIONS)
         if options is not UNDEFINED:
             given = _options(options)
             address = given.get('address', UNDEFINED) if address is UNDEFINED else address

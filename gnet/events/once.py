@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, NoReturn
 
 from gevent.event import Event
 
@@ -30,6 +30,7 @@ def once(
     *,
     timeout: float | None = None,
     signal: Any = None,
+    **unknown: NoReturn,
 ) -> list[Any]:
     """Block until *event* is emitted, and return its arguments: Node's ``await once(…)``.
 
@@ -45,6 +46,7 @@ def once(
         timeout: seconds to wait at most; None for no limit.
         signal: give up when this is set; anything that gevent can link to, such as
             ``gevent.event.Event``.
+        unknown: there are no other keywords; what is like a misspelt one is named in the error.
 
     Raises:
         BaseException: the error that was emitted; if that was no exception, a CodedRuntimeError
@@ -52,11 +54,13 @@ def once(
         TimeoutError: *timeout* seconds have passed.
         AbortError: *signal* is set (``ABORT_ERR``).
         CodedTypeError, CodedValueError: an argument is of the wrong kind or out of range.
+        TypeError: a keyword is no option.
     """
     if is_number(options):
         timeout, options = options, UNDEFINED
     given = read_options(
-        'once', options, {'timeout': timeout, 'signal': signal}, {'timeout', 'signal'})
+        'once', options, {'timeout': timeout, 'signal': signal, **unknown},
+        {'timeout', 'signal'})
     check_emitter(emitter)
     timeout = given.get('timeout')
     if timeout is not None:

@@ -7,15 +7,16 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from types import FrameType, TracebackType
-from typing import Any
+from types import TracebackType
 
 import gevent
 from gevent import monkey
 from gevent.hub import Hub
 
 from .duty import Duty, program
+from .interrupts import interrupted_by_ctrl_c
 from .loop import Loop, get_loop
+from .signals import note_handlers
 from .watchers import READ, close_watcher, is_libuv
 
 __all__ = [
@@ -70,11 +71,13 @@ def serving(loop: Loop) -> Iterator[None]:
     if gevent.getcurrent() is not hub.parent:
         yield
         return
+    if loop.is_main:
+        note_handlers()
     not_errors = hub.NOT_ERROR
     hub.NOT_ERROR = (*not_errors, KeyboardInterrupt)  # the hub would print a traceback of its own
     loop.running = True
     try:
-        with woken_by_signals(loop), _interrupted_in_main(loop):
+        with woken_by_signals(loop), interrupted_by_ctrl_c(loop):
             yield
     except BaseException as reason:
         program.duty = Duty.DONE
@@ -84,41 +87,6 @@ def serving(loop: Loop) -> Iterator[None]:
     finally:
         loop.running = False
         hub.NOT_ERROR = not_errors
-
-
-@contextmanager
-def _interrupted_in_main(loop: Loop) -> Iterator[None]:
-    """Have Ctrl-C raised in the main greenlet if it comes while the hub runs.
-
-    Python calls the handler in whatever frame it is. In one of gevent's own, on the way to a
-    callback, the exception may be printed and lost (measured on libuv, in about 1 of 100 starts).
-    In a greenlet, it is lost where it hits a finalizer, or an ``except:`` of somebody's: pywsgi has
-    its connections closed by the finalizer of a file, and a Ctrl-C right after that was lost in 9
-    of 15 runs. So the main greenlet is interrupted in any case, if it has not been meanwhile.
-    """
-    if not loop.is_main or signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield  # the program has a handler of its own, or wants none
-        return
-
-    main: Any = gevent.getcurrent()
-    is_waiting = True
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        loop.from_hub(interrupt_main)
-        if gevent.getcurrent() is not loop.hub:
-            raise KeyboardInterrupt  # such as in a listener that never blocks
-
-    def interrupt_main() -> None:
-        if is_waiting:
-            main.throw(KeyboardInterrupt)
-
-    signal.signal(signal.SIGINT, interrupt)
-    try:
-        yield
-    finally:
-        is_waiting = False
-        if signal.getsignal(signal.SIGINT) is interrupt:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @contextmanager

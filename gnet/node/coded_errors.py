@@ -91,6 +91,15 @@ def bad_port(name: str, actual: object) -> CodedValueError:
     )
 
 
+def path_as_port(path: object) -> CodedValueError:
+    """Build ``ERR_SOCKET_BAD_PORT`` for what is the path of a unix socket, and was meant as one."""
+    error = bad_port('options.port', path)
+    return CodedValueError(
+        'ERR_SOCKET_BAD_PORT',
+        f'{error.args[0]} The path of a unix socket is given by its name: path={path!r}.',
+    )
+
+
 def missing_args(*names: str) -> CodedTypeError:
     """Build ``ERR_MISSING_ARGS``: one of *names* must be given."""
     listed = ' or '.join(f'"{name}"' for name in names)

@@ -41,6 +41,10 @@ __all__ = [
 ]
 
 
+#: What the constructor may be given by name.
+_KEYWORDS = server.SERVER_OPTIONS | {'options', 'listener'}
+
+
 class Server(Guarded):
     """A server for TCP and unix sockets, as Node's ``net.Server``.
 
@@ -92,8 +96,7 @@ class Server(Guarded):
             CodedTypeError: ``ERR_INVALID_ARG_TYPE``.
             TypeError: for a keyword that is no option; in a mapping it is ignored, as in Node.
         """
-        check_keywords(
-            'create_server', keywords, server.SERVER_OPTIONS | {'options', 'listener'})
+        check_keywords('Server', keywords, _KEYWORDS)
         given, listener = shapes.split_server_arguments(args, keywords)
         super().__init__()
         if listener is not None:
@@ -521,6 +524,7 @@ def _forsake(server: Any) -> None:
 
 def create_server(*args: Any, **keywords: Any) -> Server:
     """Make a :class:`Server`; the arguments are the same: ``(options, listener)``, or keywords."""
+    check_keywords('create_server', keywords, _KEYWORDS)
     return Server(*args, **keywords)
 
 

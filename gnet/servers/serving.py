@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -11,9 +13,11 @@ from gevent.event import Event
 from ..events.abort import abort_error
 from ..loop.loop import get_loop
 from ..loop.signals import is_called_by_signal
+from ..node.coded_errors import path_as_port
 from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.validators import validate_function
+from ..node.values import js_number
 from ..options.listen import LISTEN_OPTIONS
 from ..options.server import SERVER_OPTIONS
 from .server import Server
@@ -87,10 +91,19 @@ def serve_by(
     if _INSTEAD_OF_PORT & named.keys():
         if port != 0:
             raise TypeError('gnet.serve() takes a port, or one of path, fd and handle')
+    elif _is_path(port):
+        raise path_as_port(port)
     else:
         named.update(port=port, host=host)
     _listen(server, named)
     return server
+
+
+def _is_path(port: object) -> bool:
+    """Return whether what was given as a port is a path, as ``listen`` takes in the same place."""
+    if isinstance(port, str):
+        return math.isnan(js_number(port))
+    return isinstance(port, (bytes, os.PathLike))
 
 
 def _listen(server: Server, options: dict[str, Any]) -> None:

@@ -63,6 +63,10 @@ def emitter(**keywords: Any) -> None:
     gnet.EventEmitter(**keywords)
 
 
+def once(**keywords: Any) -> None:
+    gnet.once(gnet.EventEmitter(), 'x', **keywords)
+
+
 def on(**keywords: Any) -> None:
     gnet.on(gnet.EventEmitter(), 'x', **keywords)
 
@@ -71,6 +75,14 @@ def on(**keywords: Any) -> None:
     (create_server, 'allowhalfopen',
      "create_server() got an unexpected keyword argument 'allowhalfopen'. "
      "Did you mean 'allow_half_open'?"),
+    (gnet.Server, 'noDelays',
+     "Server() got an unexpected keyword argument 'noDelays'. Did you mean 'noDelay'?"),
+    (once, 'tiemout',
+     "once() got an unexpected keyword argument 'tiemout'. Did you mean 'timeout'?"),
+    (gnet.SocketAddress, 'adress',
+     "SocketAddress() got an unexpected keyword argument 'adress'. Did you mean 'address'?"),
+    (gnet.SocketAddress, 'flowLabel',
+     "SocketAddress() got an unexpected keyword argument 'flowLabel'. Did you mean 'flowlabel'?"),
     (create_server, 'spawn', "create_server() got an unexpected keyword argument 'spawn'"),
     (create_server, 'noDelays',
      "create_server() got an unexpected keyword argument 'noDelays'. Did you mean 'noDelay'?"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -165,6 +166,10 @@ def test_a_name_that_is_not_found_is_raised_at_the_call() -> None:
     ({'port': 80, 'path': 'x'}, TypeError, 'takes a port, or one of path, fd and handle'),
     ({'port': 65536}, gnet.CodedValueError, r'options\.port should be >= 0 and < 65536'),
     ({'port': 'socket'}, gnet.CodedValueError, 'Received type string'),
+    ({'port': '/no/port'}, gnet.CodedValueError, r"by its name: path='/no/port'\.$"),
+    ({'port': b'/no/port'}, gnet.CodedValueError, r"by its name: path=b'/no/port'\.$"),
+    ({'port': Path('/no/port')}, gnet.CodedValueError, r"by its name: path=.*/no/port'\)\.$"),
+    ({'port': '-1'}, gnet.CodedValueError, r"Received type string \('-1'\)\.$"),
     ({'host': 7}, gnet.CodedTypeError, 'host'),
     ({'handler': 7}, gnet.CodedTypeError, '"handler" argument must be of type function'),
 ])
