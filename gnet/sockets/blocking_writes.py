@@ -162,6 +162,8 @@ class BlockingWrites(BlockingReads):
     def _sending_error(self) -> BaseException:
         if self._write_state is WRITABLE or self._stage in GONE:
             return self._blocked_error()
+        if self._wire.ended:
+            return self._wire.failed(errno.EPIPE, 'write')  # it was ended for its peer's end
         return system_errors.system_error(errno.EPIPE, 'write')
 
     def _is_queued(self, request: WriteRequest) -> bool:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..events.names import error_monitor
-from ..node import coded_errors, system_errors
+from ..node import coded_errors
 from ..node.values import truthy
 from .delivery import BLOCKING
 from .sending import WriteRequest
@@ -172,8 +172,7 @@ class Duplex(Writable):
         if in_flight:
             # Node learns of these from the kernel, in its closing phase.
             answer = self._later
-            cancelled = system_errors.system_error(
-                in_flight[0].failure or errno.ECANCELED, 'write')
+            cancelled = self._wire.failed(in_flight[0].failure or errno.ECANCELED, 'write')
             error = error or cancelled
             for request in in_flight:
                 if request.callback is not None:
