@@ -163,7 +163,7 @@ class BlockingWrites(BlockingReads):
         if self._write_state is WRITABLE or self._stage in GONE:
             return self._blocked_error()
         if self._wire.ended:
-            return self._wire.failed(errno.EPIPE, 'write')  # it was ended for its peer's end
+            return self._wire.own_failure(errno.EPIPE, 'write')  # it was ended for its peer's end
         return system_errors.system_error(errno.EPIPE, 'write')
 
     def _is_queued(self, request: WriteRequest) -> bool:

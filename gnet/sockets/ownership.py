@@ -225,7 +225,7 @@ class Owned(Duplex):
         if not self._queued_units:
             self.destroy()
         elif self._bytes_sent == sent_before:
-            self.destroy(self._wire.failed(errno.ETIMEDOUT, 'write'))
+            self.destroy(self._wire.own_failure(errno.ETIMEDOUT, 'write'))
         else:
             self._linger()
 

@@ -100,7 +100,7 @@ class Arrivals:
 
     def fail(self, error: OSError) -> None:
         """Reading has failed: the stream is destroyed when it has had what came before."""
-        failure = self.error = self.failed(error.errno or 0, 'read')
+        failure = self.error = self.own_failure(error.errno or 0, 'read')
         self.hold(OVER)
         if self.arrived and self.taker not in BY_RUNNERS:
             return  # blocking reads take that first
@@ -110,7 +110,7 @@ class Arrivals:
             # A listener that is blocked shall not hold up 'error' and 'close'.
             self.stream.destroy(failure)
 
-    def failed(self, number: int, syscall: str) -> system_errors.NodeOSError:
+    def own_failure(self, number: int, syscall: str) -> system_errors.NodeOSError:
         """Return the error of what has happened to this connection; it is known as such by now.
 
         The same error of another connection, which a listener lets through, is not of this one.

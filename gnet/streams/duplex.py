@@ -172,7 +172,7 @@ class Duplex(Writable):
         if in_flight:
             # Node learns of these from the kernel, in its closing phase.
             answer = self._later
-            cancelled = self._wire.failed(in_flight[0].failure or errno.ECANCELED, 'write')
+            cancelled = self._wire.own_failure(in_flight[0].failure or errno.ECANCELED, 'write')
             error = error or cancelled
             for request in in_flight:
                 if request.callback is not None:

@@ -116,7 +116,7 @@ class Wire(Protocol):
     def offer(self, chunk: Bytes) -> None:
         """The same, and the greenlet that is blocked in a read goes on with it."""
 
-    def failed(self, number: int, syscall: str) -> NodeOSError:
+    def own_failure(self, number: int, syscall: str) -> NodeOSError:
         """Return the error of what has happened to this connection, and note it as its own."""
 
     def wake_reader(self) -> None:
