@@ -159,6 +159,10 @@ class EventEmitter(NodeNames):
             self._capture_rejections = True
             self._plain_emit = False
 
+    def _listener_wanted(self, event: Hashable) -> None:
+        """For subclasses: a listener of *event* is about to be added at the end; not if it raises.
+        """
+
     def _listener_added(self, event: Hashable) -> None:
         """For subclasses: a listener of *event* was added at the end. Called after the change."""
 
@@ -323,8 +327,12 @@ class EventEmitter(NodeNames):
         if not callable(listener):
             validate_function('listener', listener)
         name = event if type(event) is str else name_of(event)
+        if not at_front:
+            self._listener_wanted(name)
         if 'newListener' in self._events:
             self.emit('newListener', event, _original(listener))
+            if not at_front:
+                self._listener_wanted(name)  # that may have blocked
         entries = self._events.get(name, ())
         entries = (listener, *entries) if at_front else (*entries, listener)
         self._events[name] = entries

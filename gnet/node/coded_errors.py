@@ -207,8 +207,8 @@ STATE_TEXTS = {
     'ERR_READING_IN_BLOCKING_STYLE':
         'Another greenlet is blocked in a read of this socket: events would compete for its data',
     'ERR_TEXT_IS_BUFFERED':
-        'Text is left that set_encoding() made of what arrived: take it by read() or by iterating '
-        'before you ask for bytes',
+        'Text is left that set_encoding() or makefile() made of what arrived: take it by read() or '
+        'by iterating before you ask for bytes',
     'ERR_READ_AHEAD':
         'Bytes that had arrived before to_socket() are still to be read by recv(): who takes the '
         'descriptor, as TLS does, would never see them. Read them first; or call to_socket() '

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Hashable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
@@ -20,6 +21,7 @@ from ..node.threads import get_ident
 from ..node.validators import validate_function
 from ..options import server, shapes, shared
 from ..options.listen import LISTEN_OPTIONS, listen_request
+from ..sockets.own_thread import SERVER_LETTING_GO, SERVER_USES, keep_to_thread
 from ..sockets.ownership import fail
 from ..sockets.socket import Socket
 from . import stopping
@@ -99,8 +101,6 @@ class Server(Guarded):
         check_keywords('Server', keywords, _KEYWORDS)
         given, listener = shapes.split_server_arguments(args, keywords)
         super().__init__()
-        if listener is not None:
-            self.on('connection', listener)
         chosen = server.server_options(given)
         self.allow_half_open = chosen.allow_half_open
         self.pause_on_connect = chosen.pause_on_connect
@@ -124,6 +124,8 @@ class Server(Guarded):
         self._unref = False
         #: Whether ``serve_forever()`` blocks the main greenlet: then ``unref()`` has no effect.
         self._kept_alive = False
+        if listener is not None:
+            self.on('connection', listener)
 
     def __repr__(self) -> str:
         where: Any = 'not listening'
@@ -168,7 +170,6 @@ class Server(Guarded):
         """
         check_keywords('listen', keywords, LISTEN_OPTIONS | {'callback'})
         given, callback = shapes.normalize_arguments(args, keywords)
-        self._check_thread()
         if self._handle is not None:
             raise coded_errors.state_error('ERR_SERVER_ALREADY_LISTEN')
         if callback is not None:
@@ -237,29 +238,30 @@ class Server(Guarded):
 
     def ref(self) -> Self:
         """Let this server keep the program alive while it listens (the default); returns it."""
-        self._check_thread(lets_go=True)
         self._unref = False
         self._apply_ref()
         return self
 
     def unref(self) -> Self:
         """Let the program end although this server listens; returns it. Survives ``close()``."""
-        self._check_thread(lets_go=True)
         self._unref = True
         self._apply_ref()
         return self
 
-    def _check_thread(self, *, lets_go: bool = False) -> None:
-        """Raise in another thread than the one that it listens in, or has connections in.
+    def _is_free(self) -> bool:
+        """Whether it neither listens nor has connections: it belongs to no thread then.
 
-        While it has neither, it is used in whatever thread it is to listen in. In a forked child,
-        what *lets_go* of the parent's has nothing left to do, and says nothing.
+        It is used in whatever thread it is to listen in; but not in a forked child of that.
         """
+        counter = self._counter
+        return not (
+            counter.loop.is_forsaken or self._handle is not None or self._call is not None
+            or counter.count)
+
+    def _check_thread(self) -> None:
+        """Raise where it belongs to another thread. Methods have that around them: see below."""
         loop = self._counter.loop
-        if get_ident() != loop.thread and not (lets_go and loop.is_forsaken) and (
-            loop.is_forsaken or self._handle is not None or self._call is not None
-            or self._counter.count
-        ):
+        if get_ident() != loop.thread and not self._is_free():
             loop.check_thread()
 
     @property
@@ -283,9 +285,8 @@ class Server(Guarded):
             callback: called with ``(err)`` at the next `'close'`; *err* is
                 ``ERR_SERVER_NOT_RUNNING`` if the server was not listening, else None.
         """
-        self._check_thread(lets_go=True)
         self._forget_call()
-        if callable(callback):
+        if callable(callback) and not self._counter.loop.is_forsaken:
             if self._handle is not None:
                 self.on('close', _CloseCallback(self, 'close', callback))
             else:
@@ -322,7 +323,6 @@ class Server(Guarded):
         Returns:
             How many connections had to be destroyed.
         """
-        self._check_thread(lets_go=True)
         return stopping.stop(self.close, self._counter, timeout)
 
     def serve_forever(self) -> None:
@@ -338,7 +338,6 @@ class Server(Guarded):
             Exception: an `'error'` of this server that nobody listens to, such as that its port is
                 taken, and what its listeners raise. It is reported in no other way.
         """
-        self._check_thread()
         if self._handle is None and not self._is_undecided():
             raise coded_errors.state_error('ERR_SERVER_NOT_RUNNING')
         stopping.serve_forever(self._counter.loop, self._serving, self._keep_alive)
@@ -395,6 +394,7 @@ class Server(Guarded):
 
     @block_list.setter
     def block_list(self, value: BlockList | None) -> None:
+        self._check_thread()
         self._intake.block_list = shared.block_list({'block_list': value})
 
     # --- counting ---------------------------------------------------------------------------------
@@ -409,7 +409,6 @@ class Server(Guarded):
         Raises:
             CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for a callback that is none.
         """
-        self._check_thread()
         if callback is None:
             return self._counter.total()
         settle = validate_function('callback', callback)
@@ -503,6 +502,10 @@ class Server(Guarded):
         """A failure of the program: raised by ``serve_forever()``, else by ``gnet.run()``."""
         if not self._serving.fail(error):
             self._counter.loop.fail(self, error)
+
+
+keep_to_thread(
+    Server, attrgetter('_counter.loop'), SERVER_USES, SERVER_LETTING_GO, Server._is_free)
 
 
 class _CloseCallback(OnceListener):

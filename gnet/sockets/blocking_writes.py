@@ -169,6 +169,8 @@ class BlockingWrites(BlockingReads):
             return self._blocked_error()
         if self._write_state is LENT:
             return coded_errors.state_error('ERR_SOCKET_IN_USE')
+        if self._wire.ended:
+            return self._wire.own_failure(errno.EPIPE, 'write')  # it was ended for its peer's end
         return system_errors.system_error(errno.EPIPE, 'write')
 
     def _is_queued(self, request: WriteRequest) -> bool:

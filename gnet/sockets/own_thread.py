@@ -21,53 +21,68 @@ from ..node.threads import get_ident
 
 __all__ = ['LETTING_GO', 'USES', 'keep_to_thread']
 
-#: Not so ``emit``, which calls the program's listeners for the program, and changes nothing.
+#: Of every emitter. Not so ``emit``, which calls the program's listeners for the program, and
+#: changes nothing.
+_LISTENING = (
+    'add_listener', 'on', 'once', 'prepend_listener', 'prepend_once_listener', 'set_max_listeners',
+)
+_LISTENING_NO_MORE = ('off', 'remove_all_listeners', 'remove_listener')
+
+#: What uses a socket, and what lets go of it.
 USES = (
-    'add_listener', 'connect', 'connect_ex', 'cork', 'makefile', 'on', 'once', 'pause', 'pipe',
-    'prepend_listener', 'prepend_once_listener', 'read', 'recv_into', 'reset_and_destroy', 'resume',
-    'sendfile', 'set_default_encoding', 'set_encoding', 'set_keep_alive', 'set_max_listeners',
-    'set_no_delay', 'set_timeout', 'set_type_of_service', 'setblocking', 'setsockopt', 'settimeout',
-    'shutdown', 'start_tls', 'to_socket', 'uncork', 'unpipe', 'unshift',
+    *_LISTENING, 'connect', 'connect_ex', 'cork', 'makefile', 'pause', 'pipe', 'read', 'recv_into',
+    'reset_and_destroy', 'resume', 'sendfile', 'set_default_encoding', 'set_encoding',
+    'set_keep_alive', 'set_no_delay', 'set_timeout', 'set_type_of_service', 'setblocking',
+    'setsockopt', 'settimeout', 'shutdown', 'start_tls', 'to_socket', 'uncork', 'unpipe', 'unshift',
+)
+LETTING_GO = (
+    *_LISTENING_NO_MORE, 'close', 'destroy', 'destroy_soon', 'detach', 'ref', 'unref',
 )
 
-LETTING_GO = (
-    'close', 'destroy', 'destroy_soon', 'detach', 'off', 'ref', 'remove_all_listeners',
-    'remove_listener', 'unref',
-)
+#: The same of a server.
+SERVER_USES = (*_LISTENING, 'get_connections', 'listen', 'serve_forever')
+SERVER_LETTING_GO = (*_LISTENING_NO_MORE, 'close', 'ref', 'stop', 'unref')
 
 
 def keep_to_thread(
     cls: type[Any], loop_of: Callable[[Any], Any], uses: Iterable[str] = USES,
-    letting_go: Iterable[str] = LETTING_GO,
+    letting_go: Iterable[str] = LETTING_GO, is_free: Callable[[Any], bool] | None = None,
 ) -> None:
     """Have the methods of *cls* raise ``ERR_FOREIGN_THREAD`` in another thread than its loop's.
 
     Args:
         cls: it has all of *uses* and *letting_go*, perhaps from its bases.
         loop_of: returns the loop of one of its objects.
-        uses: the names of those that do something.
-        letting_go: … that have nothing left to do in a forked child.
+        uses: names of methods.
+        letting_go: of those that do nothing, and do not raise, in a forked child.
+        is_free: returns whether one of its objects belongs to no thread yet. None: it always does.
     """
-    _put_around(cls, uses, loop_of, lets_go=False)
-    _put_around(cls, letting_go, loop_of, lets_go=True)
+    for name in uses:
+        _put_around(cls, name, loop_of, is_free, lets_go=False)
+    for name in letting_go:
+        _put_around(cls, name, loop_of, is_free, lets_go=True)
 
 
 def _put_around(
-    cls: type[Any], names: Iterable[str], loop_of: Callable[[Any], Any], *, lets_go: bool,
+    cls: type[Any], name: str, loop_of: Callable[[Any], Any],
+    is_free: Callable[[Any], bool] | None, *, lets_go: bool,
 ) -> None:
-    for name in names:
-        guarded = _guarded(getattr(cls, name), loop_of, lets_go)
-        setattr(cls, name, guarded)
-        setattr(cls, camel(name), guarded)
+    guarded = _guarded(getattr(cls, name), loop_of, is_free, lets_go)
+    setattr(cls, name, guarded)
+    setattr(cls, camel(name), guarded)
 
 
 def _guarded(
-    method: Callable[..., Any], loop_of: Callable[[Any], Any], lets_go: bool,
+    method: Callable[..., Any], loop_of: Callable[[Any], Any],
+    is_free: Callable[[Any], bool] | None, lets_go: bool,
 ) -> Callable[..., Any]:
     @wraps(method)
     def in_own_thread(self: Any, *args: Any, **keywords: Any) -> Any:
         loop = loop_of(self)
-        if get_ident() != loop.thread and not (lets_go and loop.is_forsaken):
+        if (
+            get_ident() != loop.thread and not (lets_go and loop.is_forsaken)
+            and (is_free is None or not is_free(self))
+        ):
             loop.check_thread()
         return method(self, *args, **keywords)
 

@@ -229,7 +229,7 @@ class Owned(Duplex):
         if not self._queued_units:
             self.destroy()
         elif self._bytes_sent == sent_before:
-            self.destroy(system_errors.system_error(errno.ETIMEDOUT, 'write'))
+            self.destroy(self._wire.own_failure(errno.ETIMEDOUT, 'write'))
         else:
             self._linger()
 
@@ -295,9 +295,11 @@ class Owned(Duplex):
             self._loop.report(self, error)
 
     def _is_peers_doing(self, error: BaseException) -> bool:
-        """Whether the connection has failed, or its peer was idle for longer than settimeout()."""
-        return self._blocking.is_late(error) or (
-            isinstance(error, system_errors.NodeOSError) and error.syscall in ('read', 'write'))
+        """Whether the connection has failed, or its peer was idle for longer than settimeout().
+
+        This connection, and its peer: what another one has failed with looks the same.
+        """
+        return self._blocking.is_late(error) or self._wire.is_own(error)
 
 
 # --- for other rooms ------------------------------------------------------------------------------

@@ -6,13 +6,14 @@ None of these names blocks but ``sendfile``; those that do are in
 
 from __future__ import annotations
 
-import io
 import socket as _stdlib
+from functools import partial
 from typing import Any
 
 import gevent.socket
 
 from ..node import coded_errors
+from ..streams.delivery import BLOCKING
 from ..streams.states import (
     CONNECTED,
     CONNECTING,
@@ -26,7 +27,9 @@ from ..streams.states import (
 )
 from .blocking_writes import BlockingWrites
 from .connector import Connector
+from .files import open_file
 from .giving_away import check_read_ahead, with_unread
+from .socket_wire import SocketWire
 
 __all__ = ['PythonNames']
 
@@ -254,7 +257,12 @@ class PythonNames(BlockingWrites):
     ) -> Any:
         """Return a file object over the connection; the arguments are those of :func:`open`.
 
-        Closing it leaves the socket open; :meth:`close` waits for it.
+        Closing it leaves the socket open; :meth:`close` waits for it. What it has read ahead and
+        nobody has taken is the socket's again by that: the next read, in whatever style, begins
+        with it, and :meth:`to_socket` takes it along.
+
+        ``close`` of a text file that has made text of more than was taken, and cannot tell of which
+        bytes (with ``'utf-16'``, say), raises a CodedRuntimeError: ``ERR_TEXT_IS_BUFFERED``.
         """
         if not set(mode) <= {'r', 'w', 'b'}:
             raise ValueError(f'invalid mode {mode!r} (only r, w, b allowed)')
@@ -268,17 +276,19 @@ class PythonNames(BlockingWrites):
         self._own_blocking().io_refs += 1
         if buffering == 0:
             return raw
-        size = io.DEFAULT_BUFFER_SIZE if buffering is None or buffering < 0 else buffering
-        buffer: Any
-        if reading and writing:
-            buffer = io.BufferedRWPair(raw, raw, size)
+        return open_file(
+            raw, mode, buffering, encoding, errors, newline, partial(self._read_ahead, self._wire))
+
+    def _read_ahead(self, wire: SocketWire, data: bytes | None) -> None:
+        """A file of *wire* is closed, and has read *data* ahead; None for text of unknown bytes."""
+        if self._wire is not wire or self._blocking.close_wanted or self._is_closed_here():
+            return  # nobody reads that any more
+        if data is None:
+            raise coded_errors.state_error('ERR_TEXT_IS_BUFFERED')
+        if wire.taker in BLOCKING:
+            wire.offer(data)
         else:
-            buffer = io.BufferedReader(raw, size) if reading else io.BufferedWriter(raw, size)
-        if 'b' in mode:
-            return buffer
-        text: Any = io.TextIOWrapper(buffer, encoding, errors, newline)
-        text.mode = mode
-        return text
+            self.unshift(data)
 
     def _os_socket(self) -> Any:
         if self._wire.sock is None:

@@ -13,6 +13,7 @@ from typing import Any
 from ..events.guarded import EXITS
 from ..node import system_errors
 from .states import (
+    ACTIVE,
     DRAIN,
     EVENTS,
     HELD,
@@ -37,8 +38,8 @@ class Arrivals:
     """The receiving side of a wire: what has come, who takes it, and how far reading is."""
 
     __slots__ = (
-        'arrived', 'arrived_size', 'bytes_read', 'context', 'delivery', 'ended', 'error', 'reader',
-        'reading', 'schedule', 'stream', 'taker',
+        'arrived', 'arrived_size', 'bytes_read', 'context', 'delivery', 'ended', 'error',
+        'failures', 'reader', 'reading', 'schedule', 'stream', 'taker',
     )
 
     #: Whether the program has stopped reading by other means than the stream's.
@@ -57,6 +58,8 @@ class Arrivals:
         self.bytes_read = 0
         self.ended = False
         self.error: BaseException | None = None
+        #: What this connection has failed with, in every way.
+        self.failures: tuple[BaseException, ...] = ()
         self.reader: Any = None
         self.reading: Reading = NOT_STARTED
         self.delivery: Delivering = IDLE
@@ -97,10 +100,14 @@ class Arrivals:
 
     def fail(self, error: OSError) -> None:
         """Reading has failed: the stream is destroyed when it has had what came before."""
-        self.fail_with(system_errors.system_error(error.errno or 0, 'read'))
+        self._fail(self.own_failure(error.errno or 0, 'read'))
 
     def fail_with(self, failure: BaseException) -> None:
         """The same with an error that is the stream's already."""
+        self.failures = (*self.failures, failure)
+        self._fail(failure)
+
+    def _fail(self, failure: BaseException) -> None:
         self.error = failure
         self.hold(OVER)
         if self.arrived and self.taker not in BY_RUNNERS:
@@ -110,6 +117,25 @@ class Arrivals:
         else:
             # A listener that is blocked shall not hold up 'error' and 'close'.
             self.stream.destroy(failure)
+
+    def own_failure(self, number: int, syscall: str) -> system_errors.NodeOSError:
+        """Return the error of what has happened to this connection; it is known as such by now.
+
+        The same error of another connection, which a listener lets through, is not of this one.
+        """
+        for known in self.failures:
+            if (
+                isinstance(known, system_errors.NodeOSError)
+                and known.errno == number and known.syscall == syscall
+            ):
+                return known
+        failure = system_errors.system_error(number, syscall)
+        self.failures = (*self.failures, failure)
+        return failure
+
+    def is_own(self, error: BaseException) -> bool:
+        """Whether *error* is this connection's."""
+        return any(failure is error for failure in self.failures)
 
     def is_full(self) -> bool:
         """Whether as much waits as the stream's high-water mark allows: then reading is held."""
@@ -166,6 +192,14 @@ class Arrivals:
             self.arrived = deque()
         self.arrived.appendleft(chunk)
         self.arrived_size += len(chunk)
+
+    def offer(self, chunk: bytes) -> None:
+        """Like :meth:`give_back`, for a greenlet that is blocked in a read, too: it goes on."""
+        self.give_back(chunk)
+        if self.reader is not None:
+            if self.reading is ACTIVE:
+                self.hold(HELD)  # or what comes next might be handed over before it
+            self.wake_reader()
 
     def take_all(self) -> list[Any]:
         """Return all that has arrived: it is the caller's."""

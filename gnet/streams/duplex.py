@@ -19,7 +19,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..events.names import error_monitor
-from ..node import coded_errors, system_errors
+from ..node import coded_errors
 from ..node.values import truthy
 from .delivery import BLOCKING
 from .sending import WriteRequest
@@ -174,7 +174,7 @@ class Duplex(Writable):
             answer = self._later
             failure = in_flight[0].failure
             cancelled = (
-                system_errors.system_error(failure, 'write') if failure else self._cancelled())
+                self._wire.own_failure(failure, 'write') if failure else self._cancelled())
             error = error or cancelled
             for request in in_flight:
                 if request.callback is not None:
@@ -187,7 +187,7 @@ class Duplex(Writable):
 
     def _cancelled(self) -> BaseException:
         """The error of what was being sent when the stream was destroyed."""
-        return system_errors.system_error(errno.ECANCELED, 'write')
+        return self._wire.own_failure(errno.ECANCELED, 'write')
 
     def _forget(self, size: int) -> None:
         """As in Node, what was queued counts as written no more; what it had begun with does."""

@@ -190,7 +190,7 @@ class Readable(Delivery):
         if self._stage in GONE or self._errored is not None:
             return False
         if self._wire.taker in BLOCKING and isinstance(chunk, bytes):
-            self._wire.give_back(chunk)
+            self._wire.offer(chunk)
         elif (
             self._flow is FLOWING and not self._length and self._events.get('data')
             and self._wire.reading is not NOT_STARTED  # 'resume' is still to come
@@ -269,6 +269,14 @@ class Readable(Delivery):
     def is_paused(self) -> bool:
         """Return whether ``pause()``, ``pause_on_connect`` or a `'readable'` listener holds it."""
         return self._explicitly_paused or self._flow is PAUSED
+
+    def _listener_wanted(self, event: Any) -> None:
+        # What _listener_added() would raise, before the listener is there.
+        if self._wire.reader is not None and (
+            (event == 'data' and self._flow is UNDECIDED)
+            or (event == 'readable' and not self._readable_listened)
+        ):
+            raise coded_errors.state_error('ERR_READING_IN_BLOCKING_STYLE')
 
     def _listener_added(self, event: Any) -> None:
         if event == 'data':

@@ -178,7 +178,7 @@ class Sending(Readable):
             else:
                 self._tick(self._written, callback)
         if failure is not None and at_once:
-            self._errored = system_errors.system_error(failure.errno or 0, 'write')
+            self._errored = self._wire.own_failure(failure.errno or 0, 'write')
             if self._in_flight:
                 self._in_flight[0].failure = failure.errno or 0
             self._tick(self._sending_failed, failure)
@@ -333,7 +333,7 @@ class Sending(Readable):
 
     def _write_failed(self, error: OSError, size: int, callback: Callback) -> None:
         """The kernel has refused *size* bytes."""
-        self._fail_with(system_errors.system_error(error.errno or 0, 'write'), size, callback)
+        self._fail_with(self._wire.own_failure(error.errno or 0, 'write'), size, callback)
 
     def _fail_with(self, failure: BaseException, size: int, callback: Callback) -> None:
         """A write has failed at once: the stream is destroyed, but on a tick."""
@@ -367,7 +367,7 @@ class Sending(Readable):
             wire.watch_writable(None)
             self._loop.enqueue(_SendFailure(self, error, wire.context))
             return
-        failure = system_errors.system_error(error.errno or 0, 'write')
+        failure = wire.own_failure(error.errno or 0, 'write')
         batch, self._in_flight = self._in_flight, None
         for request in batch or ():
             self._pending_callbacks -= 1

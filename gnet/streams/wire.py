@@ -57,6 +57,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from ..node.system_errors import NodeOSError
 from .states import Delivering, Reading, Taker
 
 __all__ = ['BULK_SIZE', 'MAX_READS', 'READ_SIZE', 'Bytes', 'Schedule', 'Wire']
@@ -120,6 +121,15 @@ class Wire(Protocol):
 
     def give_back(self, chunk: Bytes) -> None:
         """Put *chunk* in front of what has arrived."""
+
+    def offer(self, chunk: Bytes) -> None:
+        """The same, and the greenlet that is blocked in a read goes on with it."""
+
+    def own_failure(self, number: int, syscall: str) -> NodeOSError:
+        """Return the error of what has happened to this connection, and note it as its own."""
+
+    def is_own(self, error: BaseException) -> bool:
+        """Whether *error* is this connection's."""
 
     def wake_reader(self) -> None:
         """Let the blocked reader see that something has changed."""

@@ -190,11 +190,11 @@ class Server(plain.Server):
             self._watch = ContextWatch(self._counter.loop, self._contexts, bool)
 
     def close(self, callback: Callable[..., object] | None = None) -> Self:
-        self._check_thread(lets_go=True)
+        super().close(callback)
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.close()
-        return super().close(callback)
+        return self
 
     close.__doc__ = plain.Server.close.__doc__
 

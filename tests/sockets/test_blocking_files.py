@@ -69,7 +69,7 @@ def test_a_file_without_a_buffer_is_raw(hold: Hold) -> None:
 ])
 def test_the_mode_decides_on_the_kind(hold: Hold, arguments: Any, kind: type) -> None:
     with hold().sock.makefile(**arguments) as file:
-        assert type(file) is kind
+        assert isinstance(file, kind)
 
 
 @pytest.mark.parametrize(('arguments', 'text'), [

@@ -11,7 +11,7 @@ from gevent import monkey
 
 import gnet
 from gnet.node.spelling import camel
-from gnet.sockets.own_thread import LETTING_GO, USES
+from gnet.sockets.own_thread import LETTING_GO, SERVER_LETTING_GO, SERVER_USES, USES
 
 from ..harness.families import Family
 from ..harness.waiting import PATIENCE, until
@@ -126,6 +126,7 @@ def test_what_only_looks_may_be_used_anywhere(hold: Hold, serve: Serve, native: 
     'listen(0)', 'close()', 'stop()', 'stop(0)', 'serve_forever()', 'ref()', 'unref()',
     'get_connections()', 'get_connections(print)', '__exit__(None, None, None)',
     '__setattr__("max_connections", 1)', '__setattr__("drop_max_connection", True)',
+    '__setattr__("block_list", None)',
 ])
 @pytest.mark.parametrize('state', ['listens', 'has a connection'])
 def test_a_server_says_so_too(
@@ -137,6 +138,58 @@ def test_a_server_says_so_too(
     refused(native, lambda: eval(f'server.{verb}', {'server': server}))
     assert server.listening == (state == 'listens')
     assert server.get_connections() == 1
+
+
+#: What only looks at a server.
+SERVER_LOOKING = {
+    'address', 'capture_rejection', 'emit', 'event_names', 'get_max_listeners', 'listener_count',
+    'listeners', 'raw_listeners',
+}
+
+
+def test_each_name_of_a_server_is_thought_of() -> None:
+    assert names_of(gnet.Server) == {*SERVER_USES, *SERVER_LETTING_GO, *SERVER_LOOKING}
+
+
+@pytest.mark.parametrize('style', [str, camel], ids=['python', 'node'])
+@pytest.mark.parametrize('state', ['listens', 'has a connection'])
+def test_a_servers_listeners_are_its_threads_own(
+    hold: Hold, family: Family, native: Any, style: Callable[[str], str], state: str,
+) -> None:
+    server = hold(target=family.listen_options).sock.server
+    if state != 'listens':
+        server.close()
+    before = {event: server.listeners(event) for event in server.event_names()}
+    limit = server.get_max_listeners()
+    for name in (
+        'add_listener', 'off', 'on', 'once', 'prepend_listener', 'prepend_once_listener',
+        'remove_listener',
+    ):
+        refused(native, lambda name=name: getattr(server, style(name))(
+            'connection', before['connection'][0]))
+    for name in ('remove_all_listeners', 'set_max_listeners'):
+        refused(native, lambda name=name: getattr(server, style(name))())
+        refused(native, lambda name=name: getattr(server, style(name))(3))
+    refused(native, lambda: server.on('connection')(print))
+    refused(native, lambda: gnet.on(server, 'connection'))
+    refused(native, lambda: gnet.once(server, 'connection', timeout=PATIENCE))
+    assert {event: server.listeners(event) for event in server.event_names()} == before
+    assert server.get_max_listeners() == limit
+
+
+def test_a_server_that_does_not_listen_is_free_for_any_thread(native: Any) -> None:
+    def use() -> list[Any]:
+        server.on('close', print)
+        server.once('error', print)
+        server.off('close', print)
+        server.set_max_listeners(3)
+        server.max_connections = 4
+        server.block_list = None
+        server.remove_all_listeners('connection')
+        return server.event_names()
+
+    server = gnet.create_server(print)
+    assert native(use) == ['error']
 
 
 # --- two threads --------------------------------------------------------------------------------

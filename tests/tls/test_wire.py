@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ssl
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ class Answering:
 
     def __init__(self) -> None:
         self.fed = 0
+        self.received = ssl.MemoryBIO()
         self._answers = b''
 
     def feed(self, ciphertext: bytes) -> None:
