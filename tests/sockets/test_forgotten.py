@@ -67,6 +67,7 @@ def talked(service: Service, **options: Any) -> gnet.Socket:
     assert end.recv(100) == b'question'
     end.sendall(b'answer')
     assert sock.recv(6) == b'answer'
+    turn()  # what is still to be told of the connection, on a tick, has it
     return sock
 
 
