@@ -190,6 +190,6 @@ print(gnet.run(timeout=10), answer, os.path.exists(f'/proc/self/fd/{{descriptor}
 sys.stdout.flush()
 os._exit(0)
 """, *(['unix'] if kind == 'unix' else []), launcher=launcher)
-    assert (status, said) == (0, f"True {answer} False\n")
+    assert (status, said) == (0, f'True {answer} False\n')
     assert 'ResourceWarning: unclosed <gnet.Socket' in errors
     assert 'Traceback' not in errors

@@ -1,4 +1,4 @@
-"""A socket that nobody refers to any more: collected if blocking calls used it, else it lives on."""
+"""A socket that nobody refers to: collected if blocking calls have used it, else it lives on."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ from ..harness.native import Native
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, turn, until
 from .common import target_of
-
 
 
 class Service:
@@ -75,6 +74,13 @@ def forgets(use: Callable[[], Any]) -> tuple[weakref.ref[Any], int]:
     """Return what had the socket that *use* returns, which nobody has then, and its descriptor."""
     sock = use()
     return weakref.ref(sock), sock.fileno()
+
+
+def forgets_in_time(use: Callable[[], Any]) -> tuple[weakref.ref[Any], int]:
+    """The same, when what is on a tick has had it, too."""
+    forgotten, descriptor = forgets(use)
+    until(lambda: forgotten() is None)
+    return forgotten, descriptor
 
 
 def is_open(descriptor: int) -> bool:
@@ -247,10 +253,10 @@ def test_it_is_collected_whatever_it_was_used_for(
     gc.disable()
     try:
         with pytest.warns(ResourceWarning, match='unclosed'):
-            forgotten, descriptor = forgets(lambda: use(service))
-            until(lambda: forgotten() is None)  # what is on a tick has it
+            forgotten, descriptor = forgets_in_time(lambda: use(service))
     finally:
         gc.enable()
+    assert forgotten() is None
     assert not is_open(descriptor)
     assert holds() == before
 
@@ -348,8 +354,7 @@ def test_its_idle_time_is_forgotten_with_it(local: Service) -> None:
     forgotten, _ = forgets(lambda: talked(local).set_timeout(1))
     assert forgotten() is None
     turn()
-    assert get_loop().idle_timers._heap == [] or all(
-        entry[2].expired is None for entry in get_loop().idle_timers._heap)
+    assert all(timer.expired is None for _, _, timer in get_loop().idle_timers._heap)
 
 
 # --- not collected --------------------------------------------------------------------------------
@@ -367,7 +372,6 @@ def test_one_that_events_read_lives_on(service: Service, native: Native) -> None
     gc.collect()
     service.accept().sendall(b'for a listener')
     assert got.get(timeout=PATIENCE) == b'for a listener'
-    gnet_closed = service.ends[0]
     service.ends[0].shutdown(socket.SHUT_WR)
     assert native(service.ends[0].recv, 1) == b''
 
