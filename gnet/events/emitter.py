@@ -166,6 +166,9 @@ class EventEmitter(NodeNames):
     def _listener_added(self, event: Hashable) -> None:
         """For subclasses: a listener of *event* was added at the end. Called after the change."""
 
+    def _listener_put_in_front(self, event: Hashable) -> None:
+        """For subclasses: the same for one that was put in front of the others."""
+
     def _listener_removed(self, event: Hashable) -> None:
         """For subclasses: listeners of *event* were removed, or none was found to be."""
 
@@ -339,8 +342,10 @@ class EventEmitter(NodeNames):
         if name is error_monitor:
             self._plain_emit = False
         if not at_front:
-            # In Node, a stream does not notice listeners that are put in front.
             self._listener_added(name)
+        else:
+            # In Node, a stream does not notice these.
+            self._listener_put_in_front(name)
         count = len(entries)
         if count > 1 and 0 < self.get_max_listeners() < count:
             if self.__warned is None:

@@ -71,13 +71,17 @@ def once(
     outcome: list[list[Any] | BaseException] = []
     settled = Event()
 
+    listeners: list[Any] = []
+
     def fulfil(*args: Any) -> None:
         settle(list(args))
-        emitter.remove_listener('error', fail)
+        if listeners:
+            emitter.remove_listener('error', listeners[1])
 
     def fail(*args: Any) -> None:
         settle(exception_of(args))
-        emitter.remove_listener(event, fulfil)
+        if listeners:
+            emitter.remove_listener(event, listeners[0])
 
     def settle(result: list[Any] | BaseException) -> None:
         outcome.append(result)
@@ -87,6 +91,9 @@ def once(
         settled.set()
 
     with ExitStack() as undo:
+        # By way of the list, which is emptied: else each had the other one, and both the emitter.
+        listeners += (fulfil, fail)
+        undo.callback(listeners.clear)
         # Each is undone even if doing it failed: a warning may be raised after the addition.
         undo.callback(emitter.remove_listener, event, fulfil)
         emitter.once(event, fulfil)

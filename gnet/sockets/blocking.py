@@ -94,8 +94,12 @@ class Blocking:
             return wait()
         late: Any = _stdlib.timeout('timed out')
         late.gnet_waited = self
-        with Timeout(self.seconds, late):
-            return wait()
+        try:
+            with Timeout(self.seconds, late):
+                return wait()
+        finally:
+            # Its traceback has this frame: a cycle, which would keep the socket of the callers.
+            del late
 
     def is_late(self, error: BaseException) -> bool:
         """Whether *error* says that this socket's peer has let somebody wait for too long."""

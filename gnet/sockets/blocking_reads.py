@@ -285,6 +285,7 @@ class BlockingReads(Owned):
                     self._length -= len(chunk)
                     wire.give_back(chunk)
         self._note_blocking_use()
+        self._settle_keeping()
 
     def _end_seen(self) -> None:
         """A blocking read has met the peer's end."""

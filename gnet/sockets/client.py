@@ -272,6 +272,7 @@ class Client(Tuned, PythonNames):
         self._remote = remote
         self._connector = None
         self._open(sock)
+        self._settle_keeping()
         self._apply_options()
         wire = self._wire
         wire.touch()

@@ -137,6 +137,7 @@ class Movable(Client):
             self._owner = None
             departed.counter.returned(self)
         self._open(departed.sock)
+        self._settle_keeping()
         wire = self._wire
         wire.bytes_read, self._bytes_sent = departed.counts
         if departed.idle_time:

@@ -245,9 +245,39 @@ class Owned(Duplex):
             self._blocking_user = _PROGRAM
             if self._wire.taker is EVENTS:
                 self._wire.taker = NOBODY_YET
+            self._settle_keeping()
         elif owner is not None:
             self._owner = None
             self._blocking_user = _HANDLER
+
+    # --- who keeps it in memory -------------------------------------------------------------------
+
+    def _settle_keeping(self) -> None:
+        """Have the open connection keep this object, or nobody but those who refer to it.
+
+        As in Node it lives on by itself where listeners may be called, and while its handler is at
+        work. Where the program uses it by blocking names, nothing more can come of it when nobody
+        has it any more: it is collected, and closed, as one of the standard library. (What is still
+        to be sent has it, and so has a greenlet that is blocked in it.)
+        """
+        if self._blocking_user is _PROGRAM:
+            wire = self._wire
+            wire.keep_stream(self, (
+                bool(self._events) or self._flow is FLOWING or self._counter is not None
+                or not wire.can_block))
+
+    def _listener_added(self, event: Any) -> None:
+        super()._listener_added(event)
+        if self._blocking_user is _PROGRAM:
+            self._settle_keeping()
+
+    def _listener_put_in_front(self, event: Any) -> None:
+        self._settle_keeping()
+
+    def _listener_removed(self, event: Any) -> None:
+        super()._listener_removed(event)
+        if self._blocking_user is _PROGRAM:
+            self._settle_keeping()
 
     def _forsake(self) -> None:
         """Close the copy that a forked child has, by what :class:`gnet.Socket` has for that."""

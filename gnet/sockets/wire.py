@@ -26,6 +26,7 @@ from collections.abc import Callable
 from fcntl import ioctl
 from termios import FIONREAD
 from typing import Any
+from weakref import ProxyTypes
 
 from gevent import monkey
 
@@ -87,6 +88,14 @@ class DescriptorWire(Arrivals):
         self.stream = stream
         self.sock = sock
         self.family, self.proto = sock.family, sock.proto
+
+    def keep_stream(self, stream: Any, keep: bool) -> None:
+        super().keep_stream(stream, keep)
+        if self.idle_timer is not None and self.stream is not None:
+            # inside: as below
+            self.idle_timer.expired = stream._idle_expired if keep else self._idle_time_over
+
+    keep_stream.__doc__ = Arrivals.keep_stream.__doc__
 
     def settle_hold(self) -> None:
         """Keep the program alive, or no longer: as in Node, while this reads or has to write.
@@ -302,18 +311,28 @@ class DescriptorWire(Arrivals):
                 self.settle_hold()
 
     def __del__(self) -> None:
-        """The socket was forgotten while it was open: say so, and close in the right order."""
-        sock = getattr(self, 'sock', None)
+        """The socket was forgotten while it was open, and both are collected together."""
+        if getattr(self, 'sock', None) is not None:
+            self.forgotten()
+
+    def forgotten(self) -> None:
+        """Close in the right order: nobody has the socket any more; and say so.
+
+        Callable in any thread, as the last reference may go, and the collector run, in any.
+        """
+        sock, self.sock = self.sock, None
         if sock is None:
             return
-        self.sock = None
-        # The collector may run in any thread; the loop is the one of the hub's.
+        peer = _peer_of(sock)
         self.schedule.in_own_thread(
             _close_forgotten, self.schedule, sock, self._read_watcher, self._write_watcher,
-            self._holds)
-        # Last, as both the repr of a subclass and the warning may raise. (The stream is still
-        # whole: both are collected together.)
-        warnings.warn(f'unclosed {self.stream!r}', ResourceWarning, stacklevel=2, source=self)
+            self.idle_timer, self._holds)
+        # Last, as both the repr of a subclass and the warning may raise.
+        stream = self.stream
+        is_gone = stream is None or type(stream) in ProxyTypes
+        warnings.warn(
+            f'unclosed {f"<gnet.Socket{peer}>" if is_gone else repr(stream)}', ResourceWarning,
+            stacklevel=3, source=self)
 
     def take_out(self) -> Any:
         """Return the socket: it is the caller's, and this wire has none any more."""
@@ -342,8 +361,16 @@ class DescriptorWire(Arrivals):
             self.schedule.idle_timers.cancel(self.idle_timer)
             self.idle_timer = None
         if expired is not None and seconds:
+            if type(self.stream) in ProxyTypes:
+                expired = self._idle_time_over
             self.idle_timer = IdleTimer(expired, seconds, self.schedule.now())
             self.schedule.idle_timers.arm(self.idle_timer)
+
+    def _idle_time_over(self, timer: IdleTimer) -> None:
+        """What an idle timer calls that does not keep the stream, either."""
+        stream = self.stream
+        if stream is not None:
+            stream._idle_expired(timer)  # inside: what set_timeout() has given us
 
     def touch(self) -> None:
         """Note an activity: a new idle period begins."""
@@ -354,10 +381,22 @@ class DescriptorWire(Arrivals):
                 self.schedule.idle_timers.arm(timer)
 
 
-def _close_forgotten(loop: Any, sock: Any, reader: Any, writer: Any, holds: bool) -> None:
+def _peer_of(sock: Any) -> str:
+    try:
+        peer = sock.getpeername()
+    except OSError:
+        return ''  # it has gone already
+    return f' {peer[0]}:{peer[1]}' if isinstance(peer, tuple) else ''
+
+
+def _close_forgotten(
+    loop: Any, sock: Any, reader: Any, writer: Any, idle_timer: IdleTimer | None, holds: bool,
+) -> None:
     if loop.is_usable:  # else its hub was destroyed, and the watchers with it
         close_watcher(reader)
         close_watcher(writer)
+    if idle_timer is not None:
+        loop.idle_timers.cancel(idle_timer)
     sock.close()
     if holds and loop.is_usable:
         loop.release()

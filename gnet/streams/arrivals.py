@@ -7,8 +7,10 @@ wire: this is the stream's own end of the seam.)
 
 from __future__ import annotations
 
+import warnings
 from collections import deque
 from typing import Any
+from weakref import ProxyTypes, proxy
 
 from ..events.guarded import EXITS
 from ..node import system_errors
@@ -49,7 +51,8 @@ class Arrivals:
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule: Any = schedule
-        #: The stream that it carries; None once the wire is closed.
+        #: The stream that it carries, or a weak proxy of it: see :meth:`keep_stream`. None while it
+        #: is not open.
         self.stream: Any = None
         #: The context variables in which the stream's listeners are called.
         self.context: Any = None
@@ -64,6 +67,27 @@ class Arrivals:
         self.reading: Reading = NOT_STARTED
         self.delivery: Delivering = IDLE
         self.taker: Taker = EVENTS
+
+    # --- whose it is ------------------------------------------------------------------------------
+
+    def keep_stream(self, stream: Any, keep: bool) -> None:
+        """Keep *stream* in memory while this is open, as at first, or leave that to who has it.
+
+        The loop has the wire while it reads. So a stream that is kept lives on although nobody
+        refers to it, as in Node; one that is not is collected then, and this is closed.
+        """
+        if self.stream is not None and keep is (type(self.stream) in ProxyTypes):
+            self.stream = stream if keep else proxy(stream, self._stream_collected)
+
+    def _stream_collected(self, stream: Any) -> None:
+        if self.stream is stream:
+            self.stream = None
+            self.forgotten()
+
+    def forgotten(self) -> None:
+        """Close: the stream was collected, in any thread; and say so."""
+        self.schedule.in_own_thread(self.close)
+        warnings.warn(f'unclosed {self!r}', ResourceWarning, stacklevel=3, source=self)
 
     # --- told by the wire, in the hub -------------------------------------------------------------
 
@@ -159,6 +183,8 @@ class Arrivals:
 
         *stream* is what it was called for: meanwhile this may be closed, and have none.
         """
+        if self.stream is None and isinstance(error, ReferenceError):
+            return  # another thread has just let go of the stream: this is about to be closed
         # Whatever escaped would stop the watcher for good, and the reason would be lost; with the
         # watcher left on, it would be found again and again. (But Ctrl-C is nobody's fault.)
         self.schedule.report(stream, error)
@@ -178,6 +204,10 @@ class Arrivals:
         stream = self.stream
         if stream is not None:
             stream._deliver()  # inside: as above
+
+    def close(self) -> None:
+        """Let go of everything."""
+        raise NotImplementedError
 
     def put_behind(self, chunk: bytes) -> None:
         """Put *chunk*, which somebody has read for later, behind what has arrived."""

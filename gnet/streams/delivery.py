@@ -127,6 +127,9 @@ class Delivery(Guarded):
 
     # --- given by Readable and Duplex, below which this stands ------------------------------------
 
+    def _settle_keeping(self) -> None:
+        """See whether the wire still has to keep this stream, or from now on has to."""
+
     def _take(self, size: int | None = None) -> Chunk | None:
         """Take *size* units out of the buffer; 0 only sees to it that reading goes on."""
         raise NotImplementedError

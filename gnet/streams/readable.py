@@ -245,6 +245,7 @@ class Readable(Delivery):
     def _start_flowing(self) -> None:
         # A 'readable' listener keeps its stream from flowing, whatever is called.
         self._flow = PAUSED if self._readable_listened else FLOWING
+        self._settle_keeping()
         if not self._resume_pending:
             self._resume_pending = True
             self._in_turn(self._resumed)

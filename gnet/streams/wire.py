@@ -47,6 +47,10 @@ then on the wire calls nobody and has no stream; what is still called are ``take
 ``give_back`` and ``wake_reader``: what had arrived stays where it is, and the stream decides what
 becomes of it.
 
+**Forgotten.** An open wire that reads is the loop's, and keeps its stream in memory: events can
+still come of it. Where none can, the stream says so (``keep_stream``), and the wire has a weak
+proxy of it: when the stream is collected, the wire closes, and warns.
+
 **A new one.** Who opens a connection sets ``stream``, and ``context`` before that. The wire of a
 stream's next connection goes on with the taker, the context and a delivery that is running still.
 """
@@ -105,6 +109,9 @@ class Wire(Protocol):
     reader: Any
     #: The context variables in which the stream's listeners are called.
     context: Any
+
+    def keep_stream(self, stream: Any, keep: bool) -> None:
+        """Keep *stream* in memory while this is open, or leave that to who has it."""
 
     @property
     def stopped(self) -> bool:

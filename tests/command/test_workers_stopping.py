@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+from ..harness.families import Family
 from .workers import SERVER, connect_until_refused, slow
 
 
@@ -21,6 +22,43 @@ def test_sigterm_lets_a_request_finish(serving, connect):
     assert int(peer.recv_until_end()) in started.workers
     peer.close()
     status, said = started.wait()
+    assert status == 0
+    assert len(said) == 2, said
+
+
+#: Asks another service for each connection, which answers and leaves its end open.
+ASKING = """
+    import os, sys
+    import gnet
+
+    def ask():
+        sock = gnet.connect(int(sys.argv[1]), '127.0.0.1')
+        sock.sendall(b'x')
+        return sock.recv(9)
+
+    def answer(sock):
+        sock.sendall(ask())
+
+    def listening():
+        os.write(1, b'worker %d listens on %d\\n' % (os.getpid(), server.address().port))
+
+    server = gnet.create_server(answer)
+    server.listen(0, '127.0.0.1', callback=listening)
+"""
+
+
+def test_clients_that_its_handlers_forget_do_not_hold_a_worker(serving, connect, native):
+    with Family('ipv4', host='127.0.0.1').listener() as service:
+        started = serving(ASKING, count=1, args=(str(service.getsockname()[1]),))
+        peer = connect(('127.0.0.1', started.port))
+        end, _ = native(service.accept)
+        with end:
+            end.sendall(b'answer')
+            assert peer.recv_until_end() == b'answer'
+            peer.close()
+            started.kill(signal.SIGTERM)
+            # A worker that were held would be killed after 35 seconds: later than the test ends.
+            status, said = started.wait()
     assert status == 0
     assert len(said) == 2, said
 

@@ -81,8 +81,8 @@ def test_an_emitter_without_once_listeners_is_freed_without_the_collector() -> N
 def test_subclasses_may_have_private_members_of_any_name() -> None:
     # Those that they share with the emitter are documented; the others cannot meet theirs.
     shared = {
-        '_capture_rejections', '_events', '_listener_added', '_listener_removed',
-        '_max_listeners', '_plain_emit',
+        '_capture_rejections', '_events', '_listener_added', '_listener_put_in_front',
+        '_listener_removed', '_max_listeners', '_plain_emit',
     }
     private = {name for name in vars(EventEmitter) if re.match('_(?!_)', name)}
     assert {name for name in private if not name.startswith('_EventEmitter__')} == shared

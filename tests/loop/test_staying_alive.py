@@ -38,6 +38,8 @@ def serve(what):
         held.append(sock)
         if what == 'end':
             sock.shutdown(socket.SHUT_WR)
+        elif what == 'answer':
+            sock.sendall(b'one')
         elif what == 'flood':
             try:
                 sock.sendall(bytes(10_000_000))
@@ -166,11 +168,17 @@ def test_a_program_goes_on_where_something_can(start_script: Any, name: str) -> 
     assert running.wait_for(r'ended: (\w+)')[1] == 'False'
 
 
-def test_a_blocking_client_that_is_forgotten_is_collected_and_ends_nothing(run_script: Run) -> None:
-    status, said, errors = run_script(PEER + """
-import warnings
+@pytest.mark.parametrize('kind', ['tcp', 'unix'])
+@pytest.mark.parametrize(('what', 'answer'), [('end', b''), ('answer', b'one')])
+@pytest.mark.parametrize('launcher', [[], ['-m', 'gevent.monkey']], ids=['', 'patched'])
+def test_a_blocking_client_that_is_forgotten_is_collected_and_ends_nothing(
+    run_script: Run, kind: str, what: str, answer: bytes, launcher: list[str],
+) -> None:
+    status, said, errors = run_script(PEER + f"""
+import gc, warnings
 warnings.simplefilter('always')
-peer('end')
+gc.disable()
+peer({what!r})
 
 def ask():
     sock = gnet.connect(where)
@@ -178,12 +186,10 @@ def ask():
     return sock.recv(9), sock.fileno()
 
 answer, descriptor = ask()
-gnet.run()
-import gc
-gc.collect()
-print(answer, os.path.exists(f'/proc/self/fd/{descriptor}'))
+print(gnet.run(timeout=10), answer, os.path.exists(f'/proc/self/fd/{{descriptor}}'))
 sys.stdout.flush()
 os._exit(0)
-""")
-    assert (status, said) == (0, "b'' False\n")
-    assert 'ResourceWarning: unclosed <gnet.Socket 127.0.0.1:' in errors
+""", *(['unix'] if kind == 'unix' else []), launcher=launcher)
+    assert (status, said) == (0, f'True {answer} False\n')
+    assert 'ResourceWarning: unclosed <gnet.Socket' in errors
+    assert 'Traceback' not in errors

@@ -1,0 +1,499 @@
+"""A socket that nobody refers to: collected if blocking calls have used it, else it lives on."""
+
+from __future__ import annotations
+
+import gc
+import os
+import socket
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gevent
+import pytest
+from gevent.event import AsyncResult
+
+import gnet
+from gnet.loop.loop import get_loop
+
+from ..harness.families import Family
+from ..harness.leaks import CAN_LIST_DESCRIPTORS
+from ..harness.native import Native
+from ..harness.plain import PlainSocket
+from ..harness.waiting import PATIENCE, turn, until
+from .common import target_of
+
+
+class Service:
+    """A plain peer that keeps its ends of the connections open."""
+
+    def __init__(self, family: Family) -> None:
+        self.listener = family.listener(backlog=128)
+        self.options = target_of(self.listener)
+        self.ends: list[PlainSocket] = []
+
+    def accept(self) -> PlainSocket:
+        """Return the end of a connection that was made already."""
+        end, _ = self.listener.accept()
+        end.settimeout(PATIENCE)
+        self.ends.append(end)
+        return end
+
+    def close(self) -> None:
+        for each in (self.listener, *self.ends):
+            each.close()
+
+
+@pytest.fixture
+def service(family: Family) -> Iterator[Service]:
+    made = Service(family)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def local() -> Iterator[Service]:
+    made = Service(Family('ipv4', host='127.0.0.1'))
+    yield made
+    made.close()
+
+
+def talked(service: Service, **options: Any) -> gnet.Socket:
+    """Return a socket that was read and written in blocking style; its peer has not ended."""
+    sock = gnet.connect(service.options, **options)
+    sock.sendall(b'question')
+    end = service.accept()
+    assert end.recv(100) == b'question'
+    end.sendall(b'answer')
+    assert sock.recv(6) == b'answer'
+    turn()  # what is still to be told of the connection, on a tick, has it
+    return sock
+
+
+def forgets(use: Callable[[], Any]) -> tuple[weakref.ref[Any], int]:
+    """Return what had the socket that *use* returns, which nobody has then, and its descriptor."""
+    sock = use()
+    return weakref.ref(sock), sock.fileno()
+
+
+def forgets_in_time(use: Callable[[], Any]) -> tuple[weakref.ref[Any], int]:
+    """The same, when what is on a tick has had it, too."""
+    forgotten, descriptor = forgets(use)
+    until(lambda: forgotten() is None)
+    return forgotten, descriptor
+
+
+def is_open(descriptor: int) -> bool:
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
+
+
+def holds() -> int:
+    return get_loop().held
+
+
+# --- collected ----------------------------------------------------------------------------------
+
+
+def test_it_is_closed_as_soon_as_nobody_refers_to_it(service: Service) -> None:
+    before = holds()
+    gc.disable()  # by counting references alone
+    try:
+        with pytest.warns(ResourceWarning, match=r'unclosed <gnet\.Socket'):
+            forgotten, descriptor = forgets(lambda: talked(service))
+    finally:
+        gc.enable()
+    assert forgotten() is None
+    assert not is_open(descriptor)
+    assert holds() == before
+    assert gnet.run(timeout=PATIENCE) is True
+    assert service.ends[0].recv(100) == b''
+
+
+def only_sent(service: Service) -> gnet.Socket:
+    sock = gnet.connect(service.options)
+    sock.sendall(b'question')
+    service.accept()
+    return sock
+
+
+def iterated(service: Service) -> gnet.Socket:
+    sock = talked(service)
+    service.ends[0].sendall(b'more')
+    for _chunk in sock:
+        break
+    return sock
+
+
+def with_a_file(service: Service) -> gnet.Socket:
+    sock = talked(service)
+    service.ends[0].sendall(b'a line\n')
+    assert sock.makefile('rb').readline() == b'a line\n'
+    return sock
+
+
+def with_unread_bytes(service: Service) -> gnet.Socket:
+    sock = talked(service)
+    service.ends[0].sendall(b'unread')
+    until(lambda: sock.readable_length)
+    return sock
+
+
+def peeked(service: Service) -> gnet.Socket:
+    sock = with_unread_bytes(service)
+    assert sock.recv(2, socket.MSG_PEEK) == b'un'
+    return sock
+
+
+def timed_out(service: Service) -> gnet.Socket:
+    sock = talked(service)
+    sock.settimeout(0.001)
+    try:
+        sock.recv(1)
+    except socket.timeout:
+        return sock
+    raise AssertionError('nothing was to be received')
+
+
+def with_an_idle_time(service: Service) -> gnet.Socket:
+    return talked(service).set_timeout(3_600_000)
+
+
+def with_an_idle_time_from_its_first_day(service: Service) -> gnet.Socket:
+    return talked(service, timeout=3_600_000)
+
+
+def paused(service: Service) -> gnet.Socket:
+    return talked(service).pause()
+
+
+def with_its_reading_half_alone(service: Service) -> gnet.Socket:
+    sock = talked(service)
+    sock.shutdown(socket.SHUT_WR)
+    return sock
+
+
+def whose_peer_has_ended(service: Service) -> gnet.Socket:
+    sock = talked(service)
+    service.ends[0].shutdown(socket.SHUT_WR)
+    assert sock.recv(1) == b''
+    return sock
+
+
+def whose_listener_was_removed(service: Service) -> gnet.Socket:
+    sock = talked(service)
+    sock.on('close', print)
+    sock.prepend_listener('end', print)
+    sock.off('close', print)
+    sock.remove_all_listeners()
+    return sock
+
+
+def whose_listener_was_called(service: Service) -> gnet.Socket:
+    sock = gnet.connect(service.options)
+    sock.once('connect', lambda: None)
+    sock.sendall(b'question')
+    service.accept()
+    return sock
+
+
+def connected_by_blocking(service: Service) -> gnet.Socket:
+    sock = gnet.Socket()
+    assert sock.connect_ex(service.listener.getsockname()) == 0
+    service.accept()
+    return sock
+
+
+def connected_again(service: Service) -> gnet.Socket:
+    sock = talked(service)
+    sock.close()
+    gnet.once(sock, 'close')
+    service.ends.pop().close()
+    sock.connect(service.options)
+    sock.sendall(b'question')
+    service.accept()
+    return sock
+
+
+def adopted(service: Service) -> gnet.Socket:
+    plain = PlainSocket(service.listener.family)
+    plain.connect(service.listener.getsockname())
+    service.accept().sendall(b'one')
+    sock = gnet.Socket.from_socket(plain)
+    assert sock.recv(3) == b'one'
+    return sock
+
+
+def adopted_by_its_number(service: Service) -> gnet.Socket:
+    plain = PlainSocket(service.listener.family)
+    plain.connect(service.listener.getsockname())
+    service.accept().sendall(b'one')
+    sock = gnet.Socket(fd=plain.detach())
+    assert sock.recv(3) == b'one'
+    return sock
+
+
+def that_holds_nothing(service: Service) -> gnet.Socket:
+    return talked(service).unref()
+
+
+@pytest.mark.parametrize('use', [
+    only_sent, iterated, with_a_file, with_unread_bytes, peeked, timed_out, with_an_idle_time,
+    with_an_idle_time_from_its_first_day, paused, with_its_reading_half_alone,
+    whose_peer_has_ended, whose_listener_was_removed, whose_listener_was_called,
+    connected_by_blocking, connected_again, adopted, adopted_by_its_number, that_holds_nothing,
+], ids=lambda use: use.__name__)
+def test_it_is_collected_whatever_it_was_used_for(
+    service: Service, use: Callable[[Service], gnet.Socket],
+) -> None:
+    before = holds()
+    gc.disable()
+    try:
+        with pytest.warns(ResourceWarning, match='unclosed'):
+            forgotten, descriptor = forgets_in_time(lambda: use(service))
+    finally:
+        gc.enable()
+    assert forgotten() is None
+    assert not is_open(descriptor)
+    assert holds() == before
+
+
+def test_its_warning_names_the_peer_and_the_line_that_forgot_it(local: Service) -> None:
+    with pytest.warns(ResourceWarning) as caught:
+        forgets(lambda: talked(local))
+    port = local.options['port']
+    assert str(caught[0].message) == f'unclosed <gnet.Socket 127.0.0.1:{port}>'
+    assert caught[0].filename == __file__
+
+
+@pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning')
+def test_any_number_of_them_leave_no_descriptor(local: Service) -> None:
+    forgets(lambda: talked(local))
+    local.ends.pop().close()
+    if CAN_LIST_DESCRIPTORS:
+        before = len(os.listdir('/proc/self/fd'))
+    for _ in range(100):
+        forgotten, descriptor = forgets(lambda: talked(local))
+        assert forgotten() is None
+        local.ends.pop().close()
+        assert not is_open(descriptor)
+    if CAN_LIST_DESCRIPTORS:
+        assert len(os.listdir('/proc/self/fd')) == before
+
+
+def test_one_that_a_cycle_keeps_is_closed_when_that_is_collected(local: Service) -> None:
+    class Client:
+        def __init__(self) -> None:
+            self.myself = self
+            self.sock = talked(local)
+
+    gc.collect()
+    forgotten, descriptor = forgets(lambda: Client().sock)
+    assert is_open(descriptor)
+    with pytest.warns(ResourceWarning, match='unclosed'):
+        gc.collect()
+    assert forgotten() is None
+    assert not is_open(descriptor)
+
+
+def test_one_whose_peer_has_ended_and_that_a_cycle_keeps_is_closed_then(local: Service) -> None:
+    def use() -> gnet.Socket:
+        sock: Any = whose_peer_has_ended(local)
+        turn()
+        sock.myself = sock
+        return sock
+
+    gc.collect()
+    forgotten, descriptor = forgets(use)
+    assert is_open(descriptor)
+    with pytest.warns(ResourceWarning, match='unclosed'):
+        gc.collect()
+    assert forgotten() is None
+    assert not is_open(descriptor)
+
+
+@pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning')
+def test_it_may_be_forgotten_in_another_thread(local: Service, native: Native) -> None:
+    box = [talked(local)]
+    descriptor, before = box[0].fileno(), holds()
+    native(box.clear)
+    until(lambda: not is_open(descriptor))
+    assert holds() == before - 1
+    assert local.ends[0].recv(1) == b''
+
+
+@pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning')
+def test_what_it_has_still_to_send_is_sent_first(service: Service, native: Native) -> None:
+    size = 5_000_000
+
+    def use() -> gnet.Socket:
+        sock = talked(service)
+        sock.write(bytes(size))
+        return sock
+
+    forgotten, descriptor = forgets(use)
+    assert forgotten() is not None
+
+    def received() -> int:
+        count = 0
+        while True:
+            chunk = service.ends[0].recv(1 << 20)
+            if not chunk:
+                return count
+            count += len(chunk)
+
+    assert native(received) == size
+    assert not is_open(descriptor)
+
+
+@pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning')
+def test_its_idle_time_is_forgotten_with_it(local: Service) -> None:
+    forgotten, _ = forgets(lambda: talked(local).set_timeout(1))
+    assert forgotten() is None
+    turn()
+    assert all(timer.expired is None for _, _, timer in get_loop().idle_timers._heap)
+
+
+# --- not collected --------------------------------------------------------------------------------
+
+
+def test_one_that_events_read_lives_on(service: Service, native: Native) -> None:
+    got: AsyncResult[bytes] = AsyncResult()
+
+    def use() -> None:
+        sock = gnet.connect(service.options)
+        sock.on('data', got.set)
+        gnet.once(sock, 'connect')
+
+    use()
+    gc.collect()
+    service.accept().sendall(b'for a listener')
+    assert got.get(timeout=PATIENCE) == b'for a listener'
+    service.ends[0].shutdown(socket.SHUT_WR)
+    assert native(service.ends[0].recv, 1) == b''
+
+
+@pytest.mark.parametrize('add', ['on', 'once', 'prepend_listener', 'prepend_once_listener'])
+@pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning')
+def test_one_that_is_read_by_blocking_and_listens_to_end_is_told(
+    service: Service, add: str,
+) -> None:
+    told: AsyncResult[bool] = AsyncResult()
+
+    def use() -> gnet.Socket:
+        sock = talked(service)
+
+        def at_end() -> None:
+            told.set(True)
+            sock.destroy()
+
+        getattr(sock, add)('end', at_end)
+        return sock
+
+    forgotten, descriptor = forgets(use)
+    gc.collect()
+    assert forgotten() is not None
+    assert is_open(descriptor)
+    service.ends[0].shutdown(socket.SHUT_WR)
+    assert told.get(timeout=PATIENCE)
+    assert service.ends[0].recv(1) == b''
+
+
+def test_one_that_is_read_by_blocking_and_listens_to_close_is_told(local: Service) -> None:
+    told: AsyncResult[bool] = AsyncResult()
+    forgotten, _ = forgets(lambda: talked(local).on('close', told.set))
+    gc.collect()
+    assert forgotten() is not None
+    end = local.ends[0]
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes((1, 0, 0, 0, 0, 0, 0, 0)))
+    end.close()
+    assert told.get(timeout=PATIENCE) is True
+
+
+def test_a_listener_before_the_first_blocking_call_keeps_it(local: Service) -> None:
+    told: AsyncResult[BaseException] = AsyncResult()
+
+    def use() -> gnet.Socket:
+        sock = gnet.connect(local.options)
+        sock.on('error', told.set)
+        sock.sendall(b'question')
+        return sock
+
+    forgotten, _ = forgets(use)
+    gc.collect()
+    assert forgotten() is not None
+    end = local.accept()
+    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes((1, 0, 0, 0, 0, 0, 0, 0)))
+    end.close()
+    assert isinstance(told.get(timeout=PATIENCE), ConnectionResetError)
+
+
+def test_one_that_flows_after_blocking_calls_lives_until_its_peer_ends(
+    local: Service, native: Native,
+) -> None:
+    forgotten, descriptor = forgets(lambda: talked(local).resume())
+    turn()
+    gc.collect()
+    assert forgotten() is not None
+    local.ends[0].sendall(b'dropped')
+    local.ends[0].shutdown(socket.SHUT_WR)
+    assert native(local.ends[0].recv, 1) == b''
+    until(lambda: not is_open(descriptor))
+
+
+def test_one_with_a_buffer_of_the_programs_lives_on(local: Service) -> None:
+    got: AsyncResult[int] = AsyncResult()
+
+    def use() -> gnet.Socket:
+        sock = gnet.connect(
+            local.options,
+            onread={'buffer': bytearray(100), 'callback': lambda size, buffer: got.set(size)})
+        sock.sendall(b'question')
+        return sock
+
+    forgets(use)
+    gc.collect()
+    local.accept().sendall(b'abc')
+    assert got.get(timeout=PATIENCE) == 3
+    local.ends[0].close()
+
+
+def test_a_greenlet_that_is_blocked_in_it_keeps_it(service: Service) -> None:
+    sock = talked(service)
+    reader = gevent.spawn(lambda sock: (sock.recv(100), sock.close())[0], sock)
+    del sock
+    turn()
+    gc.collect()
+    service.ends[0].sendall(b'late')
+    assert reader.get(timeout=PATIENCE) == b'late'
+
+
+def test_its_file_keeps_it(local: Service) -> None:
+    lines = talked(local).makefile('rb')
+    gc.collect()
+    local.ends[0].sendall(b'a line\n')
+    assert lines.readline() == b'a line\n'
+    with pytest.warns(ResourceWarning, match='unclosed'):
+        del lines
+
+
+def test_its_idle_time_is_told_after_blocking_calls(local: Service) -> None:
+    told: AsyncResult[Any] = AsyncResult()
+    sock = talked(local, timeout=1)
+    sock.set_timeout(1)
+    sock.on('timeout', lambda: told.set(True))
+    assert told.get(timeout=PATIENCE)
+    sock.close()
+
+
+def test_one_that_is_accepted_lives_on_after_its_handler(
+    serve: Callable[..., gnet.Server], connect: Callable[[Any], Any],
+) -> None:
+    peer = connect(serve(lambda sock: sock.on('data', sock.write)))
+    turn()
+    gc.collect()
+    peer.sendall(b'echo')
+    assert peer.recv(100) == b'echo'
