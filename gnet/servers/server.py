@@ -501,9 +501,9 @@ class Server(Guarded):
             self._counter.loop.fail(self, error)
 
 
-# inside: as with _forsake, below
 keep_to_thread(
-    Server, attrgetter('_counter.loop'), SERVER_USES, SERVER_LETTING_GO, Server._is_free)
+    Server, attrgetter('_counter.loop'), SERVER_USES, SERVER_LETTING_GO,
+    Server._is_free)  # inside: as with _forsake, below
 
 
 class _CloseCallback(OnceListener):
