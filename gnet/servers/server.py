@@ -505,7 +505,8 @@ class Server(Guarded):
 
 
 keep_to_thread(
-    Server, attrgetter('_counter.loop'), SERVER_USES, SERVER_LETTING_GO, Server._is_free)
+    Server, attrgetter('_counter.loop'), SERVER_USES, SERVER_LETTING_GO,
+    Server._is_free)  # inside: as with _forsake, below
 
 
 class _CloseCallback(OnceListener):

@@ -112,7 +112,7 @@ class Lender(Movable):
         wire, blocking = self._wire, self._blocking
         if (
             self._stage is not CONNECTED or self._errored is not None or wire.error is not None
-            or wire.stream is not self
+            or wire.stream != self  # which may be a weak proxy of it
         ):
             raise coded_errors.state_error('ERR_SOCKET_CLOSED')
         if self.writable_ended:

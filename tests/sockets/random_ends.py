@@ -85,11 +85,11 @@ class RecordedSocket:
         self._own = {
             method: getattr(sock, method) for method in (
                 'emit', 'write', 'sendall', 'send', 'recv', '_connect', '_listener_added',
-                '_take_back')
+                '_read_ahead')
         }
         sock.emit, sock.write, sock.sendall = self._emit, self._write, self._sendall
         sock.send, sock.recv, sock._connect = self._send, self._recv, self._connect
-        sock._take_back = self._take_back
+        sock._read_ahead = self._read_ahead
         if traced:
             sock._plain_emit = False  # or the stream would call the listeners of 'data' itself
         else:
@@ -172,12 +172,12 @@ class RecordedSocket:
             self.note_received(chunk)
         return chunk
 
-    def _take_back(self, wire: Any, data: bytes | None) -> None:
+    def _read_ahead(self, wire: Any, data: bytes | None) -> None:
         """A file is closed, and has read *data* ahead: it was received no more."""
         received = self.life.received
         if data and wire.stream is self.sock and received and received[-1].endswith(data):
             received[-1] = received[-1][:-len(data)]
-            self._own['_take_back'](wire, data)
+            self._own['_read_ahead'](wire, data)
         # Else another call has read what comes after it: that goes for read, too.
 
     def _recv(self, size: int, flags: int = 0) -> bytes:

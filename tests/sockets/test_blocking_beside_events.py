@@ -9,6 +9,9 @@ import gevent
 import pytest
 from gevent.event import AsyncResult
 
+import gnet
+
+from ..harness.families import Family
 from ..harness.waiting import PATIENCE, turn, until
 from .common import Connection, code
 
@@ -59,6 +62,72 @@ def test_events_are_refused_while_a_greenlet_is_blocked_in_a_read(
     with pytest.raises(RuntimeError, match='blocked in a read') as caught:
         start(c.sock)
     assert code(caught.value) == 'ERR_READING_IN_BLOCKING_STYLE'
+    c.peer.sendall(b'x')
+    assert reading.get(timeout=PATIENCE) == b'x'
+
+
+ADDING = {
+    'on': lambda s, event: s.on(event, print), 'once': lambda s, event: s.once(event, print),
+    'add_listener': lambda s, event: s.add_listener(event, print),
+    'addListener': lambda s, event: s.addListener(event, print),
+    '@on': lambda s, event: s.on(event)(print), '@once': lambda s, event: s.once(event)(print),
+    'gnet.on': lambda s, event: gnet.on(s, event),
+    'gnet.once': lambda s, event: gnet.once(s, event, timeout=PATIENCE),
+}
+
+
+@pytest.mark.parametrize('add', ADDING.values(), ids=ADDING)
+@pytest.mark.parametrize('event', ['data', 'readable'])
+def test_a_listener_that_is_refused_is_not_there(
+    hold: Hold, family: Family, add: Callable[[Any, str], object], event: str,
+) -> None:
+    c = hold(target=family.listen_options)
+    before = c.sock.event_names()
+    reading = gevent.spawn(c.sock.recv, 10)
+    until(lambda: c.sock._wire.reader is not None)
+    announced: list[Any] = []
+    c.sock.on('newListener', lambda *args: announced.append(args))
+    with pytest.raises(RuntimeError, match='blocked in a read'):
+        add(c.sock, event)
+    assert announced == []
+    c.sock.remove_all_listeners('newListener')
+    assert c.sock.event_names() == before
+    c.peer.sendall(b'x')
+    assert reading.get(timeout=PATIENCE) == b'x'
+    # The next read is a blocking one again.
+    reading = gevent.spawn(c.sock.recv, 10)
+    c.peer.sendall(b'y')
+    assert reading.get(timeout=PATIENCE) == b'y'
+
+
+@pytest.mark.parametrize('event', ['data', 'readable'])
+def test_a_listener_is_refused_that_is_announced_while_a_read_begins(
+    hold: Hold, event: str,
+) -> None:
+    def read(*_args: Any) -> None:
+        readings.append(gevent.spawn(c.sock.recv, 10))
+        until(lambda: c.sock._wire.reader is not None)
+
+    readings: list[Any] = []
+    c = hold()
+    c.sock.on('newListener', read)
+    with pytest.raises(RuntimeError, match='blocked in a read'):
+        c.sock.on(event, print)
+    assert c.sock.listener_count(event) == 0
+    c.peer.sendall(b'x')
+    assert [reading.get(timeout=PATIENCE) for reading in readings] == [b'x']
+
+
+@pytest.mark.parametrize('verb', ['prepend_listener', 'prepend_once_listener'])
+@pytest.mark.parametrize('event', ['data', 'readable'])
+def test_a_listener_that_is_put_in_front_is_not_noticed_and_there(
+    hold: Hold, verb: str, event: str,
+) -> None:
+    c = hold()
+    reading = gevent.spawn(c.sock.recv, 10)
+    until(lambda: c.sock._wire.reader is not None)
+    getattr(c.sock, verb)(event, print)
+    assert c.sock.listeners(event) == [print]
     c.peer.sendall(b'x')
     assert reading.get(timeout=PATIENCE) == b'x'
 

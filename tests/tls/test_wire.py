@@ -23,12 +23,11 @@ class Answering:
 
     def __init__(self) -> None:
         self.fed = 0
-        self.received = ssl.MemoryBIO()
-        self._answers = b''
+        self.received, self.unsent = ssl.MemoryBIO(), ssl.MemoryBIO()
 
     def feed(self, ciphertext: bytes) -> None:
         self.fed += len(ciphertext)
-        self._answers += ciphertext
+        self.unsent.write(ciphertext)
 
     def has_more(self) -> bool:
         return False
@@ -37,8 +36,7 @@ class Answering:
         return None
 
     def take(self) -> bytes:
-        answers, self._answers = self._answers, b''
-        return answers
+        return self.unsent.read()
 
 
 def choked() -> tuple[TlsWire, FakeWire, Any, TracedStream]:
