@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from .common import GNET, LONG
+from .common import GNET, LONG, PATCHED
 
 SCRIPT = """
 import os, signal, socket
 import gevent, gevent.event, gnet
 
 kept = []
+peer = None
 
 def interrupted():
     os.kill(os.getpid(), signal.SIGINT)
@@ -30,6 +31,7 @@ try:
     gnet.run()
 finally:
     print('main ends', flush=True)
+    if peer: peer.close()
 """
 
 #: What is called, and by whom.
@@ -94,7 +96,7 @@ def script(place: str, act: str) -> str:
     return SCRIPT.format(place=PLACES[place], act=act.strip('\n'))
 
 
-@pytest.mark.parametrize('launcher', [[], GNET], ids=['python', 'gnet'])
+@pytest.mark.parametrize('launcher', [[], GNET, PATCHED], ids=['python', 'gnet', 'patched'])
 @pytest.mark.parametrize('place', PLACES)
 def test_a_finally_that_waits_is_run_to_its_end(python: Any, place: str, launcher: Any) -> None:
     python.write('script.py', script(place, """
