@@ -175,7 +175,7 @@ class RecordedSocket:
     def _read_ahead(self, wire: Any, data: bytes | None) -> None:
         """A file is closed, and has read *data* ahead: it was received no more."""
         received = self.life.received
-        if data and wire.stream is self.sock and received and received[-1].endswith(data):
+        if data and wire.stream == self.sock and received and received[-1].endswith(data):
             received[-1] = received[-1][:-len(data)]
             self._own['_read_ahead'](wire, data)
         # Else another call has read what comes after it: that goes for read, too.

@@ -20,14 +20,20 @@ class Answering:
     """An engine whose peer has it answer to all that it sends, and sends no data."""
 
     incoming = Incoming.RECEIVING
+    has_all = False
+    #: Of what it has received.
+    pending = 0
 
     def __init__(self) -> None:
         self.fed = 0
-        self.received, self.unsent = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.received = self
+        self.unsent = ssl.MemoryBIO()
 
-    def feed(self, ciphertext: bytes) -> None:
+    def write(self, ciphertext: bytes) -> None:
         self.fed += len(ciphertext)
         self.unsent.write(ciphertext)
+
+    feed = write
 
     def has_more(self) -> bool:
         return False
