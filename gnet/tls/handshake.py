@@ -151,6 +151,7 @@ class ClientHandshake(Handshake):
                 tls = None  # an error that was raised may have this frame
                 sock.destroy(failure)
                 return
+        failure = None  # as above
         wire.secure()
         sock._secured()
 

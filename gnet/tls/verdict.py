@@ -62,11 +62,12 @@ def verdict(context: SecureContext, chain: Sequence[bytes]) -> TLSCertificateErr
         # It has accepted the chain, and waits for the exchange of keys.
         return None
     except ssl.SSLCertVerificationError as error:
-        refusal = tls_error(error, certificates=len(chain))
+        # (Without its traceback, which has this frame, and that has the result: a cycle.)
+        refusal = tls_error(error.with_traceback(None), certificates=len(chain))
         return refusal if isinstance(refusal, TLSCertificateError) else _unverified()
     except ssl.SSLError as error:
         # It did not get as far as that.
-        return _unverified(error)
+        return _unverified(error.with_traceback(None))
     return _unverified()
 
 

@@ -40,7 +40,7 @@ class TlsWire(Decrypting):
     __slots__ = ()
 
     def __repr__(self) -> str:
-        return f'<TlsWire of {self.stream!r}>' if self.stream is None else repr(self.stream)
+        return '<gnet.tls.TLSSocket>' if self.stream is None else repr(self.stream)
 
     # --- the handshake ----------------------------------------------------------------------------
 

@@ -1,0 +1,47 @@
+"""A TLS client that blocking calls use is collected when nobody has it, and its peer is told."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from typing import Any
+from weakref import ref
+
+import pytest
+
+from gnet import tls
+
+from ..harness.leaks import holds
+from ..harness.waiting import until
+from .authority import authority
+from .test_echo import echo_blocking
+
+
+@pytest.mark.parametrize(('trusted', 'code'), [
+    (True, None), (False, 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
+], ids=['verified', 'let through'])
+def test_a_client_that_nobody_has_is_closed_at_once(
+    serve_tls: Callable[..., Any], trusted: bool, code: str | None,
+) -> None:
+    server = serve_tls(echo_blocking)
+    options: dict[str, Any] = (
+        {'ca': authority().cert} if trusted else {'reject_unauthorized': False})
+
+    def talk() -> Any:
+        sock = tls.connect(server.address().port, '127.0.0.1', **options)
+        sock.sendall(b'hello')
+        assert sock.recv(9) == b'hello'
+        assert (sock.authorized, sock.authorization_error) == (trusted, code)
+        return ref(sock)
+
+    before = holds()
+    gc.collect()
+    gc.disable()  # by counting references alone
+    try:
+        with pytest.warns(ResourceWarning, match=r'unclosed <gnet\.tls\.TLSSocket'):
+            forgotten = talk()
+        assert forgotten() is None
+    finally:
+        gc.enable()
+    until(lambda: server.get_connections() == 0)
+    until(lambda: holds() == before)
