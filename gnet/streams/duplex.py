@@ -174,7 +174,7 @@ class Duplex(Writable):
             answer = self._later
             failure = in_flight[0].failure
             cancelled = (
-                self._wire.own_failure(failure, 'write') if failure else self._cancelled())
+                self._wire.own_failure(failure, 'write') if failure else self._cut_short())
             error = error or cancelled
             for request in in_flight:
                 if request.callback is not None:
@@ -185,7 +185,7 @@ class Duplex(Writable):
         if queued:
             answer(self._forget, sum(len(request.data) for request in queued))
 
-    def _cancelled(self) -> BaseException:
+    def _cut_short(self) -> BaseException:
         """The error of what was being sent when the stream was destroyed."""
         return self._wire.own_failure(errno.ECANCELED, 'write')
 

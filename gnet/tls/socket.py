@@ -349,7 +349,7 @@ class TLSSocket(Handshaking):
         if self._handshake is None or not self._handshake.is_heard():
             super()._unheard(error)
 
-    def _cancelled(self) -> BaseException:
+    def _cut_short(self) -> BaseException:
         return system_errors.cancelled_by_tls()
 
     def _is_peers_doing(self, error: BaseException) -> bool:

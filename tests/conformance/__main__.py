@@ -121,6 +121,11 @@ def _print_trace(outcome: Outcome) -> None:
 def _record(options: argparse.Namespace) -> int:
     unsteady = []
     with Node(options.node) as node:
+        if not node.version.startswith('v24.'):
+            print(
+                f'{options.node} is {node.version}, and the reference is Node 24: --node names one',
+                file=sys.stderr)
+            return 2
         for group, members in records.groups(scenarios_with(options.pattern)).items():
             of = 'gnet' if options.gnet else 'node'
             _, traces = records.load(group, of)
