@@ -201,6 +201,9 @@ def test_two_threads_may_use_gnet_each_with_what_is_its_own(run_script: Any, end
     assert run_script(f"""
         import gevent, gnet
         from gevent import monkey
+        # First: two hubs that are made at the same time import at the same time, and wait for each
+        # other for ever, on the locks of importing that gevent has patched.
+        gevent.get_hub()
         start = monkey.get_original('_thread', 'start_new_thread')
         lock = monkey.get_original('_thread', 'allocate_lock')
 
