@@ -44,15 +44,23 @@ def test_a_seed_is_the_same_scenario_each_time(make: Callable[[int], Scenario]) 
     assert len({make(seed).digest for seed in range(200)}) == 200
 
 
-@pytest.mark.parametrize('make', [make_scenario, make_tls_scenario])
 @pytest.mark.parametrize('seed', range(40))
-def test_a_random_scenario_is_the_same_on_gnet_each_time(
-    seed: int, make: Callable[[int], Scenario],
-) -> None:
-    scenario = make(seed)
+def test_a_random_scenario_is_the_same_on_gnet_each_time(seed: int) -> None:
+    scenario = make_scenario(seed)
     lanes = on_gnet(scenario)
     assert 'waited in vain' not in repr(lanes)
     assert on_gnet(scenario) == lanes
+
+
+@pytest.mark.parametrize('seed', range(40))
+def test_a_random_scenario_of_tls_is_the_same_on_gnet_most_times(seed: int) -> None:
+    # Both ends talk without being asked (tickets, the announced end): on a busy machine, the kernel
+    # may have what they say a turn later. Seed 4 was another one once in some 500 runs.
+    scenario = make_tls_scenario(seed)
+    lanes = on_gnet(scenario)
+    assert 'waited in vain' not in repr(lanes)
+    others = [on_gnet(scenario) for _ in range(2)]
+    assert lanes in others or others[0] == others[1]
 
 
 def test_a_difference_is_found_and_shrunk_to_what_it_takes() -> None:
