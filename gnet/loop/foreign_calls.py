@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..node import coded_errors
 from . import forks
@@ -18,14 +18,6 @@ else:
     _AnyFuture = Future
 
 __all__ = ['ThreadCall', 'call_from_thread']
-
-
-class OfLoop(Protocol):
-    """A socket or server, as seen from here."""
-
-    @property
-    def __gnet_loop__(self) -> Loop:
-        """The loop that it belongs to."""
 
 
 class ThreadCall(_AnyFuture):

@@ -203,11 +203,6 @@ def library_error(library: str, name: str) -> TLSError:
     return TLSError(prefix + name, reason, words, reason)
 
 
-def alert_text(error: TLSError) -> bool:
-    """Tell whether *error* is what the peer has said in an alert."""
-    return '_ALERT_' in error.code
-
-
 # --- gnet's own -----------------------------------------------------------------------------------
 
 _STATE_TEXTS = {

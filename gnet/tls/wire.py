@@ -157,7 +157,7 @@ class TlsWire(Decrypting):
         self.reading = OVER
         self.stream = None
         self._on_writable = None
-        # OpenSSL's memory, 50 KB and more, goes now, whoever still has the socket.
+        # OpenSSL's memory goes now, whoever still has the socket, as its listeners mostly do.
         self._engine = None
         self._held = None
         handshake, self.handshake = self.handshake, None
@@ -168,9 +168,6 @@ class TlsWire(Decrypting):
             below.reader = None
         close, self._close_below = self._close_below, _nothing
         close()
-        # 15 KiB, which the next connection may have, and not only when the collector has found that
-        # nobody refers to this one (listeners do, mostly, to which it refers).
-        self._engine = None
 
     def let_go(self) -> bytes:
         """Leave the wire below as it is; return what has come behind the end of TLS."""
