@@ -14,13 +14,11 @@ import json
 import os
 import shutil
 import sys
-import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import gevent
@@ -37,14 +35,13 @@ from gnet.tls import server as secure_server
 
 from ..harness.waiting import turn
 from .texts import Texts
+from .values import Values
 
 __all__ = ['Lanes', 'run', 'take_turns']
 
 Lanes = dict[str, list[str]]
 
 _MODULES = {'net': gnet, 'tls': tls, 'events': events, 'stream': gnet}
-
-_CERTIFICATES = Path(__file__).resolve().parent / 'certificates'
 
 #: Loop turns after which all that one call can set off, at both ends, is over.
 _TURNS_TO_SETTLE = 25
@@ -140,7 +137,7 @@ def _listening_to_failures(running: _Run) -> Iterator[None]:
         secure_server.begin_on, secure_server.accept = makers
 
 
-class _Run:
+class _Run(Values):
 
     def __init__(
         self, scenario: dict[str, Any], write: Callable[[str, str], object] | None,
@@ -203,69 +200,6 @@ class _Run:
                 return
         # Not inside the event: everything that belongs to it comes first.
         take_turns(2)
-
-    # --- values -----------------------------------------------------------------------------------
-
-    def _value(self, form: Any) -> Any:
-        if isinstance(form, list):
-            return [self._value(item) for item in form]
-        if not isinstance(form, dict):
-            return form
-        if '$' not in form:
-            return {key: self._value(item) for key, item in form.items()}
-        return getattr(self, f'_value_{form["$"]}')(form)
-
-    def _value_undefined(self, form: Any) -> None:
-        return None
-
-    def _value_number(self, form: Any) -> float:
-        return float(form['is'])
-
-    def _value_error(self, form: Any) -> Exception:
-        return Exception(form['message'])
-
-    def _value_bytes(self, form: Any) -> bytes:
-        return _pattern(form['size'])
-
-    def _value_text(self, form: Any) -> str:
-        return _pattern(form['size']).decode('latin-1')
-
-    def _value_encoded(self, form: Any) -> bytes:
-        return bytes.fromhex(form['hex'])
-
-    def _value_buffer(self, form: Any) -> bytearray:
-        return bytearray(form['size'])
-
-    def _value_fn(self, form: Any) -> Any:
-        return self._function(form, 'main')
-
-    def _value_ref(self, form: Any) -> Any:
-        return self._resolve(form['path'], ())[0]
-
-    def _value_port(self, form: Any) -> int:
-        return int(self._objects[form['of']].address().port)
-
-    def _value_tmp(self, form: Any) -> str:
-        return ('\0' if 'abstract' in form else '') + self._temporary(form['name'])
-
-    def _value_emitter(self, form: Any) -> Any:
-        return events.EventEmitter()
-
-    def _value_fd(self, form: Any) -> int:
-        path = '/dev/null' if form['of'] == 'null' else self._temporary(form['of'])
-        self._descriptors.append(os.open(path, os.O_RDWR | os.O_CLOEXEC))
-        return self._descriptors[-1]
-
-    def _value_pem(self, form: Any) -> str:
-        return (_CERTIFICATES / f'{form["name"]}.pem').read_text(encoding='ascii')
-
-    def _value_certificates(self, form: Any) -> bytes:
-        return (_CERTIFICATES / form['name']).read_bytes()
-
-    def _temporary(self, name: str) -> str:
-        if self.texts.directory is None:
-            self.texts.directory = tempfile.mkdtemp(prefix='gn')
-        return os.path.join(self.texts.directory, name)
 
     def _resolve(self, dotted: str, args: tuple[Any, ...]) -> tuple[Any, str]:
         """Return what ``'c.write'`` is, and the name of its owner."""
@@ -532,13 +466,6 @@ class _Run:
         if self.texts.directory is not None:
             shutil.rmtree(self.texts.directory)
             self.texts.directory = None
-
-
-def _pattern(size: int) -> bytes:
-    """Return bytes that differ at each place, so that lost and doubled ones are seen."""
-    letters = bytes(97 + at % 26 for at in range(26 + 256))
-    return b''.join(
-        letters[257 * row % 26:][:256] for row in range(size // 256 + 1))[:size]
 
 
 def _nothing(*args: Any) -> None:
