@@ -44,6 +44,7 @@ __all__ = [
     'ConnectionOpened',
     'ConnectionSecured',
     'DropReason',
+    'EndedBy',
     'HandshakeFailed',
     'IConnectionClosed',
     'IConnectionDropped',
@@ -102,6 +103,14 @@ class DropReason(Enum):
     PENDING_HANDSHAKES = 'as many TLS handshakes as may be were not done'
 
 
+class EndedBy(Enum):
+    """Who ended a connection first."""
+
+    PEER = 'the peer has ended, and this side followed'
+    HERE = 'this side has ended, or destroyed it'
+    ERROR = 'an error has destroyed it'
+
+
 # --- interfaces ---------------------------------------------------------------------------------
 
 
@@ -134,6 +143,9 @@ class IConnectionOpened(ILifecycleEvent):
 
     server = Attribute('The server.')
     socket = Attribute('The connection.')
+    waited = Attribute(
+        'Seconds from accept(2) to now, as a float; in a worker, from its arrival there. 0.0 for '
+        'a connection to somewhere else.')
 
 
 class IConnectionClosed(ILifecycleEvent):
@@ -145,6 +157,7 @@ class IConnectionClosed(ILifecycleEvent):
     bytes_written = Attribute('How many bytes were handed to the operating system.')
     duration = Attribute('Seconds from the moment it was open, as a float.')
     error = Attribute('The exception that destroyed it; None if it ended well.')
+    ended_by = Attribute('An EndedBy: who ended it first.')
 
 
 class IConnectionDropped(ILifecycleEvent):
@@ -232,11 +245,12 @@ class ConnectionOpened:
     """Implementation of :class:`IConnectionOpened`.
 
     Published by the server in the greenlet of the connection, right before it emits
-    ``'connection'``.
+    ``'connection'``; of TLS, in a runner, when the handshake begins.
     """
 
     server: Any
     socket: Any
+    waited: float
 
 
 @implementer(IConnectionClosed)
@@ -254,6 +268,7 @@ class ConnectionClosed:
     bytes_written: int
     duration: float
     error: BaseException | None
+    ended_by: EndedBy
 
 
 @implementer(IConnectionDropped)

@@ -13,11 +13,13 @@ import errno
 import logging
 import socket as _stdlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 from gevent import getcurrent
 from gevent.server import StreamServer
 
+from .. import lifecycle
 from ..loop.loop import Loop
 from ..loop.signals import is_called_by_signal
 from ..loop.watchers import READ, close_watcher, is_libuv
@@ -62,6 +64,10 @@ class Accepting(Protocol):
     @property
     def server(self) -> Any:
         """The server whose connections they become, in this process; else None."""
+
+    #: While a connection is handed over: the loop's time when it was accepted, if anybody
+    #: subscribes to what is published.
+    accepted_at: float | None
 
     @property
     def admit(self) -> Callable[[Any, Any], Any]:
@@ -208,7 +214,10 @@ class Acceptor(StreamServer):
     # --- accepting, in the hub --------------------------------------------------------------------
 
     def _do_read(self) -> None:
-        start, hand_over, in_turn = self.gnet_loop.start, self._hand_over, self.in_turn
+        start, in_turn = self.gnet_loop.start, self.in_turn
+        hand_over: Callable[[Any, Any], None] = self._hand_over
+        if in_turn and lifecycle.has_subscribers():
+            hand_over = partial(self._hand_over_since, self.gnet_loop.now())
         try:
             # A peer's fault counts as one of these too: one that never ends must not hold the hub.
             for _ in range(self.max_accept):
@@ -260,6 +269,13 @@ class Acceptor(StreamServer):
             raise
         if connection is not None:
             self.gnet_loop.handlers.call(intake.serve, connection)
+
+    def _hand_over_since(self, accepted_at: float, sock: Any, remote: Any) -> None:
+        self.intake.accepted_at = accepted_at
+        try:
+            self._hand_over(sock, remote)
+        finally:
+            self.intake.accepted_at = None
 
     def handle(self, sock: Any, address: Any) -> None:
         """StreamServer wants one; an acceptor gives connections to its :attr:`intake` instead."""
