@@ -26,6 +26,8 @@ The rooms of the house, from the ground up; each imports only from those before 
   imported when it is first used;
 - ``processes``, ``child_process``: processes that talk to each other; the public face of that;
 - ``clusters``: `cluster`: workers that share what they listen on;
+- ``observing``, ``metrics``, ``logs``: what watches a program; the public faces of that, imported
+  when they are first used;
 - ``command``: ``python -m gnet``.
 
 ``docs/architecture.md`` has the pictures.
@@ -163,13 +165,16 @@ hand_down_tls(lambda sock, *args, **options: (
 
 show_as(__name__, globals(), __all__)
 
+#: Modules that are imported when they are used: "import gnet" imports no ssl, so that it can still
+#: be patched, and nothing that most programs do without.
+_WHEN_USED = ('logs', 'metrics', 'tls')
+
 
 def __getattr__(name: str) -> Any:
-    if name == 'tls':
-        # Not before it is used: "import gnet" imports no ssl, so that it can still be patched.
-        return import_module('.tls', __name__)
+    if name in _WHEN_USED:
+        return import_module(f'.{name}', __name__)
     return module_attribute(__name__, globals(), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, 'tls'])
+    return sorted([*__all__, *_WHEN_USED])
