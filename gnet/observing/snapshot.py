@@ -44,10 +44,10 @@ class Snapshot:
             rows[labels] = before + value
 
     def add(self, other: Snapshot, *, gauges: bool = True) -> None:
-        """Add all values of *other*; those of gauges only if *gauges*: they are of now."""
+        """Add all values of *other*; for those of gauges, which are of now, 0 if not *gauges*."""
         for metric, labels, value in other.samples():
-            if gauges or metric.kind is not Kind.GAUGE:
-                self.put(metric.name, labels, value)
+            is_past = metric.kind is Kind.GAUGE and not gauges
+            self.put(metric.name, labels, 0 if is_past else value)
 
     def samples(self) -> Iterator[tuple[Metric, Labels, Value]]:
         """Give each value, in the order of the catalogue."""

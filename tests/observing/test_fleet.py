@@ -89,7 +89,7 @@ def test_a_report_that_comes_after_the_end_is_too_late() -> None:
     fleet.exited(1, True)
     assert fleet.reported(1, counts(6, 2))
     assert total(fleet) == {
-        ACCEPTED: 5, LAG: 0, 'gnet_workers': 0, 'gnet_worker_restarts': 0}
+        ACCEPTED: 5, OPEN: 0, LAG: 0, 'gnet_workers': 0, 'gnet_worker_restarts': 0}
 
 
 def test_what_was_taken_does_not_change_with_what_counts_on() -> None:
