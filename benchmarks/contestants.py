@@ -45,6 +45,8 @@ class Contestant:
     has_tls: bool = True
     #: Arguments of the runtime that load what a program would need, and end.
     start_up: tuple[str, ...] = ()
+    #: Whether its connections are counted by gnet.metrics, and written to the access log.
+    is_watched: bool = False
     #: Where gnet is imported from.
     checkout: Path = HERE.parent
 
@@ -80,7 +82,8 @@ class Contestant:
     def environment(self) -> dict[str, str]:
         """Return the variables that its processes have besides those of this command."""
         # Writing byte code is work of the first start only.
-        return {'PYTHONPATH': str(self.checkout), 'PYTHONDONTWRITEBYTECODE': ''}
+        watched = {'GNET_BENCHMARK_WATCHED': '1'} if self.is_watched else {}
+        return {'PYTHONPATH': str(self.checkout), 'PYTHONDONTWRITEBYTECODE': '', **watched}
 
     def version(self, programs: Programs) -> str:
         if self.runtime == 'python':
@@ -139,4 +142,13 @@ def older(checkout: str | os.PathLike[str]) -> tuple[Contestant, ...]:
         replace(
             contestant, name=f'{contestant.name}-before', title=f'{contestant.title}, before',
             has_tls=(Path(checkout) / 'gnet' / 'tls').is_dir(), checkout=Path(checkout).resolve())
+        for contestant in TABLE if contestant.name.startswith('gnet-'))
+
+
+def watched() -> tuple[Contestant, ...]:
+    """Return gnet's contestants with metrics and the access log on, as "...-watched"."""
+    return tuple(
+        replace(
+            contestant, name=f'{contestant.name}-watched', title=f'{contestant.title}, watched',
+            solo=frozenset(), is_watched=True)
         for contestant in TABLE if contestant.name.startswith('gnet-'))
