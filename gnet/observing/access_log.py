@@ -92,7 +92,10 @@ class AccessLog:
             line(event)
 
     def _say(self, event: str, **values: Any) -> None:
-        self._logger.info(Fields(event, values))
+        # What info() does, but for looking who has called it.
+        logger = self._logger
+        logger.handle(logger.makeRecord(
+            logger.name, logging.INFO, __file__, 0, Fields(event, values), (), None))
 
     # --- events -----------------------------------------------------------------------------------
 

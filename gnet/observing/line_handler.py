@@ -23,6 +23,9 @@ __all__ = ['LineHandler']
 _PIECE = 4096
 
 
+_poll: Any = monkey.get_original('select', 'poll')
+
+
 class LineHandler(logging.Handler):
     """A handler of :mod:`logging` that writes to a descriptor, at once, and never waits for it.
 
@@ -38,6 +41,9 @@ class LineHandler(logging.Handler):
         super().__init__()
         self._stream = stream
         self.lost = 0
+        #: The descriptor that was written to last, and what tells whether it takes more.
+        self._descriptor = -1
+        self._poller: Any = None
         #: How many of them nobody was told of yet.
         self._untold = 0
         #: Whether the last thing that was written is part of a line.
@@ -72,11 +78,10 @@ class LineHandler(logging.Handler):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()  # what was printed before comes before
             descriptor = stream.fileno()
-            poller = monkey.get_original('select', 'poll')()
-            poller.register(descriptor, select.POLLOUT)
-            while data:
-                if not poller.poll(0):
-                    break
+            if descriptor != self._descriptor:
+                self._descriptor, self._poller = descriptor, _poll()
+                self._poller.register(descriptor, select.POLLOUT)
+            while data and self._poller.poll(0):
                 data = data[os.write(descriptor, data[:_PIECE]):]
                 begun, self._is_torn = True, False
         self._is_torn = self._is_torn or (begun and bool(data))

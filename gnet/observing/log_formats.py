@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import Any
 
 from ..clusters.cluster import cluster
@@ -49,9 +49,18 @@ def _shown(value: Any) -> str:
     return text if _PLAIN.fullmatch(text) else json.dumps(text)
 
 
+#: Made once: ``json.dumps`` with separators makes one for each call.
+_encode = json.JSONEncoder(separators=(',', ':'), default=str).encode
+
+
+@lru_cache(maxsize=4)
+def _second(number: int) -> str:
+    return datetime.fromtimestamp(number, timezone.utc).strftime('%Y-%m-%dT%H:%M:%S')
+
+
 def _time_of(record: logging.LogRecord) -> str:
-    moment = datetime.fromtimestamp(record.created, timezone.utc)
-    return moment.isoformat(timespec='milliseconds').replace('+00:00', 'Z')
+    second = int(record.created)
+    return f'{_second(second)}.{int((record.created - second) * 1000):03d}Z'
 
 
 def _worker() -> int | None:
@@ -70,7 +79,7 @@ class JsonFormatter(logging.Formatter):
         """Return the line, without its end. ASCII only."""
         line: dict[str, Any] = {
             'time': _time_of(record), 'level': record.levelname, 'logger': record.name,
-            'pid': os.getpid(),
+            'pid': record.process,
         }
         worker = _worker()
         if worker is not None:
@@ -83,7 +92,7 @@ class JsonFormatter(logging.Formatter):
             line['exception'] = self.formatException(record.exc_info)
         if record.stack_info:
             line['stack'] = self.formatStack(record.stack_info)
-        return json.dumps(line, separators=(',', ':'), default=str)
+        return _encode(line)
 
 
 class TextFormatter(logging.Formatter):
@@ -95,9 +104,10 @@ class TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without its end."""
         worker = _worker()
-        process = f'{os.getpid()}' if worker is None else f'{os.getpid()}/{worker}'
-        message = _CONTROLS.sub(
-            lambda found: json.dumps(found[0])[1:-1], record.getMessage())
+        process = f'{record.process}' if worker is None else f'{record.process}/{worker}'
+        message = record.getMessage()
+        if _CONTROLS.search(message):
+            message = _CONTROLS.sub(lambda found: json.dumps(found[0])[1:-1], message)
         lines = [f'{_time_of(record)} {record.levelname} {record.name} [{process}] {message}']
         if record.exc_info:
             lines.append(self.formatException(record.exc_info))

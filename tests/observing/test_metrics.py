@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from gnet import metrics
 from gnet.observing import hub_lag, recorder
 from gnet.observing.catalogue import CATALOGUE, Kind
 
+from ..harness import ROOT
 from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.waiting import until
@@ -348,3 +350,12 @@ def test_the_catalogue_is_well_formed() -> None:
         assert (metric.kind is Kind.HISTOGRAM) == bool(metric.bounds)
         assert list(metric.bounds) == sorted(set(metric.bounds))
         assert not metric.unit or name.endswith(f'_{metric.unit}')
+
+
+def test_the_document_has_all_of_them() -> None:
+    told = re.findall(r'^\| `(gnet_\w+)` \| (\w+) \| (.*?) \| (.*?) \|$', (
+        ROOT / 'docs' / 'metrics.md').read_text('utf-8'), re.M)
+    assert told == [
+        (metric.sample_name, metric.kind.value,
+         ', '.join(f'`{label}`' for label in metric.labels) or '–', metric.text)
+        for metric in CATALOGUE.values()]
