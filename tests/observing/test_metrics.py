@@ -16,7 +16,7 @@ from gnet.observing.catalogue import CATALOGUE, Kind
 
 from ..harness import ROOT
 from ..harness.families import Family
-from ..harness.native import Native, Peer
+from ..harness.native import Peer
 from ..harness.waiting import until
 from .common import Scrape, address_of, drain
 
@@ -290,7 +290,7 @@ def test_handshakes_are_counted_and_timed(
 # --- the loop, threads --------------------------------------------------------------------------
 
 
-def test_the_lag_of_the_loop_is_seen(monkeypatch: pytest.MonkeyPatch, native: Native) -> None:
+def test_the_lag_of_the_loop_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(hub_lag, 'INTERVAL', 0.01)
     metrics.start()
     scrape = Scrape()
@@ -306,9 +306,9 @@ def test_the_lag_of_the_loop_is_seen(monkeypatch: pytest.MonkeyPatch, native: Na
     assert late >= before[1] - before[0] + 1
 
 
-def test_another_thread_may_ask(serve: Serve, scrape: Scrape, native: Native) -> None:
+def test_another_thread_may_ask(serve: Serve, scrape: Scrape, foreign: Any) -> None:
     server = serve(drain)
-    text = native(metrics.openmetrics)
+    text = foreign(metrics.openmetrics)
     assert f'gnet_connections_open{{server="{address_of(server)}"}} 0\n' in text
 
 

@@ -15,7 +15,7 @@ import pytest
 import gnet
 from gnet import metrics
 
-from ..harness.native import Native, Peer
+from ..harness.native import Peer
 from ..harness.programs import Daemon, find_program, import_package
 from ..harness.waiting import PROCESS_PATIENCE, until
 from .common import Scrape, address_of, drain, parse, series
@@ -63,12 +63,12 @@ def test_a_registry_exposes_the_same_as_gnet_itself(
 
 
 def test_a_thread_of_a_web_server_may_ask(
-    serve: Serve, connect: Connect, registry: Any, native: Native,
+    serve: Serve, connect: Connect, registry: Any, foreign: Any,
 ) -> None:
     server = serve(drain)
     connect(server)
     until(lambda: server.get_connections() == 1)
-    values = native(exposed, registry)
+    values = foreign(lambda: exposed(registry))
     assert values[series('gnet_connections_open', server=address_of(server))] == 1
 
 

@@ -144,17 +144,19 @@ def test_an_error_has_ended_it(serve: Serve, connect: Connect, published: list[A
 def test_a_socket_that_connects_again_begins_anew(
     serve: Serve, published: list[Any],
 ) -> None:
+    def end_of_it() -> Any:
+        until(lambda: [
+            each for each in of(published, lifecycle.ConnectionClosed) if each.socket is sock])
+        return [each for each in published if getattr(each, 'socket', None) is sock][-1]
+
     ends_itself = listening(serve(say_goodbye))
     sock = gnet.connect(ends_itself.address().port, '127.0.0.1', allow_half_open=True)
     sock.on('connect', sock.end)
     sock.resume()
-    until(lambda: sock.destroyed and of(published, lifecycle.ConnectionClosed))
+    end_of_it()
     sock.off('connect', sock.end)
     del published[:]
     sock.connect(ends_itself.address().port, '127.0.0.1')
     sock.resume()
     sock.on('end', sock.destroy)
-    until(lambda: [each for each in of(published, lifecycle.ConnectionClosed)
-                   if each.socket is sock])
-    [event] = [each for each in of(published, lifecycle.ConnectionClosed) if each.socket is sock]
-    assert event.ended_by is EndedBy.PEER
+    assert end_of_it().ended_by is EndedBy.PEER
