@@ -39,7 +39,7 @@ def main(words: Sequence[str] | None = None) -> int:
     if options.peer is not None:
         (peer,) = _chosen(parser, 'contestant', table, [options.peer])
         chosen += (peer,) if peer not in chosen else ()
-    names = {f'{one.name}-{what}' for one in chosen for what in ('before', 'watched')}
+    names = {f'{one.name}-{what}' for one in chosen for what in ('before', 'counted', 'logged')}
     chosen += tuple(one for one in older + watched if one.name in names and one not in chosen)
     signal.signal(signal.SIGTERM, _terminate)
     with tempfile.TemporaryDirectory(prefix='gnet-benchmarks-') as directory:
@@ -82,7 +82,8 @@ def _parser() -> argparse.ArgumentParser:
     add('--svg', type=_file, metavar='FILE', help='draw the results there, too')
     add('--before', metavar='CHECKOUT', help='add those of another checkout: "gnet-...-before"')
     add('--watched', action='store_true',
-        help='add those with metrics and the access log on: "gnet-...-watched"')
+        help='add those with metrics on, "gnet-...-counted", and the access log, too: '
+             '"gnet-...-logged"')
     add('--node', metavar='PATH', help='which Node (that of GNET_NODE, else the one on PATH)')
     for name, title in (('deno', 'Deno'), ('bun', 'Bun')):
         add(f'--{name}', metavar='PATH', help=f'{title}, which else takes no part')

@@ -45,8 +45,8 @@ class Contestant:
     has_tls: bool = True
     #: Arguments of the runtime that load what a program would need, and end.
     start_up: tuple[str, ...] = ()
-    #: Whether its connections are counted by gnet.metrics, and written to the access log.
-    is_watched: bool = False
+    #: What watches its connections: see ``servers/watching.py``.
+    watched: str = ''
     #: Where gnet is imported from.
     checkout: Path = HERE.parent
 
@@ -82,7 +82,7 @@ class Contestant:
     def environment(self) -> dict[str, str]:
         """Return the variables that its processes have besides those of this command."""
         # Writing byte code is work of the first start only.
-        watched = {'GNET_BENCHMARK_WATCHED': '1'} if self.is_watched else {}
+        watched = {'GNET_BENCHMARK_WATCHED': self.watched} if self.watched else {}
         return {'PYTHONPATH': str(self.checkout), 'PYTHONDONTWRITEBYTECODE': '', **watched}
 
     def version(self, programs: Programs) -> str:
@@ -146,9 +146,10 @@ def older(checkout: str | os.PathLike[str]) -> tuple[Contestant, ...]:
 
 
 def watched() -> tuple[Contestant, ...]:
-    """Return gnet's contestants with metrics and the access log on, as "...-watched"."""
+    """Return gnet's with metrics on, as "...-counted", and the access log, too: "...-logged"."""
     return tuple(
         replace(
-            contestant, name=f'{contestant.name}-watched', title=f'{contestant.title}, watched',
-            solo=frozenset(), is_watched=True)
-        for contestant in TABLE if contestant.name.startswith('gnet-'))
+            contestant, name=f'{contestant.name}-{how}', title=f'{contestant.title}, {how}',
+            solo=frozenset(), watched=how)
+        for contestant in TABLE if contestant.name.startswith('gnet-')
+        for how in ('counted', 'logged'))

@@ -116,6 +116,23 @@ def test_a_connection_is_counted_from_its_beginning_to_its_end(
     assert 0 < value('gnet_connection_duration_seconds_sum') < 30
 
 
+def test_nothing_is_published_of_messages_and_so_nothing_called(
+    serve: Serve, connect: Connect, scrape: Scrape,
+) -> None:
+    server = serve(echo)
+    peer = connect(server)
+    peer.sendall(b'x')
+    assert peer.recv(1) == b'x'
+    events: list[Any] = []
+    zope.event.subscribers.append(events.append)
+    for _ in range(100):
+        peer.sendall(b'x')
+        assert peer.recv(1) == b'x'
+    zope.event.subscribers.remove(events.append)
+    assert events == []
+    assert scrape('gnet_received_bytes_total', server=address_of(server)) == 101
+
+
 def test_bytes_never_fall_between_a_destroy_and_what_is_published_of_it(
     serve: Serve, connect: Connect, scrape: Scrape,
 ) -> None:
