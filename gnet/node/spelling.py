@@ -12,6 +12,7 @@ typed a second time. Three doors lead here:
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -136,5 +137,5 @@ def module_attribute(module: str, namespace: Mapping[str, Any], name: str) -> An
     """
     python = snake(name)
     if python != name and python in namespace['__all__']:
-        return namespace[python]
+        return getattr(sys.modules[module], python)  # it may come when it is first used
     raise AttributeError(f'module {module!r} has no attribute {name!r}')

@@ -78,10 +78,11 @@ class Intake:
             if peer is not None and self.block_list.check(peer.address, peer.family):
                 data = ends_of(sock, remote)
                 sock.close()
-                loop.tick(
-                    lifecycle.publish, lifecycle.ConnectionDropped, server, data,
-                    lifecycle.DropReason.BLOCK_LIST,
-                )
+                if lifecycle.has_subscribers():
+                    loop.tick(
+                        lifecycle.publish, lifecycle.ConnectionDropped, server, data,
+                        lifecycle.DropReason.BLOCK_LIST,
+                    )
                 return None
         mark = server.high_water_mark
         if type(mark) is not int or mark < 0:
@@ -138,7 +139,8 @@ class Intake:
         """A listener of *event*, to whom *sock* was handed over, has raised *error*."""
         if sock.destroyed and getattr(error, 'code', None) in _DESTROYED_UNDER_IT:
             return  # who destroyed the socket under its listener, as stop() does, knows that
-        lifecycle.publish(lifecycle.ListenerFailed, self.server, event, error)
+        if lifecycle.has_subscribers():
+            lifecycle.publish(lifecycle.ListenerFailed, self.server, event, error)
         try:
             self.server.capture_rejection(error, event, sock)
         except BaseException:
@@ -148,14 +150,16 @@ class Intake:
     # --- refused, in a runner ---------------------------------------------------------------------
 
     def _emit_drop(self, data: Ends | None, reason: lifecycle.DropReason) -> None:
-        lifecycle.publish(lifecycle.ConnectionDropped, self.server, data, reason)
+        if lifecycle.has_subscribers():
+            lifecycle.publish(lifecycle.ConnectionDropped, self.server, data, reason)
         try:
             self.server.emit('drop', data)
         except EXITS:
             raise
         except BaseException as error:
             # Brought about by a peer: it must not end the program.
-            lifecycle.publish(lifecycle.ListenerFailed, self.server, 'drop', error)
+            if lifecycle.has_subscribers():
+                lifecycle.publish(lifecycle.ListenerFailed, self.server, 'drop', error)
             self.connections.loop.report(self.server, error)
 
 

@@ -16,8 +16,7 @@ import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from gevent import monkey
-
+from ..node.originals import original
 from ..node.system_errors import NodeOSError, listen_error, system_error
 from ..node.values import MAX_INT32
 
@@ -31,10 +30,10 @@ __all__ = [
 ]
 
 _log = logging.getLogger('gnet.server')
-_Socket: Any = monkey.get_original('socket', 'socket')
+_Socket: Any = original('socket', 'socket')
 
 #: The patched os.close() puts the closing off until the loop has polled, and has it wait for that.
-_close: Callable[[int], None] = monkey.get_original('os', 'close')
+_close: Callable[[int], None] = original('os', 'close')
 
 #: Where Node hands no address to the system: every address, IPv6 and IPv4, else IPv4 alone.
 ANY_IPV6 = '::'
