@@ -40,10 +40,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import errors, events, lifecycle
 from ._version import __version__
-from .addresses.block_list import BlockList
 from .addresses.ends import Address
 from .addresses.ip import is_ip, is_ipv4, is_ipv6
-from .addresses.socket_address import SocketAddress
 from .errors import (
     AbortError,
     CodedError,
@@ -73,6 +71,8 @@ from .sockets.socket import Socket, TimeoutOverflowWarning, connect
 
 if TYPE_CHECKING:
     from . import child_process
+    from .addresses.block_list import BlockList
+    from .addresses.socket_address import SocketAddress
     from .clusters.cluster import cluster
     from .events import on, once
     from .loop.foreign_calls import call_from_thread
@@ -169,6 +169,8 @@ hand_down_tls(lambda sock, *args, **options: (
 #: Names that few programs use, and the rooms that are imported when they do. (TLS also because
 #: "import gnet" is to import no ssl, so that this can still be patched.)
 _ROOMS = {
+    'BlockList': '.addresses.block_list',
+    'SocketAddress': '.addresses.socket_address',
     'call_from_thread': '.loop.foreign_calls',
     'child_process': '.child_process',
     'cluster': '.clusters.cluster',

@@ -23,7 +23,6 @@ that raises harms neither the publisher nor the other subscribers: the exception
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -31,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 import zope.event as zope_event  # type: ignore[import-untyped]
 
 from ..node.faces import at_first_use
+from ..node.logs import Log
 
 if TYPE_CHECKING:
     from .events import (
@@ -80,7 +80,7 @@ __all__ = [
 ]
 
 
-_log = logging.getLogger('gnet.lifecycle')
+_log = Log('gnet.lifecycle')
 
 
 def has_subscribers() -> bool:

@@ -23,7 +23,6 @@ any case, also where the handler goes on with ``sys.exit()``: see :func:`end_aft
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import signal
 import sys
@@ -33,6 +32,7 @@ from typing import Any, NoReturn
 
 import gevent
 
+from ..node.logs import Log
 from .duty import Duty, program
 from .loop import get_loop
 from .running import run, serving
@@ -45,7 +45,7 @@ __all__ = [
     'stays_alive',
 ]
 
-_log = logging.getLogger('gnet')
+_log = Log('gnet')
 
 
 def set_stay_alive(enabled: bool) -> None:

@@ -24,6 +24,7 @@ from weakref import WeakKeyDictionary
 import gevent
 
 from ..node import coded_errors
+from ..node.logs import prepare
 from ..node.threads import get_ident
 from . import agenda, forks
 from .agenda import Agenda
@@ -46,6 +47,7 @@ class Loop(Agenda, Watchers):
 
     def __init__(self, hub: Any) -> None:
         super().__init__(hub, self._work_off)
+        prepare()
         #: The native thread that it belongs to; None if that is one of the parent process.
         self.thread: int | None = hub.thread_ident
         #: Blocks the calling greenlet until somebody switches to it, and returns what it is given.

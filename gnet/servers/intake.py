@@ -6,25 +6,27 @@ What was accepted is refused, or made a :class:`gnet.Socket`, counted, and given
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
-from ..addresses.block_list import BlockList
 from ..addresses.ends import Ends, address_of, ends_of
 from ..loop.agenda import EXITS
+from ..node.logs import Log
 from ..node.values import is_number
 from ..options import shared
 from ..sockets.ownership import hand_over
 from ..sockets.socket import Socket, accept
 from .connections import Connections
 
+if TYPE_CHECKING:
+    from ..addresses.block_list import BlockList
+
 __all__ = [
     'Intake',
 ]
 
-_log = logging.getLogger('gnet.server')
+_log = Log('gnet.server')
 
 #: What a blocking call raises when its socket is destroyed on this side meanwhile.
 _DESTROYED_UNDER_IT = frozenset({'ERR_SOCKET_CLOSED', 'ECANCELED'})

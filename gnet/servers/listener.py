@@ -10,12 +10,12 @@ must be neither gevent's nor blocking.
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import socket
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from ..node.logs import Log
 from ..node.originals import original
 from ..node.system_errors import NodeOSError, listen_error, system_error
 from ..node.values import MAX_INT32
@@ -29,7 +29,7 @@ __all__ = [
     'receive',
 ]
 
-_log = logging.getLogger('gnet.server')
+_log = Log('gnet.server')
 _Socket: Any = original('socket', 'socket')
 
 #: The patched os.close() puts the closing off until the loop has polled, and has it wait for that.
