@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-from ipaddress import IPv6Address
 
 __all__ = [
     'is_ip',
@@ -103,4 +102,6 @@ def canonical(number: int, family: str) -> str:
     # The old IPv4-compatible form (RFC 4291 §2.5.5.1), except for the likes of '::1'.
     if high == 0 and low >> 16:
         return '::' + dotted
+    from ipaddress import IPv6Address  # few programs have an address written anew
+
     return str(IPv6Address(number))

@@ -24,13 +24,13 @@ that raises harms neither the publisher nor the other subscribers: the exception
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 import zope.event as zope_event  # type: ignore[import-untyped]
 
-from ..node.faces import at_first_use
+from ..node.faces import at_first_use, show_as
 from ..node.logs import Log
+from .drop_reason import DropReason
 
 if TYPE_CHECKING:
     from .events import (
@@ -112,13 +112,7 @@ def publish(make: Callable[..., object], *args: Any) -> None:
             _log.exception('The subscriber %r failed to handle %r', subscriber, event)
 
 
-class DropReason(Enum):
-    """Why a server closed a connection that it had accepted, without a ``'connection'`` event."""
-
-    MAX_CONNECTIONS = 'the server had max_connections open connections'
-    BLOCK_LIST = 'the address of the peer is in the block list'
-    PENDING_HANDSHAKES = 'as many TLS handshakes as may be were not done'
-
+show_as(__name__, globals(), ['DropReason', 'publish'])
 
 # The events are imported by the first one who asks for one of them: a subscriber, or who has a
 # subscriber to tell. That is why has_subscribers() is asked before one of their names is used.

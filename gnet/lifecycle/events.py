@@ -13,7 +13,7 @@ from zope.interface import (  # type: ignore[import-untyped]
     implementer,
 )
 
-from . import DropReason
+from .drop_reason import DropReason
 
 __all__ = [
     'ConnectionClosed',

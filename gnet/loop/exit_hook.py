@@ -26,7 +26,6 @@ import atexit
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -87,6 +86,8 @@ def _register(*, always: bool = False) -> None:
     if program.has_hook or not (program.stays_alive or always):
         return
     program.has_hook = True
+    import threading  # which others than programs that serve have no use for
+
     register: Callable[[Callable[[], None]], object]
     register = getattr(threading, '_register_atexit', atexit.register)
     try:

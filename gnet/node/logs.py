@@ -1,15 +1,13 @@
-"""Loggers whose module is imported when a loop is made, and not by ``import gnet``."""
+"""Loggers whose module is imported when they are used, and not by ``import gnet``.
+
+(By then a loop has imported it: ``gnet/loop/loop.py``.)
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-__all__ = ['Log', 'prepare']
-
-
-def prepare() -> None:
-    """Import :mod:`logging`: what is logged may be that there are no descriptors to import with."""
-    import logging  # noqa: F401
+__all__ = ['Log']
 
 
 class Log:

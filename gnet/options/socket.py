@@ -6,9 +6,10 @@ The order of the checks, the codes and the texts are Node's (measured).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..node import coded_errors
+from ..node.records import NamedTuple
 from ..node.validators import validate_integer, validate_signal
 from ..node.values import MAX_INT32, UNDEFINED, truthy
 from ..streams.encodings import canonical

@@ -13,10 +13,11 @@ import errno
 import os
 import socket
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..node.logs import Log
 from ..node.originals import original
+from ..node.records import NamedTuple
 from ..node.system_errors import NodeOSError, listen_error, system_error
 from ..node.values import MAX_INT32
 
