@@ -79,6 +79,8 @@ def camel(name: str) -> str:
 
 def snake(name: str) -> str:
     """Return the ``snake_case`` spelling of a Node *name*; such a name itself is unchanged."""
+    if name.islower():
+        return name
     known = _EXCEPTIONS_REVERSED.get(name)
     if known is not None:
         return known
