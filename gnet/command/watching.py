@@ -7,8 +7,6 @@ primary, which tells them by their environment. The primary serves the metrics o
 from __future__ import annotations
 
 import argparse
-import json
-import logging
 import os
 
 from ..clusters.cluster import cluster
@@ -56,6 +54,8 @@ def begin(
     """
     inherited = os.environ.pop(_WATCHING, None) if cluster.is_worker else None
     if inherited is not None:
+        import json
+
         told = json.loads(inherited)
         _begin_logs(told['log_format'], told['access_log'])
         if told['metrics']:
@@ -65,6 +65,8 @@ def begin(
         return
     if metrics is None and log_format is None and not has_access_log:
         return
+    import json
+
     _begin_logs(log_format, has_access_log)
     if metrics is not None:
         _serve(*metrics)
@@ -75,6 +77,8 @@ def begin(
 def _begin_logs(log_format: str | None, has_access_log: bool) -> None:
     if log_format is None and not has_access_log:
         return
+    import logging
+
     from .. import logs
 
     logs.configure(log_format or 'text', access_log=has_access_log)
