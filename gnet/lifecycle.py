@@ -98,6 +98,9 @@ class DropReason(Enum):
     """Why a server closed a connection that it had accepted, without a ``'connection'`` event."""
 
     MAX_CONNECTIONS = 'the server had max_connections open connections'
+    MAX_CONNECTIONS_PER_ADDRESS = 'the address had max_connections_per_address open connections'
+    CONNECTION_RATE = 'more connections were made than the connection_rate of the server'
+    CONNECTION_RATE_PER_ADDRESS = 'the address made more than its connection_rate_per_address'
     BLOCK_LIST = 'the address of the peer is in the block list'
     PENDING_HANDSHAKES = 'as many TLS handshakes as may be were not done'
 
@@ -153,6 +156,9 @@ class IConnectionDropped(ILifecycleEvent):
     server = Attribute('The server.')
     data = Attribute("Both addresses: the record of the 'drop' event. None for unix sockets.")
     reason = Attribute('A DropReason.')
+    network = Attribute(
+        "Whose limit it was, as text: an address, or a network such as '2001:db8::/64'. None for "
+        'what is no limit of one address.')
 
 
 class IConnectionSecured(ILifecycleEvent):
@@ -268,6 +274,7 @@ class ConnectionDropped:
     server: Any
     data: Any
     reason: DropReason
+    network: str | None = None
 
 
 @implementer(IConnectionSecured)

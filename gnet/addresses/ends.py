@@ -12,6 +12,7 @@ __all__ = [
     'TCP_FAMILIES',
     'VERSIONS',
     'Address',
+    'Dropped',
     'Ends',
     'address_of',
     'ends_of',
@@ -56,6 +57,20 @@ class Ends(_Ends, NodeNames):
     remote_address = _Ends.remote_address
     remote_port = _Ends.remote_port
     remote_family = _Ends.remote_family
+
+
+class Dropped(Ends):
+    """Both ends, and why the connection was dropped.
+
+    Attributes:
+        reason: a :class:`gnet.lifecycle.DropReason`.
+        network: whose limit it was, as text: an address or a network (``'2001:db8::/64'``); None
+            for a limit of all together.
+    """
+
+    #: With attributes of its own: a tuple can have no slots.
+    reason: Any
+    network: str | None
 
 
 def address_of(family: int, name: Any) -> Address | None:

@@ -12,6 +12,9 @@ from gevent import Greenlet
 from ..addresses.ends import FAMILIES
 
 if TYPE_CHECKING:
+    from ..options.limits import LimitOptions
+    from ..servers.connections import Limiter
+    from ..servers.gate import Gate
     from ..servers.intake import Intake
 
 __all__ = [
@@ -123,6 +126,13 @@ class Distributed:
     def has_ref(self) -> bool:
         """Return whether this keeps the program alive while it is open."""
         return self._ref
+
+    def set_gate(self, gate: Gate | None) -> None:
+        """Connections beyond ``max_connections`` wait in the primary in any case."""
+
+    def limiter(self, options: LimitOptions, before: Limiter | None) -> Limiter | None:
+        """Return what limits the connections: nothing in this process."""
+        return None
 
     def take(self, sock: Any) -> bool:
         """Give the server a connection; return False if it has no room."""

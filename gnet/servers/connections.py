@@ -17,10 +17,11 @@ A worker that exits answers nothing more. Node waits for its answer for ever in 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from gevent.event import AsyncResult
 
+from ..lifecycle import DropReason
 from ..loop.loop import Loop
 from ..node import coded_errors
 from ..node.values import to_number
@@ -28,16 +29,47 @@ from ..sockets.ownership import forsake
 
 __all__ = [
     'Connections',
+    'Limiter',
     'ask',
 ]
+
+
+class Limiter(Protocol):
+    """What limits connections, besides their number: see :mod:`gnet.servers.limits`."""
+
+    @property
+    def counts_addresses(self) -> bool:
+        """Whether :meth:`release` is to be called for each connection."""
+
+    @property
+    def is_sharing(self) -> bool:
+        """Whether there are too many addresses to know each."""
+
+    def key_of(self, address: str | None) -> int | None:
+        """Return by what the peer at *address* is known."""
+
+    def name_of(self, key: int | None) -> str | None:
+        """Return that as text."""
+
+    def refuse(self, key: int | None) -> DropReason | None:
+        """Return why a connection of *key* is refused; None: it is counted."""
+
+    def count(self, key: int | None) -> None:
+        """Count one that is there already."""
+
+    def release(self, key: int | None) -> None:
+        """One that was counted has ended."""
+
+    def forget_connections(self) -> None:
+        """All are about to be counted anew."""
 
 
 class Connections:
     """Counts the connections of one server. The `Counter` of the sockets that it has accepted."""
 
     __slots__ = (
-        '_look', '_waiting', 'count', 'drops', 'key', 'limit', 'loop', 'on_room', 'server',
-        'sockets', 'trackers', 'were_sent',
+        '_look', '_waiting', 'count', 'drops', 'key', 'limit', 'limits', 'loop', 'on_room',
+        'server', 'sockets', 'trackers', 'were_sent',
     )
 
     def __init__(self, server: Any, loop: Loop, look: Callable[[], object]) -> None:
@@ -54,9 +86,10 @@ class Connections:
         #: How many are open in this process, or on their way to another one; while worker
         #: processes are asked whether theirs have ended, one more.
         self.count = 0
-        #: Those of this process.
-        #: A dict, as a set grows in steps of four: with 5,000 members it has 100 bytes for each.
-        self.sockets: dict[Any, None] = {}
+        #: Those of this process. A dict, as a set grows in steps of four: with 5,000 members it
+        #: has 100 bytes for each. With them, in which limits they are counted, and as whose; None
+        #: for nowhere.
+        self.sockets: dict[Any, tuple[Limiter, int | None] | None] = {}
         #: One for each worker process that has some.
         self.trackers: list[Any] = []
         #: Whether there was ever one: Node's ``_usingWorkers``.
@@ -66,6 +99,8 @@ class Connections:
         #: ``max_connections`` and ``drop_max_connection``, as the program has set them.
         self.limit: Any = None
         self.drops: Any = False
+        #: All other limits; None if there are none.
+        self.limits: Limiter | None = None
         #: Called when there may be room for connections again, while some are passed on.
         self.on_room: Callable[[], object] | None = None
         #: Who is told when the server was closed and there are none.
@@ -86,7 +121,9 @@ class Connections:
 
     def destroyed(self, sock: Any) -> None:
         """Count *sock* no more."""
-        self.sockets.pop(sock, None)
+        place = self.sockets.pop(sock, None)
+        if place is not None:
+            place[0].release(place[1])
         self.count -= 1
         if self.on_room is not None:
             self.on_room()
@@ -95,7 +132,9 @@ class Connections:
 
     def departed(self, sock: Any) -> None:
         """*sock* is another process's now, which a tracker counts."""
-        self.sockets.pop(sock, None)
+        place = self.sockets.pop(sock, None)
+        if place is not None:
+            place[0].release(place[1])
         if not self.server.listening:
             # close() did not know that it goes there. A tick: it must be on its way before that
             # process is asked; until then it counts here.
@@ -111,8 +150,27 @@ class Connections:
 
     def returned(self, sock: Any) -> None:
         """The other process never had *sock*."""
-        self.sockets[sock] = None
+        self.sockets[sock] = self._place_of(sock)
         self.count += 1
+
+    # --- limits -----------------------------------------------------------------------------------
+
+    def enforce(self, limits: Limiter | None) -> None:
+        """Have *limits* from now on, in which those that are open are counted, too."""
+        self.limits = limits
+        if limits is not None:
+            limits.forget_connections()
+        for sock in self.sockets:
+            self.sockets[sock] = self._place_of(sock)
+
+    def _place_of(self, sock: Any) -> tuple[Limiter, int | None] | None:
+        """Count a connection that is there already in the limits."""
+        limits = self.limits
+        if limits is None or not limits.counts_addresses:
+            return None
+        key = limits.key_of(sock.remote_address)
+        limits.count(key)
+        return limits, key
 
     # --- the end ----------------------------------------------------------------------------------
 
