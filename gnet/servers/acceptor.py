@@ -236,7 +236,8 @@ class Acceptor(StreamServer):
     # --- accepting, in the hub --------------------------------------------------------------------
 
     def _do_read(self) -> None:
-        start, hand_over, in_turn = self.gnet_loop.start, self.hand_over, self.in_turn
+        hand_over, in_turn = self.hand_over, self.in_turn
+        start: Callable[..., object] = self.gnet_loop.start
         count, gate = self.max_accept, self.gate
         try:
             if gate is not None:

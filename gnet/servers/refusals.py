@@ -24,6 +24,7 @@ EPISODE_GAP = 10.0
 #: Addresses of which the log tells at the same time; of those beyond it is told in one line.
 MAX_EPISODES = 32
 
+#: What stands for these, in the log and among the episodes.
 _OTHERS = 'further addresses'
 
 
@@ -49,24 +50,26 @@ class Refusals:
             network: whose limit it was; None: that of all.
             is_sharing: whether there are too many addresses to know each.
         """
-        if self._begins((reason, network)):
+        now = self._connections.loop.now()
+        if network is not None and (reason, network) not in self._last and self._is_full(now):
+            network = _OTHERS
+        if self._begins((reason, network), now):
             _log.warning(
                 '%r drops connections%s: %s', server, '' if network is None else f' of {network}',
                 reason.value)
-        if is_sharing and self._begins(_OTHERS):
+        if is_sharing and self._begins(_OTHERS, now):
             _log.warning(
                 '%r: there are so many new addresses that some share the rate of one', server)
 
-    def _begins(self, episode: Hashable) -> bool:
-        """Whether this is the first of an episode that is told of."""
-        now = self._connections.loop.now()
-        last = self._last
-        before = last.get(episode)
-        if before is None and len(last) >= MAX_EPISODES:
-            for old in [old for old, when in last.items() if now - when >= EPISODE_GAP]:
-                del last[old]
-            if len(last) >= MAX_EPISODES and isinstance(episode, tuple):
-                episode = (episode[0], _OTHERS)  # there are few reasons: these have a place always
-                before = last.get(episode)
-        last[episode] = now
+    def _begins(self, episode: Hashable, now: float) -> bool:
+        """Whether a refusal of now is the first one of *episode*."""
+        before, self._last[episode] = self._last.get(episode), now
         return before is None or now - before >= EPISODE_GAP
+
+    def _is_full(self, now: float) -> bool:
+        """Whether no more addresses may be told of; those whose episodes are over are forgotten."""
+        last = self._last
+        if len(last) >= MAX_EPISODES:
+            for episode in [one for one, when in last.items() if now - when >= EPISODE_GAP]:
+                del last[episode]
+        return len(last) >= MAX_EPISODES
