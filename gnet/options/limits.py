@@ -71,21 +71,16 @@ class LimitOptions(NamedTuple):
     @classmethod
     def of(cls, fields: Any) -> LimitOptions | None:
         """Return what another process sent as such; None if it is none."""
-        if not isinstance(fields, list) or len(fields) != len(cls._fields):
+        if not isinstance(fields, list) or len(fields) != len(_CHECKS):
             return None
         try:
-            return cls(*(
-                checked_limit(name, value) for name, value in zip(cls._fields, fields)))
+            return cls(*(checked_limit(name, value) for name, value in zip(_CHECKS, fields)))
         except (TypeError, ValueError):
             return None
 
 
 #: Without any.
 NO_LIMITS = LimitOptions()
-
-#: The names of the options; ``max_connections`` is checked by nobody, as in Node.
-LIMIT_OPTIONS = frozenset({*LimitOptions._fields, 'max_connections', 'max_connections_policy'})
-
 
 def _count(name: str, value: Any) -> int | None:
     return None if value is None else validate_integer(name, value, 1, MAX_INT32)
@@ -103,6 +98,7 @@ def _prefix(bits: int) -> Callable[[str, Any], int]:
     return lambda name, value: validate_integer(name, value, 1, bits)
 
 
+#: In the order of the fields.
 _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     'max_connections_per_address': _count,
     'connection_rate': _rate,
@@ -112,6 +108,9 @@ _CHECKS: dict[str, Callable[[str, Any], Any]] = {
     'ipv4_prefix': _prefix(_IPV4_BITS),
     'ipv6_prefix': _prefix(_IPV6_BITS),
 }
+
+#: The names of the options; ``max_connections`` is checked by nobody, as in Node.
+LIMIT_OPTIONS = frozenset({*_CHECKS, 'max_connections', 'max_connections_policy'})
 
 
 def checked_limit(name: str, value: Any, *, where: str = '') -> Any:
@@ -148,4 +147,4 @@ def limit_options(options: Mapping[str, Any]) -> LimitOptions:
     """
     return LimitOptions(**{
         name: checked_limit(name, options[name], where='options.')
-        for name in LimitOptions._fields if options.get(name, UNDEFINED) is not UNDEFINED})
+        for name in _CHECKS if options.get(name, UNDEFINED) is not UNDEFINED})

@@ -17,7 +17,7 @@ A worker that exits answers nothing more. Node waits for its answer for ever in 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import Any, Optional, Protocol
 
 from gevent.event import AsyncResult
 
@@ -25,11 +25,13 @@ from ..lifecycle import DropReason
 from ..loop.loop import Loop
 from ..node import coded_errors
 from ..node.values import to_number
+from ..options.limits import NO_LIMITS
 from ..sockets.ownership import forsake
 
 __all__ = [
     'Connections',
     'Limiter',
+    'Place',
     'ask',
 ]
 
@@ -54,22 +56,26 @@ class Limiter(Protocol):
     def refuse(self, key: int | None) -> DropReason | None:
         """Return why a connection of *key* is refused; None: it is counted."""
 
-    def count(self, key: int | None) -> None:
-        """Count one that is there already."""
-
     def release(self, key: int | None) -> None:
         """One that was counted has ended."""
 
-    def forget_connections(self) -> None:
-        """All are about to be counted anew."""
+    def place_of(self, address: str | None) -> Place | None:
+        """Count a connection of the peer at *address* that is there already."""
+
+    def recount(self, sockets: dict[Any, Place | None]) -> None:
+        """Count those that are open as the limits are now; their places are set."""
+
+
+#: In which limits a connection is counted, and as whose.
+Place = tuple[Limiter, Optional[int]]
 
 
 class Connections:
     """Counts the connections of one server. The `Counter` of the sockets that it has accepted."""
 
     __slots__ = (
-        '_look', '_waiting', 'count', 'drops', 'key', 'limit', 'limits', 'loop', 'on_room',
-        'server', 'sockets', 'trackers', 'were_sent',
+        '_look', '_waiting', 'count', 'drops', 'key', 'limit', 'limit_options', 'limits', 'loop',
+        'on_room', 'server', 'sockets', 'trackers', 'were_sent',
     )
 
     def __init__(self, server: Any, loop: Loop, look: Callable[[], object]) -> None:
@@ -87,9 +93,8 @@ class Connections:
         #: processes are asked whether theirs have ended, one more.
         self.count = 0
         #: Those of this process. A dict, as a set grows in steps of four: with 5,000 members it
-        #: has 100 bytes for each. With them, in which limits they are counted, and as whose; None
-        #: for nowhere.
-        self.sockets: dict[Any, tuple[Limiter, int | None] | None] = {}
+        #: has 100 bytes for each. With them, where the limits have counted them; None for nowhere.
+        self.sockets: dict[Any, Place | None] = {}
         #: One for each worker process that has some.
         self.trackers: list[Any] = []
         #: Whether there was ever one: Node's ``_usingWorkers``.
@@ -99,7 +104,9 @@ class Connections:
         #: ``max_connections`` and ``drop_max_connection``, as the program has set them.
         self.limit: Any = None
         self.drops: Any = False
-        #: All other limits; None if there are none.
+        #: All other limits, as the program has set them, and what enforces them while the server
+        #: listens; None if there are none.
+        self.limit_options = NO_LIMITS
         self.limits: Limiter | None = None
         #: Called when there may be room for connections again, while some are passed on.
         self.on_room: Callable[[], object] | None = None
@@ -150,27 +157,15 @@ class Connections:
 
     def returned(self, sock: Any) -> None:
         """The other process never had *sock*."""
-        self.sockets[sock] = self._place_of(sock)
+        limits = self.limits
+        self.sockets[sock] = None if limits is None else limits.place_of(sock.remote_address)
         self.count += 1
-
-    # --- limits -----------------------------------------------------------------------------------
 
     def enforce(self, limits: Limiter | None) -> None:
         """Have *limits* from now on, in which those that are open are counted, too."""
         self.limits = limits
         if limits is not None:
-            limits.forget_connections()
-        for sock in self.sockets:
-            self.sockets[sock] = self._place_of(sock)
-
-    def _place_of(self, sock: Any) -> tuple[Limiter, int | None] | None:
-        """Count a connection that is there already in the limits."""
-        limits = self.limits
-        if limits is None or not limits.counts_addresses:
-            return None
-        key = limits.key_of(sock.remote_address)
-        limits.count(key)
-        return limits, key
+            limits.recount(self.sockets)
 
     # --- the end ----------------------------------------------------------------------------------
 

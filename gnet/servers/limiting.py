@@ -25,7 +25,10 @@ class Limiting(Admitting):
     __slots__ = ()
 
     _full_policy: FullPolicy
-    _limits: LimitOptions
+
+    @property
+    def _limits(self) -> LimitOptions:
+        return self._counter.limit_options
 
     # --- by number --------------------------------------------------------------------------------
 
@@ -130,7 +133,8 @@ class Limiting(Admitting):
 
     def _limit(self, name: str, value: Any) -> None:
         self._check_thread()
-        self._limits = self._limits._replace(**{name: checked_limit(name, value)})
+        checked = {name: checked_limit(name, value)}
+        self._counter.limit_options = self._limits._replace(**checked)
         self._apply_limits()
 
     def _apply_limits(self) -> None:

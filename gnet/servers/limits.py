@@ -30,6 +30,7 @@ from typing import Any
 from ..addresses.ip import IPV4_MAPPED_FIRST, IPV4_MAPPED_LAST, canonical
 from ..lifecycle import DropReason
 from ..options.limits import LimitOptions
+from .connections import Place
 
 __all__ = ['MAX_KNOWN', 'SHARED', 'Limits']
 
@@ -145,11 +146,10 @@ class Limits:
         if key is not None:
             if buckets is not None:
                 buckets.take(key, now)
-            self.count(key)
+            self._count(key)
         return None
 
-    def count(self, key: int | None) -> None:
-        """Count a connection of *key* that is there already."""
+    def _count(self, key: int | None) -> None:
         if key is not None and self._of_one is not None:
             self._counts[key] = self._counts.get(key, 0) + 1
 
@@ -162,9 +162,21 @@ class Limits:
             else:
                 self._counts.pop(key, None)
 
-    def forget_connections(self) -> None:
-        """Count no connection any more, until each is counted anew."""
+    def place_of(self, address: str | None) -> Place | None:
+        """Count a connection of the peer at *address* that is there already."""
+        if not self.counts_addresses:
+            return None
+        key = self.key_of(address)
+        self._count(key)
+        return self, key
+
+    def recount(self, sockets: dict[Any, Place | None]) -> None:
+        """Count those that are open as the limits are now; their places are set."""
         self._counts.clear()
+        for sock, place in sockets.items():
+            if place is not None and place[0] is not self:
+                place[0].release(place[1])
+            sockets[sock] = self.place_of(sock.remote_address)
 
     @property
     def is_sharing(self) -> bool:

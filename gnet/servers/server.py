@@ -69,7 +69,7 @@ class Server(Limiting):
     """
 
     __slots__ = (
-        '_call', '_counter', '_full_policy', '_handle', '_intake', '_kept_alive', '_limits',
+        '_call', '_counter', '_full_policy', '_handle', '_intake', '_kept_alive',
         '_listening_id', '_pipe_name', '_serving', '_unref', 'allow_half_open', 'high_water_mark',
         'keep_alive', 'keep_alive_initial_delay', 'no_delay', 'pause_on_connect',
     )
@@ -118,7 +118,7 @@ class Server(Limiting):
         self._intake.block_list = chosen.block_list
         self._counter.limit = chosen.max_connections
         self._full_policy = chosen.max_connections_policy
-        self._limits = chosen.limits
+        self._counter.limit_options = chosen.limits
         self._handle: Handle | None = None
         self._pipe_name: str | None = None
         #: Grows with each ``listen`` and ``close``.
