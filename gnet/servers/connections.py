@@ -17,7 +17,7 @@ A worker that exits answers nothing more. Node waits for its answer for ever in 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Optional, Protocol
+from typing import Any, Protocol
 
 from gevent.event import AsyncResult
 
@@ -56,7 +56,7 @@ class Limiter(Protocol):
     def refuse(self, key: int | None) -> DropReason | None:
         """Return why a connection of *key* is refused; None: it is counted."""
 
-    def release(self, key: int | None) -> None:
+    def release(self, key: int) -> None:
         """One that was counted has ended."""
 
     def place_of(self, address: str | None) -> Place | None:
@@ -67,7 +67,7 @@ class Limiter(Protocol):
 
 
 #: In which limits a connection is counted, and as whose.
-Place = tuple[Limiter, Optional[int]]
+Place = tuple[Limiter, int]
 
 
 class Connections:

@@ -57,7 +57,7 @@ class Intake:
         #: The :class:`gnet.BlockList` of peers that are refused silently, or None.
         self.block_list: BlockList | None = None
         #: What the log is told of the limits.
-        self.refusals = Refusals(connections)
+        self.refusals = Refusals()
 
     # --- connections, in the hub ------------------------------------------------------------------
 
@@ -91,7 +91,7 @@ class Intake:
             if reason is not None:
                 self.drop(sock, remote, reason, limits, key)
                 return None
-            if limits.counts_addresses:
+            if key is not None and limits.counts_addresses:
                 place = limits, key
         mark = server.high_water_mark
         if type(mark) is not int or mark < 0:
@@ -179,9 +179,10 @@ class Intake:
         sock.close()
         network = None
         if limits is not None:
-            if reason is not lifecycle.DropReason.CONNECTION_RATE:
+            if reason is not lifecycle.DropReason.CONNECTION_RATE:  # which is that of all
                 network = limits.name_of(key)
-            self.refusals.note(self.server, reason, network, limits.is_sharing)
+            self.refusals.note(
+                self.connections.loop.now(), self.server, reason, network, limits.is_sharing)
         self.dropped(data, reason, network)
 
     def dropped(

@@ -8,7 +8,7 @@ Who takes a connection asks three things, and keeps what the second one returns:
 
     key = limits.key_of(text)               # of the peer; of the client, if a proxy has said who
     reason = limits.refuse(key)             # None: counted in
-    limits.release(key)                     # when the connection has ended
+    limits.release(key)                     # when it has ended, if limits.counts_addresses
 
 Memory. Open connections are counted for each address that has some, which is no more than there are
 connections. Rates are buckets of tokens, each one number: when it is full again
@@ -153,20 +153,19 @@ class Limits:
         if key is not None and self._of_one is not None:
             self._counts[key] = self._counts.get(key, 0) + 1
 
-    def release(self, key: int | None) -> None:
+    def release(self, key: int) -> None:
         """A connection of *key* that was counted has ended."""
-        if key is not None:
-            left = self._counts.get(key, 0) - 1
-            if left > 0:
-                self._counts[key] = left
-            else:
-                self._counts.pop(key, None)
+        left = self._counts.get(key, 0) - 1
+        if left > 0:
+            self._counts[key] = left
+        else:
+            self._counts.pop(key, None)
 
     def place_of(self, address: str | None) -> Place | None:
         """Count a connection of the peer at *address* that is there already."""
-        if not self.counts_addresses:
+        key = self.key_of(address) if self.counts_addresses else None
+        if key is None:
             return None
-        key = self.key_of(address)
         self._count(key)
         return self, key
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Hashable
-from typing import Any
 
 from ..lifecycle import DropReason
-from .connections import Connections
 
 __all__ = ['EPISODE_GAP', 'MAX_EPISODES', 'Refusals']
 
@@ -31,35 +29,34 @@ _OTHERS = 'further addresses'
 class Refusals:
     """Those of one server."""
 
-    __slots__ = ('_connections', '_last')
+    __slots__ = ('_last',)
 
-    def __init__(self, connections: Connections) -> None:
-        #: They know the loop, which is another one where the server listens in another thread.
-        self._connections = connections
+    def __init__(self) -> None:
         #: When each episode had its last refusal.
         self._last: dict[Hashable, float] = {}
 
     def note(
-        self, server: Any, reason: DropReason, network: str | None, is_sharing: bool = False,
+        self, now: float, who: object, reason: DropReason, network: str | None,
+        is_sharing: bool = False,
     ) -> None:
         """A connection was refused.
 
         Args:
-            server: what has refused it.
+            now: the time, by a clock that nobody sets.
+            who: has refused it.
             reason: why.
             network: whose limit it was; None: that of all.
             is_sharing: whether there are too many addresses to know each.
         """
-        now = self._connections.loop.now()
         if network is not None and (reason, network) not in self._last and self._is_full(now):
             network = _OTHERS
         if self._begins((reason, network), now):
             _log.warning(
-                '%r drops connections%s: %s', server, '' if network is None else f' of {network}',
+                '%r drops connections%s: %s', who, '' if network is None else f' of {network}',
                 reason.value)
         if is_sharing and self._begins(_OTHERS, now):
             _log.warning(
-                '%r: there are so many new addresses that some share the rate of one', server)
+                '%r: there are so many new addresses that some share the rate of one', who)
 
     def _begins(self, episode: Hashable, now: float) -> bool:
         """Whether a refusal of now is the first one of *episode*."""
