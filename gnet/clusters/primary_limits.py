@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..addresses.ends import ends_of
 from ..lifecycle import DropReason
@@ -19,13 +19,22 @@ from ..servers.refusals import Refusals
 if TYPE_CHECKING:
     from ..loop.loop import Loop
     from ..options.limits import LimitOptions
-    from .round_robin import Recipient
 
-__all__ = ['PrimaryLimits']
+__all__ = ['PrimaryLimits', 'Told']
 
 #: Drops that may be on their way to one worker. Beyond that it is told of none: a flood must not
 #: fill the memory of the primary with what a worker that hangs is to be told.
 MAX_TOLD = 64
+
+
+class Told(Protocol):
+    """A worker, as far as it is told what was refused."""
+
+    #: How many drops are on their way to it.
+    dropped: int
+
+    def send_dropped(self, fields: dict[str, Any]) -> None:
+        """Have it emit `'drop'`."""
 
 
 class PrimaryLimits:
@@ -65,7 +74,7 @@ class PrimaryLimits:
             self._limits.configure(options)
 
     def decide(
-        self, sock: Any, remote: Any, workers: Iterable[Recipient],
+        self, sock: Any, remote: Any, workers: Iterable[Told],
     ) -> tuple[bool, Callable[[], object] | None]:
         """Decide on a new connection.
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from ..loop.loop import Loop
 from ..servers.acceptor import MAX_LAST, Acceptor, reset
 from ..servers.listener import Listener
-from .primary_limits import PrimaryLimits
+from .primary_limits import PrimaryLimits, Told
 from .protocol import name_of
 
 if TYPE_CHECKING:
@@ -36,18 +36,11 @@ _log = logging.getLogger('gnet.cluster')
 MAX_WAITING = 128
 
 
-class Recipient(Protocol):
+class Recipient(Told, Protocol):
     """A worker, as far as listeners know it. Compared by identity."""
-
-    #: How many drops are on their way to it.
-    dropped: int
 
     def send_connection(self, handle_id: int, transfer: Transfer) -> None:
         """Send a connection, and call one of the methods of *transfer* in the end."""
-
-    def send_dropped(self, fields: dict[str, Any]) -> None:
-        """Have it emit `'drop'`."""
-
 
 #: Connections that may be under way to one worker. One that is busy gets few, which is what keeps
 #: the load even; but more than one, so that it need not wait for the next at each.
