@@ -9,9 +9,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..node.coded_errors import invalid_arg_value, out_of_range
+from ..node.records import NamedTuple
 from ..node.spelling import camel
 from ..node.validators import validate_integer, validate_number
 from ..node.values import MAX_INT32, UNDEFINED

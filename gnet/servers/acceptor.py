@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import _socket
 import errno
-import logging
 import socket as _stdlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gevent import getcurrent
 from gevent.server import StreamServer
@@ -22,12 +21,14 @@ from ..loop.loop import Loop
 from ..loop.signals import is_called_by_signal
 from ..loop.watchers import READ, close_watcher, is_libuv
 from ..node import coded_errors, system_errors
-from ..options.limits import LimitOptions
+from ..node.logs import Log
 from ..sockets.descriptors import reset_on_close
-from .connections import Limiter
-from .gate import Gate
-from .limits import Limits
 from .listener import Listener, adopt
+
+if TYPE_CHECKING:
+    from ..options.limits import LimitOptions
+    from .connections import Limiter
+    from .gate import Gate
 
 __all__ = [
     'MAX_LAST',
@@ -38,7 +39,7 @@ __all__ = [
     'take_over',
 ]
 
-_log = logging.getLogger('gnet.server')
+_log = Log('gnet.server')
 
 #: The connection was lost before it was accepted, or the packet filter refused it: the listener is
 #: fine and the next accept may work. accept(2) on Linux hands on such errors of the new socket.
@@ -204,6 +205,7 @@ class Acceptor(StreamServer):
         """Return what limits the connections: it is asked here, for each."""
         if not options.are_any:
             return None
+        from .limits import Limits
         if isinstance(before, Limits):
             before.configure(options)
             return before

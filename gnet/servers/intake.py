@@ -6,26 +6,28 @@ What was accepted is refused, or made a :class:`gnet.Socket`, counted, and given
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
-from ..addresses.block_list import BlockList
 from ..addresses.ends import Dropped, Ends, address_of, ends_of
 from ..loop.agenda import EXITS
+from ..node.logs import Log
 from ..node.values import is_number
 from ..options import shared
 from ..sockets.ownership import hand_over
 from ..sockets.socket import Socket, accept
 from .connections import Connections, Limiter
-from .refusals import Refusals
+
+if TYPE_CHECKING:
+    from ..addresses.block_list import BlockList
+    from .refusals import Refusals
 
 __all__ = [
     'Intake',
 ]
 
-_log = logging.getLogger('gnet.server')
+_log = Log('gnet.server')
 
 #: What a blocking call raises when its socket is destroyed on this side meanwhile.
 _DESTROYED_UNDER_IT = frozenset({'ERR_SOCKET_CLOSED', 'ECANCELED'})
@@ -56,8 +58,8 @@ class Intake:
         self.accept_failed = accept_failed
         #: The :class:`gnet.BlockList` of peers that are refused silently, or None.
         self.block_list: BlockList | None = None
-        #: What the log is told of the limits.
-        self.refusals = Refusals()
+        #: What the log is told of the limits, once they have refused a connection.
+        self.refusals: Refusals | None = None
 
     # --- connections, in the hub ------------------------------------------------------------------
 
@@ -79,10 +81,11 @@ class Intake:
             if peer is not None and self.block_list.check(peer.address, peer.family):
                 data = ends_of(sock, remote)
                 sock.close()
-                loop.tick(
-                    lifecycle.publish, lifecycle.ConnectionDropped, server, data,
-                    lifecycle.DropReason.BLOCK_LIST,
-                )
+                if lifecycle.has_subscribers():
+                    loop.tick(
+                        lifecycle.publish, lifecycle.ConnectionDropped, server, data,
+                        lifecycle.DropReason.BLOCK_LIST,
+                    )
                 return None
         limits, place = counter.limits, None
         if limits is not None:
@@ -153,7 +156,8 @@ class Intake:
         """A listener of *event*, to whom *sock* was handed over, has raised *error*."""
         if sock.destroyed and getattr(error, 'code', None) in _DESTROYED_UNDER_IT:
             return  # who destroyed the socket under its listener, as stop() does, knows that
-        lifecycle.publish(lifecycle.ListenerFailed, self.server, event, error)
+        if lifecycle.has_subscribers():
+            lifecycle.publish(lifecycle.ListenerFailed, self.server, event, error)
         try:
             self.server.capture_rejection(error, event, sock)
         except BaseException:
@@ -181,6 +185,9 @@ class Intake:
         if limits is not None:
             if reason is not lifecycle.DropReason.CONNECTION_RATE:  # which is that of all
                 network = limits.name_of(key)
+            if self.refusals is None:
+                from .refusals import Refusals
+                self.refusals = Refusals()
             self.refusals.note(
                 self.connections.loop.now(), self.server, reason, network, limits.is_sharing)
         self.dropped(data, reason, network)
@@ -198,14 +205,16 @@ class Intake:
         self, data: Ends | None, reason: lifecycle.DropReason, network: str | None,
     ) -> None:
         """In a runner."""
-        lifecycle.publish(lifecycle.ConnectionDropped, self.server, data, reason, network)
+        if lifecycle.has_subscribers():
+            lifecycle.publish(lifecycle.ConnectionDropped, self.server, data, reason, network)
         try:
             self.server.emit('drop', data)
         except EXITS:
             raise
         except BaseException as error:
             # Brought about by a peer: it must not end the program.
-            lifecycle.publish(lifecycle.ListenerFailed, self.server, 'drop', error)
+            if lifecycle.has_subscribers():
+                lifecycle.publish(lifecycle.ListenerFailed, self.server, 'drop', error)
             self.connections.loop.report(self.server, error)
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..options.limits import FullPolicy, LimitOptions, checked_limit, full_policy
+from ..options.limits import FullPolicy, checked_limit, full_policy
 from .admission import Admitting
-from .gate import Gate
+
+if TYPE_CHECKING:
+    from ..options.limits import LimitOptions
 
 __all__ = ['Limiting']
 
@@ -144,6 +146,10 @@ class Limiting(Admitting):
             counter.enforce(handle.limiter(self._limits, counter.limits))
 
     def _apply_policy(self) -> None:
-        if self._handle is not None:
-            self._handle.set_gate(
-                Gate(self._handle, self._counter) if self._full_policy is FullPolicy.WAIT else None)
+        if self._handle is None:
+            return
+        gate = None
+        if self._full_policy is FullPolicy.WAIT:
+            from .gate import Gate
+            gate = Gate(self._handle, self._counter)
+        self._handle.set_gate(gate)

@@ -21,16 +21,18 @@ bucket of its own. A line of the log says so.
 
 from __future__ import annotations
 
+import os
 import socket
 from array import array
 from collections.abc import Callable
-from secrets import randbits
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..addresses.ip import IPV4_MAPPED_FIRST, IPV4_MAPPED_LAST, canonical
 from ..lifecycle import DropReason
 from ..options.limits import LimitOptions
-from .connections import Place
+
+if TYPE_CHECKING:
+    from .connections import Place
 
 __all__ = ['MAX_KNOWN', 'SHARED', 'Limits']
 
@@ -219,7 +221,7 @@ class _Buckets:
         #: While there are some that are not full, and when all of them will be.
         self._shared: Any = None
         self._shared_until = 0.0
-        self._secret = randbits(64)
+        self._secret = os.urandom(8)
 
     @property
     def is_sharing(self) -> bool:

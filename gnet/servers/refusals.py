@@ -7,14 +7,14 @@ comes back the next day another.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Hashable
 
 from ..lifecycle import DropReason
+from ..node.logs import Log
 
 __all__ = ['EPISODE_GAP', 'MAX_EPISODES', 'Refusals']
 
-_log = logging.getLogger('gnet.server')
+_log = Log('gnet.server')
 
 #: Seconds; as the acceptor's, for accepting that fails.
 EPISODE_GAP = 10.0
