@@ -17,6 +17,7 @@ __all__ = [
     'Ends',
     'address_of',
     'ends_of',
+    'host_of',
     'is_link_local',
 ]
 
@@ -87,6 +88,11 @@ def address_of(family: int, name: Any) -> Address | None:
     if len(name) == 4 and name[3] and is_link_local(address):
         address += f'%{_zone(name[3])}'
     return Address(address, _NAMES[version], name[1])
+
+
+def host_of(name: Any) -> str | None:
+    """Return the IP address in *name*, a socket name in Python's form; None if it has none."""
+    return name[0] if isinstance(name, tuple) and isinstance(name[0], str) else None
 
 
 def is_link_local(address: str) -> bool:
