@@ -139,7 +139,7 @@ class AccessLog:
         peer = None if data is None else address_text((data.remote_address, data.remote_port))
         self._say(
             'dropped', peer=peer or 'unix', server=self._labels.of(event.server),
-            reason=reason.name.lower())
+            reason=reason.name.lower(), network=event.network)
 
     def _window_over(self, reason: lifecycle.DropReason) -> None:
         """Runs in the hub: the rest is for a runner."""

@@ -59,7 +59,8 @@ class Recorder:
     def __call__(self, event: Any) -> None:
         """Take an event."""
         record = self._records.get(type(event))
-        if record is not None:
+        # (None: a connection that the program itself has made.)
+        if record is not None and getattr(event, 'server', event) is not None:
             record(event)
 
     def _tally(self, server: Any) -> Tally | None:
@@ -86,8 +87,6 @@ class Recorder:
             tally.errors += 1
 
     def _opened(self, event: lifecycle.ConnectionOpened) -> None:
-        if event.server is None:
-            return
         tally = self._tally(event.server)
         if tally is not None:
             tally.accepted += 1
@@ -95,8 +94,6 @@ class Recorder:
             tally.open[event.socket] = (0, 0)
 
     def _closed(self, event: lifecycle.ConnectionClosed) -> None:
-        if event.server is None:
-            return
         tally = self._tally(event.server)
         if tally is not None:
             if event.socket not in tally.open:  # its server has listened elsewhere since
@@ -113,12 +110,12 @@ class Recorder:
             count(tally.dropped, event.reason.name.lower())
 
     def _secured(self, event: lifecycle.ConnectionSecured) -> None:
-        tally = None if event.server is None else self._tally(event.server)
+        tally = self._tally(event.server)
         if tally is not None:
             tally.handshakes.observe(event.duration)
 
     def _handshake_failed(self, event: lifecycle.HandshakeFailed) -> None:
-        tally = None if event.server is None else self._tally(event.server)
+        tally = self._tally(event.server)
         if tally is not None:
             tally.handshakes_failed += 1
 
