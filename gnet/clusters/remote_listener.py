@@ -12,7 +12,7 @@ from gevent import Greenlet
 from ..addresses.ends import FAMILIES
 
 if TYPE_CHECKING:
-    from ..servers.intake import Intake
+    from ..servers.acceptor import Counting
 
 __all__ = [
     'Distributed',
@@ -74,7 +74,7 @@ class Distributed:
     """Stands for the primary's listener: what a server has in the place of an ``Acceptor``."""
 
     def __init__(
-        self, number: int, intake: Intake, listener: PrimaryListener, side: Side,
+        self, number: int, intake: Counting, listener: PrimaryListener, side: Side,
     ) -> None:
         self._number = number
         #: Who gets the connections.

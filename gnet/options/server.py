@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..addresses.block_list import BlockList
 from ..node.coded_errors import invalid_arg_value
 from ..node.validators import validate_number
 from ..node.values import UNDEFINED, truthy
 from .shared import DEFAULT_HIGH_WATER_MARK, block_list, keep_alive_seconds
+
+if TYPE_CHECKING:
+    from .proxy_protocol import ProxyTrust
 
 __all__ = [
     'SERVER_OPTIONS',
@@ -31,6 +34,7 @@ class ServerOptions(NamedTuple):
         high_water_mark: bytes, for both directions. As in Node it is any number that is not
             negative, so NaN, Infinity and fractions get through to here.
         block_list: addresses to refuse, or None.
+        proxy_trust: whose headers of the PROXY protocol are read, or None.
     """
 
     allow_half_open: bool
@@ -40,12 +44,13 @@ class ServerOptions(NamedTuple):
     keep_alive_initial_delay: int
     high_water_mark: float
     block_list: BlockList | None
+    proxy_trust: ProxyTrust | None
 
 
 #: The names of the options.
 SERVER_OPTIONS = frozenset({
     'allow_half_open', 'block_list', 'high_water_mark', 'keep_alive', 'keep_alive_initial_delay',
-    'no_delay', 'pause_on_connect',
+    'no_delay', 'pause_on_connect', 'proxy_protocol',
 })
 
 
@@ -58,7 +63,8 @@ def server_options(options: Mapping[str, Any]) -> ServerOptions:
     Raises:
         CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for a ``keep_alive_initial_delay`` or a
             ``high_water_mark`` that is no number (None is none), and for a ``block_list`` that is
-            something else; ``ERR_INVALID_ARG_VALUE`` for an ``ssl_context``.
+            something else; ``ERR_INVALID_ARG_VALUE`` for an ``ssl_context``; both and
+            ``ERR_OUT_OF_RANGE`` for a wrong ``proxy_protocol``.
     """
     if options.get('ssl_context') is not None:
         # Node has no such option, and a server in plain text is not what was asked for.
@@ -77,4 +83,13 @@ def server_options(options: Mapping[str, Any]) -> ServerOptions:
         keep_alive_initial_delay=seconds,
         high_water_mark=mark,
         block_list=block_list(options),
+        proxy_trust=_proxy_trust(options.get('proxy_protocol')),
     )
+
+
+def _proxy_trust(given: Any) -> ProxyTrust | None:
+    if given is None:
+        return None
+    from .proxy_protocol import proxy_trust  # most servers need none of it
+
+    return proxy_trust(given)

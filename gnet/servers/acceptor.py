@@ -23,12 +23,14 @@ from ..loop.signals import is_called_by_signal
 from ..loop.watchers import READ, close_watcher, is_libuv
 from ..node import coded_errors, system_errors
 from ..sockets.descriptors import reset_on_close
+from .connections import Connections
 from .listener import Listener, adopt
 
 __all__ = [
     'MAX_LAST',
     'Accepting',
     'Acceptor',
+    'Counting',
     'Handle',
     'reset',
     'take_over',
@@ -77,6 +79,18 @@ class Accepting(Protocol):
     @property
     def accept_failed(self) -> Callable[[BaseException], object]:
         """Called with an error that is neither a peer's nor will pass, in the hub."""
+
+
+class Counting(Accepting, Protocol):
+    """The same for a server of this process, which counts them."""
+
+    @property
+    def connections(self) -> Connections:
+        """Who counts them."""
+
+    @property
+    def serve_later(self) -> Callable[[Any], object]:
+        """Like ``serve``, where something may have happened since ``admit``."""
 
 
 class Handle(Protocol):

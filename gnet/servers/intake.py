@@ -12,7 +12,7 @@ from typing import Any
 
 from .. import lifecycle
 from ..addresses.block_list import BlockList
-from ..addresses.ends import Ends, address_of, ends_of
+from ..addresses.ends import Ends, address_of_peer, ends_of
 from ..loop.agenda import EXITS
 from ..node.values import is_number
 from ..options import shared
@@ -74,7 +74,7 @@ class Intake:
             loop.tick(self._emit_drop, data, lifecycle.DropReason.MAX_CONNECTIONS)
             return None
         if self.block_list is not None:
-            peer = address_of(sock.family, remote)
+            peer = address_of_peer(sock.family, remote)
             if peer is not None and self.block_list.check(peer.address, peer.family):
                 data = ends_of(sock, remote)
                 sock.close()

@@ -12,6 +12,7 @@ from typing import Any
 
 import gevent.socket
 
+from ..addresses.ends import ProxiedName
 from ..node import coded_errors
 from ..streams.delivery import BLOCKING
 from ..streams.states import (
@@ -44,6 +45,7 @@ class PythonNames(BlockingWrites):
     __slots__ = ()
 
     _connector: Connector | None
+    _remote: Any
 
     # --- how long to wait -------------------------------------------------------------------------
 
