@@ -16,6 +16,8 @@ The rooms of the house, from the ground up; each imports only from those before 
 - ``node``: what Node would say: spellings, values, texts, errors, checks;
 - ``lifecycle``, ``errors``: public faces: what is published through zope.event; the errors;
 - ``addresses``: IP addresses, both ends of a connection, `SocketAddress`, `BlockList`;
+- ``proxy_protocol``: the header by which a load balancer says whose connection it is: no I/O; a
+  public face, imported when it is first used;
 - ``loop``: ticks, runners, watchers, timers, the resolver, `run`: all that touches gevent's hub;
 - ``events``: Node's module of that name;
 - ``streams``: states and events of a stream, and the wire that it asks for: no I/O, no hub;

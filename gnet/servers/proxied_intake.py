@@ -12,11 +12,12 @@ import logging
 from typing import Any
 
 from .. import lifecycle
-from ..addresses.ends import Address, ProxiedName, address_of_peer, ends_of
+from ..addresses.ends import ProxiedName, address_of_peer, ends_of
 from ..lifecycle import DropReason
 from ..node.coded_errors import CodedError
 from ..options.proxy_protocol import ProxyTrust
-from ..proxy_protocol.header import HeaderParser, ProxyHeader
+from ..proxy_protocol.header import HeaderParser
+from ..proxy_protocol.names import named_by
 from .intake import Intake
 from .pending_header import PendingHeader, read_header
 
@@ -64,7 +65,7 @@ class ProxiedIntake:
             self._refuse(sock, remote, parser, error)
             return None
         if is_complete:
-            return self._intake.admit(sock, _proxied_name(sock, remote, parser.header))
+            return self._intake.admit(sock, _named(sock, remote, parser))
         connections = self.connections
         if connections.limit is not None and connections.is_full():
             return self._intake.admit(sock, remote)  # which says that it is one too many
@@ -99,7 +100,7 @@ class ProxiedIntake:
         sock = pending.take_out()
         if sock is None:
             return  # the server was stopped meanwhile
-        name = _proxied_name(sock, pending.remote, pending.parser.header)
+        name = _named(sock, pending.remote, pending.parser)
         try:
             connection = self.connections.succeed(
                 pending, lambda: self._intake.admit(sock, name))
@@ -146,17 +147,6 @@ class ProxiedIntake:
         loop.tick(lifecycle.publish, lifecycle.ConnectionDropped, self.server, data, reason)
 
 
-def _proxied_name(sock: Any, remote: Any, header: ProxyHeader | None) -> ProxiedName:
-    """Return the name that the peer has from now on."""
-    assert header is not None
-    told = header._replace(peer=address_of_peer(sock.family, remote))
-    if told.is_local or told.source is None:
-        # The connection's real ends count.
-        return ProxiedName(remote if isinstance(remote, tuple) else (), None, told)
-    return ProxiedName(_system_name(told.source), _system_name(told.destination), told)
-
-
-def _system_name(end: Any) -> tuple[Any, ...]:
-    if not isinstance(end, Address):
-        return ()
-    return (end.address, end.port) if end.family == 'IPv4' else (end.address, end.port, 0, 0)
+def _named(sock: Any, remote: Any, parser: HeaderParser) -> ProxiedName:
+    assert parser.header is not None
+    return named_by(parser.header, sock.family, remote)
