@@ -115,6 +115,11 @@ class PendingHeader:
         return sock
 
     @property
+    def remote_address(self) -> None:
+        """Whose it is is not known yet."""
+        return None
+
+    @property
     def destroyed(self) -> bool:
         """Whether it has no connection any more."""
         return self.sock is None
