@@ -36,7 +36,8 @@ listen tls-through
     bind 127.0.0.1:{through}
     server gnet 127.0.0.1:{gnet_tls} send-proxy-v2
 listen tls-ended
-    bind 127.0.0.1:{ended} ssl crt {directory}/own.pem ca-file {directory}/ca.pem verify optional alpn h2
+    bind 127.0.0.1:{ended} ssl crt {directory}/own.pem ca-file {directory}/ca.pem \
+verify optional alpn h2
     unique-id-format %rt-mine
     server gnet 127.0.0.1:{gnet} send-proxy-v2-ssl-cn proxy-v2-options \
 ssl-cipher,cert-sig,cert-key,authority,crc32c,unique-id
