@@ -501,3 +501,30 @@ def test_who_does_not_use_it_does_not_import_it(run_script: Callable[..., Any]) 
     assert (finished.stdout, finished.stderr) == ('[]\n', '')
 
 
+
+
+def test_a_forked_child_keeps_none_of_those_that_wait(run_script: Callable[..., Any]) -> None:
+    finished = run_script("""
+import os, socket
+import gevent, gnet
+from gevent import monkey
+
+server = gnet.serve(None, proxy_protocol={'trusted': ['127.0.0.1']})
+Plain = monkey.get_original('socket', 'socket')
+plain = Plain(socket.AF_INET, socket.SOCK_STREAM)
+plain.settimeout(10)
+gevent.get_hub().threadpool.apply(plain.connect, (('127.0.0.1', server.address().port),))
+while not server.get_connections():
+    gevent.sleep(0.001)
+reader, writer = os.pipe()
+read, close = monkey.get_original('os', 'read'), monkey.get_original('os', 'close')
+if not monkey.get_original('os', 'fork')():
+    close(writer)
+    plain.close()
+    read(reader, 1)  # until the parent is through
+    os._exit(0)
+print(server.stop(0), gevent.get_hub().threadpool.apply(plain.recv, (1,)))
+close(writer)
+plain.close()
+""")
+    assert (finished.stdout, finished.stderr) == ("1 b''\n", '')
