@@ -98,7 +98,9 @@ def test_importing_gnet_imports_nothing_that_a_program_patches_later() -> None:
 # --- faces ---------------------------------------------------------------------------------------
 
 #: The modules that programs import.
-FACES = ('gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.lifecycle', 'gnet.tls')
+FACES = (
+    'gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.lifecycle',
+    'gnet.proxy_protocol', 'gnet.tls')
 
 
 def test_dir_shows_the_public_names_and_nothing_else() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..node.coded_errors import CodedValueError, proxy_protocol_error
+from ..node.spelling import NodeNames
 from .crc32c import crc32c
 
 __all__ = [
@@ -49,25 +50,38 @@ _MAX_VALUE = 0xFFFF
 Tlvs = tuple[tuple[int, bytes], ...]
 
 
-class ProxySSL(NamedTuple):
-    """How a client has come to a proxy that ends TLS (2.2.6)."""
-
-    #: Whether it was by TLS at all.
+class _SSL(NamedTuple):
     encrypted: bool
-    #: Whether it has shown a certificate on this connection.
     certificate: bool
-    #: … or earlier in the session that this connection has resumed.
     session_certificate: bool
-    #: Whether it has shown one that the proxy has verified.
     verified: bool
-    #: Such as ``'TLSv1.3'``; None where the proxy does not say, as for all that follows.
     version: str | None = None
-    #: The name in its certificate.
     common_name: str | None = None
     cipher: str | None = None
-    #: By what the proxy's own certificate was signed, such as ``'RSA-SHA256'``; and its key.
     signature: str | None = None
     key: str | None = None
+
+
+class ProxySSL(_SSL, NodeNames):
+    """How a client has come to a proxy that ends TLS (2.2.6).
+
+    Attributes:
+        encrypted: whether it was by TLS at all.
+        certificate: whether it has shown a certificate on this connection.
+        session_certificate: … or on this one, or earlier in the session that it has resumed.
+        verified: whether it has shown one that the proxy has verified.
+        version: such as ``'TLSv1.3'``; None where the proxy does not say, as for all that follows.
+        common_name: the name in the client's certificate.
+        cipher: the name of the cipher suite.
+        signature: by what the proxy's own certificate was signed, such as ``'RSA-SHA256'``.
+        key: what kind of key the proxy's own certificate has, such as ``'RSA2048'``.
+    """
+
+    __slots__ = ()
+
+    # Once more, because NodeNames gives a second spelling to what the class itself has.
+    session_certificate = _SSL.session_certificate
+    common_name = _SSL.common_name
 
 
 def text_of(value: bytes) -> str:

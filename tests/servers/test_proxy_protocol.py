@@ -15,6 +15,7 @@ from gnet import lifecycle
 from gnet.lifecycle import DropReason
 from gnet.loop.loop import get_loop
 from gnet.proxy_protocol import Command, ProxyHeader
+from gnet.servers.draining import Drain
 
 from ..harness.families import Family
 from ..harness.native import Peer
@@ -402,6 +403,21 @@ def test_a_server_that_is_closed_waits_for_it(serve: Serve, connect: Connect) ->
     assert log == ['connection']
     with happens(server, 'close'):
         silent.close()
+
+
+def test_a_server_that_is_drained_waits_for_it(serve: Serve, connect: Connect) -> None:
+    server = listening(serve(echo, **trusting()))
+    peer = connect(server)
+    until(lambda: server.get_connections() == 1)
+    done: list[bool] = []
+    drain = Drain(get_loop(), lambda: done.append(True), lambda count: None)
+    drain.close([server], accept_rest=True)
+    until(lambda: not server.listening)
+    assert done == []
+    peer.sendall(V1 + b'hello')
+    assert peer.recv_exactly(5) == b'hello'
+    peer.end()
+    until(lambda: done)
 
 
 def test_a_server_that_is_stopped_cuts_it(serve: Serve, connect: Connect) -> None:
