@@ -71,6 +71,10 @@ class Command(Enum):
     PROXY = 1  # that of a client
 
 
+#: The bits of the commands. (The value of a member of an Enum is asked for by a call.)
+_LOCAL, _PROXY = Command.LOCAL.value, Command.PROXY.value
+
+
 class _Header(NamedTuple):
     version: int = _V2
     command: Command = Command.PROXY
@@ -296,9 +300,9 @@ def _check_fixed(rest: bytes) -> None:
     version, command = rest[0] >> 4, rest[0] & 0x0F
     if version != _V2:
         raise proxy_protocol_error(f'its version is {version}')
-    if command > Command.PROXY.value:
+    if command > _PROXY:
         raise proxy_protocol_error(f'its command is {command}')
-    if len(rest) < 2 or command == Command.LOCAL.value:
+    if len(rest) < 2 or command == _LOCAL:
         return  # of a LOCAL one all else is ignored
     family, transport = rest[1] >> 4, rest[1] & 0x0F
     if family > _UNIX or transport not in _TRANSPORTS:
@@ -312,7 +316,7 @@ def _check_fixed(rest: bytes) -> None:
 
 def _read_v2(data: bytes) -> ProxyHeader:
     """Read a header that is complete, and whose fixed part is right."""
-    if data[12] & 0x0F == Command.LOCAL.value:
+    if data[12] & 0x0F == _LOCAL:
         # The block is to be discarded, the family included.
         return ProxyHeader(_V2, Command.LOCAL, None, None, None)
     family, transport = data[13] >> 4, data[13] & 0x0F
@@ -321,8 +325,10 @@ def _read_v2(data: bytes) -> ProxyHeader:
         return ProxyHeader(_V2, Command.PROXY, None, None, None)
     end = _V2_FIXED + _ADDRESSES_SIZE[family]
     source, destination = _read_ends(family, data[_V2_FIXED:end])
-    tlvs = read_tlvs(data[end:])
-    check_tlvs(tlvs, data)
+    tlvs: Tlvs = ()
+    if len(data) > end:
+        tlvs = read_tlvs(data[end:])
+        check_tlvs(tlvs, data)
     return ProxyHeader(
         _V2, Command.PROXY, source, destination, _TRANSPORTS[transport], tlvs)
 
@@ -331,12 +337,12 @@ def _read_ends(family: int, data: bytes) -> tuple[End, End]:
     if family == _UNIX:
         return _read_path(data[:_PATH_SIZE]), _read_path(data[_PATH_SIZE:])
     name, system, size = _FAMILIES[family]
-    near, far = (
-        Address(
-            socket.inet_ntop(system, data[place:place + size]), name,
-            int.from_bytes(data[port:port + 2], 'big'))
-        for place, port in ((0, 2 * size), (size, 2 * size + 2)))
-    return near, far
+    ports = 2 * size
+    near = socket.inet_ntop(system, data[:size])
+    far = socket.inet_ntop(system, data[size:ports])
+    return (
+        Address(near, name, data[ports] << 8 | data[ports + 1]),
+        Address(far, name, data[ports + 2] << 8 | data[ports + 3]))
 
 
 def _read_path(data: bytes) -> str:
@@ -384,7 +390,7 @@ def _write_v2(header: ProxyHeader) -> bytes:
     rest = ends + pack_tlvs(tlvs)
     if len(rest) > 0xFFFF:
         raise proxy_protocol_error(f'a header has {MAX_V2} bytes at most')
-    fixed = bytes([_V2 << 4 | Command.PROXY.value, kind])
+    fixed = bytes([_V2 << 4 | _PROXY, kind])
     return with_checksum(_SIGNATURE + fixed + len(rest).to_bytes(2, 'big') + rest, tlvs)
 
 
