@@ -239,17 +239,17 @@ class HeaderParser:
         return end + len(_CRLF)
 
     def _end_of_v2(self) -> int | None:
-        data = bytes(self._data)
         if self._size is None:
+            data = bytes(self._data[:_V2_FIXED])
             if not _SIGNATURE.startswith(data[:len(_SIGNATURE)]):
                 raise proxy_protocol_error('it begins neither with "PROXY " nor with the signature')
             _check_fixed(data[len(_SIGNATURE):])
             if len(data) < _V2_FIXED:
                 return None
             self._size = _V2_FIXED + int.from_bytes(data[14:_V2_FIXED], 'big')
-        if len(data) < self._size:
-            return None
-        self.header = _read_v2(data[:self._size])
+        if len(self._data) < self._size:
+            return None  # and is not copied for each piece
+        self.header = _read_v2(bytes(self._data[:self._size]))
         return self._size
 
 
