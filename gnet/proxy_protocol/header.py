@@ -174,12 +174,17 @@ class HeaderParser:
             chunk = receive()
             taken = parser.feed(chunk)
         rest = chunk[taken:]
+
+    Args:
+        max_size: bytes of a header of version 2 that are read at most; by default all that there
+            can be, 65,551.
     """
 
-    __slots__ = ('_data', '_size', 'header')
+    __slots__ = ('_data', '_max_size', '_size', 'header')
 
-    def __init__(self) -> None:
+    def __init__(self, max_size: int = MAX_V2) -> None:
         self._data = bytearray()
+        self._max_size = max_size
         #: Of a header of version 2, when it is known.
         self._size: int | None = None
         #: What it says, when it is complete.
@@ -247,6 +252,8 @@ class HeaderParser:
             if len(data) < _V2_FIXED:
                 return None
             self._size = _V2_FIXED + int.from_bytes(data[14:_V2_FIXED], 'big')
+            if self._size > self._max_size:
+                raise proxy_protocol_error(f'it has more than {self._max_size} bytes')
         if len(self._data) < self._size:
             return None  # and is not copied for each piece
         self.header = _read_v2(bytes(self._data[:self._size]))

@@ -178,6 +178,14 @@ def test_the_longest_header_is_read() -> None:
     assert header.header.value(0xE0) == value
 
 
+def test_who_wants_no_more_than_so_many_bytes_says_so() -> None:
+    parser = HeaderParser(max_size=30)
+    assert parser.feed(v2(V4 + b'\x04\0\0')[:30]) == 30
+    parser = HeaderParser(max_size=30)
+    with pytest.raises(gnet.CodedValueError, match='it has more than 30 bytes'):
+        parser.feed(v2(size=15)[:16])
+
+
 @pytest.mark.parametrize('data', [
     b'\n', b'\0', b'\r\r', SIGNATURE[:11] + b'\r', b'\r\n\r\n\0\r\nQUIT\r',
     SIGNATURE + b'\x11', SIGNATURE + b'\x31', SIGNATURE + b'\x01', SIGNATURE + b'\xf1',  # version

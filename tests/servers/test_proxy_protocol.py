@@ -264,8 +264,8 @@ def test_an_ipv4_proxy_is_known_on_a_listener_of_both_families(
 
 @pytest.mark.parametrize('said', [
     b'GET / HTTP/1.1\r\n\r\n', b'\x16\x03\x01\x02\0', V1[:-2] + b'\n', V2[:12] + b'\x31',
-    b'PROXY TCP4 1.2.3.4 ',
-], ids=['http', 'tls', 'no CRLF', 'version', 'ended'])
+    V2[:14] + b'\x3f\xf1', b'PROXY TCP4 1.2.3.4 ',
+], ids=['http', 'tls', 'no CRLF', 'version', 'too long', 'ended'])
 def test_what_is_no_header_is_dropped(
     serve: Serve, connect: Connect, dropped: list[Any], caplog: pytest.LogCaptureFixture,
     said: bytes,
