@@ -179,8 +179,8 @@ def test_the_longest_header_is_read() -> None:
 
 
 def test_who_wants_no_more_than_so_many_bytes_says_so() -> None:
-    parser = HeaderParser(max_size=30)
-    assert parser.feed(v2(V4 + b'\x04\0\0')[:30]) == 30
+    parser = HeaderParser(max_size=31)
+    assert parser.feed(v2(V4 + b'\x04\0\0')) == 31
     parser = HeaderParser(max_size=30)
     with pytest.raises(gnet.CodedValueError, match='it has more than 30 bytes'):
         parser.feed(v2(size=15)[:16])

@@ -198,13 +198,12 @@ def test_limits_and_block_lists_are_about_the_client(
     assert (ends.remote_address, ends.local_address) == (CLIENT.address, FRONT.address)
     server.block_list = None
     server.max_connections = 0
-    peer = connect(server)
     dropped.clear()
-    peer.sendall(V6.to_bytes())
-    until(lambda: dropped)
-    assert dropped[0][0] is DropReason.MAX_CONNECTIONS
-    # It is full: whose connection it would be was not waited for.
-    assert dropped[0][1].remote_address in ('127.0.0.1', '2001:db8::1')
+    with happens(server, 'drop'):
+        connect(server)
+    # It is full: whose connection it would be is not waited for.
+    assert [(reason, ends.remote_address) for reason, ends in dropped] == [
+        (DropReason.MAX_CONNECTIONS, '127.0.0.1')]
     assert log == ['drop']
 
 
