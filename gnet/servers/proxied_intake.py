@@ -149,7 +149,8 @@ class ProxiedIntake:
             logging.WARNING if is_first else logging.DEBUG,
             '%r: PROXY protocol: a connection from %s is dropped: %s', self.server,
             'a unix socket' if peer is None else peer.address, why)
-        loop.tick(lifecycle.publish, lifecycle.ConnectionDropped, self.server, data, reason)
+        if lifecycle.has_subscribers():
+            loop.tick(lifecycle.publish, lifecycle.ConnectionDropped, self.server, data, reason)
 
 
 def _named(sock: Any, remote: Any, parser: HeaderParser) -> ProxiedName:

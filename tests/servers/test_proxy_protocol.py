@@ -509,15 +509,6 @@ def test_a_name_that_is_none_is_refused() -> None:
         gnet.create_server(proxy_protocol={'trust': ['::1']})
 
 
-def test_who_does_not_use_it_does_not_import_it(run_script: Callable[..., Any]) -> None:
-    finished = run_script(
-        'import sys, gnet; gnet.create_server(); gnet.Socket()\n'
-        'print([name for name in sys.modules if "proxy_protocol" in name or "proxied" in name])')
-    assert (finished.stdout, finished.stderr) == ('[]\n', '')
-
-
-
-
 def test_a_forked_child_keeps_none_of_those_that_wait(run_script: Callable[..., Any]) -> None:
     finished = run_script("""
 import os, socket
