@@ -96,7 +96,8 @@ _FOR_LATER = (
     'gnet.child_process', 'gnet.clusters.cluster', 'gnet.processes.messaging', 'gnet.tls',
     'gnet.addresses.block_list', 'gnet.events.iterator', 'gnet.lifecycle.events',
     'gnet.loop.foreign_calls', 'gnet.proxy_protocol', 'gnet.options.proxy_protocol',
-    'gnet.servers.proxied_intake', 'gnet.streams.pipeline',
+    'gnet.servers.gate', 'gnet.servers.limits', 'gnet.servers.proxied_intake',
+    'gnet.servers.refusals', 'gnet.streams.pipeline',
     'concurrent.futures', 'dataclasses', 'decimal', 'difflib', 'inspect', 'ipaddress', 'json',
     'logging', 'ssl', 'subprocess', 'threading',
 )

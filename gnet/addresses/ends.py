@@ -13,6 +13,7 @@ __all__ = [
     'TCP_FAMILIES',
     'VERSIONS',
     'Address',
+    'Dropped',
     'Ends',
     'ProxiedName',
     'address_of',
@@ -81,6 +82,20 @@ class ProxiedName(tuple):  # type: ignore[type-arg]  # as the system has them: o
 
     def __getnewargs__(self) -> tuple[Any, ...]:
         return tuple(self), self.near, self.header
+
+
+class Dropped(Ends):
+    """Both ends, and why the connection was dropped.
+
+    Attributes:
+        reason: a :class:`gnet.lifecycle.DropReason`.
+        network: whose limit it was, as text: an address or a network (``'2001:db8::/64'``); None
+            for a limit of all together.
+    """
+
+    #: With attributes of its own: a tuple can have no slots.
+    reason: Any
+    network: str | None
 
 
 def address_of(family: int, name: Any) -> Address | None:

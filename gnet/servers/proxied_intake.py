@@ -38,6 +38,8 @@ _MAX_SIZE = 16384
 class ProxiedIntake:
     """Takes connections for a server; `Accepting` of its acceptor, in the place of its intake."""
 
+    reads_headers = True
+
     def __init__(self, intake: Intake, trust: ProxyTrust) -> None:
         """Read headers for *intake*, of those whom *trust* includes."""
         self._intake = intake
@@ -47,6 +49,7 @@ class ProxiedIntake:
         self.accept_failed = intake.accept_failed
         self.serve = intake.serve
         self.serve_later = intake.serve_later
+        self.dropped = intake.dropped
         self._pending: set[PendingHeader] = set()
         #: When one was dropped last, for each reason.
         self._dropped_at: dict[DropReason, float] = {}

@@ -207,6 +207,30 @@ def test_limits_and_block_lists_are_about_the_client(
     assert log == ['drop']
 
 
+def test_what_one_address_may_have_is_about_the_client(
+    serve: Serve, connect: Connect, dropped: list[Any],
+) -> None:
+    server = listening(serve(max_connections_per_address=1, **trusting()))
+    came: list[str | None] = []
+    server.on('connection', lambda sock: came.append(sock.remote_address))
+    waiting = connect(server)
+    until(lambda: server.get_connections() == 1)
+    server.max_connections_per_address = 2  # those that wait are nobody's yet
+    server.max_connections_per_address = 1
+    for number, line in enumerate((V1, b'PROXY TCP4 192.0.2.2 198.51.100.7 1 2\r\n', V1), 1):
+        connect(server).sendall(line)
+        until(lambda: len(came) + len(dropped) == number)  # noqa: B023  # it is called here
+    assert came == ['192.0.2.1', '192.0.2.2']
+    [(reason, ends)] = dropped
+    assert (reason.name, ends.remote_address, ends.network) == (
+        'MAX_CONNECTIONS_PER_ADDRESS', '192.0.2.1', '192.0.2.1')
+    waiting.sendall(b'PROXY TCP4 192.0.2.3 198.51.100.7 1 2\r\n')
+    until(lambda: '192.0.2.3' in came)
+    unix = connect(server)
+    unix.sendall(ProxyHeader(source='/a', destination='/b').to_bytes())
+    until(lambda: None in came)
+
+
 # --- who is not believed -----------------------------------------------------------------------
 
 
