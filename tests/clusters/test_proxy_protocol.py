@@ -25,6 +25,8 @@ PROGRAM = """
         server = gnet.create_server(tell, proxy_protocol={'trusted': ['127.0.0.1']})
         # What is pending counts: a further one waits until there is room.
         server.max_connections = 2
+        # The primary does not know whose they are, so the worker limits its own.
+        server.max_connections_per_address = 1
         server.on('drop', lambda data: gnet.process.send('drop'))
         server.listen(0, '127.0.0.1')
 """
@@ -48,7 +50,11 @@ def test_a_worker_reads_the_header(
     if policy == 'rr':
         third.sendall(HEADER)
         silent.end()
-        running.wait_for('192.0.2.1 h2 2')
+        running.wait_for('drop')  # of the address that peer has
+        fourth = connect(address)
+        fourth.sendall(b'PROXY TCP4 192.0.2.9 198.51.100.7 5 6\r\n')
+        running.wait_for('192.0.2.9 None 2')
+        fourth.close()
     else:
         running.wait_for('drop')
     for each in (silent, peer, third):
