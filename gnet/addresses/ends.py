@@ -20,6 +20,7 @@ __all__ = [
     'address_of_near_end',
     'address_of_peer',
     'ends_of',
+    'host_of',
     'is_link_local',
 ]
 
@@ -111,6 +112,13 @@ def address_of(family: int, name: Any) -> Address | None:
     if len(name) == 4 and name[3] and is_link_local(address):
         address += f'%{_zone(name[3])}'
     return Address(address, _NAMES[version], name[1])
+
+
+def host_of(name: Any) -> str | None:
+    """Return the IP address in *name*, a socket name in Python's form; None if it has none."""
+    if isinstance(name, tuple) and name and isinstance(name[0], str):
+        return name[0]
+    return None  # of a unix socket, or of one behind a proxy
 
 
 def is_link_local(address: str) -> bool:

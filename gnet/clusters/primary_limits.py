@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..addresses.ends import ends_of
+from ..addresses.ends import ends_of, host_of
 from ..lifecycle import DropReason
 from ..servers.limits import Limits
 from ..servers.refusals import Refusals
@@ -88,7 +88,7 @@ class PrimaryLimits:
         """
         limits = self._limits
         assert limits is not None
-        key = limits.key_of(remote[0] if isinstance(remote, tuple) else None)
+        key = limits.key_of(host_of(remote))
         reason = limits.refuse(key)
         if reason is None:
             if key is None or not limits.counts_addresses:

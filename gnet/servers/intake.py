@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
-from ..addresses.ends import Dropped, Ends, address_of_peer, ends_of
+from ..addresses.ends import Dropped, Ends, address_of_peer, ends_of, host_of
 from ..loop.agenda import EXITS
 from ..node.logs import Log
 from ..node.values import is_number
@@ -92,7 +92,7 @@ class Intake:
                 return None
         limits, place = counter.limits, None
         if limits is not None:
-            key = limits.key_of(remote[0] if isinstance(remote, tuple) and remote else None)
+            key = limits.key_of(host_of(remote))
             reason = limits.refuse(key)
             if reason is not None:
                 self.drop(sock, remote, reason, limits, key)
