@@ -50,6 +50,9 @@ _log = logging.getLogger('gnet.cluster')
 #: What a worker finds its number in.
 _NUMBER = 'NODE_UNIQUE_ID'
 
+#: … and what systemd has given its primary: `PASSED_ON` in gnet/systemd/activation.py.
+_PASSED_ON = 'GNET_SYSTEMD_SOCKETS'
+
 
 class Cluster(Guarded):
     """The class of ``gnet.cluster``, of which there is one object. In the primary it emits
@@ -219,6 +222,7 @@ def _own_program() -> str:
 def _this_worker() -> OwnWorker | None:
     """Return this process as a worker; None if it is none. Processes that it starts are none."""
     number = os.environ.pop(_NUMBER, None)
+    passed_on = os.environ.pop(_PASSED_ON, None)
     if number is None:
         return None
     if not number.isdigit() or inherited_channel is None:
@@ -227,6 +231,10 @@ def _this_worker() -> OwnWorker | None:
         return None
     side = WorkerSide(int(number), process)
     set_primary(side)
+    if passed_on is not None:
+        from ..systemd.activation import receive
+
+        receive(passed_on)
     return side.worker
 
 

@@ -245,7 +245,7 @@ class WorkerSide:
             return
         call = request.call
         loop = call.intake.connections.loop
-        path = call.request.path if request.query.type == PATH else None
+        path = call.request.path
         handle: Distributed | Acceptor
         if sock is None:
             handle = Distributed(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Callable, Hashable, Mapping
 from enum import Enum
 from functools import partial
@@ -17,8 +18,9 @@ from ..events.emitter import EventEmitter
 from ..loop.loop import Loop, get_loop
 from ..loop.watchers import close_watcher
 from ..node import system_errors
+from ..options.fork import inherited_environment
 from ..processes import child
-from ..servers.listener import Listener, adopt, bind_path, bind_port
+from ..servers.listener import Listener, adopt, adopt_given, bind_path, bind_port
 from .forked_worker import ForkedWorker, Line, ListeningAddress
 from .protocol import COMMAND, PATH, Query
 from .round_robin import RoundRobin
@@ -123,7 +125,8 @@ class PrimarySide:
         self._last_worker += 1  # at once: starting a process blocks, and others may call
         number = self._last_worker
         options = {name: settings[name] for name in _FORK_OPTIONS if name in settings}
-        options['env'] = {**os.environ, **env, 'NODE_UNIQUE_ID': str(number)}
+        options['env'] = {
+            **inherited_environment(), **self._passed_on(), **env, 'NODE_UNIQUE_ID': str(number)}
         process = child.fork(settings['exec'], settings['args'], options)
         line = Line(number, process, self._let_go)
         worker = line.worker
@@ -139,6 +142,15 @@ class PrimarySide:
             self._forward_messages(line)
         self.loop.tick(self._emit, 'fork', worker)
         return worker
+
+    def _passed_on(self) -> dict[str, str]:
+        """Return the variable that tells a worker what systemd has given the primary, if it has."""
+        activation = _activation()
+        if activation is None:
+            return {}
+        self.loop.close_in_child(activation.found(), activation.close)
+        passed_on: dict[str, str] = activation.passed_on()
+        return passed_on
 
     def forward_all_messages(self) -> None:
         """Emit the messages of workers as the cluster's: from the first listener on."""
@@ -398,8 +410,20 @@ class PrimarySide:
             self._failed('cluster', error)
 
 
+def _activation() -> Any:
+    """Return the module that has what systemd gave this process, where there may be something."""
+    if 'LISTEN_FDS' in os.environ or 'gnet.systemd.activation' in sys.modules:
+        from ..systemd import activation
+
+        return activation
+    return None
+
+
 def _bind(query: Query) -> Listener:
     if query.fd is not None:
+        activation = _activation()
+        if activation is not None and activation.is_given(query.fd):
+            return adopt_given(query.fd, None)
         return adopt(query.fd, query.backlog)
     if query.type != PATH:
         return bind_port(

@@ -21,6 +21,7 @@ __all__ = [
     'FORK_OPTIONS',
     'ChildOptions',
     'child_options',
+    'inherited_environment',
     'interpreter_options',
     'signal_number',
 ]
@@ -29,6 +30,12 @@ _STDIO_WORDS = ('inherit', 'pipe', 'ignore')
 
 #: A module's name, as of ``python -m``.
 _MODULE = re.compile(r'[^\W\d]\w*(\.[^\W\d]\w*)*')
+
+#: What systemd says to the process that it has started, and to none that this one starts.
+_FOR_ONE_PROCESS = frozenset({
+    'LISTEN_FDNAMES', 'LISTEN_FDS', 'LISTEN_PID', 'LISTEN_PIDFDID', 'NOTIFY_SOCKET', 'WATCHDOG_PID',
+    'WATCHDOG_USEC',
+})
 
 #: User and group ids are 32 bits without a sign; the last one means "leave it".
 _LAST_ID = 2**32 - 2
@@ -189,9 +196,14 @@ def _words(name: str, value: Any) -> list[str]:
     return words
 
 
+def inherited_environment() -> dict[str, str]:
+    """Return what a child has of this process's environment: what is not for this one alone."""
+    return {name: value for name, value in os.environ.items() if name not in _FOR_ONE_PROCESS}
+
+
 def _environment(value: Any) -> dict[str, str]:
     if value is None:
-        return dict(os.environ)
+        return inherited_environment()
     if not isinstance(value, Mapping):
         raise coded_errors.invalid_arg_type('options.env', 'of type object', value)
     return {str(name): str(each) for name, each in value.items() if each is not None}
