@@ -15,6 +15,7 @@ The rooms of the house, from the ground up; each imports only from those before 
 
 - ``node``: what Node would say: spellings, values, texts, errors, checks;
 - ``lifecycle``, ``errors``: public faces: what is published through zope.event; the errors;
+- ``systemd``: sockets that systemd has opened, and what it is told; imported when there is need;
 - ``addresses``: IP addresses, both ends of a connection, `SocketAddress`, `BlockList`;
 - ``loop``: ticks, runners, watchers, timers, the resolver, `run`: all that touches gevent's hub;
 - ``events``: Node's module of that name;
@@ -168,8 +169,10 @@ def __getattr__(name: str) -> Any:
     if name == 'tls':
         # Not before it is used: "import gnet" imports no ssl, so that it can still be patched.
         return import_module('.tls', __name__)
+    if name == 'systemd':
+        return import_module('.systemd', __name__)
     return module_attribute(__name__, globals(), name)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, 'tls'])
+    return sorted([*__all__, 'systemd', 'tls'])

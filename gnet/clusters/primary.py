@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import Callable, Hashable, Mapping
 from enum import Enum
 from functools import partial
@@ -21,6 +20,7 @@ from ..node import system_errors
 from ..options.fork import inherited_environment
 from ..processes import child
 from ..servers.listener import Listener, adopt, adopt_given, bind_path, bind_port
+from . import of_systemd
 from .forked_worker import ForkedWorker, Line, ListeningAddress
 from .protocol import COMMAND, PATH, Query
 from .round_robin import RoundRobin
@@ -61,6 +61,7 @@ class News(Enum):
     TERMINATED = 'it was sent SIGTERM, and wants to be told to disconnect'
     SERVES_ALONE = 'a server of it listens by itself'
     CLOSED = 'it has closed a server'
+    ANSWERED = 'it was asked to answer, and has'
     HAS_CUT = 'it has destroyed connections at its deadline: how many'
 
 
@@ -103,7 +104,7 @@ class PrimarySide:
             'online': self._online, 'listen': self._listen, 'listening': self._listening,
             'refused': self._refused, 'room': self._room, 'close': self._closed,
             'leaving': self._leaving, 'cut': self._cut,
-            'terminate': self._terminated, 'alone': self._serves_alone,
+            'terminate': self._terminated, 'alone': self._serves_alone, 'pong': self._answered,
         }
 
     @property
@@ -126,7 +127,9 @@ class PrimarySide:
         number = self._last_worker
         options = {name: settings[name] for name in _FORK_OPTIONS if name in settings}
         options['env'] = {
-            **inherited_environment(), **self._passed_on(), **env, 'NODE_UNIQUE_ID': str(number)}
+            **inherited_environment(), **of_systemd.passed_on(self.loop), **env,
+            'NODE_UNIQUE_ID': str(number)}
+        of_systemd.await_workers()
         process = child.fork(settings['exec'], settings['args'], options)
         line = Line(number, process, self._let_go)
         worker = line.worker
@@ -142,15 +145,6 @@ class PrimarySide:
             self._forward_messages(line)
         self.loop.tick(self._emit, 'fork', worker)
         return worker
-
-    def _passed_on(self) -> dict[str, str]:
-        """Return the variable that tells a worker what systemd has given the primary, if it has."""
-        activation = _activation()
-        if activation is None:
-            return {}
-        self.loop.close_in_child(activation.found(), activation.close)
-        passed_on: dict[str, str] = activation.passed_on()
-        return passed_on
 
     def forward_all_messages(self) -> None:
         """Emit the messages of workers as the cluster's: from the first listener on."""
@@ -228,6 +222,12 @@ class PrimarySide:
         line = self._lines.get(worker)
         if line is not None:  # else it has ended
             line.disconnect(deadline)
+
+    def ask(self, worker: ForkedWorker) -> None:
+        """Have *worker* answer, which it does as soon as its hub turns."""
+        line = self._lines.get(worker)
+        if line is not None and worker.is_connected():
+            line.send('ping', {})
 
     # --- listeners --------------------------------------------------------------------------------
 
@@ -348,6 +348,8 @@ class PrimarySide:
         if line.worker.is_connected():
             line.progress.life = Life.LISTENING
         info = ListeningAddress(query.address, query.port, query.type, query.fd)
+        if line.tell is None:
+            of_systemd.workers_serve()
         self.loop.tick(self._emit_of, line, 'listening', info)
         return True
 
@@ -381,6 +383,10 @@ class PrimarySide:
         self._tell(line, News.SERVES_ALONE)
         return True
 
+    def _answered(self, line: Line, _message: dict[str, Any]) -> bool:
+        self._tell(line, News.ANSWERED)
+        return True
+
     def _cut(self, line: Line, message: dict[str, Any]) -> bool:
         count = message.get('count')
         if type(count) is not int or count < 0:
@@ -410,19 +416,9 @@ class PrimarySide:
             self._failed('cluster', error)
 
 
-def _activation() -> Any:
-    """Return the module that has what systemd gave this process, where there may be something."""
-    if 'LISTEN_FDS' in os.environ or 'gnet.systemd.activation' in sys.modules:
-        from ..systemd import activation
-
-        return activation
-    return None
-
-
 def _bind(query: Query) -> Listener:
     if query.fd is not None:
-        activation = _activation()
-        if activation is not None and activation.is_given(query.fd):
+        if of_systemd.is_given(query.fd):
             return adopt_given(query.fd, None)
         return adopt(query.fd, query.backlog)
     if query.type != PATH:

@@ -17,6 +17,7 @@ from the worker
 ``terminate``      it was sent SIGTERM, and is to be told to disconnect (``--workers`` only)
 ``alone``          a server of it listens by itself (``--workers`` only)
 ``cut``            *count* connections were destroyed at the deadline
+``pong``           to ``ping``: its hub turns
 =================  ==============================================================================
 
 =================  ==============================================================================
@@ -26,6 +27,7 @@ from the primary
 ``failed``         *seq*, *errno*
 ``connection``     *id*, *n* (the number of the connection), and the connection
 ``disconnect``     close all servers and then the channel; after *deadline* seconds, by force
+``ping``           to be answered by ``pong`` (``--workers`` with a watchdog of systemd's only)
 =================  ==============================================================================
 """
 

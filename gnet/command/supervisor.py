@@ -38,6 +38,7 @@ from ..clusters.primary import News
 from ..loop import running
 from ..loop.loop import get_loop
 from ..loop.watchers import close_watcher
+from .announcer import Announcer
 from .members import KILL_GRACE, Member, Role, Seat, counted, say, say_cut, status_of
 from .reload import Reload
 
@@ -102,12 +103,13 @@ class Supervisor:
         self._phase = Phase.STARTING
         self._status = 0
         self.seats = [Seat() for _ in range(count)]
-        self._members: list[Member] = []
+        self.members: list[Member] = []
         self._reload = Reload(self)
+        self._announcer = Announcer(self)
         self._reactions: dict[News, Callable[..., None]] = {
             News.LEAVING: self._leaves, News.TERMINATED: self._terminated,
             News.SERVES_ALONE: self._serves, News.CLOSED: self._closes,
-            News.HAS_CUT: self._has_cut,
+            News.HAS_CUT: self._has_cut, News.ANSWERED: self._answers,
         }
         self._interrupted = False
         self._pause: Any = None
@@ -123,13 +125,15 @@ class Supervisor:
         self._loop.hold()
         try:
             with running.serving(self._loop), self._signals():
+                self._announcer.begin()
                 self._start()
                 while not self._is_over():
                     handle, arguments = self._events.get()
                     handle(*arguments)
         finally:
+            self._announcer.end()
             # Something went wrong if there are any left.
-            for member in self._members:
+            for member in self.members:
                 member.signal('SIGKILL')
                 close_watcher(member.timer)
             close_watcher(self._pause)
@@ -140,7 +144,7 @@ class Supervisor:
         return self._status
 
     def _is_over(self) -> bool:
-        return not self._members and (self._ending or all(seat.over for seat in self.seats))
+        return not self.members and (self._ending or all(seat.over for seat in self.seats))
 
     @property
     def _ending(self) -> bool:
@@ -185,8 +189,8 @@ class Supervisor:
             if self.fork(seat, Role.CURRENT) is None:
                 self._fail(1)
                 return
-        pids = ', '.join(str(member.pid) for member in self._members)
-        say(f'started {counted(len(self._members), "worker")} ({pids})')
+        pids = ', '.join(str(member.pid) for member in self.members)
+        say(f'started {counted(len(self.members), "worker")} ({pids})')
 
     def fork(self, seat: Seat, role: Role) -> Member | None:
         """Start a worker; None, after a line about it, if the system cannot."""
@@ -202,7 +206,7 @@ class Supervisor:
         member = Member(worker, seat, role, self._reload.generation)
         if role is Role.CURRENT:
             seat.current = member
-        self._members.append(member)
+        self.members.append(member)
         for event, handle in (
             ('online', self._online), ('listening', self._listens),
             ('disconnect', self._disconnected), ('exit', self._exited), ('error', self._failed),
@@ -218,8 +222,8 @@ class Supervisor:
         self._reload.look_whether_ready()
 
     def _listens(self, member: Member, address: ListeningAddress) -> None:
-        self._serves(member)
         member.addresses.add(address)
+        self._serves(member)
         self._reload.look_whether_ready()
 
     def _serves(self, member: Member) -> None:
@@ -228,6 +232,14 @@ class Supervisor:
             self._phase = Phase.SERVING
         if member.listening_since is None:
             member.listening_since = self._loop.now()
+        self._announcer.listens()
+
+    def ask(self, member: Member) -> None:
+        """Have *member* answer."""
+        self._primary.ask(member.worker)
+
+    def _answers(self, member: Member) -> None:
+        member.unanswered = 0
 
     def _closes(self, _member: Member) -> None:
         """A server was closed: a new worker may be ready with less."""
@@ -240,7 +252,7 @@ class Supervisor:
 
     def _terminated(self, member: Member) -> None:
         """*member* was sent SIGTERM."""
-        if member in self._members and member.role is Role.CURRENT and member.timer is None and (
+        if member in self.members and member.role is Role.CURRENT and member.timer is None and (
             not self._ending
         ):
             member.timer = self.after(GROUP_PAUSE, self._leaves, member)
@@ -249,7 +261,7 @@ class Supervisor:
 
     def _leaves(self, member: Member) -> None:
         """*member* was sent SIGTERM, or wants to: it drains. Another one takes its place."""
-        if member not in self._members or member.role is Role.RETIRING:
+        if member not in self.members or member.role is Role.RETIRING:
             return
         was_current = member.role is Role.CURRENT
         self.retire(member)
@@ -262,7 +274,7 @@ class Supervisor:
 
     def _disconnected(self, member: Member) -> None:
         """The channel of *member* was closed. Mostly this is how its end is heard of."""
-        if self._ending or member.role is Role.RETIRING or member not in self._members:
+        if self._ending or member.role is Role.RETIRING or member not in self.members:
             return
         self._limit(member, DISCONNECT_GRACE, 'after its channel was closed')
 
@@ -273,13 +285,14 @@ class Supervisor:
             seconds, self._overdue, member, f'did not end in {seconds:g} s {since}')
 
     def _overdue(self, member: Member, what: str) -> None:
-        if member in self._members:
+        if member in self.members:
             say(f'worker {member.pid} {what} and is killed')
             member.signal('SIGKILL')
 
     def _exited(self, member: Member, code: int | None, signal_name: str | None) -> None:
         close_watcher(member.timer)
-        self._members.remove(member)
+        self.members.remove(member)
+        self._announcer.changed()
         seat = member.seat
         if seat.current is member:
             seat.current = None
@@ -327,6 +340,14 @@ class Supervisor:
         if not self._ending:
             self._reload.begin()
 
+    def reloading(self) -> None:
+        """The workers are about to be replaced."""
+        self._announcer.reloading()
+
+    def reloaded(self) -> None:
+        """They were, or it was given up."""
+        self._announcer.reloaded()
+
     def servers_of(self, member: Member) -> int:
         """Return how many listeners *member* shares now."""
         return self._primary.servers_of(member.worker)
@@ -352,6 +373,7 @@ class Supervisor:
     def _enter(self, phase: Phase) -> None:
         """Begin to end: nothing is started any more."""
         self._phase = phase
+        self._announcer.stopping(phase.value)
         self._reload.forget()
         for seat in self.seats:
             close_watcher(seat.timer)
@@ -362,7 +384,7 @@ class Supervisor:
     def _fail(self, status: int) -> None:
         self._enter(Phase.FAILED)
         self._status = status
-        for member in self._members:
+        for member in self.members:
             member.signal('SIGKILL')  # none has ever listened: there is nothing to be finished
 
     def _terminate(self) -> None:
@@ -370,8 +392,8 @@ class Supervisor:
             self._kill_all()
             return
         self._enter(Phase.DRAINING)
-        self._cut = sum(member.cut for member in self._members)
-        say(f'SIGTERM: {counted(len(self._members), "worker")} may finish what is open, for '
+        self._cut = sum(member.cut for member in self.members)
+        say(f'SIGTERM: {counted(len(self.members), "worker")} may finish what is open, for '
              f'{self._drain_timeout:g} s')
         # First of all, what was accepted goes to those who will drain.
         self._primary.finish(lambda: self._put(self._drain))
@@ -384,7 +406,7 @@ class Supervisor:
         close_watcher(self._pause)
         self._pause = None
         self._primary.keep_listeners(False)
-        for member in self._members:
+        for member in self.members:
             if member.role is not Role.RETIRING:
                 self.retire(member)
 
@@ -400,14 +422,14 @@ class Supervisor:
     def _interrupt_all(self) -> None:
         if self._phase is not Phase.INTERRUPTED:
             return
-        for member in self._members:
+        for member in self.members:
             member.signal('SIGINT')
             self._limit(member, KILL_GRACE, 'after SIGINT')
 
     def _kill_all(self) -> None:
         self._phase = Phase.KILLING
-        if self._members:
-            were = 'was' if len(self._members) == 1 else 'were'
-            say(f'{counted(len(self._members), "worker")} {were} killed')
-        for member in self._members:
+        if self.members:
+            were = 'was' if len(self.members) == 1 else 'were'
+            say(f'{counted(len(self.members), "worker")} {were} killed')
+        for member in self.members:
             member.signal('SIGKILL')
