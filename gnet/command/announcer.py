@@ -44,7 +44,9 @@ class Announcer:
     def __init__(self, staff: Staff) -> None:
         self._staff = staff
         self._service: Service | None = None
+        #: Whether a worker has listened.
         self._is_ready = False
+        self._reloads = False
         #: Of the watchdog's next turn.
         self._timer: Any = None
 
@@ -66,7 +68,7 @@ class Announcer:
     def listens(self) -> None:
         """A worker listens."""
         self._is_ready = True
-        if self._service is not None:
+        if self._service is not None and not self._reloads:
             self._service.ready(self._status())
 
     def changed(self) -> None:
@@ -76,11 +78,13 @@ class Announcer:
 
     def reloading(self) -> None:
         """The workers are about to be replaced."""
+        self._reloads = True
         if self._service is not None:
             self._service.reloading('the workers are replaced')
 
     def reloaded(self) -> None:
         """They were, or were not."""
+        self._reloads = False
         if self._service is not None and self._is_ready:
             self._service.ready(self._status())
 
@@ -92,7 +96,7 @@ class Announcer:
     def _status(self) -> str:
         serving = [
             member for member in self._staff.members
-            if member.role is not Role.RETIRING and member.listening_since is not None]
+            if member.role is Role.CURRENT and member.listening_since is not None]
         places = sorted({
             _place(address) for member in serving for address in member.addresses})
         where = f' on {", ".join(places)}' if places else ''

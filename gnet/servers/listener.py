@@ -312,9 +312,13 @@ def adopt_given(fd: int, path: str | None) -> Listener:
     """
     if fd in _taken:
         raise listen_error(errno.EADDRINUSE, None, None)
+    copy = None
     try:
-        sock = _Socket(fileno=os.dup(fd))
+        copy = os.dup(fd)
+        sock = _Socket(fileno=copy)
     except OSError as error:  # there are too many, or the program has closed it
+        if copy is not None:
+            _close(copy)
         raise listen_error(error.errno or errno.EINVAL, None, None) from None
     sock.setblocking(False)
     _taken.add(fd)

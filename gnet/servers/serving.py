@@ -88,7 +88,7 @@ def serve_by(
         validate_function('handler', handler)
     named = snake_options(options)
     server = make({name: named.pop(name) for name in {*of_server} & named.keys()}, handler)
-    if named.get('systemd') is False:
+    if named.get('systemd', True) in (None, False):
         del named['systemd']  # as if it were not there: systemd='LISTEN_FDS' in os.environ
     if _INSTEAD_OF_PORT & named.keys():
         if port != 0:

@@ -108,13 +108,13 @@ def _look_at(name: str, fd: int) -> Given:
     except OSError as error:
         return Given(name, fd, None, f'is no descriptor: {error.strerror}')
     try:
-        copy = _socket.socket(fileno=os.dup(fd))
+        sock = _socket.socket(fileno=fd)
     except OSError:
         return Given(name, fd, None, 'is no socket')
     try:
-        return Given(name, fd, _path_of(copy), _flaw_of(copy))
+        return Given(name, fd, _path_of(sock), _flaw_of(sock))
     finally:
-        copy.close()
+        sock.detach()  # it was only looked at
 
 
 def _flaw_of(sock: _socket.socket) -> str | None:
@@ -152,7 +152,9 @@ def find(wanted: object) -> Given:
             'options.systemd', 'true or the name of a socket', wanted)
     there = given()
     if not there:
-        raise coded_errors.systemd_no_sockets(os.environ.get('LISTEN_PID'), os.getpid())
+        own = os.getpid()
+        process = str(own) if _found.is_here else os.environ.get('LISTEN_PID')
+        raise coded_errors.systemd_no_sockets(process, own)
     meant = [each for each in there if wanted is True or each.name == wanted]
     if not meant:
         raise coded_errors.systemd_unknown_name(wanted, _listed(there))
