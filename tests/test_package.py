@@ -102,8 +102,8 @@ FACES = ('gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.lifec
 
 
 def test_dir_shows_the_public_names_and_nothing_else() -> None:
-    # (gnet.tls is imported when it is first used, and "from gnet import *" is no use of it.)
-    assert dir(gnet) == sorted([*gnet.__all__, 'tls'])
+    # (Both are imported when they are first used, and "from gnet import *" is no use of them.)
+    assert dir(gnet) == sorted([*gnet.__all__, 'systemd', 'tls'])
 
 
 @pytest.mark.parametrize('face', FACES)

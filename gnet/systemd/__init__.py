@@ -10,8 +10,10 @@ guide is docs/systemd.md.
 
 from __future__ import annotations
 
+from .activation import socket_names
 from .notification import notify
 
 __all__ = [
     'notify',
+    'socket_names',
 ]

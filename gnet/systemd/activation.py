@@ -29,6 +29,7 @@ __all__ = [
     'is_given',
     'passed_on',
     'receive',
+    'socket_names',
 ]
 
 #: The first of the descriptors: the one after stderr (SD_LISTEN_FDS_START).
@@ -167,6 +168,18 @@ def find(wanted: object) -> Given:
 
 def _listed(these: Iterable[Given]) -> str:
     return ', '.join(f'{each.name!r} (fd {each.fd})' for each in these)
+
+
+def socket_names() -> list[str]:
+    """Return the names of the sockets that systemd has passed to this program, in its order.
+
+    They are what ``listen(systemd=…)`` takes. In a worker they are those of its primary. The list
+    is empty where there are none.
+
+    Raises:
+        CodedValueError: ``ERR_SYSTEMD_ENVIRONMENT``: systemd's variables make no sense.
+    """
+    return [each.name for each in given()]
 
 
 def is_given(fd: int) -> bool:

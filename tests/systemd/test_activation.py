@@ -179,6 +179,16 @@ def test_a_forked_child_closes_what_is_its_parents(
     PlainSocket(fileno=copy).close()
 
 
+def test_a_program_can_ask_what_there_is(
+    loopback: PlainSocket, pass_sockets: PassSockets,
+) -> None:
+    assert gnet.systemd.socket_names() == []
+    pass_sockets(loopback, loopback, names='web:')
+    assert gnet.systemd.socket_names() == ['web', 'unknown']
+    assert 'LISTEN_FDS' not in os.environ
+    assert gnet.systemd.socket_names() == ['web', 'unknown']
+
+
 # --- what makes no sense --------------------------------------------------------------------------
 
 

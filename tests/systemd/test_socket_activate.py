@@ -24,7 +24,7 @@ PROGRAM = """
     def answer(sock):
         sock.end(f'{os.getpid()} {sock.local_address}')
 
-    for name in ('web', 'admin'):
+    for name in gnet.systemd.socket_names():
         server = gnet.serve(answer, systemd=name)
         os.write(1, b'%s listens\\n' % name.encode())
     left = [name for name in os.environ if name.startswith('LISTEN_') or 'SYSTEMD' in name]
