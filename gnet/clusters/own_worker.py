@@ -119,7 +119,7 @@ class WorkerSide:
         self._is_supervised = False
         self._acts: dict[str, Callable[[dict[str, Any], Any], None]] = {
             'connection': self._connection, 'bound': self._bound, 'failed': self._failed,
-            'disconnect': self._told_to_disconnect, 'ping': self._asked,
+            'disconnect': self._told_to_disconnect, 'ping': self._pinged,
         }
         self._peer.when_opened = self._begin
 
@@ -173,7 +173,7 @@ class WorkerSide:
         elif sock is not None:
             sock.close()
 
-    def _asked(self, _message: dict[str, Any], _sock: Any) -> None:
+    def _pinged(self, _message: dict[str, Any], _sock: Any) -> None:
         self.send('pong')
 
     # --- listening --------------------------------------------------------------------------------

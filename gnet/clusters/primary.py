@@ -104,7 +104,7 @@ class PrimarySide:
             'online': self._online, 'listen': self._listen, 'listening': self._listening,
             'refused': self._refused, 'room': self._room, 'close': self._closed,
             'leaving': self._leaving, 'cut': self._cut,
-            'terminate': self._terminated, 'alone': self._serves_alone, 'pong': self._answered,
+            'terminate': self._terminated, 'alone': self._serves_alone, 'pong': self._ponged,
         }
 
     @property
@@ -223,7 +223,7 @@ class PrimarySide:
         if line is not None:  # else it has ended
             line.disconnect(deadline)
 
-    def ask(self, worker: ForkedWorker) -> None:
+    def ping(self, worker: ForkedWorker) -> None:
         """Have *worker* answer, which it does as soon as its hub turns."""
         line = self._lines.get(worker)
         if line is not None and worker.is_connected():
@@ -383,7 +383,7 @@ class PrimarySide:
         self._tell(line, News.SERVES_ALONE)
         return True
 
-    def _answered(self, line: Line, _message: dict[str, Any]) -> bool:
+    def _ponged(self, line: Line, _message: dict[str, Any]) -> bool:
         self._tell(line, News.ANSWERED)
         return True
 

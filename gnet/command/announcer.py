@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..clusters.cluster import ListeningAddress
 from ..loop.watchers import close_watcher
-from .members import Member, Role, counted, say
+from .members import Member, Seat, counted, say
 
 if TYPE_CHECKING:
     from ..systemd.service import Service
@@ -29,12 +29,12 @@ PATIENCE = 2
 class Staff(Protocol):
     """Who has the workers."""
 
-    members: list[Member]
+    seats: list[Seat]
 
     def after(self, seconds: float, handle: Callable[..., None], *arguments: Any) -> Any:
         """Call *handle* later, in turn; return the timer."""
 
-    def ask(self, member: Member) -> None:
+    def ping(self, member: Member) -> None:
         """Have *member* answer."""
 
 
@@ -94,13 +94,16 @@ class Announcer:
             self._service.stopping(status)
 
     def _status(self) -> str:
-        serving = [
-            member for member in self._staff.members
-            if member.role is Role.CURRENT and member.listening_since is not None]
+        serving = self._serving()
         places = sorted({
             _place(address) for member in serving for address in member.addresses})
         where = f' on {", ".join(places)}' if places else ''
         return f'serving{where}, {counted(len(serving), "worker")}'
+
+    def _serving(self) -> list[Member]:
+        current = (seat.current for seat in self._staff.seats)
+        return [
+            member for member in current if member and member.listening_since is not None]
 
     # --- the watchdog -----------------------------------------------------------------------------
 
@@ -110,16 +113,14 @@ class Announcer:
             return
         close_watcher(self._timer)
         service.alive()
-        for member in self._staff.members:
-            # Only once it serves: what a script does before may take its time.
-            if member.role is Role.RETIRING or member.listening_since is None:
-                continue
+        # Only those that serve: what a script does before may take its time.
+        for member in self._serving():
             if member.unanswered == PATIENCE:
                 say(f'worker {member.pid} has not answered for {service.watchdog:g} s '
                     'and is killed')
                 member.signal('SIGKILL')
             elif member.unanswered == 0:
-                self._staff.ask(member)
+                self._staff.ping(member)
             member.unanswered += 1
         self._timer = self._staff.after(service.watchdog / PATIENCE, self._turn)
 

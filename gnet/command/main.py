@@ -133,7 +133,7 @@ def _give_up_what_cannot_be_said() -> None:
         if sys.stderr is not None:
             sys.stderr.flush()
     except (OSError, ValueError):
-        sys.stderr = None  # type: ignore[assignment]  # Python allows for that
+        sys.stderr = None  # Python allows for that
 
 
 def _supervise(options: argparse.Namespace, arguments: list[str]) -> None:

@@ -103,7 +103,7 @@ class Supervisor:
         self._phase = Phase.STARTING
         self._status = 0
         self.seats = [Seat() for _ in range(count)]
-        self.members: list[Member] = []
+        self._members: list[Member] = []
         self._reload = Reload(self)
         self._announcer = Announcer(self)
         self._reactions: dict[News, Callable[..., None]] = {
@@ -133,7 +133,7 @@ class Supervisor:
         finally:
             self._announcer.end()
             # Something went wrong if there are any left.
-            for member in self.members:
+            for member in self._members:
                 member.signal('SIGKILL')
                 close_watcher(member.timer)
             close_watcher(self._pause)
@@ -144,7 +144,7 @@ class Supervisor:
         return self._status
 
     def _is_over(self) -> bool:
-        return not self.members and (self._ending or all(seat.over for seat in self.seats))
+        return not self._members and (self._ending or all(seat.over for seat in self.seats))
 
     @property
     def _ending(self) -> bool:
@@ -189,8 +189,8 @@ class Supervisor:
             if self.fork(seat, Role.CURRENT) is None:
                 self._fail(1)
                 return
-        pids = ', '.join(str(member.pid) for member in self.members)
-        say(f'started {counted(len(self.members), "worker")} ({pids})')
+        pids = ', '.join(str(member.pid) for member in self._members)
+        say(f'started {counted(len(self._members), "worker")} ({pids})')
 
     def fork(self, seat: Seat, role: Role) -> Member | None:
         """Start a worker; None, after a line about it, if the system cannot."""
@@ -206,7 +206,7 @@ class Supervisor:
         member = Member(worker, seat, role, self._reload.generation)
         if role is Role.CURRENT:
             seat.current = member
-        self.members.append(member)
+        self._members.append(member)
         for event, handle in (
             ('online', self._online), ('listening', self._listens),
             ('disconnect', self._disconnected), ('exit', self._exited), ('error', self._failed),
@@ -234,9 +234,9 @@ class Supervisor:
             member.listening_since = self._loop.now()
         self._announcer.listens()
 
-    def ask(self, member: Member) -> None:
+    def ping(self, member: Member) -> None:
         """Have *member* answer."""
-        self._primary.ask(member.worker)
+        self._primary.ping(member.worker)
 
     def _answers(self, member: Member) -> None:
         member.unanswered = 0
@@ -252,7 +252,7 @@ class Supervisor:
 
     def _terminated(self, member: Member) -> None:
         """*member* was sent SIGTERM."""
-        if member in self.members and member.role is Role.CURRENT and member.timer is None and (
+        if member in self._members and member.role is Role.CURRENT and member.timer is None and (
             not self._ending
         ):
             member.timer = self.after(GROUP_PAUSE, self._leaves, member)
@@ -261,7 +261,7 @@ class Supervisor:
 
     def _leaves(self, member: Member) -> None:
         """*member* was sent SIGTERM, or wants to: it drains. Another one takes its place."""
-        if member not in self.members or member.role is Role.RETIRING:
+        if member not in self._members or member.role is Role.RETIRING:
             return
         was_current = member.role is Role.CURRENT
         self.retire(member)
@@ -274,7 +274,7 @@ class Supervisor:
 
     def _disconnected(self, member: Member) -> None:
         """The channel of *member* was closed. Mostly this is how its end is heard of."""
-        if self._ending or member.role is Role.RETIRING or member not in self.members:
+        if self._ending or member.role is Role.RETIRING or member not in self._members:
             return
         self._limit(member, DISCONNECT_GRACE, 'after its channel was closed')
 
@@ -285,17 +285,17 @@ class Supervisor:
             seconds, self._overdue, member, f'did not end in {seconds:g} s {since}')
 
     def _overdue(self, member: Member, what: str) -> None:
-        if member in self.members:
+        if member in self._members:
             say(f'worker {member.pid} {what} and is killed')
             member.signal('SIGKILL')
 
     def _exited(self, member: Member, code: int | None, signal_name: str | None) -> None:
         close_watcher(member.timer)
-        self.members.remove(member)
-        self._announcer.changed()
+        self._members.remove(member)
         seat = member.seat
         if seat.current is member:
             seat.current = None
+        self._announcer.changed()
         how = f'ended with status {code}' if signal_name is None else f'was killed by {signal_name}'
         if self._ending:
             if signal_name not in (None, 'SIGKILL', 'SIGTERM', 'SIGINT') or code:
@@ -384,7 +384,7 @@ class Supervisor:
     def _fail(self, status: int) -> None:
         self._enter(Phase.FAILED)
         self._status = status
-        for member in self.members:
+        for member in self._members:
             member.signal('SIGKILL')  # none has ever listened: there is nothing to be finished
 
     def _terminate(self) -> None:
@@ -392,8 +392,8 @@ class Supervisor:
             self._kill_all()
             return
         self._enter(Phase.DRAINING)
-        self._cut = sum(member.cut for member in self.members)
-        say(f'SIGTERM: {counted(len(self.members), "worker")} may finish what is open, for '
+        self._cut = sum(member.cut for member in self._members)
+        say(f'SIGTERM: {counted(len(self._members), "worker")} may finish what is open, for '
              f'{self._drain_timeout:g} s')
         # First of all, what was accepted goes to those who will drain.
         self._primary.finish(lambda: self._put(self._drain))
@@ -406,7 +406,7 @@ class Supervisor:
         close_watcher(self._pause)
         self._pause = None
         self._primary.keep_listeners(False)
-        for member in self.members:
+        for member in self._members:
             if member.role is not Role.RETIRING:
                 self.retire(member)
 
@@ -422,14 +422,14 @@ class Supervisor:
     def _interrupt_all(self) -> None:
         if self._phase is not Phase.INTERRUPTED:
             return
-        for member in self.members:
+        for member in self._members:
             member.signal('SIGINT')
             self._limit(member, KILL_GRACE, 'after SIGINT')
 
     def _kill_all(self) -> None:
         self._phase = Phase.KILLING
-        if self.members:
-            were = 'was' if len(self.members) == 1 else 'were'
-            say(f'{counted(len(self.members), "worker")} {were} killed')
-        for member in self.members:
+        if self._members:
+            were = 'was' if len(self._members) == 1 else 'were'
+            say(f'{counted(len(self._members), "worker")} {were} killed')
+        for member in self._members:
             member.signal('SIGKILL')
