@@ -95,6 +95,11 @@ def test_importing_gnet_imports_nothing_that_a_program_patches_later() -> None:
     _run('-W', 'error', '-c', 'import sys, gnet; assert "ssl" not in sys.modules')
 
 
+def test_a_program_that_is_no_service_loads_nothing_of_services() -> None:
+    _run('-W', 'error', '-c', 'import sys, gnet; gnet.serve(None).close(); gnet.run(); '
+         'assert not {"gnet.systemd", "gnet.servers.announcing"} & {*sys.modules}')
+
+
 # --- faces ---------------------------------------------------------------------------------------
 
 #: The modules that programs import.

@@ -18,14 +18,14 @@ from . import notification
 
 __all__ = [
     'Service',
-    'Stage',
+    'ServiceStage',
     'get_service',
 ]
 
 MICROSECONDS = 1_000_000
 
 
-class Stage(Enum):
+class ServiceStage(Enum):
     """What the service manager was told last."""
 
     STARTING = 'nothing yet'
@@ -35,11 +35,11 @@ class Stage(Enum):
 
 
 #: Which may follow which.
-FOLLOWS: dict[Stage, set[Stage]] = {
-    Stage.STARTING: {Stage.READY, Stage.STOPPING},
-    Stage.READY: {Stage.RELOADING, Stage.STOPPING},
-    Stage.RELOADING: {Stage.READY, Stage.STOPPING},
-    Stage.STOPPING: set(),
+FOLLOWS: dict[ServiceStage, set[ServiceStage]] = {
+    ServiceStage.STARTING: {ServiceStage.READY, ServiceStage.STOPPING},
+    ServiceStage.READY: {ServiceStage.RELOADING, ServiceStage.STOPPING},
+    ServiceStage.RELOADING: {ServiceStage.READY, ServiceStage.STOPPING},
+    ServiceStage.STOPPING: set(),
 }
 
 
@@ -55,13 +55,13 @@ class Service:
                 ``WATCHDOG=1``; None if it does not look.
         """
         self._path = path
-        self._stage = Stage.STARTING
+        self._stage = ServiceStage.STARTING
         self._status = ''
         self.watchdog = watchdog
         #: Whether somebody will say when it is ready, as it is about to listen.
         self.is_awaited = False
 
-    def _enter(self, stage: Stage, *assignments: str) -> bool:
+    def _enter(self, stage: ServiceStage, *assignments: str) -> bool:
         if stage not in FOLLOWS[self._stage]:
             return False
         self._stage = stage
@@ -73,27 +73,27 @@ class Service:
 
     def ready(self, status: str) -> None:
         """It serves, or serves again after a reload. *status* is for who looks at it."""
-        if self._stage is Stage.READY:
+        if self._stage is ServiceStage.READY:
             if status != self._status:
                 self._status = status
                 self._say(f'STATUS={status}')
-        elif self._enter(Stage.READY, 'READY=1', f'STATUS={status}'):
+        elif self._enter(ServiceStage.READY, 'READY=1', f'STATUS={status}'):
             self._status = status
 
     def show(self, status: str) -> None:
         """It is ready, and something has changed; does nothing in another stage."""
-        if self._stage is Stage.READY:
+        if self._stage is ServiceStage.READY:
             self.ready(status)
 
     def reloading(self, status: str) -> None:
         """It begins to reload; :meth:`ready` says that it is done."""
+        now = int(monotonic() * MICROSECONDS)
         self._enter(
-            Stage.RELOADING, 'RELOADING=1', f'MONOTONIC_USEC={int(monotonic() * MICROSECONDS)}',
-            f'STATUS={status}')
+            ServiceStage.RELOADING, 'RELOADING=1', f'MONOTONIC_USEC={now}', f'STATUS={status}')
 
     def stopping(self, status: str) -> None:
         """It begins to end."""
-        self._enter(Stage.STOPPING, 'STOPPING=1', f'STATUS={status}')
+        self._enter(ServiceStage.STOPPING, 'STOPPING=1', f'STATUS={status}')
 
     def alive(self) -> None:
         """It is not stuck."""

@@ -14,7 +14,7 @@ import pytest
 
 import gnet
 from gnet.systemd import notification
-from gnet.systemd.service import Service, Stage
+from gnet.systemd.service import Service, ServiceStage
 
 from ..harness.scripts import Running
 from .conftest import Manager
@@ -113,8 +113,8 @@ def test_nothing_is_told_twice_or_out_of_turn(manager: Manager) -> None:
 def test_all_stages_can_be_reached() -> None:
     from gnet.systemd.service import FOLLOWS
 
-    assert {*FOLLOWS} == {*Stage}
-    assert set().union(*FOLLOWS.values()) == {*Stage} - {Stage.STARTING}
+    assert {*FOLLOWS} == {*ServiceStage}
+    assert set().union(*FOLLOWS.values()) == {*ServiceStage} - {ServiceStage.STARTING}
 
 
 Start = Callable[..., Running]
