@@ -68,6 +68,8 @@ class _Found:
         self.given: list[Given] | None = None
         #: Whether the descriptors are here, and not in the primary of this worker.
         self.is_here = False
+        #: Of a worker whose primary was not given those that there are: see :func:`_meant`.
+        self.meant: tuple[str, int] | None = None
 
 
 _found = _Found()
@@ -153,9 +155,7 @@ def find(wanted: object) -> Given:
             'options.systemd', 'true or the name of a socket', wanted)
     there = given()
     if not there:
-        own = os.getpid()
-        process = str(own) if _found.is_here else os.environ.get('LISTEN_PID')
-        raise coded_errors.systemd_no_sockets(process, own)
+        raise coded_errors.systemd_no_sockets(*(_found.meant or _meant()))
     meant = [each for each in there if wanted is True or each.name == wanted]
     if not meant:
         raise coded_errors.systemd_unknown_name(wanted, _listed(there))
@@ -164,6 +164,12 @@ def find(wanted: object) -> Given:
     if meant[0].flaw is not None:
         raise coded_errors.systemd_wrong_socket(_listed(meant), meant[0].flaw)
     return meant[0]
+
+
+def _meant() -> tuple[str | None, int]:
+    """Return whom ``LISTEN_PID`` means, and who this is."""
+    own = os.getpid()
+    return str(own) if _found.is_here else os.environ.get('LISTEN_PID'), own
 
 
 def _listed(these: Iterable[Given]) -> str:
@@ -206,9 +212,14 @@ def close(_whose: object = None) -> None:
 
 def passed_on() -> dict[str, str]:
     """Return the variables by which a worker knows what this process has: one, or none."""
-    return {PASSED_ON: json.dumps(given())} if given() else {}
+    there = given()
+    if not there and _meant()[0] is None:
+        return {}
+    return {PASSED_ON: json.dumps([_meant(), there])}
 
 
 def receive(text: str) -> None:
     """Take what the primary of this worker has passed on."""
-    _found.given = [Given(*each) for each in json.loads(text)]
+    (process, primary), there = json.loads(text)
+    _found.meant = process, primary
+    _found.given = [Given(*each) for each in there]

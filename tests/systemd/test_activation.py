@@ -17,6 +17,8 @@ from gnet.systemd import activation
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
 from ..servers.common import ended, failure_of, listening
+from ..tls.authority import NAMES, authority
+from ..tls.peers import TlsPeer, client_context
 from .conftest import FIRST
 
 PassSockets = Callable[..., None]
@@ -127,6 +129,18 @@ def test_a_blocking_handler_is_served_as_well(
         peer = connect(loopback.getsockname())
         peer.sendall(b'loud')
         assert peer.recv_exactly(4) == b'LOUD'
+        peer.close()
+
+
+def test_a_server_that_speaks_tls(
+    loopback: PlainSocket, pass_sockets: PassSockets, native: Any, connect: Any,
+) -> None:
+    pass_sockets(loopback)
+    options = authority().certify(*NAMES).options
+    with gnet.tls.serve(answer, systemd=True, **options) as server:
+        peer = TlsPeer(
+            native, connect(server), client_context(), server_hostname='localhost').shake()
+        assert peer.recv_until_end() == b'from gnet'
         peer.close()
 
 

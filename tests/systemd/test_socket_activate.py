@@ -59,13 +59,16 @@ def ask(connect: Any, address: Any) -> list[str]:
     return answer.split()
 
 
-@pytest.mark.parametrize('words', [(), ('--workers', '2')], ids=['alone', 'workers'])
+@pytest.mark.parametrize(('words', 'policy'), [
+    ((), 'rr'), (('--workers', '2'), 'rr'), (('--workers', '1'), 'none'),
+], ids=['alone', 'workers', 'workers that share the descriptor'])
 def test_a_program_serves_what_is_passed_to_it(
-    activate: Activate, connect: Any, tmp_path: Path, words: tuple[str, ...],
+    activate: Activate, connect: Any, tmp_path: Path, words: tuple[str, ...], policy: str,
 ) -> None:
     port, path = free_port(), str(tmp_path / 'admin')
     running = activate(
-        PROGRAM, '-l', f'127.0.0.1:{port}', '-l', path, '--fdname=web:admin', words=words)
+        PROGRAM, '-l', f'127.0.0.1:{port}', '-l', path, '--fdname=web:admin', '-E',
+        f'NODE_CLUSTER_SCHED_POLICY={policy}', words=words)
     running.wait_for('Listening on .*admin as 4')
     first = connect(('127.0.0.1', port))  # it is this one that starts the program
     assert first.recv_until_end().split()[1] == b'127.0.0.1'
@@ -73,12 +76,11 @@ def test_a_program_serves_what_is_passed_to_it(
     running.wait_for(r'left: \[\]')
     workers = {ask(connect, path)[0] for _ in range(8)} | {
         ask(connect, ('127.0.0.1', port))[0] for _ in range(8)}
-    if words:
+    assert (workers == {str(running.process.pid)}) is not bool(words)
+    if policy == 'rr' and words:
         running.send_signal(signal.SIGHUP)
         running.wait_for('the workers were replaced')
         assert not workers & {ask(connect, path)[0] for _ in range(8)}
-    else:
-        assert workers == {str(running.process.pid)}
     running.send_signal(signal.SIGTERM)
     assert running.wait().status == 0
     assert Path(path).exists()
@@ -92,6 +94,14 @@ def test_the_errors_of_a_program_reach_who_started_it(
     connect(str(tmp_path / 'x')).close()
     running.wait_for(
         "CodedValueError: systemd has passed no socket of the name 'web'. There is 'unknown'")
+    assert running.wait().status == 1
+
+
+def test_workers_are_told_that_another_process_is_meant(start_script: Any) -> None:
+    running = start_script(
+        "import gnet; gnet.serve(None, systemd='web')", launcher=['-m', 'gnet', '--workers', '1'],
+        env={'LISTEN_PID': '1', 'LISTEN_FDS': '1'}, merged=True)
+    running.wait_for(f'LISTEN_PID is 1, and this process is {running.process.pid}')
     assert running.wait().status == 1
 
 
