@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+
+from gevent import subprocess
 
 from gnet.command import main
 from gnet.command.members import KILL_GRACE
@@ -20,11 +20,10 @@ UNITS = ROOT / 'docs/units'
 EXPOSURE = 1.5
 
 
-def analyze(native: Any, *words: str) -> str:
+def analyze(*words: str) -> str:
     """Run systemd-analyze, and return all that it has said."""
     program = find_program('systemd-analyze', 'systemd')
-    ended = native(
-        subprocess.run, [program, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    ended = subprocess.run([program, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert ended.returncode == 0, ended.stdout
     return str(ended.stdout.decode())
 
@@ -39,13 +38,13 @@ def installed(directory: Path) -> Path:
     return directory / 'echo.service'
 
 
-def test_systemd_finds_nothing_wrong_with_them(native: Any, tmp_path: Path) -> None:
+def test_systemd_finds_nothing_wrong_with_them(tmp_path: Path) -> None:
     service = installed(tmp_path)
-    assert analyze(native, 'verify', str(service), str(tmp_path / 'echo.socket')) == ''
+    assert analyze('verify', str(service), str(tmp_path / 'echo.socket')) == ''
 
 
-def test_the_hardened_service_is_exposed_little(native: Any, tmp_path: Path) -> None:
-    said = analyze(native, 'security', '--offline=true', str(installed(tmp_path)))
+def test_the_hardened_service_is_exposed_little(tmp_path: Path) -> None:
+    said = analyze('security', '--offline=true', str(installed(tmp_path)))
     found = re.search(r'exposure level for echo.service: ([0-9.]+)', said)
     assert found
     assert float(found[1]) <= EXPOSURE
