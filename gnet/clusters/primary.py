@@ -13,12 +13,12 @@ from enum import Enum
 from functools import partial
 from typing import Any, Union
 
+from .. import child_process
 from ..events.emitter import EventEmitter
 from ..loop.loop import Loop, get_loop
 from ..loop.watchers import close_watcher
 from ..node import system_errors
-from ..options.fork import inherited_environment
-from ..processes import child
+from ..options.environment import inherited_environment
 from ..servers.listener import Listener, adopt, adopt_given, bind_path, bind_port
 from . import of_systemd
 from .forked_worker import ForkedWorker, Line, ListeningAddress
@@ -130,7 +130,7 @@ class PrimarySide:
             **inherited_environment(), **of_systemd.passed_on(self.loop), **env,
             'NODE_UNIQUE_ID': str(number)}
         of_systemd.await_workers()
-        process = child.fork(settings['exec'], settings['args'], options)
+        process = child_process.fork(settings['exec'], settings['args'], options)
         line = Line(number, process, self._let_go)
         worker = line.worker
         self.workers[number] = worker

@@ -5,23 +5,22 @@ from __future__ import annotations
 import os
 import re
 import signal as _signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..node import coded_errors
 from ..node.keywords import check_keywords
+from ..node.records import NamedTuple
 from ..node.spelling import snake_options
 from ..node.validators import validate_boolean, validate_signal
 from ..node.values import is_number, truthy
+from .environment import inherited_environment
 
 __all__ = [
     'FORK_OPTIONS',
     'ChildOptions',
     'child_options',
-    'inherited_environment',
     'interpreter_options',
     'signal_number',
 ]
@@ -30,12 +29,6 @@ _STDIO_WORDS = ('inherit', 'pipe', 'ignore')
 
 #: A module's name, as of ``python -m``.
 _MODULE = re.compile(r'[^\W\d]\w*(\.[^\W\d]\w*)*')
-
-#: What systemd says to the process that it has started, and to none that this one starts.
-_FOR_ONE_PROCESS = frozenset({
-    'LISTEN_FDNAMES', 'LISTEN_FDS', 'LISTEN_PID', 'LISTEN_PIDFDID', 'NOTIFY_SOCKET', 'WATCHDOG_PID',
-    'WATCHDOG_USEC',
-})
 
 #: User and group ids are 32 bits without a sign; the last one means "leave it".
 _LAST_ID = 2**32 - 2
@@ -49,8 +42,7 @@ FORK_OPTIONS = frozenset({
 })
 
 
-@dataclass
-class ChildOptions:
+class ChildOptions(NamedTuple):
     """What to start, and how."""
 
     #: One of both is given.
@@ -196,11 +188,6 @@ def _words(name: str, value: Any) -> list[str]:
     return words
 
 
-def inherited_environment() -> dict[str, str]:
-    """Return what a child has of this process's environment: what is not for this one alone."""
-    return {name: value for name, value in os.environ.items() if name not in _FOR_ONE_PROCESS}
-
-
 def _environment(value: Any) -> dict[str, str]:
     if value is None:
         return inherited_environment()
@@ -210,6 +197,8 @@ def _environment(value: Any) -> dict[str, str]:
 
 
 def interpreter_options() -> list[str]:
+    import subprocess  # gevent's has it, when there is something to start
+
     # What multiprocessing uses for the same purpose.
     options: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     return options
