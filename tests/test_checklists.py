@@ -30,7 +30,7 @@ NOT_OF_GNET = {'level'}
 #: Names of loggers, which need not be names of modules.
 LOGGERS = {
     name for path in sorted((ROOT / 'gnet').rglob('*.py'))
-    for name in re.findall(r"getLogger\('(gnet\.\w+)'\)", path.read_text('utf-8'))}
+    for name in re.findall(r"[Ll]og\w*\('(gnet\.\w+)'\)", path.read_text('utf-8'))}
 
 
 def spans(page: str) -> list[str]:
