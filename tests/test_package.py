@@ -134,12 +134,14 @@ def test_a_program_that_is_no_service_loads_nothing_of_services() -> None:
 # --- faces ---------------------------------------------------------------------------------------
 
 #: The modules that programs import.
-FACES = ('gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.lifecycle', 'gnet.tls')
+FACES = (
+    'gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.lifecycle', 'gnet.logs',
+    'gnet.metrics', 'gnet.tls')
 
 
 def test_dir_shows_the_public_names_and_nothing_else() -> None:
-    # (Both are imported when they are first used, and "from gnet import *" is no use of them.)
-    assert dir(gnet) == sorted([*gnet.__all__, 'systemd', 'tls'])
+    # (Some modules are imported when they are used, and "from gnet import *" is no use of them.)
+    assert dir(gnet) == sorted([*gnet.__all__, 'logs', 'metrics', 'systemd', 'tls'])
 
 
 @pytest.mark.parametrize('face', FACES)
