@@ -30,7 +30,7 @@ from .harness.waiting import until
 from .test_architecture import FLOORS
 
 PAGES = sorted([
-    *(ROOT / name for name in ('README.md', 'CONTRIBUTING.md', 'CHANGES.md')),
+    *(ROOT / name for name in ('README.md', 'CONTRIBUTING.md', 'CHANGES.md', 'SECURITY.md')),
     *(ROOT / 'docs').glob('*.md'),
 ])
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]

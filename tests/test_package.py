@@ -127,6 +127,11 @@ def test_what_is_imported_when_it_is_used_is_none_of_the_faces_names_twice() -> 
         gnet.nonsense  # noqa: B018
 
 
+def test_a_program_that_is_no_service_loads_nothing_of_services() -> None:
+    _run('-W', 'error', '-c', 'import sys, gnet; gnet.serve(None).close(); gnet.run(); '
+         'assert not {"gnet.systemd", "gnet.servers.announcing"} & {*sys.modules}')
+
+
 # --- faces ---------------------------------------------------------------------------------------
 
 #: The modules that programs import.
@@ -137,7 +142,8 @@ FACES = (
 
 def test_dir_shows_the_public_names_and_nothing_else() -> None:
     # (Some modules are imported when they are used, and "from gnet import *" is no use of them.)
-    assert dir(gnet) == sorted([*gnet.__all__, 'logs', 'metrics', 'proxy_protocol', 'tls'])
+    assert dir(gnet) == sorted(
+        [*gnet.__all__, 'logs', 'metrics', 'proxy_protocol', 'systemd', 'tls'])
 
 
 @pytest.mark.parametrize('face', FACES)

@@ -20,6 +20,7 @@ from the worker
 ``terminate``      it was sent SIGTERM, and is to be told to disconnect (``--workers`` only)
 ``alone``          a server of it listens by itself (``--workers`` only)
 ``cut``            *count* connections were destroyed at the deadline
+``pong``           to ``ping``: its hub turns
 ``metrics``        *values*: what it has counted until now (see ``observing/snapshot.py``)
 =================  ==============================================================================
 
@@ -32,6 +33,7 @@ from the primary
                    ``released`` is to be said of it
 ``dropped``        *id*, *reason*, *ends* and *network* of a connection that a limit has refused
 ``disconnect``     close all servers and then the channel; after *deadline* seconds, by force
+``ping``           to be answered by ``pong`` (``--workers`` with a watchdog of systemd's only)
 =================  ==============================================================================
 """
 

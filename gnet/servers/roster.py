@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any
 from weakref import WeakSet
@@ -24,9 +25,20 @@ class Roster:
     def add(self, server: Any) -> None:
         """*server* is about to listen."""
         self.servers.add(server)
+        if 'NOTIFY_SOCKET' in os.environ:
+            from .announcing import about_to_listen
+
+            about_to_listen(server)
         tell, self.when_first = self.when_first, None
         if tell is not None:
             tell()
+
+    def decided(self, is_undecided: Callable[[Any], bool]) -> None:
+        """A server of it listens, or has failed to. *is_undecided*: whether one is about to."""
+        if 'NOTIFY_SOCKET' in os.environ:
+            from .announcing import decided
+
+            decided(list(self.servers), is_undecided)
 
 
 #: The one there is.

@@ -37,6 +37,7 @@ __all__ = [
     'create_server',
     'handle_of',
     'is_open',
+    'is_undecided',
 ]
 
 
@@ -170,11 +171,15 @@ class Server(Limiting):
 
         Args:
             signal: anything with ``rawlink`` (a :class:`gevent.event.Event`): set means close.
+            systemd: True for the one listening socket that systemd has opened, or the name of one
+                (``FileDescriptorName=``), instead of all but *signal*. The server is listening when
+                the call returns; systemd has the socket when the server is closed, too.
 
         Raises:
             CodedTypeError, CodedValueError: for arguments that make no sense (``ERR_INVALID_…``,
-                ``ERR_SOCKET_BAD_PORT``). A callback stays registered.
-            CodedRuntimeError: ``ERR_SERVER_ALREADY_LISTEN``.
+                ``ERR_SOCKET_BAD_PORT``; ``ERR_SYSTEMD_…``: there is no such socket). A callback
+                stays registered.
+            CodedRuntimeError: ``ERR_SERVER_ALREADY_LISTEN``; ``ERR_SYSTEMD_NO_SOCKETS``.
             OSError: the mode of a unix socket could not be set (syscall ``'uv_pipe_chmod'``).
             TypeError: for a keyword that is no option; in a mapping it is ignored, as in Node.
 
@@ -388,6 +393,7 @@ class Server(Limiting):
         if self._handle is not None and not self._handle.closed:
             if lifecycle.has_subscribers():
                 lifecycle.publish(lifecycle.ServerListening, self, self.address())
+            roster.decided(is_undecided)
             self._emit_guarded('listening')
 
     def _emit_close(self) -> None:
@@ -406,6 +412,7 @@ class Server(Limiting):
     def _emit_error(self, error: BaseException) -> None:
         if lifecycle.has_subscribers():
             lifecycle.publish(lifecycle.ServerError, self, error)
+            roster.decided(is_undecided)
         self._route_error(self.emit, 'error', error)
 
     def _route_error(self, emit: Callable[..., object], *args: Any) -> None:
@@ -467,6 +474,11 @@ def is_open(server: Server) -> bool:
     """Return whether *server* listens, is about to, or has connections."""
     # inside: what decides it has no public name
     return server.listening or server._is_undecided() or server._counter.count > 0
+
+
+def is_undecided(server: Server) -> bool:
+    """Return whether `'listening'` or `'error'` of *server* is still to come."""
+    return server._is_undecided()  # inside: as with is_open
 
 
 def handle_of(server: Server) -> Handle | None:
