@@ -218,7 +218,7 @@ class Socket(Lender):
         self._bring(unread)
         self._apply_options()
         if seconds is not None:
-            self._own_blocking().seconds = seconds
+            self._own_blocking().set_seconds(seconds)
         if signal is not None:
             self._destroy_on(signal)
         return self
@@ -277,6 +277,8 @@ class Socket(Lender):
         if self._linger_timer is not None:
             self._linger_timer.cancel()
             self._linger_timer = None
+        if self._blocking.limit is not None:
+            self._blocking.drop_limit()
         super().destroy(error)
         if self._counter is not None:
             self._counter.destroyed(self)
