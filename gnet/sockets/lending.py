@@ -130,6 +130,7 @@ class Lender(Movable):
         self._loop.check_thread()
         if self.writable_ended:
             raise coded_errors.state_error('ERR_STREAM_WRITE_AFTER_END')
+        self._settle_held()
         self._write_state = LENT  # as when it is lent
         return self._wire
 
@@ -140,6 +141,7 @@ class Lender(Movable):
         self._buffer, self._length = None, 0
         wire.taker = GREENLET
         # What this socket is told to write by mistake must not go out, in plain text.
+        self._settle_held()
         self._write_state = LENT
         return Lent(
             wire, b''.join(chunks), self._remote, self.writable_length > 0)

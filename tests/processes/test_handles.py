@@ -104,12 +104,15 @@ def test_what_was_still_to_be_written_travels_along(fork: Any, serve: Any, conne
 
     def handler(sock: Any) -> None:
         sock.write(data, written.append)
+        sock.cork()
+        sock.write(b'held ')
+        sock.write(b'back, ')
         assert sock.writable_length
         child.send('take', sock, lambda error: written.append('sent'))
 
     server = serve(handler)
     peer = connect(server)
-    assert peer.recv_until_end() == data + b'the end'
+    assert peer.recv_until_end() == data + b'held back, the end'
     assert sorted(map(str, written)) == ['None', 'sent']
 
 
