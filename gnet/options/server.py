@@ -9,6 +9,7 @@ from ..addresses.block_list import BlockList
 from ..node.coded_errors import invalid_arg_value
 from ..node.validators import validate_number
 from ..node.values import UNDEFINED, truthy
+from .peer_limits import PEER_LIMITS, PeerLimits, peer_limits
 from .shared import DEFAULT_HIGH_WATER_MARK, block_list, keep_alive_seconds
 
 __all__ = [
@@ -31,6 +32,7 @@ class ServerOptions(NamedTuple):
         high_water_mark: bytes, for both directions. As in Node it is any number that is not
             negative, so NaN, Infinity and fractions get through to here.
         block_list: addresses to refuse, or None.
+        limits: how slow and how greedy the peers may be, or None.
     """
 
     allow_half_open: bool
@@ -40,12 +42,13 @@ class ServerOptions(NamedTuple):
     keep_alive_initial_delay: int
     high_water_mark: float
     block_list: BlockList | None
+    limits: PeerLimits | None
 
 
 #: The names of the options.
 SERVER_OPTIONS = frozenset({
     'allow_half_open', 'block_list', 'high_water_mark', 'keep_alive', 'keep_alive_initial_delay',
-    'no_delay', 'pause_on_connect',
+    'no_delay', 'pause_on_connect', *PEER_LIMITS,
 })
 
 
@@ -77,4 +80,5 @@ def server_options(options: Mapping[str, Any]) -> ServerOptions:
         keep_alive_initial_delay=seconds,
         high_water_mark=mark,
         block_list=block_list(options),
+        limits=peer_limits(options, mark),
     )

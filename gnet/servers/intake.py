@@ -16,6 +16,8 @@ from ..addresses.ends import Ends, address_of, ends_of
 from ..loop.agenda import EXITS
 from ..node.values import is_number
 from ..options import shared
+from ..options.peer_limits import PeerLimits
+from ..sockets.limited import limit
 from ..sockets.ownership import hand_over
 from ..sockets.socket import Socket, accept
 from .connections import Connections
@@ -33,7 +35,7 @@ _DESTROYED_UNDER_IT = frozenset({'ERR_SOCKET_CLOSED', 'ECANCELED'})
 class Intake:
     """What takes connections for a server; `Accepting` of its acceptor."""
 
-    __slots__ = ('accept_failed', 'block_list', 'connections', 'server')
+    __slots__ = ('accept_failed', 'block_list', 'connections', 'limits', 'server')
 
     #: What makes a socket of what was accepted.
     accept: Callable[..., Socket] = staticmethod(accept)
@@ -55,6 +57,8 @@ class Intake:
         self.accept_failed = accept_failed
         #: The :class:`gnet.BlockList` of peers that are refused silently, or None.
         self.block_list: BlockList | None = None
+        #: How slow and how greedy peers may be; None for any.
+        self.limits: PeerLimits | None = None
 
     # --- connections, in the hub ------------------------------------------------------------------
 
@@ -94,6 +98,8 @@ class Intake:
         try:
             if server.no_delay or server.keep_alive:
                 self._set_options(connection)
+            if self.limits is not None:
+                limit(connection, self.limits)
         except BaseException:
             connection.destroy()  # a property was set to what is none: counted, it must end
             raise

@@ -90,6 +90,9 @@ class Server(Admitting):
                 - keep_alive_initial_delay: milliseconds before its first probe (0: the system's).
                 - high_water_mark: bytes buffered for each connection and direction (65536).
                 - block_list: a :class:`gnet.BlockList` of peers that are refused silently.
+                - read_timeout, write_timeout, lifetime: milliseconds; max_buffered: bytes. How slow
+                  and how greedy the peers may be: see the properties of :class:`gnet.Socket` of
+                  these names (no limits).
 
         Raises:
             CodedTypeError: ``ERR_INVALID_ARG_TYPE``.
@@ -111,6 +114,7 @@ class Server(Admitting):
         self._counter = Connections(self, get_loop(), self._emit_close_if_drained)
         self._intake = Intake(self, self._counter, self._accept_failed)
         self._intake.block_list = chosen.block_list
+        self._intake.limits = chosen.limits
         self._handle: Handle | None = None
         self._pipe_name: str | None = None
         #: Grows with each ``listen`` and ``close``.

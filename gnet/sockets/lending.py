@@ -155,6 +155,7 @@ class Lender(Movable):
         self._owner, borrower._owner = borrower._owner, None
         self._blocking_user = borrower._blocking_user  # inside: as above
         self._write_state = WRITABLE
+        self._take_limits(borrower)
         wire = self._wire
         wire.stream = self
         wire.taker = self._taker_by_events()
@@ -176,6 +177,7 @@ class Lender(Movable):
             self._counter = Uncounted(lender._counter.server)  # inside: as above
         if lender.gettimeout() is not None:
             self.settimeout(lender.gettimeout())
+        self._take_limits(lender)
         wire = lender._wire  # inside: as above
         is_at_work = wire.handled or self._blocking_user is BlockingUser.PROGRAM
         return NOBODY_YET if is_at_work else EVENTS

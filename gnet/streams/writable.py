@@ -86,8 +86,7 @@ class Writable(Corked):
                 self._queued_units = queued = self._queued_units + units
                 if queued < self._write_mark:
                     return True
-                self._needs_drain = True
-                return False
+                return self._mark_reached()
             if self._write_state is not WRITABLE or self._stage in GONE:
                 return self._refuse(callback)
             if self._stage is NEW and not self._corked and self._errored is None:
@@ -127,6 +126,10 @@ class Writable(Corked):
             self._sent_in_part()
         if self._queued_units < self._write_mark or not self._queued_units:
             return True
+        return self._mark_reached()
+
+    def _mark_reached(self) -> bool:
+        """What write() returns when the high-water mark is reached."""
         self._needs_drain = True
         return False
 
