@@ -272,6 +272,11 @@ def beyond_limit(code: str, msecs: float) -> NodeOSError:
     return error
 
 
+def is_beyond_limit(error: object) -> bool:
+    """Return whether *error* is what :func:`beyond_limit` builds."""
+    return isinstance(error, NodeOSError) and error.code in _LIMIT_TEXTS
+
+
 def buffer_full(size: int, limit: int) -> NodeOSError:
     """Build ``ERR_BUFFER_FULL``: *size* bytes wait to be sent, of at most *limit*."""
     error = _system_error(
