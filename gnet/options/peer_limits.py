@@ -42,7 +42,7 @@ class PeerLimits(NamedTuple):
 
 
 #: The names of the options.
-PEER_LIMITS = frozenset(PeerLimits._fields)
+PEER_LIMITS = frozenset({'lifetime', 'max_buffered', 'read_timeout', 'write_timeout'})
 
 UNLIMITED = PeerLimits()
 

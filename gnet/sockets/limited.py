@@ -112,6 +112,7 @@ class Limited(Tuned):
         if settings.limits is None or not settings.limits.has_times:
             return
         assert settings.watch is None
+        # inside: it is its own
         settings.watch = PeerWatch(self, self._loop, Limited._look_at_peer, began)
         self._look_at_peer(settings.watch)
 
@@ -187,7 +188,7 @@ class Limited(Tuned):
         # inside: it is of the same class
         theirs = other._settings
         began = None if theirs.watch is None else theirs.watch.began
-        other._watch_no_more()
+        other._watch_no_more()  # inside: as above
         if self._settings.limits is None and theirs.limits is not None:
             self._own_settings().limits = theirs.limits
         self._watch_peer(began)

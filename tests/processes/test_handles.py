@@ -10,8 +10,9 @@ from gevent.event import AsyncResult
 
 import gnet
 
+from ..harness.clock import Clock
 from ..harness.plain import PlainSocket
-from ..harness.waiting import PROCESS_PATIENCE
+from ..harness.waiting import PROCESS_PATIENCE, until
 from .common import BLOCKING, BRACKETS, sent, wait_in
 
 
@@ -92,6 +93,24 @@ def test_half_a_character_travels_along(fork: Any, serve: Any, connect: Any) -> 
     peer = connect(server)
     peer.sendall('ä'.encode()[:1])
     assert peer.recv_exactly(3) == b'[\xc3]'
+
+
+def test_nobody_looks_after_the_peer_of_one_that_has_gone(
+    fork: Any, serve: Any, connect: Any, clock: Clock,
+) -> None:
+    child = fork(BLOCKING)
+    gone: list[Any] = []
+    server = serve(
+        lambda sock: (child.send('take', sock), gone.append(sock)), pause_on_connect=True,
+        read_timeout=1000, lifetime=1000)
+    peer = connect(server)
+    until(lambda: gone and gone[0]._settings.watch is None)
+    clock.go(5000)
+    assert not gone[0].destroyed
+    peer.sendall(b'body')
+    assert peer.recv_exactly(6) == b'[body]'
+    peer.end()
+    assert peer.recv_until_end() == b''
 
 
 def test_what_was_still_to_be_written_travels_along(fork: Any, serve: Any, connect: Any) -> None:
