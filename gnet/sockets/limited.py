@@ -5,9 +5,19 @@ from __future__ import annotations
 from ..node import system_errors
 from ..options.peer_limits import UNLIMITED, PeerLimits, buffer_limit, time_limit
 from ..streams.sending import BlockingRequest
-from ..streams.states import ACTIVE, CONNECTED, EVENTS, FLOWING, GONE, IDLE, NOBODY_YET
+from ..streams.states import (
+    ACTIVE,
+    CONNECTED,
+    EVENTS,
+    FLOWING,
+    GONE,
+    IDLE,
+    LENT,
+    NOBODY_YET,
+    PAUSED,
+)
 from .blocking import Blocking
-from .peer_watch import LOOKS, PeerWatch
+from .peer_watch import PeerWatch
 from .settings import Tuned
 
 __all__ = ['Limited', 'limit']
@@ -101,7 +111,7 @@ class Limited(Tuned):
         if settings.watch is not None:
             began = settings.watch.began
             self._watch_no_more()
-        if self._stage is CONNECTED:
+        if self._stage is CONNECTED and self._write_state is not LENT:
             self._watch_peer(began)
 
     # --- looking ----------------------------------------------------------------------------------
@@ -113,8 +123,8 @@ class Limited(Tuned):
             return
         assert settings.watch is None
         # inside: it is its own
-        settings.watch = PeerWatch(self, self._loop, Limited._look_at_peer, began)
-        self._look_at_peer(settings.watch)
+        settings.watch = watch = PeerWatch(self, self._loop, Limited._look_at_peer, began)
+        watch.look_again(settings.limits)
 
     def _watch_no_more(self) -> None:
         settings = self._settings
@@ -130,17 +140,15 @@ class Limited(Tuned):
         try:
             beyond = self._beyond(limits, watch)
             if beyond is not None:
-                name, msecs = beyond
-                self.destroy(self._wire.own(system_errors.beyond_limit(name, msecs)))
+                self.destroy(self._wire.own(system_errors.beyond_limit(*beyond)))
                 return
-            msecs = min(limits.read_timeout or _NEVER, limits.write_timeout or _NEVER)
-            watch.look_after(min(msecs / 1000 / LOOKS, watch.outlived(limits)))
+            watch.look_again(limits)
         except BaseException as error:
             self._wire.failed_in_hub(self, error)
 
     def _beyond(self, limits: PeerLimits, watch: PeerWatch) -> tuple[str, float] | None:
         """Return the name of the limit that is reached, and its milliseconds; None for none."""
-        if limits.lifetime is not None and watch.outlived(limits) <= 0:
+        if limits.lifetime is not None and watch.left_of(limits.lifetime) <= 0:
             return 'ERR_LIFETIME', limits.lifetime
         if limits.read_timeout is not None:
             silent = watch.silent_for(self._asks_peer(), self._wire.bytes_read)
@@ -160,8 +168,10 @@ class Limited(Tuned):
             or self._in_flight or self._queue
         ):
             return False
-        if wire.reader is not None or not wire.can_block:  # (that one has the option onread)
+        if wire.reader is not None:
             return True
+        if not wire.can_block:  # it has the option onread
+            return self._flow is not PAUSED and not (wire.stopped or wire.telling)
         return wire.taker in _BY_EVENTS and (self._flow is FLOWING or self._readable_listened)
 
     # --- what is queued ---------------------------------------------------------------------------
@@ -188,6 +198,7 @@ class Limited(Tuned):
         # inside: it is of the same class
         theirs = other._settings
         began = None if theirs.watch is None else theirs.watch.began
+        self._watch_no_more()
         other._watch_no_more()  # inside: as above
         if self._settings.limits is None and theirs.limits is not None:
             self._own_settings().limits = theirs.limits
@@ -195,7 +206,6 @@ class Limited(Tuned):
 
 
 _BY_EVENTS = (EVENTS, NOBODY_YET)
-_NEVER = float('inf')
 
 
 def limit(sock: Limited, limits: PeerLimits) -> None:

@@ -25,6 +25,8 @@ LOOKS = 4
 #: Seconds between two looks, at least: timers count milliseconds.
 _SHORTEST = 0.001
 
+_NEVER = float('inf')
+
 
 class PeerWatch(IdleTimer):
     """The entry of the heap for one connection, and what the last look has found.
@@ -40,7 +42,7 @@ class PeerWatch(IdleTimer):
     def __init__(
         self, sock: Any, loop: Any, look: Callable[[Any, PeerWatch], None], began: float | None,
     ) -> None:
-        """Make one; :meth:`look_after` starts it.
+        """Make one; :meth:`look_again` starts it.
 
         Args:
             sock: whose peer it is.
@@ -62,8 +64,12 @@ class PeerWatch(IdleTimer):
         #: Bytes, at the last look: read, sent, and in the kernel on their way.
         self._read = self._sent = self._outgoing = 0
 
-    def look_after(self, seconds: float) -> None:
-        """Look again in *seconds*, from now."""
+    def look_again(self, limits: PeerLimits) -> None:
+        """Have a look when it is time for the next one."""
+        msecs = min(limits.read_timeout or _NEVER, limits.write_timeout or _NEVER)
+        seconds = msecs / 1000 / LOOKS
+        if limits.lifetime is not None:
+            seconds = min(seconds, self.left_of(limits.lifetime))
         self.seconds = max(seconds, _SHORTEST)
         self.last_active = self._loop.now()
         self._loop.idle_timers.arm(self)
@@ -72,12 +78,10 @@ class PeerWatch(IdleTimer):
         """Look no more."""
         self._loop.idle_timers.cancel(self)
 
-    def outlived(self, limits: PeerLimits) -> float:
-        """Return for how many seconds the connection may still live; infinite without a limit."""
-        if limits.lifetime is None:
-            return float('inf')
+    def left_of(self, lifetime: float) -> float:
+        """Return for how many seconds the connection may still live; *lifetime* is milliseconds."""
         now: float = self._loop.now()
-        return self.began + limits.lifetime / 1000 - now
+        return self.began + lifetime / 1000 - now
 
     def silent_for(self, is_asked: bool, read: int) -> float:
         """Return for how many seconds the peer has been silent, although it is asked to speak.

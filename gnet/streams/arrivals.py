@@ -48,6 +48,8 @@ class Arrivals:
 
     #: Whether the program has stopped reading by other means than the stream's.
     stopped = False
+    #: Whether it is telling the program, by other means than the stream's, what has come.
+    telling = False
     #: Whether blocking calls may read it.
     can_block = True
 

@@ -1,6 +1,6 @@
-"""Slow and greedy peers: ``read_timeout``, ``write_timeout``, ``lifetime`` and ``max_buffered``.
+"""Slow peers: ``read_timeout``, ``write_timeout`` and ``lifetime``.
 
-Time is the test's own here, but for a few tests at the end.
+Time is the test's own here, but for a test at the end.
 """
 
 from __future__ import annotations
@@ -22,21 +22,12 @@ from gnet import lifecycle
 from ..harness.clock import Clock
 from ..harness.families import Family
 from ..harness.waiting import turn, until
-from .common import Connection, code
+from .common import Connection, code, failing
 
 Accept = Callable[..., Connection]
 
 #: More bytes than the kernel takes for a peer that does not read.
 MUCH = 32 << 20
-
-
-def failing(events: list[Any]) -> Callable[[Connection], None]:
-    """Return a set-up that reads by events, and notes the codes of errors."""
-    def setup(c: Connection) -> None:
-        c.sock.on('data', lambda chunk: None)
-        c.sock.on('error', lambda error: events.append(code(error)))
-
-    return setup
 
 
 # --- read_timeout -------------------------------------------------------------------------------
@@ -146,6 +137,23 @@ def test_nor_is_a_peer_silent_that_has_an_answer_to_take(accept: Accept, clock: 
     until(lambda: not c.sock.writable_length)
     clock.go(1600)
     assert code(c.sock.errored) == 'ERR_READ_TIMEOUT'
+
+
+def test_onread_reads_too(dial: Accept, clock: Clock) -> None:
+    events: list[Any] = []
+    done = Event()
+    onread = {'buffer': bytearray(100), 'callback': lambda size, buffer: done.wait()}
+    c = dial(failing(events), onread=onread, read_timeout=1000)
+    c.peer.sendall(b'x')
+    until(lambda: c.sock.bytes_read)
+    clock.go(5000)  # the callback is at work
+    c.sock.pause()
+    done.set()
+    clock.go(5000)
+    assert events == []
+    c.sock.resume()
+    clock.go(1600)
+    assert events == ['ERR_READ_TIMEOUT']
 
 
 def test_it_ends_with_the_peers_half(accept: Accept, clock: Clock) -> None:
@@ -290,78 +298,6 @@ def test_it_counts_from_the_beginning_also_when_it_is_set_later(
     assert code(c.sock.errored) == 'ERR_LIFETIME'
 
 
-# --- max_buffered -------------------------------------------------------------------------------
-
-
-def test_who_writes_on_and_on_is_stopped(accept: Accept) -> None:
-    events: list[Any] = []
-    c = accept(failing(events), max_buffered=1 << 20)
-    block, written, refused = bytes(1 << 16), 0, []
-    while not c.sock.destroyed:
-        c.sock.write(block, lambda error: refused.append(code(error)) if error else None)
-        written += len(block)
-        assert c.sock.writable_length <= (1 << 20) + len(block)
-    assert written < MUCH
-    assert c.sock.writable_length == 0
-    until(lambda: events)
-    assert events == ['ERR_BUFFER_FULL']
-    until(lambda: len(refused) > 1)  # none of them is lost in silence
-    assert isinstance(c.sock.errored, OSError)
-
-
-def test_who_waits_for_drain_is_not(accept: Accept) -> None:
-    size = 4 << 20
-    left = [size]
-
-    def fill(sock: Any) -> None:
-        while left[0]:
-            left[0] -= 1 << 16
-            if not sock.write(bytes(1 << 16)):
-                return
-        sock.end()
-
-    def setup(c: Connection) -> None:
-        c.sock.on('drain', lambda: fill(c.sock))
-        fill(c.sock)
-
-    c = accept(setup, max_buffered=1 << 17)
-    assert len(c.peer.recv_until_end()) == size
-
-
-def test_a_blocking_write_waits_and_does_not_count(accept: Accept) -> None:
-    c = accept(lambda c: c.sock.sendall(bytes(MUCH)), max_buffered=1 << 17)
-    until(lambda: c.sock.writable_length)
-    c.sock.write(bytes(1 << 16))
-    assert not c.sock.destroyed
-    c.sock.write(bytes(1 << 17))
-    assert code(c.sock.errored) == 'ERR_BUFFER_FULL'
-
-
-@pytest.mark.parametrize('text', [False, True])
-def test_what_is_corked_counts(accept: Accept, text: bool) -> None:
-    events: list[Any] = []
-    c = accept(failing(events), max_buffered=1 << 17)
-    c.sock.cork()
-    piece: Any = 'é' * 500 if text else bytes(1000)
-    for _ in range(131):
-        c.sock.write(piece)
-    assert not c.sock.destroyed
-    c.sock.write(piece)
-    assert code(c.sock.errored) == 'ERR_BUFFER_FULL'
-    until(lambda: events)
-
-
-def test_what_waits_for_a_connection_counts() -> None:
-    sock = gnet.Socket(max_buffered=1 << 17)
-    errors: list[Any] = []
-    sock.on('error', lambda error: errors.append(code(error)))
-    sock.connect({'port': 9, 'host': '127.0.0.1', 'lookup': lambda *args: None})
-    while not sock.destroyed:
-        sock.write(bytes(1 << 15))
-    until(lambda: sock.ready_state == 'closed' and errors)
-    assert errors == ['ERR_BUFFER_FULL']
-
-
 # --- options, and what becomes of them ----------------------------------------------------------
 
 
@@ -381,13 +317,6 @@ def test_what_is_no_limit_is_refused_at_the_call(name: str, value: Any, kind: st
         setattr(sock, name, value)
     assert caught.value.code == kind
     assert getattr(sock, name) is None
-
-
-def test_max_buffered_is_not_below_the_high_water_mark() -> None:
-    for make in (gnet.Socket, gnet.create_server):
-        with pytest.raises(gnet.errors.CodedValueError, match='the high-water mark'):
-            make(max_buffered=1000)
-        make(max_buffered=1000, high_water_mark=1000)
 
 
 @pytest.mark.parametrize('name', ['read_timeout', 'write_timeout', 'lifetime'])
@@ -484,36 +413,3 @@ def test_silence_takes_as_long_as_it_says(accept: Accept) -> None:
     until(lambda: errors)
     assert errors == ['ERR_READ_TIMEOUT']
     until(lambda: c.sock.ready_state == 'closed')
-
-
-def test_a_peer_that_never_reads_a_large_answer_costs_neither_memory_nor_the_others(
-    serve: Any, connect: Any,
-) -> None:
-    """It asks for 1 GB: the program writes as fast as it can, and looks at nothing."""
-    errors: list[Any] = []
-    most = 0
-
-    def handler(sock: Any) -> None:
-        def answer(chunk: bytes) -> None:
-            nonlocal most
-            block = bytes(1 << 16)
-            for _ in range(1 << 14):
-                sock.write(block)
-                most = max(most, sock.writable_length)
-                if sock.destroyed:
-                    break
-
-        def echo(chunk: bytes) -> None:
-            answer(chunk) if chunk == b'big' else sock.write(chunk)
-
-        sock.on('data', echo)
-        sock.on('error', lambda error: errors.append(code(error)))
-
-    server = serve(handler, max_buffered=1 << 20)
-    greedy, good = connect(server), connect(server)
-    greedy.sendall(b'big')
-    until(lambda: errors)
-    good.sendall(b'hello')
-    assert good.recv_exactly(5) == b'hello'
-    assert errors == ['ERR_BUFFER_FULL']
-    assert most <= (1 << 20) + (1 << 16)
