@@ -279,7 +279,8 @@ class Client(Limited, PythonNames):
         wire = self._wire
         wire.touch()
         wire.wake_reader()
-        lifecycle.publish(lifecycle.ConnectionOpened, None, self)
+        if lifecycle.has_subscribers():
+            lifecycle.publish(lifecycle.ConnectionOpened, None, self)
         try:
             self._emit_guarded('connect')
         finally:
