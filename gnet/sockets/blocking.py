@@ -54,6 +54,10 @@ class Blocking:
         #: Whether the last read got all that it asked for: then looking costs more than reading.
         self.more_likely = False
 
+    def __del__(self) -> None:
+        if self.limit is not None:
+            self.limit.forget()
+
     def expect_more(self, size: int) -> None:
         """A large chunk of *size* bytes was handed over: more of the stream is likely to wait."""
         self.more_reads = MAX_READS

@@ -78,6 +78,10 @@ class PeerWatch(IdleTimer):
         """Look no more."""
         self._loop.idle_timers.cancel(self)
 
+    def forget(self) -> None:
+        """The same, in any thread: nobody has the socket any more."""
+        self._loop.in_own_thread(self.cancel)
+
     def left_of(self, lifetime: float) -> float:
         """Return for how many seconds the connection may still live; *lifetime* is milliseconds."""
         now: float = self._loop.now()

@@ -69,6 +69,10 @@ class Settings:
         #: Looks after that while there is a connection, if it has to do with time.
         self.watch: PeerWatch | None = None
 
+    def __del__(self) -> None:
+        if self.watch is not None:
+            self.watch.forget()
+
 
 #: Never changed.
 DEFAULTS: Final = Settings()

@@ -47,6 +47,10 @@ class WaitLimit(IdleTimer):
         """Nobody will use it any more."""
         self._loop.idle_timers.cancel(self)
 
+    def forget(self) -> None:
+        """The same, in any thread: nobody has its socket any more."""
+        self._loop.in_own_thread(self.cancel)
+
     def interrupt(self) -> None:
         """Raise TimeoutError in the greenlet that has waited for too long. Runs in the hub."""
         if self.greenlet is None or self.last_active + self.seconds > self._loop.now():

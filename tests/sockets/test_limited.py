@@ -389,6 +389,7 @@ def test_a_forgotten_socket_is_collected_all_the_same(clock: Clock) -> None:
     with pytest.warns(ResourceWarning, match='unclosed'):
         sock = None
     assert seen() is None
+    assert all(timer.expired is None for _, _, timer in clock.loop.idle_timers._heap)
     clock.go(5000)
     peer.close()
 
