@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..node.coded_errors import out_of_range
+from ..node.records import NamedTuple
 from ..node.spelling import camel
 from ..node.validators import validate_number
 from ..node.values import MAX_INT32, UNDEFINED

@@ -7,7 +7,6 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
-from ..addresses.ends import ends_of
 from ..loop.agenda import EXITS
 from ..loop.loop import Loop
 from ..node import coded_errors
@@ -116,9 +115,9 @@ class Server(plain.Server):
         self._tls_options: TLSServerOptions = options
         self._watches = watches
         self._watch: ContextWatch | None = None
-        limits = self._intake.limits
+        peer_limits = self._intake.peer_limits
         self._intake = SecureIntake(self, self._counter, self._accept_failed)
-        self._intake.limits = limits
+        self._intake.peer_limits = peer_limits
         self._contexts = ServedContexts(options.context, given, self._use)
         if watches:
             self._contexts.check_files()
@@ -254,10 +253,7 @@ class SecureIntake(Intake):
     def admit(self, sock: Any, remote: Any) -> Any:
         """Decide on a new connection; its handshake begins."""
         if self.pending.is_full(remote):
-            data = ends_of(sock, remote)
-            sock.close()
-            self.connections.loop.tick(
-                self._emit_drop, data, lifecycle.DropReason.PENDING_HANDSHAKES)
+            self.drop(sock, remote, lifecycle.DropReason.PENDING_HANDSHAKES)
             return None
         connection = super().admit(sock, remote)
         if not isinstance(connection, TLSSocket):
