@@ -29,6 +29,7 @@ from gevent import monkey
 import gnet
 
 from .harness import bytecode, families, leaks, watchdog
+from .harness.clock import Clock
 from .harness.families import Family
 from .harness.native import Native, Peer
 from .harness.scripts import Finished, Running, Scripts
@@ -117,6 +118,14 @@ def hub_reports(request: pytest.FixtureRequest) -> list[tuple[object, BaseExcept
     """
     reports: list[tuple[object, BaseException]] = request.getfixturevalue('_hub_reports')
     return reports
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The loop's time, which goes on when the test says so."""
+    clock = Clock()
+    monkeypatch.setattr(clock.loop, 'now', clock.now)
+    return clock
 
 
 @pytest.fixture(params=families.NAMES)

@@ -27,6 +27,7 @@ DIALOGUES = {
     'limited': (b'hello\n', b'hello\n'),
     'metrics': (b'hello\n', b'hello\n'),
     'proxy': (b'hello\n', b'hello\n'),
+    'slow_peers': (b'hello\n', b'hello\n' * 100),
     'sticky': (b'ann\n', b'your name? hello ann, this is your visit number 1\n'),
     'unix_socket': (b'hello\n', b'HELLO\n'),
     'wsgi': (b'GET / HTTP/1.0\r\n\r\n', HTTP_ANSWER),
