@@ -6,6 +6,9 @@
 In each round a node is killed and started again, another one reloaded, a third one drained at the
 balancer and taken back, Redis killed and started again, and stopped for some seconds. The counts
 come as one line of JSON, and the status is 1 if something was refused, lost or heard twice.
+
+Cut is not refused: a connection that a node has accepted already is gone with it when it is killed.
+Members come again, and are counted by what they have heard; of new connections they are counted.
 """
 
 import argparse
@@ -18,6 +21,8 @@ import time
 import gevent
 from crowd import Crowd, Knocker
 from deployment import Deployment, wait_until
+
+KILL = 'kill a node'
 
 
 class Breaker:
@@ -32,7 +37,7 @@ class Breaker:
 
     def round(self, number):
         nodes = len(self._chat.node_ports)
-        self._do('kill a node', self._kill_node, number % nodes)
+        self._do(KILL, self._kill_node, number % nodes)
         self._do('reload a node', self._chat.reload_node, (number + 1) % nodes)
         self._do('drain a node', self._drain_node, (number + 2) % nodes)
         self._do('restart the bus', self._restart_bus)
@@ -102,6 +107,9 @@ def measure(chat, options):
     wait_until(crowd.is_quiet, 'all that was acknowledged at all members')
     crowd.leave()
     delays = sorted(crowd.delays)
+    unanswered = [(doing(breaker.done, when), reason) for when, reason in knocker.unanswered]
+    # What HAProxy itself says: connections that it found no node for.
+    failed = chat.failed_connections() * ['HAProxy found no node']
     return {
         'broken': dict(zip(*count(name for name, _, _ in breaker.done))),
         'said': crowd.said,
@@ -115,8 +123,8 @@ def measure(chat, options):
         'asked to move': crowd.total('moves'),
         'connections of members': crowd.total('connections'),
         'new connections answered': dict(knocker.answered),
-        'refused': [
-            [doing(breaker.done, when), reason] for when, reason in knocker.refused],
+        'refused': [each for each in unanswered if each[0] != KILL] + failed,
+        'cut, as their node was killed': len([each for each in unanswered if each[0] == KILL]),
         'longest answer to a new connection, s': round(knocker.longest, 3),
         'acknowledged in, ms: median, 99 %, longest': [
             round(1000 * delays[int(part * (len(delays) - 1))], 1) for part in (0.5, 0.99, 1)],

@@ -19,15 +19,17 @@ BATCH = 200  # messages of one round trip
 WAITING = 5_000  # messages that may wait for a round trip; more are refused at once
 KEPT = 10_000  # messages that a stream keeps, or some more
 REMEMBERED = 600  # seconds in which a message that is said again is known to be the same
+EMPTY_ROOM = 7 * 86_400  # seconds after its last message when a room is forgotten
 
 # One call does both, so there is no moment in which a message was said and is not known to be. The
 # braces put both keys on one machine of a Redis Cluster.
 SAY = """
 local at = redis.call('GET', KEYS[2])
 if at then return at end
-at = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*',
-                'id', ARGV[3], 'from', ARGV[4], 'text', ARGV[5])
-redis.call('SET', KEYS[2], at, 'EX', ARGV[2])
+at = redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[4], '*',
+                'id', ARGV[1], 'from', ARGV[2], 'text', ARGV[3])
+redis.call('SET', KEYS[2], at, 'EX', ARGV[5])
+redis.call('EXPIRE', KEYS[1], ARGV[6])
 return at
 """
 
@@ -65,7 +67,12 @@ class Bus:
             url, decode_responses=True, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT,
             retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0))
         self._waiting = Queue()
-        gevent.spawn(self._say_all)
+        self._speaker = gevent.spawn(self._say_all)
+
+    def close(self):
+        """Let go of all connections. Nothing may be said any more."""
+        self._speaker.kill()
+        self._redis.close()
 
     def say(self, room, sender, number, text):
         """Say *text* in *room*; return its position when Redis has it (and has it on disk).
@@ -78,8 +85,10 @@ class Bus:
         if self._waiting.qsize() >= WAITING:
             raise BusError('too much waits for the bus')
         keys = [_stream(room), f'said:{{{room}}}:{sender}:{number}']
+        # Encoded here, so that half a character of JSON fails here, and not the others' messages.
+        arguments = [part.encode() for part in (*keys, number, sender, text)]
         said = AsyncResult()
-        self._waiting.put((said, [*keys, KEPT, REMEMBERED, number, sender, text]))
+        self._waiting.put((said, arguments))
         return said.get()
 
     def _say_all(self):
@@ -91,9 +100,9 @@ class Bus:
             try:
                 with self._redis.pipeline(transaction=False) as pipeline:
                     for _, arguments in lot:
-                        pipeline.eval(SAY, 2, *arguments)
+                        pipeline.eval(SAY, 2, *arguments, KEPT, REMEMBERED, EMPTY_ROOM)
                     answers = pipeline.execute(raise_on_error=False)
-            except (redis.RedisError, OSError) as error:
+            except Exception as error:  # whatever it is: nobody may be left waiting
                 answers = [error] * len(lot)
             for (said, _), answer in zip(lot, answers):
                 if isinstance(answer, Exception):
@@ -129,7 +138,7 @@ class Bus:
         Returns pairs of a room and its messages.
         """
         streams = {_stream(room): str(at) for room, at in positions.items()}
-        found = self._ask('xread', streams, count=1_000, block=POLL)
+        found = self._ask('xread', streams, count=BATCH, block=POLL)
         pairs = found.items() if isinstance(found, dict) else found  # by versions of redis-py
         return [(stream[len('room:{'):-1], _messages(entries)) for stream, entries in pairs]
 

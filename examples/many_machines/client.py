@@ -1,4 +1,4 @@
-"""A client that loses nothing: it comes again, reads on where it was, and says again what may be lost.
+"""A client that loses nothing: it comes again, reads on, and says again what may be lost.
 
     gnet client.py PORT [ROOM] [NAME]   a chat in the terminal, at 127.0.0.1
 """
@@ -7,6 +7,7 @@ import json
 import random
 import socket
 import sys
+import time
 import uuid
 from contextlib import suppress
 
@@ -14,7 +15,7 @@ import gevent
 
 import gnet
 
-PING = 30.0  # seconds of silence after which the other end is asked whether it is there
+PING = 30.0  # seconds after which the other end is asked whether it is there
 ANSWER = 10.0  # seconds that it has to say something then, and to connect
 FIRST_PAUSE = 0.1  # seconds before it comes again; doubled up to LONGEST_PAUSE, less by chance
 LONGEST_PAUSE = 3.0
@@ -23,8 +24,8 @@ LONGEST_PAUSE = 3.0
 class Client:
     """A member of one room, for as long as it likes, whatever becomes of its connections.
 
-    ``acknowledged(id, at)`` and ``heard(message)`` are called in its greenlet. Each message is heard
-    once, in the order of the room; what one client says keeps its order.
+    ``acknowledged(id, at)`` and ``heard(message)`` are called in its greenlet. Each message is
+    heard once, in the order of the room; what one client says keeps its order.
     """
 
     def __init__(self, host, port, room, name, heard, acknowledged=lambda number, at: None):
@@ -84,22 +85,24 @@ class Client:
             join['after'] = f'{self._at[0]}-{self._at[1]}'
         sock.sendall(json.dumps(join).encode() + b'\n')
         rest = b''
-        asked = True
+        asked, waits = time.monotonic(), True
         while True:
             try:
                 chunk = sock.recv(65536)
+                if not chunk:
+                    return
+                if waits:
+                    waits = False
+                    sock.settimeout(PING)
             except socket.timeout:
-                if asked:
+                if waits:
                     raise
-                asked = True
+                chunk = b''
+            # Also where much comes: the node wants to hear something, too.
+            if not waits and time.monotonic() - asked >= PING:
+                asked, waits = time.monotonic(), True
                 sock.settimeout(ANSWER)
                 sock.write('{"ping": 1}\n')
-                continue
-            if not chunk:
-                return
-            if asked:
-                asked = False
-                sock.settimeout(PING)
             *lines, rest = (rest + chunk).split(b'\n')
             for line in lines:
                 yield json.loads(line)
@@ -127,7 +130,8 @@ class Client:
             self.errors += 1  # the connection is ended after that, and the rest said again
 
     def _send(self, **message):
-        self._sock.write(json.dumps(message) + '\n')
+        if self._sock.writable:  # else it has just ended, and will be said next time
+            self._sock.write(json.dumps(message) + '\n')
 
 
 if __name__ == '__main__':

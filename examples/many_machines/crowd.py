@@ -1,4 +1,4 @@
-"""Clients who talk all the time, and count: what was acknowledged, and what each member has heard."""
+"""Clients who talk all the time, and count what was acknowledged, and what each has heard."""
 
 import collections
 import json
@@ -47,12 +47,16 @@ class Crowd:
     def _talk(self, number, pause):
         gevent.sleep(pause * random.random())
         while self.talks:
-            self._texts += 1
-            text = str(self._texts)
-            self._said_at[text] = time.monotonic()
-            identity = self.members[number].say(text)
-            self._pending[number, identity] = text
+            self.say(number)
             gevent.sleep(pause * random.uniform(0.5, 1.5))
+
+    def say(self, number):
+        """Have one member say something."""
+        self._texts += 1
+        text = str(self._texts)
+        self._said_at[text] = time.monotonic()
+        identity = self.members[number].say(text)
+        self._pending[number, identity] = text
 
     @property
     def said(self):
@@ -66,7 +70,7 @@ class Crowd:
         return not self._pending and self.lost() == 0
 
     def lost(self):
-        """How many were acknowledged to one and never heard by another one: one for each of these."""
+        """How often somebody in the room has not heard what was acknowledged to who said it."""
         rooms = len(self.acknowledged)
         return sum(
             len(self.acknowledged[number % rooms] - heard.keys())
@@ -77,7 +81,7 @@ class Crowd:
         return sum(count - 1 for heard in self.heard for count in heard.values())
 
     def unasked(self):
-        """How many were heard that nobody knows to be said: they belong to nobody's count."""
+        """How often something was heard that was never acknowledged to who said it."""
         rooms = len(self.acknowledged)
         return sum(
             len(heard.keys() - self.acknowledged[number % rooms])
@@ -100,7 +104,7 @@ class Knocker:
 
     def __init__(self, host, port, pause):
         self.answered = collections.Counter()  # by nodes
-        self.refused = []  # what was said instead of an answer, and when
+        self.unanswered = []  # when, and what came instead
         self.longest = 0.0  # seconds that an answer took
         self._address = port, host
         self._greenlet = gevent.spawn(self._knock, pause)
@@ -116,7 +120,7 @@ class Knocker:
                     answer = lines.readline()
                 self.answered[json.loads(answer)['pong']] += 1
             except (OSError, ValueError) as error:
-                self.refused.append((begun, repr(error)))
+                self.unanswered.append((begun, repr(error)))
             self.longest = max(self.longest, time.monotonic() - begun)
             gevent.sleep(pause)
 

@@ -140,10 +140,21 @@ class Deployment:
 
     def balance(self):
         """Return how many connections each node has now, as HAProxy counts them."""
-        header, *rows = self.tell_balancer('show stat nodes 4 -1').lstrip('# ').splitlines()
-        names = header.split(',')
-        table = [dict(zip(names, row.split(','))) for row in rows if row]
-        return {row['svname']: int(row['scur']) for row in table}
+        return {row['svname']: int(row['scur']) for row in self._statistics(4)}
+
+    def failed_connections(self):
+        """Return how many connections HAProxy has accepted and found no node for."""
+        return sum(int(row['econ']) for row in self._statistics(2))
+
+    def _statistics(self, kinds):
+        """Return a dict for each backend (2) or server (4)."""
+        answer = self.tell_balancer(f'show stat nodes {kinds} -1')
+        header, *rows = answer.lstrip('# ').splitlines()
+        return [dict(zip(header.split(','), row.split(','))) for row in rows if row]
+
+    def process_of(self, name):
+        """Return the number of the process of 'redis', 'haproxy' or 'node1', 'node2', …"""
+        return self._processes[name].pid
 
     # --- processes --------------------------------------------------------------------------------
 

@@ -51,7 +51,7 @@ rooms = Rooms(bus)
 
 @server.on('connection')
 def serve(sock):
-    """Answer line by line, each before the next is read: so a sender's messages keep their order."""
+    """Answer line by line, each before the next is read: what one client says keeps its order."""
     sock.settimeout(IDLE)
     member = Member(sock)
     try:
@@ -98,12 +98,19 @@ def watch():
         gevent.sleep(0.2)
 
 
+def fail(greenlet):
+    """End the process, which would go on and say nothing to anybody: it is started again."""
+    raise SystemExit(1)
+
+
 @server.on('listening')
 def ready():
     host, _, port = server.address()
     print(f'{options.name} listens on {host}:{port}', flush=True)
     gevent.spawn(watch)
-    gevent.spawn(rooms.follow, lambda: not (server.listening or server.get_connections()))
+    follower = gevent.spawn(
+        rooms.follow, lambda: not (server.listening or server.get_connections()))
+    follower.link_exception(fail)
 
 
 server.listen(port=options.port, host=options.host, backlog=4096)
