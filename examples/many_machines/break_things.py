@@ -3,12 +3,13 @@
     python break_things.py [--rounds 3] [--nodes 3] [--workers 2] [--members 120]
     python break_things.py --small      some seconds, few processes, each thing once
 
-In each round a node is killed and started again, another one reloaded, a third one drained at the
-balancer and taken back, Redis killed and started again, and stopped for some seconds. The counts
-come as one line of JSON, and the status is 1 if something was refused, lost or heard twice.
+In each round a node is killed and started again, another one hangs until the balancer takes it for
+dead, and is reloaded afterwards, a third one is drained at the balancer and taken back; Redis is
+killed and started again, and hangs for some seconds. The counts come as one line of JSON, and the
+status is 1 if somebody was refused, or anything was lost or doubled; then the logs are shown, too.
 
-Cut is not refused: a connection that a node has accepted already is gone with it when it is killed.
-Members come again, and are counted by what they have heard; of new connections they are counted.
+Cut is not refused: a connection that a node has accepted already is gone with it. Members come
+again, and are counted by what they have heard; of new connections those that are cut are counted.
 """
 
 import argparse
@@ -17,12 +18,15 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 
 import gevent
 from crowd import Crowd, Knocker
-from deployment import Deployment, wait_until
+from deployment import Deployment, NotReadyError, wait_until
 
-KILL = 'kill a node'
+KILL, HANG = 'kill a node', 'hang a node'
+#: What must be 0.
+BAD = ('refused', 'lost', 'heard twice', 'never acknowledged', 'heard, never acknowledged')
 
 
 class Breaker:
@@ -38,6 +42,7 @@ class Breaker:
     def round(self, number):
         nodes = len(self._chat.node_ports)
         self._do(KILL, self._kill_node, number % nodes)
+        self._do(HANG, self._hang_node, (number + 1) % nodes)
         self._do('reload a node', self._chat.reload_node, (number + 1) % nodes)
         self._do('drain a node', self._drain_node, (number + 2) % nodes)
         self._do('restart the bus', self._restart_bus)
@@ -59,6 +64,13 @@ class Breaker:
         gevent.sleep(self._pause)
         self._chat.start_node(number)
         self._chat.wait_for_node(number)
+
+    def _hang_node(self, number):
+        self._chat.hang_node(number, True)
+        wait_until(lambda: not self._chat.is_up(number), 'that the balancer takes it for dead')
+        gevent.sleep(self._pause)
+        self._chat.hang_node(number, False)
+        wait_until(lambda: self._chat.is_up(number), 'that the balancer takes it for well')
 
     def _drain_node(self, number):
         self._chat.drain_node(number)
@@ -86,11 +98,13 @@ def main():
     with tempfile.TemporaryDirectory(prefix='chat-') as directory, \
             Deployment(directory, options.nodes, options.workers) as chat:
         counts = measure(chat, options)
-        if options.logs:
+        is_bad = any(counts[bad] for bad in BAD)
+        if is_bad or options.logs:
             for name in ('redis', 'haproxy', *(f'node{n + 1}' for n in range(options.nodes))):
-                print(f'--- {name}', chat.log(name)[-4000:], sep='\n', file=sys.stderr)
+                lines = [line for line in chat.log(name).splitlines() if ' -- ' not in line]
+                print(f'--- {name}', *lines[-60:], sep='\n', file=sys.stderr)
     print(json.dumps(counts))
-    return 1 if counts['refused'] or counts['lost'] or counts['heard twice'] else 0
+    return int(is_bad)
 
 
 def measure(chat, options):
@@ -104,7 +118,8 @@ def measure(chat, options):
     knocker.leave()
     crowd.talks = False
     gevent.sleep(0)
-    wait_until(crowd.is_quiet, 'all that was acknowledged at all members')
+    with suppress(NotReadyError):  # then the counts say so
+        wait_until(crowd.is_quiet, 'all that was acknowledged at all members')
     crowd.leave()
     delays = sorted(crowd.delays)
     unanswered = [(doing(breaker.done, when), reason) for when, reason in knocker.unanswered]
@@ -114,6 +129,7 @@ def measure(chat, options):
         'broken': dict(zip(*count(name for name, _, _ in breaker.done))),
         'said': crowd.said,
         'acknowledged': sum(map(len, crowd.acknowledged)),
+        'never acknowledged': crowd.said - sum(map(len, crowd.acknowledged)),
         'heard': crowd.deliveries(),
         'lost': crowd.lost(),
         'heard twice': crowd.twice(),
@@ -123,8 +139,9 @@ def measure(chat, options):
         'asked to move': crowd.total('moves'),
         'connections of members': crowd.total('connections'),
         'new connections answered': dict(knocker.answered),
-        'refused': [each for each in unanswered if each[0] != KILL] + failed,
-        'cut, as their node was killed': len([each for each in unanswered if each[0] == KILL]),
+        'refused': [each for each in unanswered if each[0] not in (KILL, HANG)] + failed,
+        'cut, as their node was killed or hung': len(
+            [each for each in unanswered if each[0] in (KILL, HANG)]),
         'longest answer to a new connection, s': round(knocker.longest, 3),
         'acknowledged in, ms: median, 99 %, longest': [
             round(1000 * delays[int(part * (len(delays) - 1))], 1) for part in (0.5, 0.99, 1)],

@@ -102,6 +102,11 @@ class Deployment:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
 
+    def hang_node(self, number, hangs):
+        """Stop all of its processes, as if its machine had vanished; or let them go on."""
+        os.killpg(
+            self._processes[f'node{number + 1}'].pid, signal.SIGSTOP if hangs else signal.SIGCONT)
+
     def reload_node(self, number):
         """Replace its workers, as for a new version of the program; return when that is done."""
         log = self.directory / f'node{number + 1}.log'
@@ -141,6 +146,12 @@ class Deployment:
     def balance(self):
         """Return how many connections each node has now, as HAProxy counts them."""
         return {row['svname']: int(row['scur']) for row in self._statistics(4)}
+
+    def is_up(self, number):
+        """Whether HAProxy takes a node for well ("UP 2/3": it has its doubts)."""
+        name = f'node{number + 1}'
+        return any(
+            row['svname'] == name and row['status'][:2] == 'UP' for row in self._statistics(4))
 
     def failed_connections(self):
         """Return how many connections HAProxy has accepted and found no node for."""
@@ -206,9 +217,13 @@ def answers(host, port, question, answer):
         return False
 
 
+class NotReadyError(Exception):
+    """Something that is waited for does not come."""
+
+
 def wait_until(condition, what):
     deadline = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > deadline:
-            raise SystemExit(f'{what} was not ready in {PATIENCE:g} seconds')
+            raise NotReadyError(f'{what} was not there in {PATIENCE:g} seconds')
         sleep(0.05)

@@ -42,7 +42,9 @@ def main():
         show('a message of 20 bytes in memory, KiB', {'redis': alone['kept'] / 1024}, 1)
         print(f'messages/s: {alone["rate"]:.0f} alone, {together["rate"]:.0f} in rooms, '
               f'which are {together["rate"] * options.room:.0f} deliveries/s')
-        show('a connection that says nothing, KiB', idle(chat, options.idle), 1 / 1024)
+        kept, busy = idle(chat, options.idle, options.seconds)
+        show('a connection that says nothing, KiB', kept, 1 / 1024)
+        show('a silent room with members, us/s', busy, 1e6)
 
 
 def talk(chat, speakers, size, seconds):
@@ -79,8 +81,8 @@ def talk(chat, speakers, size, seconds):
     return {**costs, 'rate': count / took, 'kept': kept / count}
 
 
-def idle(chat, count):
-    """Return what memory a connection takes that has joined a room of 20 and says nothing."""
+def idle(chat, count, seconds):
+    """Return what memory a connection takes that says nothing, and what CPU time its room of 20."""
     def join(number):
         sock = gnet.connect(chat.port, chat.host)
         sock.sendall(b'{"join": "idle%d"}\n' % (number // 20))
@@ -93,9 +95,14 @@ def idle(chat, count):
     for number in range(count):
         some.append(join(number))
     after = memory(chat)
+    begun = used(chat)
+    gevent.sleep(seconds)
+    busy = used(chat)
     for sock in some:
         sock.destroy()
-    return {part: (after[part] - before[part]) / count for part in ('node1', 'haproxy')}
+    return (
+        {part: (after[part] - before[part]) / count for part in ('node1', 'haproxy')},
+        {part: (busy[part] - begun[part]) / seconds / (count / 20) for part in PARTS})
 
 
 def show(name, figures, factor):
