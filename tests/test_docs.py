@@ -219,7 +219,7 @@ def test_links_lead_somewhere(page: str) -> None:
 def test_files_and_tests_that_are_cited_are_there(page: str) -> None:
     lost = []
     for name, test in re.findall(
-        r'`((?:\w+/)*(?:gnet|tests|examples|benchmarks|scripts|docs|\.ci)/[\w./]*?)'
+        r'`((?:\w+/)*(?:gnet|tests|examples|benchmarks|scripts|docs|\.ci)/[\w./-]*?)'
         r'(?:::(test_\w+))?`', read(page),
     ):
         path = ROOT / name
@@ -259,7 +259,7 @@ def test_methods_that_are_cited_are_there(page: str) -> None:
 
 
 def test_all_pages_are_listed_in_the_readme() -> None:
-    listed = set(re.findall(r'\]\(([\w./]+\.md)\)', read('README.md')))
+    listed = set(re.findall(r'\]\(([\w./-]+\.md)\)', read('README.md')))
     assert [name for name in NAMES if name != 'README.md' and name not in listed] == []
 
 

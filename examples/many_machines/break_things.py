@@ -3,10 +3,10 @@
     python break_things.py [--rounds 3] [--nodes 3] [--workers 2] [--members 120]
     python break_things.py --small      some seconds, few processes, each thing once
 
-In each round a node is killed and started again, another one hangs until the balancer takes it for
-dead, and is reloaded afterwards, a third one is drained at the balancer and taken back; Redis is
-killed and started again, and hangs for some seconds. The counts come as one line of JSON, and the
-status is 1 if somebody was refused, or anything was lost or doubled; then the logs are shown, too.
+In each round a node is killed and started again, another one is reloaded, and drained at the
+balancer and taken back, a third one hangs until the balancer takes it for dead; Redis is killed and
+started again, and hangs for some seconds. The counts come as one line of JSON, and the status is 1
+if somebody was refused, or anything was lost or doubled; then the logs are shown, too.
 
 Cut is not refused: a connection that a node has accepted already is gone with it. Members come
 again, and are counted by what they have heard; of new connections those that are cut are counted.
@@ -41,10 +41,11 @@ class Breaker:
 
     def round(self, number):
         nodes = len(self._chat.node_ports)
-        self._do(KILL, self._kill_node, number % nodes)
-        self._do(HANG, self._hang_node, (number + 1) % nodes)
-        self._do('reload a node', self._chat.reload_node, (number + 1) % nodes)
-        self._do('drain a node', self._drain_node, (number + 2) % nodes)
+        first, second, third = (index % nodes for index in range(number, number + 3))
+        self._do(KILL, self._kill_node, first)
+        self._do('reload a node', self._chat.reload_node, second)
+        self._do(HANG, self._hang_node, third)  # of two nodes the first one again
+        self._do('drain a node', self._drain_node, second)
         self._do('restart the bus', self._restart_bus)
         self._do('hang the bus', self._hang_bus)
 
