@@ -49,6 +49,11 @@ class Breaker:
         self._do('restart the bus', self._restart_bus)
         self._do('hang the bus', self._hang_bus)
 
+    def doing(self, begun, ended):
+        """Return what was being done in some time: the worst of it."""
+        names = [name for name, first, last in self.done if first <= ended and begun <= last]
+        return next((name for name in names if name in (KILL, HANG)), [*names, 'nothing'][0])
+
     def _do(self, name, break_it, *arguments):
         begun = time.monotonic()
         break_it(*arguments)
@@ -123,7 +128,7 @@ def measure(chat, options):
         wait_until(crowd.is_quiet, 'all that was acknowledged at all members')
     crowd.leave()
     delays = sorted(crowd.delays)
-    unanswered = [(doing(breaker.done, when), reason) for when, reason in knocker.unanswered]
+    unanswered = [(breaker.doing(*when), reason) for *when, reason in knocker.unanswered]
     # What HAProxy itself says: connections that it found no node for.
     failed = chat.failed_connections() * ['HAProxy found no node']
     return {
@@ -153,11 +158,6 @@ def count(names):
     names = list(names)
     different = list(dict.fromkeys(names))
     return different, [names.count(name) for name in different]
-
-
-def doing(done, when):
-    """Return what was being broken at a time."""
-    return next((name for name, begun, ended in done if begun <= when <= ended), 'nothing')
 
 
 def arguments():

@@ -64,7 +64,8 @@ class Bus:
         # It is this program's clients who try again, with what they have not got acknowledged.
         # Nobody is helped by a second attempt in a process that others wait for.
         self._redis = redis.Redis.from_url(
-            url, decode_responses=True, socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT,
+            url, protocol=2, decode_responses=True,
+            socket_timeout=TIMEOUT, socket_connect_timeout=TIMEOUT,
             retry=redis.retry.Retry(redis.backoff.NoBackoff(), 0))
         self._waiting = Queue()
         self._speaker = gevent.spawn(self._say_all)
@@ -139,8 +140,7 @@ class Bus:
         """
         streams = {_stream(room): str(at) for room, at in positions.items()}
         found = self._ask('xread', streams, count=BATCH, block=POLL)
-        pairs = found.items() if isinstance(found, dict) else found  # by versions of redis-py
-        return [(stream[len('room:{'):-1], _messages(entries)) for stream, entries in pairs]
+        return [(stream[len('room:{'):-1], _messages(entries)) for stream, entries in found]
 
     def _ask(self, command, *arguments, **options):
         try:

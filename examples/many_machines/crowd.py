@@ -104,7 +104,7 @@ class Knocker:
 
     def __init__(self, host, port, pause):
         self.answered = collections.Counter()  # by nodes
-        self.unanswered = []  # when, and what came instead
+        self.unanswered = []  # from when to when, and what came instead
         self.longest = 0.0  # seconds that an answer took
         self._address = port, host
         self._greenlet = gevent.spawn(self._knock, pause)
@@ -120,7 +120,7 @@ class Knocker:
                     answer = lines.readline()
                 self.answered[json.loads(answer)['pong']] += 1
             except (OSError, ValueError) as error:
-                self.unanswered.append((begun, repr(error)))
+                self.unanswered.append((begun, time.monotonic(), repr(error)))
             self.longest = max(self.longest, time.monotonic() - begun)
             gevent.sleep(pause)
 

@@ -138,6 +138,7 @@ class Deployment:
     def drain_node(self, number):
         """No new connections for it; those that it has are cut a moment later, and come again."""
         self.tell_balancer(f'set server nodes/node{number + 1} state drain')
+        sleep(1)  # who has just come is answered before that
         self.tell_balancer(f'shutdown sessions server nodes/node{number + 1}')
 
     def ready_node(self, number):
