@@ -42,7 +42,8 @@ def main():
         show('a message of 20 bytes in memory, KiB', {'redis': alone['kept'] / 1024}, 1)
         print(f'messages/s: {alone["rate"]:.0f} alone, {together["rate"]:.0f} in rooms, '
               f'which are {together["rate"] * options.room:.0f} deliveries/s')
-        kept, busy = idle(chat, options.idle, options.seconds)
+        joining, kept, busy = idle(chat, options.idle, options.seconds)
+        show('to connect and to join, us', joining, 1e6)
         show('a connection that says nothing, KiB', kept, 1 / 1024)
         show('a silent room with members, us/s', busy, 1e6)
 
@@ -82,7 +83,7 @@ def talk(chat, speakers, size, seconds):
 
 
 def idle(chat, count, seconds):
-    """Return what memory a connection takes that says nothing, and what CPU time its room of 20."""
+    """Return what it costs to join, what memory that takes, and what CPU time a room of 20."""
     def join(number):
         sock = gnet.connect(chat.port, chat.host)
         sock.sendall(b'{"join": "idle%d"}\n' % (number // 20))
@@ -91,7 +92,7 @@ def idle(chat, count, seconds):
         return sock
 
     some = [join(number) for number in range(100)]  # what is made once is there then
-    before = memory(chat)
+    before, first = memory(chat), used(chat)
     for number in range(count):
         some.append(join(number))
     after = memory(chat)
@@ -101,6 +102,7 @@ def idle(chat, count, seconds):
     for sock in some:
         sock.destroy()
     return (
+        {part: (begun[part] - first[part]) / count for part in PARTS},
         {part: (after[part] - before[part]) / count for part in ('node1', 'haproxy')},
         {part: (busy[part] - begun[part]) / seconds / (count / 20) for part in PARTS})
 
