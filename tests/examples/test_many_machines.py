@@ -75,7 +75,7 @@ def test_whatever_is_broken_nobody_is_refused_and_nothing_is_lost_or_heard_twice
     ):
         find_program(name, package)
     import_package('redis', 'redis')
-    ended = run_script(DIRECTORY / 'break_things.py', '--small', timeout=100)
+    ended = run_script(DIRECTORY / 'break_things.py', '--small', launcher=[], timeout=100)
     assert ended.status == 0, ended
     assert 'Traceback' not in ended.stderr
     counts = json.loads(ended.stdout)
