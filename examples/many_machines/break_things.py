@@ -3,10 +3,11 @@
     python break_things.py [--rounds 3] [--nodes 3] [--workers 2] [--members 120]
     python break_things.py --small      some seconds, few processes, each thing once
 
-In each round a node is killed and started again, another one is reloaded, and drained at the
-balancer and taken back, a third one hangs until the balancer takes it for dead; Redis is killed and
-started again, and hangs for some seconds. The counts come as one line of JSON, and the status is 1
-if somebody was refused, or anything was lost or doubled; then the logs are shown, too.
+In each round a node is killed and started again; another one is reloaded, loses a worker, and is
+drained at the balancer and taken back; a third one hangs until the balancer takes it for dead;
+Redis is killed and started again, and hangs for some seconds. The counts come as one line of JSON,
+and the status is 1 if somebody was refused, or anything was lost or doubled; then the logs are
+shown, too.
 
 Cut is not refused: a connection that a node has accepted already is gone with it. Members come
 again, and are counted by what they have heard; of new connections those that are cut are counted.
@@ -24,7 +25,9 @@ import gevent
 from crowd import Crowd, Knocker
 from deployment import Deployment, NotReadyError, wait_until
 
-KILL, HANG = 'kill a node', 'hang a node'
+KILL, KILL_WORKER, HANG = 'kill a node', 'kill a worker', 'hang a node'
+#: Which of it costs connections that were accepted already.
+CUTS = (KILL, KILL_WORKER, HANG)
 #: What must be 0.
 BAD = ('refused', 'lost', 'heard twice', 'never acknowledged', 'heard, never acknowledged')
 
@@ -44,6 +47,7 @@ class Breaker:
         first, second, third = (index % nodes for index in range(number, number + 3))
         self._do(KILL, self._kill_node, first)
         self._do('reload a node', self._chat.reload_node, second)
+        self._do(KILL_WORKER, self._kill_worker, second)
         self._do(HANG, self._hang_node, third)  # of two nodes the first one again
         self._do('drain a node', self._drain_node, second)
         self._do('restart the bus', self._restart_bus)
@@ -52,11 +56,14 @@ class Breaker:
     def doing(self, begun, ended):
         """Return what was being done in some time: the worst of it."""
         names = [name for name, first, last in self.done if first <= ended and begun <= last]
-        return next((name for name in names if name in (KILL, HANG)), [*names, 'nothing'][0])
+        return next((name for name in names if name in CUTS), [*names, 'nothing'][0])
 
     def _do(self, name, break_it, *arguments):
         begun = time.monotonic()
         break_it(*arguments)
+        # One thing at a time: who is left must be able to carry all.
+        for number in range(len(self._chat.node_ports)):
+            wait_until(lambda number=number: self._chat.is_up(number), f'node {number + 1}')
         # Things go on: what is said now is acknowledged.
         before = len(self._crowd.delays)
         wait_until(lambda: len(self._crowd.delays) > before, f'an acknowledgement after: {name}')
@@ -71,12 +78,18 @@ class Breaker:
         self._chat.start_node(number)
         self._chat.wait_for_node(number)
 
+    def _kill_worker(self, number):
+        before = self._chat.workers(number)
+        self._chat.kill_worker(number)
+        wait_until(
+            lambda: set(self._chat.workers(number)) - set(before), 'another worker')
+        self._chat.wait_for_node(number)
+
     def _hang_node(self, number):
         self._chat.hang_node(number, True)
         wait_until(lambda: not self._chat.is_up(number), 'that the balancer takes it for dead')
         gevent.sleep(self._pause)
         self._chat.hang_node(number, False)
-        wait_until(lambda: self._chat.is_up(number), 'that the balancer takes it for well')
 
     def _drain_node(self, number):
         self._chat.drain_node(number)
@@ -145,9 +158,9 @@ def measure(chat, options):
         'asked to move': crowd.total('moves'),
         'connections of members': crowd.total('connections'),
         'new connections answered': dict(knocker.answered),
-        'refused': [each for each in unanswered if each[0] not in (KILL, HANG)] + failed,
+        'refused': [each for each in unanswered if each[0] not in CUTS] + failed,
         'cut, as their node was killed or hung': len(
-            [each for each in unanswered if each[0] in (KILL, HANG)]),
+            [each for each in unanswered if each[0] in CUTS]),
         'longest answer to a new connection, s': round(knocker.longest, 3),
         'acknowledged in, ms: median, 99 %, longest': [
             round(1000 * delays[int(part * (len(delays) - 1))], 1) for part in (0.5, 0.99, 1)],
@@ -178,7 +191,7 @@ def arguments():
     options = parser.parse_args()
     if options.small:
         options.rounds, options.nodes, options.workers = 1, 2, 1
-        options.members, options.rooms, options.every = 12, 3, 0.2
+        options.members, options.rooms, options.every = 12, 3, 0.4
         options.pause, options.hang, options.knock = 0.3, 2.5, 0.1
     return options
 

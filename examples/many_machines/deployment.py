@@ -15,7 +15,7 @@ from pathlib import Path
 from gevent import sleep, subprocess
 
 HERE = Path(__file__).resolve().parent
-PATIENCE = 20.0  # seconds that something has to be ready
+PATIENCE = 60.0  # seconds that something has to be ready
 #: Where Debian has programs that are not on the PATH of everybody.
 MORE_DIRECTORIES = '/usr/sbin:/sbin'
 
@@ -101,6 +101,16 @@ class Deployment:
         process = self._processes[f'node{number + 1}']
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+    def kill_worker(self, number):
+        """Kill its youngest worker; its supervisor starts another one."""
+        os.kill(self.workers(number)[-1], signal.SIGKILL)
+
+    def workers(self, number):
+        """Return the processes of its workers, the old first, also of those that only drain."""
+        supervisor = self._processes[f'node{number + 1}'].pid
+        children = Path(f'/proc/{supervisor}/task/{supervisor}/children')
+        return [int(worker) for worker in children.read_text().split()]
 
     def hang_node(self, number, hangs):
         """Stop all of its processes, as if its machine had vanished; or let them go on."""

@@ -114,9 +114,7 @@ def show(name, figures, factor):
 
 def processes(chat, part):
     """Return the numbers of the processes of a part: of a node only its worker."""
-    number = chat.process_of(part)
-    children = Path(f'/proc/{number}/task/{number}/children').read_text().split()
-    return children if part.startswith('node') else [number]
+    return chat.workers(0) if part == 'node1' else [chat.process_of(part)]
 
 
 def used(chat):
