@@ -53,6 +53,8 @@ import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
 from .._version import __version__
 from ..clusters.cluster import cluster, primary_side
@@ -148,7 +150,7 @@ def _supervise(options: argparse.Namespace, arguments: list[str]) -> None:
 
 
 def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog='gnet',
         usage='%(prog)s [-h] [--version] [--workers N] [--drain-timeout SECONDS] [--patch] '
               '(script.py | -m module) [arguments ...]',
@@ -179,6 +181,26 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     if options.drain_timeout is None:
         options.drain_timeout = DRAIN_TIMEOUT
     return options, arguments
+
+
+class _Parser(argparse.ArgumentParser):
+    """One that does not ask for the width of the terminal before there is something to show.
+
+    argparse asks for each option that is added; what knows the width takes longer to import than
+    all else of this command.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(
+            formatter_class=partial(argparse.HelpFormatter, width=80), **settings)
+
+    def format_usage(self) -> str:
+        self.formatter_class = argparse.HelpFormatter
+        return super().format_usage()
+
+    def format_help(self) -> str:
+        self.formatter_class = argparse.HelpFormatter
+        return super().format_help()
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
