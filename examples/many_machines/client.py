@@ -134,14 +134,19 @@ class Client:
             self._sock.write(json.dumps(message) + '\n')
 
 
-if __name__ == '__main__':
-    port, room, name, *_ = [*sys.argv[1:], *['7000', 'lobby', 'ann'][len(sys.argv) - 1:]]
+def main():
+    port, room, name = [*sys.argv[1:], *['7000', 'lobby', 'ann'][len(sys.argv) - 1:]]
     client = Client(
         '127.0.0.1', int(port), room, name,
-        lambda message: print(f'{message["from"].partition(".")[0]}: {message["text"]}'))
-    keyboard = gevent.get_hub().threadpool
-    while True:
-        line = keyboard.apply(sys.stdin.readline)
-        if not line:
-            break
+        lambda message: print(
+            f'{message["from"].partition(".")[0]}: {message["text"]}', flush=True))
+    read = sys.stdin.readline
+    for line in iter(lambda: gevent.get_hub().threadpool.apply(read), ''):
         client.say(line.rstrip('\n'))
+    while client.unacknowledged:
+        gevent.sleep(0.1)
+    client.leave()
+
+
+if __name__ == '__main__':
+    main()

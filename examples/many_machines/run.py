@@ -7,6 +7,7 @@ Needs Debian's haproxy and redis-server, and redis of PyPI.
 
 import argparse
 import signal
+import sys
 import tempfile
 
 import gevent
@@ -18,22 +19,16 @@ def main():
     parser.add_argument('--nodes', type=int, default=3, choices=(1, 2, 3), help='(default: 3)')
     parser.add_argument('--workers', type=int, default=2, help='processes of a node (default: 2)')
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda number, frame: raise_exit())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, frame: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix='chat-') as directory, \
             Deployment(directory, options.nodes, options.workers) as chat:
         print(f'the chat is on 127.0.0.1:{chat.port}; the nodes on {chat.node_ports}; '
               f'the bus on {chat.bus_port}; logs in {directory}')
-        print(f'try, twice: python client.py {chat.port} lobby ann', flush=True)
+        print(f'try, twice: gnet client.py {chat.port} lobby ann', flush=True)
         while True:
             gevent.sleep(3600)
 
 
-def raise_exit():
-    raise SystemExit(0)
-
-
 if __name__ == '__main__':
-    try:
-        main()
-    except KeyboardInterrupt:
-        print()
+    main()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import json
 import os
@@ -20,6 +21,7 @@ from gevent import subprocess
 import gnet
 
 from ..harness.native import Peer
+from ..harness.plain import PlainSocket
 from ..harness.programs import Daemon, find_program, import_package
 from ..harness.scripts import Running
 from ..harness.waiting import PROCESS_PATIENCE, until
@@ -92,6 +94,22 @@ def test_whatever_is_broken_nobody_is_refused_and_nothing_is_lost_or_heard_twice
     assert counts['asked to move'] > 0
     assert counts['connections of members'] > 12
     assert set(counts['new connections answered']) == {'node1', 'node2'}
+
+
+def test_all_of_it_is_started_and_a_line_of_the_terminal_is_heard(start_script: Any) -> None:
+    for name in ('haproxy', 'redis-server'):
+        find_program(name, name)
+    chat = start_script(DIRECTORY / 'run.py', '--nodes', '1', '--workers', '1', launcher=[])
+    port = chat.wait_for(r'^the chat is on 127\.0\.0\.1:(\d+); ')[1]
+    client = start_script(
+        DIRECTORY / 'client.py', port, 'lobby', 'bob', launcher=['-m', 'gnet'])
+    client.write('hello\n')
+    client.wait_for(r'^bob: hello$')
+    assert client.wait()[::2] == (0, '')
+    chat.send_signal(signal.SIGINT)
+    assert chat.wait()[::2] == (0, '')
+    with PlainSocket() as sock:
+        assert sock.connect_ex(('127.0.0.1', int(port))) == errno.ECONNREFUSED
 
 
 @pytest.mark.parametrize('nodes', [1, 3])
