@@ -29,7 +29,8 @@ KILL, KILL_WORKER, HANG = 'kill a node', 'kill a worker', 'hang a node'
 #: Which of it costs connections that were accepted already.
 CUTS = (KILL, KILL_WORKER, HANG)
 #: What must be 0.
-BAD = ('refused', 'lost', 'heard twice', 'never acknowledged', 'heard, never acknowledged')
+BAD = ('refused', 'lost', 'heard twice', 'never acknowledged', 'heard, never acknowledged',
+       'tracebacks')
 
 
 class Breaker:
@@ -162,6 +163,8 @@ def measure(chat, options):
         'cut, as their node was killed or hung': len(
             [each for each in unanswered if each[0] in CUTS]),
         'longest answer to a new connection, s': round(knocker.longest, 3),
+        'tracebacks': sum(chat.log(f'node{number + 1}').count('Traceback')
+                          for number in range(len(chat.node_ports))),
         'acknowledged in, ms: median, 99 %, longest': [
             round(1000 * delays[int(part * (len(delays) - 1))], 1) for part in (0.5, 0.99, 1)],
     }

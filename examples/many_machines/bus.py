@@ -104,6 +104,8 @@ class Bus:
                         pipeline.eval(SAY, 2, *arguments, KEPT, REMEMBERED, EMPTY_ROOM)
                     answers = pipeline.execute(raise_on_error=False)
             except Exception as error:  # whatever it is: nobody may be left waiting
+                while not self._waiting.empty():  # who waits is told now, too
+                    lot.append(self._waiting.get())
                 answers = [error] * len(lot)
             for (said, _), answer in zip(lot, answers):
                 if isinstance(answer, Exception):

@@ -60,7 +60,7 @@ def serve(sock):
                 answer(member, json.loads(line))
     except BusError as error:
         member.tell(error='ERR_BUS', text=str(error))
-    except (AttributeError, KeyError, TypeError, ValueError):  # of json, too
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError):  # of json, too
         member.tell(error='ERR_BAD_REQUEST')
     except OSError:
         return  # the client has vanished, or was silent for too long; it comes again if it can

@@ -332,6 +332,7 @@ def test_a_node_does_what_its_docstring_says(node: Any) -> None:
     for bad in (
         b'{"say": "\\ud800", "from": "ann", "id": "2"}\n', b'[]\n', b'{}\n', b'hello\n',
         b'{"join": "here", "after": 7}\n', b'{"join": "\\ud800"}\n', b'\xff\n', b'1' * 5000,
+        b'[' * 4000 + b'\n',
     ):
         peer = node()
         assert ask(peer, join='here', after=at) == {'joined': 'here', 'missed': False}
