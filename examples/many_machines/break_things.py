@@ -194,8 +194,8 @@ def arguments():
     options = parser.parse_args()
     if options.small:
         options.rounds, options.nodes, options.workers = 1, 2, 1
-        options.members, options.rooms, options.every = 12, 3, 0.4
-        options.pause, options.hang, options.knock = 0.3, 2.5, 0.1
+        options.members, options.rooms, options.every = 12, 3, 0.6
+        options.pause, options.hang, options.knock = 0.3, 2.5, 0.15
     return options
 
 
