@@ -10,6 +10,10 @@ from client import Client
 
 import gnet
 
+#: The address from which new connections come, so that it is seen whether nodes know it. (The other
+#: ones, and HAProxy, have 127.0.0.1.)
+KNOCKER = '127.0.0.2'
+
 
 class Crowd:
     """Members of some rooms. What a member says is a number that nobody else says."""
@@ -106,19 +110,21 @@ class Knocker:
         self.answered = collections.Counter()  # by nodes
         self.unanswered = []  # from when to when, and what came instead
         self.longest = 0.0  # seconds that an answer took
-        self._address = port, host
+        self._address = {'port': port, 'host': host, 'local_address': KNOCKER}
         self._greenlet = gevent.spawn(self._knock, pause)
 
     def _knock(self, pause):
         while True:
             begun = time.monotonic()
             try:
-                with gnet.connect(*self._address) as sock, sock.makefile('rwb') as lines:
+                with gnet.connect(**self._address) as sock, sock.makefile('rwb') as lines:
                     sock.settimeout(10)
                     lines.write(b'{"ping": 1}\n')
                     lines.flush()
-                    answer = lines.readline()
-                self.answered[json.loads(answer)['pong']] += 1
+                    answer = json.loads(lines.readline())
+                if answer['to'] != KNOCKER:
+                    raise ValueError(f'the node takes it for {answer["to"]}')
+                self.answered[answer['pong']] += 1
             except (OSError, ValueError) as error:
                 self.unanswered.append((begun, time.monotonic(), repr(error)))
             self.longest = max(self.longest, time.monotonic() - begun)

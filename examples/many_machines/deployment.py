@@ -18,6 +18,8 @@ HERE = Path(__file__).resolve().parent
 PATIENCE = 60.0  # seconds that something has to be ready
 #: Where Debian has programs that are not on the PATH of everybody.
 MORE_DIRECTORIES = '/usr/sbin:/sbin'
+#: A header of the PROXY protocol: who is connected asks for himself.
+LOCAL = b'\r\n\r\n\0\r\nQUIT\n\x20\0\0\0'
 
 
 class Deployment:
@@ -88,13 +90,13 @@ class Deployment:
         self._start(f'node{number + 1}', [
             sys.executable, '-m', 'gnet', '--patch', '--workers', str(self._workers),
             '--drain-timeout', '10', str(HERE / 'node.py'), '--name', f'node{number + 1}',
-            '--port', str(self.node_ports[number]), '--bus', self.bus_url])
+            '--port', str(self.node_ports[number]), '--bus', self.bus_url, '--behind', self.host])
 
     def wait_for_node(self, number):
         wait_until(lambda: self.node_answers(number), f'node {number + 1}')
 
     def node_answers(self, number):
-        return answers(self.host, self.node_ports[number], b'{"ping": 1}\n', b'pong')
+        return answers(self.host, self.node_ports[number], LOCAL + b'{"ping": 1}\n', b'pong')
 
     def kill_node(self, number):
         """End it as if its machine were gone: the supervisor and its workers, without a word."""

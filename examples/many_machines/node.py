@@ -1,6 +1,6 @@
 """One node of a chat whose rooms span machines. Run several, behind HAProxy:
 
-    gnet --patch --workers 2 node.py --name node1 --port 7001 --bus redis://127.0.0.1:6379
+    gnet --patch --workers 2 node.py --port 7001 --bus redis://10.0.0.9:6379 --behind 10.0.0.1
 
 Patched, since the client of Redis is written in blocking style. What a client sends and gets are
 lines of JSON:
@@ -11,7 +11,7 @@ lines of JSON:
     {"say": "hello", "from": "ann", "id": "1"}          (again with the same id: it is said once)
         {"ack": "1", "at": "1700000000001-0"}           (it is on the disk of the bus)
     {"ping": 1}
-        {"pong": "node1"}
+        {"pong": "node1", "to": "192.0.2.1"}
 
 After {"error": …} the connection is ended: come again, and say again what was not acknowledged.
 {"move": true} asks to come again, too: this process is to end, and another one will answer.
@@ -37,14 +37,14 @@ parser.add_argument('--host', default='127.0.0.1')
 parser.add_argument('--port', type=int, default=7001, help='0 is any free one (default: 7001)')
 parser.add_argument('--bus', default='redis://127.0.0.1:6379', metavar='URL', help='of Redis')
 parser.add_argument(
-    '--behind', action='append', default=[], metavar='NETWORK',
-    help='where HAProxy is, which says by the PROXY protocol who the client is: 10.0.0.0/8')
+    '--behind', action='append', metavar='NETWORK',
+    help='where HAProxy is, which says by the PROXY protocol who the client is; nobody else is let '
+         'in then. More than once for several (default: there is none, clients come by themselves)')
 options = parser.parse_args()
 logging.basicConfig(format=f'{options.name}: %(message)s')
 
-trust = {'proxy_protocol': {'trusted': options.behind}} if options.behind else {}
-# backlog: a client of a node that is killed comes here, with all others, in the same moment.
-server = gnet.create_server(no_delay=True, **trust)
+server = gnet.create_server(
+    no_delay=True, proxy_protocol={'trusted': options.behind} if options.behind else None)
 bus = Bus(options.bus)
 rooms = Rooms(bus)
 
@@ -79,7 +79,7 @@ def answer(member, request):
         after = request.get('after')
         rooms.join(member, str(request['join']), None if after is None else Position.of(after))
     elif 'ping' in request:
-        member.tell(pong=options.name)
+        member.tell(pong=options.name, to=member.sock.remote_address)
     else:
         raise KeyError('nothing that is known')
 
@@ -113,5 +113,6 @@ def ready():
     follower.link_exception(fail)
 
 
+# backlog: when another node dies, its clients come here, all in the same moment.
 server.listen(port=options.port, host=options.host, backlog=4096)
 gnet.run()
