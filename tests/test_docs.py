@@ -219,7 +219,7 @@ def test_links_lead_somewhere(page: str) -> None:
 def test_files_and_tests_that_are_cited_are_there(page: str) -> None:
     lost = []
     for name, test in re.findall(
-        r'`((?:\w+/)*(?:gnet|tests|examples|benchmarks|scripts|docs|\.ci)/[\w./]*?)'
+        r'`((?:\w+/)*(?:gnet|tests|examples|benchmarks|scripts|docs|\.ci)/[\w./-]*?)'
         r'(?:::(test_\w+))?`', read(page),
     ):
         path = ROOT / name
