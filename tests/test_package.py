@@ -142,8 +142,8 @@ FACES = (
 
 def test_dir_shows_the_public_names_and_nothing_else() -> None:
     # (Some modules are imported when they are used, and "from gnet import *" is no use of them.)
-    assert dir(gnet) == sorted(
-        [*gnet.__all__, 'logs', 'metrics', 'proxy_protocol', 'systemd', 'tls'])
+    assert dir(gnet) == sorted([
+        *gnet.__all__, 'logs', 'metrics', 'proxy_protocol', 'systemd', 'tls'])
 
 
 @pytest.mark.parametrize('face', FACES)
