@@ -19,7 +19,8 @@ def version():
 # cryptography makes the certificates of the tests. The last line is legacy code, which tests/legacy
 # runs on gnet's sockets.
 TEST = [
-    'gevent[recommended]', 'pytest >= 8.0', 'pytest-timeout >= 2.3', 'setuptools >= 70.1',
+    'gevent[recommended]', 'pytest >= 8.0', 'pytest-timeout >= 2.3', 'pytest-xdist >= 3.5',
+    'setuptools >= 70.1',
     'cryptography >= 42',
     'paramiko >= 3.4', 'pg8000 >= 1.30', 'redis >= 5.0',
 ]
@@ -54,8 +55,7 @@ setup(
         'test': TEST,
         'lint': LINT,
         'types': TYPES,
-        # (xdist: pytest -n 2.)
-        'dev': [*TEST, *LINT, *TYPES, 'pytest-xdist >= 3.5'],
+        'dev': [*TEST, *LINT, *TYPES],
     },
     entry_points={'console_scripts': ['gnet = gnet.command.main:main']},
     classifiers=[
