@@ -37,6 +37,10 @@ from .harness.servers import Servers
 
 _FAILED = pytest.StashKey[bool]()
 
+#: The folders and files that test what is the same on each event loop, patched or not: the matrix
+#: runs them on the default one alone (``-m "not any_loop"``).
+_ANY_LOOP = frozenset({'addresses', 'node', 'options', 'test_architecture.py', 'test_package.py'})
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(bytecode.share())
@@ -50,6 +54,14 @@ def pytest_report_header() -> list[str]:
     if not leaks.CAN_LIST_DESCRIPTORS:
         lines.append('leaked descriptors are not looked for: this system does not list them')
     return lines
+
+
+@pytest.hookimpl(tryfirst=True)  # before "-m" is obeyed
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] in _ANY_LOOP:
+            item.add_marker(pytest.mark.any_loop)
 
 
 def pytest_collection_finish() -> None:
