@@ -26,6 +26,7 @@ The rooms of the house, from the ground up; each imports only from those before 
   imported when it is first used;
 - ``processes``, ``child_process``: processes that talk to each other; the public face of that;
 - ``clusters``: `cluster`: workers that share what they listen on;
+- ``observing``: what a running program tells of itself: `live`, `watch_hub`;
 - ``command``: ``python -m gnet``.
 
 ``docs/architecture.md`` has the pictures.
@@ -36,7 +37,7 @@ Every name is also found under Node's spelling (``gnet.createServer``, ``sock.se
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import child_process, errors, events, lifecycle
 from ._version import __version__
@@ -75,6 +76,10 @@ from .sockets.socket import Socket, TimeoutOverflowWarning, connect
 from .streams.finished import finished
 from .streams.pipeline import pipeline
 
+if TYPE_CHECKING:
+    from .observing.blocked_hub import BlockedHub, HubWatch, watch_hub
+    from .observing.live import Live, LiveEntry, live
+
 #: Node has two names for the class, and for the function.
 Stream = Socket
 create_connection = connect
@@ -83,12 +88,16 @@ __all__ = [
     'AbortError',
     'Address',
     'BlockList',
+    'BlockedHub',
     'CodedError',
     'CodedRuntimeError',
     'CodedTypeError',
     'CodedValueError',
     'ConnectFailure',
     'EventEmitter',
+    'HubWatch',
+    'Live',
+    'LiveEntry',
     'MaxListenersExceededWarning',
     'Server',
     'Socket',
@@ -112,6 +121,7 @@ __all__ = [
     'is_ipv4',
     'is_ipv6',
     'lifecycle',
+    'live',
     'on',
     'once',
     'pipeline',
@@ -121,6 +131,7 @@ __all__ = [
     'set_default_auto_select_family',
     'set_default_auto_select_family_attempt_timeout',
     'set_stay_alive',
+    'watch_hub',
 ]
 
 
@@ -161,10 +172,25 @@ serve.__doc__ = f"""{serve_plain.__doc__}
 hand_down_tls(lambda sock, *args, **options: (
     import_module('.tls', __name__).start_tls(sock, *args, **options)))
 
-show_as(__name__, globals(), __all__)
+#: Names that few programs use, and the rooms that are imported when they do.
+_ROOMS = {
+    'BlockedHub': '.observing.blocked_hub',
+    'HubWatch': '.observing.blocked_hub',
+    'Live': '.observing.live',
+    'LiveEntry': '.observing.live',
+    'live': '.observing.live',
+    'watch_hub': '.observing.blocked_hub',
+}
+
+show_as(__name__, globals(), (name for name in __all__ if name not in _ROOMS))
 
 
 def __getattr__(name: str) -> Any:
+    if snake(name) in _ROOMS or name in _ROOMS:
+        here = name if name in _ROOMS else snake(name)
+        module = import_module(_ROOMS[here], __name__)
+        show_as(__name__, vars(module), (each for each in _ROOMS if each in module.__all__))
+        return globals().setdefault(here, getattr(module, here))
     if name == 'tls':
         # Not before it is used: "import gnet" imports no ssl, so that it can still be patched.
         return import_module('.tls', __name__)

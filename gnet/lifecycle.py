@@ -45,11 +45,13 @@ __all__ = [
     'ConnectionSecured',
     'DropReason',
     'HandshakeFailed',
+    'HubBlocked',
     'IConnectionClosed',
     'IConnectionDropped',
     'IConnectionOpened',
     'IConnectionSecured',
     'IHandshakeFailed',
+    'IHubBlocked',
     'ILifecycleEvent',
     'IListenerFailed',
     'IServerClosed',
@@ -177,6 +179,13 @@ class IHandshakeFailed(ILifecycleEvent):
     duration = Attribute('Seconds from its beginning, as a float.')
 
 
+class IHubBlocked(ILifecycleEvent):
+    """A hub that is watched (``gnet.watch_hub``) was blocked, and goes on."""
+
+    duration = Attribute('Seconds that it was blocked, as a float.')
+    stack = Attribute('Where its thread was: a list of lines, the innermost last.')
+
+
 class IListenerFailed(ILifecycleEvent):
     """A listener or a callback raised an exception."""
 
@@ -301,6 +310,18 @@ class HandshakeFailed:
     socket: Any
     error: BaseException
     duration: float
+
+
+@implementer(IHubBlocked)
+@dataclass(eq=False)
+class HubBlocked:
+    """Implementation of :class:`IHubBlocked`.
+
+    Published in a runner, when the hub goes on; once for each time that it was blocked.
+    """
+
+    duration: float
+    stack: list[str]
 
 
 @implementer(IListenerFailed)

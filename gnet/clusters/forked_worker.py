@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ..node.spelling import NodeNames
 from ..processes.messaging import peer_of
 from .protocol import COMMAND
+from .questions import Asked
 from .worker import Progress, Worker
 
 if TYPE_CHECKING:
@@ -80,8 +81,8 @@ class Line:
     """
 
     __slots__ = (
-        '_let_go', '_number', '_peer', '_under_way', 'is_denounced', 'is_forwarded', 'progress',
-        'tell', 'worker',
+        '_let_go', '_number', '_peer', '_under_way', 'asked', 'is_denounced', 'is_forwarded',
+        'progress', 'tell', 'worker',
     )
 
     def __init__(
@@ -94,6 +95,7 @@ class Line:
         #: Connections that it has not answered yet, and the number of the last one.
         self._under_way: dict[int, Transfer] = {}
         self._number = 0
+        self.asked = Asked()
         #: Whether its messages are emitted as the cluster's, too.
         self.is_forwarded = False
         #: Whether it has sent nonsense.

@@ -21,6 +21,7 @@ from ..servers.draining import Drain
 from ..servers.listener import Listener, receive
 from . import primary_watch
 from .protocol import COMMAND, PATH, Query
+from .questions import answers
 from .remote_listener import Distributed, PrimaryListener
 from .worker import Life, Progress, Worker
 
@@ -119,7 +120,7 @@ class WorkerSide:
         self._is_supervised = False
         self._acts: dict[str, Callable[[dict[str, Any], Any], None]] = {
             'connection': self._connection, 'bound': self._bound, 'failed': self._failed,
-            'disconnect': self._told_to_disconnect,
+            'disconnect': self._told_to_disconnect, 'ask': self._asked,
         }
         self._peer.when_opened = self._begin
 
@@ -298,6 +299,12 @@ class WorkerSide:
             self.send('refused', n=message['n'])
             if sock is not None:
                 sock.close()
+
+    # --- questions --------------------------------------------------------------------------------
+
+    def _asked(self, message: dict[str, Any], _sock: Any) -> None:
+        answer = answers.get(message['what'])
+        self.send('answer', n=message['n'], value=None if answer is None else answer())
 
     # --- the end ----------------------------------------------------------------------------------
 

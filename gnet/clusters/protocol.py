@@ -17,6 +17,7 @@ from the worker
 ``terminate``      it was sent SIGTERM, and is to be told to disconnect (``--workers`` only)
 ``alone``          a server of it listens by itself (``--workers`` only)
 ``cut``            *count* connections were destroyed at the deadline
+``answer``         *n*, *value*: what was asked for; null if this worker does not know that
 =================  ==============================================================================
 
 =================  ==============================================================================
@@ -26,6 +27,7 @@ from the primary
 ``failed``         *seq*, *errno*
 ``connection``     *id*, *n* (the number of the connection), and the connection
 ``disconnect``     close all servers and then the channel; after *deadline* seconds, by force
+``ask``            *n* (the number of the question), *what*: see ``clusters/questions.py``
 =================  ==============================================================================
 """
 

@@ -1,4 +1,4 @@
-"""``python -m gnet [--workers N] [--patch] script.py [arguments]``, also installed as ``gnet``.
+"""``python -m gnet [options] script.py [arguments]``, also installed as ``gnet``.
 
 Runs a script, or with ``-m`` a module, as Python itself would: as ``__main__``, with its own
 ``sys.argv`` and ``sys.path[0]``, and with tracebacks that start in it. Then it serves on until
@@ -30,6 +30,12 @@ patched later.
 ``--drain-timeout SECONDS`` is how long connections may go on when the program, or their worker, is
 to end.
 
+``--control PATH`` opens a socket at which ``gnet top PATH`` shows what lives in the program
+(:mod:`gnet.observing.control`); ``--control auto``, one that is found by ``gnet top PID``.
+``--blocked SECONDS`` tells of each time that the hub is blocked for longer
+(:mod:`gnet.observing.blocked_hub`). SIGUSR1 has the program tell what lives in it
+(:mod:`gnet.command.live_signal`). With workers, all of this is about each of them.
+
 ``--workers N`` runs the script, unchanged, in N processes that share what they listen on, and looks
 after them: :mod:`gnet.command.supervisor`. ``auto`` is one for each core it may run on. How such a
 program ends:
@@ -51,13 +57,21 @@ import argparse
 import os
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import Any
 
 from .._version import __version__
 from ..clusters.cluster import cluster, primary_side
+from ..clusters.questions import answers
 from ..loop import exit_hook, running
+from ..loop.loop import get_loop
+from ..observing.blocked_hub import LONGEST, SHORTEST, watch_hub
+from ..observing.control import Answer, Control, entries_of_this_process
+from ..observing.control_path import AUTO, default_path
 from ..processes.this_process import process
+from . import live_signal
+from .members import say
 from .program import check, execute, find_module, find_script
 from .termination import Termination
 from .traceback import start_in_program
@@ -67,7 +81,10 @@ __all__ = [
 ]
 
 #: Options whose value may be the next word.
-_WITH_VALUE = ('--workers', '--drain-timeout')
+_WITH_VALUE = ('--blocked', '--control', '--drain-timeout', '--workers')
+
+#: By which workers learn for how many seconds their hubs may be blocked.
+_BLOCKED = 'GNET_BLOCKED'
 
 #: Seconds that connections have to finish. What stops services (systemd, Kubernetes) waits 90 and
 #: 30 seconds before it kills; few requests take longer.
@@ -86,7 +103,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         BaseException: what the program did not catch. Left alone, Python prints it (a Ctrl-C not)
             and ends with the right status.
     """
-    options, arguments = _parse(sys.argv[1:] if argv is None else argv)
+    words = sys.argv[1:] if argv is None else argv
+    if words and words[0] == 'top':
+        _top(words[1:])
+        return
+    options, arguments = _parse(words)
     if options.patch:
         from gevent import monkey
 
@@ -94,6 +115,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         if cluster.is_primary:
             primary_side().defaults['patch'] = True  # for workers that the program forks itself
     running.expect_interrupts()
+    # Before a primary is told that this worker is there.
+    live_signal.expect()
+    answers['live'] = entries_of_this_process
     process.begin()
     own_pid = os.getpid()
     try:
@@ -105,7 +129,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             else find_module(options.module)
         )
         sys.argv[:] = [options.script or program.path, *arguments]
-        with Termination(options.drain_timeout):
+        with Termination(options.drain_timeout), _watched(options.blocked), (
+            _controlled(options.control)
+        ):
             execute(program)
             # A child that the script forked has inherited what is open, but not the duty to serve.
             if exit_hook.stays_alive() and not sys.flags.interactive and os.getpid() == own_pid:
@@ -121,6 +147,57 @@ def main(argv: Sequence[str] | None = None) -> None:
     finally:
         # All is decided: the exit hook must not serve on after a failure or sys.exit.
         exit_hook.set_stay_alive(False)
+
+
+def _top(words: Sequence[str]) -> None:
+    from . import top  # which no program needs
+
+    try:
+        top.main(words)
+    except KeyboardInterrupt as interrupt:
+        running.print_nothing_for(interrupt)
+        raise
+
+
+@contextmanager
+def _watched(seconds: float | None) -> Iterator[None]:
+    """Tell of a hub that is blocked for longer than *seconds*, or (None) not."""
+    if seconds is None:
+        yield
+        return
+    watch = watch_hub(seconds)
+    try:
+        yield
+    finally:
+        watch.stop()
+
+
+def _tell_own(reply: Callable[[list[dict[str, Any]]], object]) -> None:
+    reply(entries_of_this_process())
+
+
+@contextmanager
+def _controlled(
+    path: str | None, live: Answer = _tell_own, workers: Callable[[], list[int]] = list,
+) -> Iterator[None]:
+    """Have a control socket at *path*, or (None) none.
+
+    Raises:
+        SystemExit: it cannot be had.
+    """
+    if path is None:
+        yield
+        return
+    try:
+        control = Control(
+            get_loop(), default_path() if path == AUTO else path, live, workers)
+    except OSError as error:
+        say(f'--control {path}: {error.filename or path}: {error.strerror or error}')
+        raise SystemExit(1) from None
+    try:
+        yield
+    finally:
+        control.close()
 
 
 def _supervise(options: argparse.Namespace, arguments: list[str]) -> None:
@@ -142,7 +219,10 @@ def _supervise(options: argparse.Namespace, arguments: list[str]) -> None:
         'args': arguments,
         'patch': options.patch,
     }
-    status = Supervisor(settings, options.workers, options.drain_timeout).run()
+    environment = {} if options.blocked is None else {_BLOCKED: repr(options.blocked)}
+    supervisor = Supervisor(settings, options.workers, options.drain_timeout, environment)
+    with _controlled(options.control, supervisor.tell_live, supervisor.pids):
+        status = supervisor.run()
     if status:
         raise SystemExit(status)
 
@@ -151,7 +231,8 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = argparse.ArgumentParser(
         prog='gnet',
         usage='%(prog)s [-h] [--version] [--workers N] [--drain-timeout SECONDS] [--patch] '
-              '(script.py | -m module) [arguments ...]',
+              '[--control PATH] [--blocked SECONDS] (script.py | -m module) [arguments ...]\n'
+              '       %(prog)s top [-h] [--once] [--interval SECONDS] (PID | PATH)',
         description='Run a script, then serve until nothing is left that keeps it alive.',
         allow_abbrev=False,
     )
@@ -169,6 +250,14 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         '--drain-timeout', type=_seconds, metavar='SECONDS',
         help='how long connections may go on after SIGTERM or SIGHUP (30)',
+    )
+    parser.add_argument(
+        '--control', metavar='PATH',
+        help='a unix socket for "gnet top PATH"; auto: one for "gnet top PID"',
+    )
+    parser.add_argument(
+        '--blocked', type=_blocked, metavar='SECONDS', default=os.environ.pop(_BLOCKED, None),
+        help='tell who blocks the hub for longer than that, such as 0.2',
     )
     parser.add_argument('-m', dest='module', metavar='module', help='run a module as a script')
     parser.add_argument('script', nargs='?', metavar='script.py', help='the script to run')
@@ -211,3 +300,11 @@ def _seconds(word: str) -> float:
         if 0 <= seconds <= threading.TIMEOUT_MAX:
             return seconds
     raise argparse.ArgumentTypeError(f'{word!r} is no number of seconds')
+
+
+def _blocked(word: str) -> float:
+    """Return the seconds of ``--blocked``; those of :func:`gnet.watch_hub`."""
+    seconds = _seconds(word)
+    if SHORTEST <= seconds <= LONGEST:
+        return seconds
+    raise argparse.ArgumentTypeError(f'{word!r} is not from {SHORTEST:g} to {LONGEST:g} seconds')

@@ -9,6 +9,8 @@ those that die, and does what signals ask for:
 ``SIGINT``   interrupt the workers, kill those that do not end, and die of it
 ``SIGHUP``   replace the workers one by one. The old one drains as soon as the new one is ready;
              if the new one is never ready, the old ones stay
+``SIGUSR1``  sent on to the workers, each of which tells what lives in it, if the script has no
+             other use for it
 ===========  ==================================================================================
 
 The same signals to all processes at once, as from systemd or a terminal, do the same. SIGTERM to a
@@ -38,6 +40,8 @@ from ..clusters.primary import News
 from ..loop import running
 from ..loop.loop import get_loop
 from ..loop.watchers import close_watcher
+from ..observing.control import entries_of_this_process
+from .inquiry import Inquiry
 from .members import KILL_GRACE, Member, Role, Seat, counted, say, say_cut, status_of
 from .reload import Reload
 
@@ -86,18 +90,23 @@ FOLLOWS: dict[Phase, set[Phase]] = {
 class Supervisor:
     """The primary of ``python -m gnet --workers``."""
 
-    def __init__(self, settings: dict[str, Any], count: int, drain_timeout: float) -> None:
+    def __init__(
+        self, settings: dict[str, Any], count: int, drain_timeout: float,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         """Prepare it.
 
         Args:
             settings: for :meth:`gnet.clusters.cluster.Cluster.setup_primary`: what to run, and how.
             count: how many workers.
             drain_timeout: seconds that connections have to finish when their worker is to end.
+            environment: what workers have in theirs besides.
         """
         self._loop = get_loop()
         self._primary = primary_side()
         self._settings = settings
         self._drain_timeout = drain_timeout
+        self._environment = {primary_watch.SUPERVISED: '1', **(environment or {})}
         self._events: Queue[tuple[Callable[..., None], tuple[Any, ...]]] = Queue()
         self._phase = Phase.STARTING
         self._status = 0
@@ -159,7 +168,7 @@ class Supervisor:
     def _signals(self) -> Iterator[None]:
         reactions = {
             signal.SIGTERM: self._terminate, signal.SIGINT: self._interrupt,
-            signal.SIGHUP: self._reload_all,
+            signal.SIGHUP: self._reload_all, signal.SIGUSR1: self._signal_on,
         }
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             del reactions[signal.SIGINT]  # as for any program that a shell starts with "&"
@@ -191,7 +200,7 @@ class Supervisor:
     def fork(self, seat: Seat, role: Role) -> Member | None:
         """Start a worker; None, after a line about it, if the system cannot."""
         try:
-            worker = cluster.fork({primary_watch.SUPERVISED: '1'})
+            worker = cluster.fork(self._environment)
         except OSError as error:
             say(f'a worker could not be started: {error}')
             return None
@@ -320,6 +329,27 @@ class Supervisor:
             return
         if self.fork(seat, Role.CURRENT) is None:
             self.restart(seat, None, 'no worker was started')
+
+    # --- what lives in them -----------------------------------------------------------------------
+
+    def pids(self) -> list[int]:
+        """Return the numbers of the processes that there are."""
+        return [member.pid for member in self._members]
+
+    def _signal_on(self) -> None:
+        """SIGUSR1: a worker that is stuck tells, too, which no question would reach."""
+        # Not to those that have not begun, and would die of it.
+        online = [member for member in self._members if member.online]
+        say(f'SIGUSR1: sent on to {counted(len(online), "worker")}')
+        for member in online:
+            member.signal('SIGUSR1')
+
+    def tell_live(self, reply: Callable[[list[dict[str, Any]]], object]) -> None:
+        """Answer the control socket, with what the workers say."""
+        Inquiry(
+            self._loop, {member.pid: member.worker for member in self._members if member.online},
+            self._primary, 'live', lambda lines: reply([*entries_of_this_process(), *lines]),
+        )
 
     # --- SIGHUP -----------------------------------------------------------------------------------
 
