@@ -303,8 +303,14 @@ class WorkerSide:
     # --- questions --------------------------------------------------------------------------------
 
     def _asked(self, message: dict[str, Any], _sock: Any) -> None:
+        def reply(value: Any) -> None:
+            self.send('answer', n=message['n'], value=value)
+
         answer = answers.get(message['what'])
-        self.send('answer', n=message['n'], value=None if answer is None else answer())
+        if answer is None:
+            reply(None)
+        else:
+            answer(reply)
 
     # --- the end ----------------------------------------------------------------------------------
 

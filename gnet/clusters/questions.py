@@ -10,9 +10,9 @@ from typing import Any
 
 __all__ = ['Asked', 'answers']
 
-#: In a worker, by the name of what is asked for: what returns the answer, of values that JSON has.
-#: Called in a runner; must not block.
-answers: dict[str, Callable[[], Any]] = {}
+#: In a worker, by the name of what is asked for: what answers. It is called, in a runner, with what
+#: takes the answer (of values that JSON has), once, now or later; it must not block.
+answers: dict[str, Callable[[Callable[[Any], object]], object]] = {}
 
 
 class Asked:

@@ -59,7 +59,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any
 
 from .._version import __version__
 from ..clusters.cluster import cluster, primary_side
@@ -67,7 +66,7 @@ from ..clusters.questions import answers
 from ..loop import exit_hook, running
 from ..loop.loop import get_loop
 from ..observing.blocked_hub import LONGEST, SHORTEST, watch_hub
-from ..observing.control import Answer, Control, entries_of_this_process
+from ..observing.control import Answer, Control, tell_live
 from ..observing.control_path import AUTO, default_path
 from ..processes.this_process import process
 from . import live_signal
@@ -117,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     running.expect_interrupts()
     # Before a primary is told that this worker is there.
     live_signal.expect()
-    answers['live'] = entries_of_this_process
+    answers['live'] = tell_live
     process.begin()
     own_pid = os.getpid()
     try:
@@ -172,13 +171,9 @@ def _watched(seconds: float | None) -> Iterator[None]:
         watch.stop()
 
 
-def _tell_own(reply: Callable[[list[dict[str, Any]]], object]) -> None:
-    reply(entries_of_this_process())
-
-
 @contextmanager
 def _controlled(
-    path: str | None, live: Answer = _tell_own, workers: Callable[[], list[int]] = list,
+    path: str | None, live: Answer = tell_live, workers: Callable[[], list[int]] = list,
 ) -> Iterator[None]:
     """Have a control socket at *path*, or (None) none.
 

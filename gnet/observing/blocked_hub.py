@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import linecache
 import math
+import os
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -73,7 +74,8 @@ class BlockedHub:
     stack: tuple[Place, ...]
 
     def __str__(self) -> str:
-        lines = [f'gnet: the hub is blocked for {self.seconds:.2f} s by (most recent call last):']
+        lines = [f'gnet: the hub of process {os.getpid()} is blocked for {self.seconds:.2f} s by '
+                 '(most recent call last):']
         for file, number, function in self.stack:
             lines.append(f'  File "{file}", line {number}, in {function}')
             source = linecache.getline(file, number).strip()
@@ -140,7 +142,8 @@ class HubWatch:
             duration = now - self._missing_since
             self.blocked_seconds += duration
             if self._report is _write:
-                write_to_stderr(f'gnet: the hub goes on after {duration:.2f} s\n')
+                write_to_stderr(
+                    f'gnet: the hub of process {os.getpid()} goes on after {duration:.2f} s\n')
             self._loop.tick(
                 lifecycle.publish, lifecycle.HubBlocked, duration, [*map(str, told.stack)])
         if self._tell_lag is not None:

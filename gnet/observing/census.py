@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket as _stdlib
 import struct
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from types import CodeType, FrameType
@@ -27,7 +27,16 @@ from ..servers.server import Server, connections_of, handle_of, is_open
 from ..sockets.looking import SocketFacts, facts_of
 from ..sockets.ownership import hand_over
 from ..sockets.socket import Socket
-from .heap import Heap, frames_of, look_around, places_of, program_place, waiting_greenlet
+from .heap import (
+    Heap,
+    frames_of,
+    greenlet_class,
+    is_machinery,
+    look_around,
+    places_of,
+    program_place,
+    waiting_greenlet,
+)
 from .live import Kind, LiveEntry
 
 __all__ = ['Census']
@@ -42,11 +51,12 @@ _CREDENTIALS = struct.Struct('3i')
 class Census:
     """One look at all of it."""
 
-    def __init__(self, frame: FrameType) -> None:
+    def __init__(self, frame: FrameType, breathe: Callable[[], object]) -> None:
         """Prepare it.
 
         Args:
             frame: where the greenlet is that runs now.
+            breathe: called between two entries. What it lets happen may or may not be seen.
 
         Raises:
             CodedRuntimeError: ``ERR_FORKED_PROCESS``.
@@ -54,6 +64,7 @@ class Census:
         if forks.is_forked():
             raise coded_errors.state_error('ERR_FORKED_PROCESS')
         self._frame = frame
+        self._breathe = breathe
         self._current: Any = getcurrent()
         self._entries: list[LiveEntry] = []
         #: By loop: holds that entries account for.
@@ -69,7 +80,7 @@ class Census:
         heap = look_around()
         opened = [thing for loop in self._explained for thing in loop.opened()]
         servers = _each(heap.servers, opened, roster.servers.keys(), kind=Server)
-        self._add_servers(server for server in servers if is_open(server))
+        self._add_servers(servers)
         accepted = (sock for server in servers for sock in list(connections_of(server).sockets))
         self._add_sockets(_each(heap.sockets, opened, accepted, kind=Socket))
         self._add_processes(heap)
@@ -79,10 +90,14 @@ class Census:
                 for channel in _each(loop.opened(), kind=Channel))
         # Before greenlets: they tell for which of them the program goes on.
         self._add_watchers(heap.watchers)
-        for each in heap.greenlets:
+        for each in _each(heap.greenlets, self._mains, [self._current], kind=greenlet_class):
             self._add_greenlet(each)
         self._add_holds()
         return self._entries
+
+    def _add(self, entry: LiveEntry) -> None:
+        self._entries.append(entry)
+        self._breathe()
 
     def _explain(self, loop: Loop) -> None:
         if loop in self._explained:
@@ -92,6 +107,8 @@ class Census:
 
     def _add_servers(self, servers: Iterable[Server]) -> None:
         for server in servers:
+            if not is_open(server):
+                continue
             handle = handle_of(server)
             counter = connections_of(server)
             listens = handle is not None and handle.started and not handle.closed
@@ -99,7 +116,7 @@ class Census:
             if holds:
                 self._explain(counter.loop)
             since = roster.servers.get(server)
-            self._entries.append(LiveEntry(
+            self._add(LiveEntry(
                 Kind.SERVER, holds, None if handle is None else handle.has_ref(),
                 'listening' if listens else 'closing' if counter.count else 'starting',
                 None if since is None else counter.loop.now() - since,
@@ -122,7 +139,7 @@ class Census:
             if facts.holds:
                 self._explain(sock.__gnet_loop__)
             local, peer = self._ends_of(sock, facts)
-            self._entries.append(LiveEntry(
+            self._add(LiveEntry(
                 Kind.SOCKET, facts.holds, facts.referenced, sock.ready_state,
                 self._age_of(sock, facts), _class_of(sock, Socket), local, peer,
                 self._server_of(sock), sock.bytes_read, sock.bytes_written, sock.writable_length,
@@ -178,7 +195,7 @@ class Census:
         state: str | None, number: int,
     ) -> None:
         words = command if isinstance(command, str) else ' '.join(map(str, command))
-        self._entries.append(LiveEntry(
+        self._add(LiveEntry(
             Kind.PROCESS, holds, referenced, state, _age_of_process(pid), words, child=pid,
             id=number))
 
@@ -194,7 +211,7 @@ class Census:
             if greenlet is not None:
                 self._watched[greenlet] = self._watched.get(greenlet, False) or holds
             elif holds or kind == 'timer':  # others are gevent's own
-                self._entries.append(LiveEntry(
+                self._add(LiveEntry(
                     Kind.TIMER if kind == 'timer' else Kind.WATCHER, holds,
                     name=f'{kind}: {_function_name(watcher.callback)}', id=id(watcher)))
 
@@ -216,21 +233,25 @@ class Census:
         if sock is None and isinstance(greenlet, Handler):
             return  # it waits for a connection
         stack = places_of(innermost)
-        state = 'running' if is_current else 'waiting' if greenlet else 'starting'
+        if is_current and greenlet.parent is not None and is_machinery(stack):
+            return  # it does nothing but to ask
+        # (gevent's say that they are active as soon as they are to be started.)
+        has_begun = greenlet_class.__bool__(greenlet)
+        state = 'running' if is_current else 'waiting' if has_begun else 'starting'
         entry = partial(
             LiveEntry, state=state, where=program_place(stack), stack=stack, id=id(greenlet))
         holds = self._watched.get(greenlet) or None
         if sock is None:
             kind = Kind.LISTENER if isinstance(greenlet, Runner) else Kind.GREENLET
-            self._entries.append(entry(kind, holds, name=_greenlet_name(greenlet)))
+            self._add(entry(kind, holds, name=_greenlet_name(greenlet)))
             return
         facts = facts_of(sock)
         if facts is None:
-            self._entries.append(entry(
+            self._add(entry(
                 Kind.HANDLER, holds, peer=_peer_of(sock), server=self._server_of(sock)))
             return
         local, peer = self._ends_of(sock, facts)
-        self._entries.append(entry(
+        self._add(entry(
             Kind.HANDLER, holds or facts.holds, age=self._age_of(sock, facts), local=local,
             peer=peer, server=self._server_of(sock)))
 
@@ -240,10 +261,10 @@ class Census:
         for loop, explained in self._explained.items():
             rest = loop.held - explained
             if rest > 0:
-                self._entries.append(LiveEntry(
+                self._add(LiveEntry(
                     Kind.HOLD, True, id=id(loop),
-                    name=f'{rest} more: connections being made, messages under way, requests to '
-                         'the primary, servers that are being stopped'))
+                    name=f'{rest} more, such as messages under way, requests to the primary, '
+                         'connections being made, servers being stopped'))
 
 
 def _each(*sources: Iterable[Any], kind: type) -> list[Any]:

@@ -1,8 +1,8 @@
 """What lives in this process and is in no list: greenlets, watchers, processes; where they wait.
 
 Python's collector knows all of them, so nobody has to keep a list that each connection would pay
-for: :func:`look_around` asks it once. That takes some 5 ms for each 100,000 objects of the program.
-(What ``gc.freeze()`` has put away is not found; sockets and servers are in lists as well.)
+for: :func:`look_around` asks it once. That takes some 10 ms for each 100,000 objects of the
+program. (What ``gc.freeze()`` has put away is not found; sockets and servers are in lists as well.)
 """
 
 from __future__ import annotations
@@ -17,13 +17,16 @@ from types import FrameType
 from typing import Any, NamedTuple
 
 import gevent
-from greenlet import greenlet
+from greenlet import greenlet as greenlet_class
 
 from ..processes.child import ChildProcess
 from ..servers.server import Server
 from ..sockets.socket import Socket
 
-__all__ = ['Heap', 'Place', 'look_around', 'places_of', 'program_place', 'waiting_greenlet']
+__all__ = [
+    'Heap', 'Place', 'frames_of', 'greenlet_class', 'is_machinery', 'look_around', 'places_of',
+    'program_place', 'waiting_greenlet',
+]
 
 #: Frames that are told of one greenlet, from the innermost: more are a recursion.
 MAX_FRAMES = 64
@@ -76,7 +79,7 @@ def look_around() -> Heap:
 def _place_for(kind: type, found: Heap) -> list[Any] | None:
     bases = type.mro(kind) if kind is not type else ()
     for base, place in (
-        (greenlet, found.greenlets), (Socket, found.sockets), (Server, found.servers),
+        (greenlet_class, found.greenlets), (Socket, found.sockets), (Server, found.servers),
         (ChildProcess, found.children), *((popen, found.popens) for popen in _popen_classes()),
     ):
         if base in bases:
@@ -99,11 +102,11 @@ def _popen_classes() -> list[type]:
 def waiting_greenlet(watcher: Any) -> Any:
     """Return the greenlet that goes on when *watcher* fires; None if it is no greenlet's."""
     owner = getattr(watcher.callback, '__self__', None)
-    if isinstance(owner, greenlet):
+    if isinstance(owner, greenlet_class):
         return owner
     # A Waiter, gevent's or one of those that derive from it.
     waiting = getattr(owner, 'greenlet', None)
-    return waiting if isinstance(waiting, greenlet) else None
+    return waiting if isinstance(waiting, greenlet_class) else None
 
 
 def places_of(frame: FrameType | None) -> tuple[Place, ...]:
@@ -124,12 +127,17 @@ def frames_of(frame: FrameType | None) -> Iterator[FrameType]:
 def program_place(places: tuple[Place, ...]) -> Place | None:
     """Return the innermost of *places* that is the program's own, else the innermost."""
     for place in reversed(places):
-        if not _is_machinery(place.file):
+        if not _is_library(place.file):
             return place
     return places[-1] if places else None
 
 
-def _is_machinery(file: str) -> bool:
+def is_machinery(places: tuple[Place, ...]) -> bool:
+    """Return whether none of *places* is the program's own."""
+    return all(_is_library(place.file) for place in places)
+
+
+def _is_library(file: str) -> bool:
     if file.startswith(_OWN_PACKAGES):
         return True
     return file.startswith(_LIBRARY) and not any(part in file for part in _INSTALLED)
