@@ -8,6 +8,7 @@ import struct
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
+from time import monotonic
 from types import CodeType, FrameType
 from typing import Any
 
@@ -66,6 +67,8 @@ class Census:
         self._frame = frame
         self._breathe = breathe
         self._current: Any = getcurrent()
+        #: One time for all, by the clock of loops.
+        self._now = monotonic()
         self._entries: list[LiveEntry] = []
         #: By loop: holds that entries account for.
         self._explained: dict[Loop, int] = dict.fromkeys(forks.loops(), 0)
@@ -119,7 +122,7 @@ class Census:
             self._add(LiveEntry(
                 Kind.SERVER, holds, None if handle is None else handle.has_ref(),
                 'listening' if listens else 'closing' if counter.count else 'starting',
-                None if since is None else counter.loop.now() - since,
+                None if since is None else self._now - since,
                 name=_class_of(server, Server), local=self._place_of(server),
                 connections=counter.count, id=id(server)))
 
@@ -141,13 +144,12 @@ class Census:
             local, peer = self._ends_of(sock, facts)
             self._add(LiveEntry(
                 Kind.SOCKET, facts.holds, facts.referenced, sock.ready_state,
-                self._age_of(sock, facts), _class_of(sock, Socket), local, peer,
+                self._age_of(facts), _class_of(sock, Socket), local, peer,
                 self._server_of(sock), sock.bytes_read, sock.bytes_written, sock.writable_length,
                 facts.unread, id=id(sock)))
 
-    @staticmethod
-    def _age_of(sock: Socket, facts: SocketFacts) -> float | None:
-        return sock.__gnet_loop__.now() - facts.since if facts.since else None
+    def _age_of(self, facts: SocketFacts) -> float | None:
+        return self._now - facts.since if facts.since else None
 
     def _server_of(self, sock: Socket) -> str | None:
         server = sock.server
@@ -252,7 +254,7 @@ class Census:
             return
         local, peer = self._ends_of(sock, facts)
         self._add(entry(
-            Kind.HANDLER, holds or facts.holds, age=self._age_of(sock, facts), local=local,
+            Kind.HANDLER, holds or facts.holds, age=self._age_of(facts), local=local,
             peer=peer, server=self._server_of(sock)))
 
     # --- the rest ---------------------------------------------------------------------------------

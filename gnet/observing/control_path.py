@@ -27,6 +27,9 @@ PATIENCE = 1.0
 #: What SO_PEERCRED gives: pid, uid, gid.
 _CREDENTIALS = struct.Struct('3i')
 
+#: The number of the user who may do all.
+_ROOT = 0
+
 _Socket: Any = monkey.get_original('socket', 'socket')
 
 
@@ -161,4 +164,4 @@ def is_allowed(sock: Any) -> bool:
         return True  # the mode of the file has to do
     credentials = sock.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
     uid = _CREDENTIALS.unpack(credentials)[1]
-    return uid in (0, os.geteuid())
+    return uid in (_ROOT, os.geteuid())

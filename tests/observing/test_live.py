@@ -44,15 +44,15 @@ def test_a_server_and_its_connection_are_told_with_all_that_is_known(
     peer = connect(server)
     peer.sendall(b'hello')
     until(lambda: socks and socks[0].bytes_read == 5)
-    where = entries('server', id=id(server))
-    assert [(each.state, each.keeps_alive, each.referenced, each.connections)
-            for each in where] == [('listening', True, True, 1)]
-    place = where[0].local
+    found = {each.id: each for each in gnet.live()}
+    where, sock = found[id(server)], found[id(socks[0])]
+    assert (where.kind, where.state, where.connections) == ('server', 'listening', 1)
+    assert (where.keeps_alive, where.referenced) == (True, True)
+    place = where.local
     assert place is not None
-    sock, = entries('socket', id=id(socks[0]))
     assert (sock.state, sock.server, sock.local) == ('open', place, place)
     assert (sock.bytes_read, sock.bytes_written, sock.queued) == (5, 0, 0)
-    assert 0 <= (sock.age or 0) <= (where[0].age or 0)
+    assert 0 <= (sock.age or 0) <= (where.age or 0)
     if family.name == 'unix':
         assert place == str(server.address())
         if sys.platform == 'linux':
