@@ -34,9 +34,9 @@ INTERVAL = 2.0
 PATIENCE = 5.0
 
 #: Terminals: another screen without a cursor, and back; to the left upper corner; and what clears
-#: the rest of a line, or of the screen.
+#: a line from its beginning on, or the screen below.
 _ENTER, _LEAVE = '\x1b[?1049h\x1b[?25l', '\x1b[?25h\x1b[?1049l'
-_HOME, _END_OF_LINE, _END_OF_SCREEN = '\x1b[H', '\x1b[K', '\x1b[J'
+_HOME, _CLEAR_LINE, _CLEAR_BELOW = '\x1b[H', '\x1b[K', '\x1b[J'
 
 
 class UnreachableError(Exception):
@@ -222,8 +222,9 @@ def _draw(lines: list[str]) -> None:
     if len(lines) > height:
         left = len(lines) - height + 1
         lines = [*lines[:height - 1], f'… and {left} more (gnet top --once shows all)']
-    text = f'{_END_OF_LINE}\r\n'.join(_clean(line)[:width] for line in lines)
-    sys.stdout.write(f'{_HOME}{text}{_END_OF_LINE}{_END_OF_SCREEN}')
+    # One letter less: behind a line that is as wide as the screen, clearing would take the last one.
+    text = '\n'.join(_CLEAR_LINE + _clean(line)[:width - 1] for line in lines)
+    sys.stdout.write(f'{_HOME}{text}{_CLEAR_BELOW}')
     sys.stdout.flush()
 
 
