@@ -78,7 +78,8 @@ from .streams.pipeline import pipeline
 
 if TYPE_CHECKING:
     from .observing.blocked_hub import BlockedHub, HubWatch, watch_hub
-    from .observing.live import Live, LiveEntry, live
+    from .observing.entries import LiveEntry
+    from .observing.live import Live, live
 
 #: Node has two names for the class, and for the function.
 Stream = Socket
@@ -177,7 +178,7 @@ _ROOMS = {
     'BlockedHub': '.observing.blocked_hub',
     'HubWatch': '.observing.blocked_hub',
     'Live': '.observing.live',
-    'LiveEntry': '.observing.live',
+    'LiveEntry': '.observing.entries',
     'live': '.observing.live',
     'watch_hub': '.observing.blocked_hub',
 }

@@ -20,8 +20,8 @@ from time import monotonic
 from typing import Any
 
 from ..observing.control_path import candidates
+from ..observing.entries import Kind, LiveEntry
 from ..observing.heap import Place
-from ..observing.live import Kind, LiveEntry
 from ..observing.live_text import amount, line_of, summary
 from .members import counted, say
 
@@ -222,7 +222,7 @@ def _draw(lines: list[str]) -> None:
     if len(lines) > height:
         left = len(lines) - height + 1
         lines = [*lines[:height - 1], f'… and {left} more (gnet top --once shows all)']
-    # One letter less: behind a line that is as wide as the screen, clearing would take the last one.
+    # One letter less: behind a line as wide as the screen, clearing would take the last one.
     text = '\n'.join(_CLEAR_LINE + _clean(line)[:width - 1] for line in lines)
     sys.stdout.write(f'{_HOME}{text}{_CLEAR_BELOW}')
     sys.stdout.flush()

@@ -28,6 +28,7 @@ from ..servers.server import Server, connections_of, handle_of, is_open
 from ..sockets.looking import SocketFacts, facts_of
 from ..sockets.ownership import hand_over
 from ..sockets.socket import Socket
+from .entries import Kind, LiveEntry
 from .heap import (
     Heap,
     frames_of,
@@ -38,7 +39,6 @@ from .heap import (
     program_place,
     waiting_greenlet,
 )
-from .live import Kind, LiveEntry
 
 __all__ = ['Census']
 
@@ -170,7 +170,7 @@ class Census:
         if local is not None or sock.remote_address is not None:
             peer = sock.remote_address
             return _text_of(local), None if peer is None else _with_port(peer, sock.remote_port)
-        return _ends_of_unix(sock)
+        return _ends_of_unix(facts.native)
 
     # --- processes --------------------------------------------------------------------------------
 
@@ -301,7 +301,8 @@ def _greenlet_name(greenlet: Any) -> str:
         return 'main'
     if not hasattr(type(greenlet), 'minimal_ident'):
         return type(greenlet).__name__
-    return f'{greenlet.name} {_function_name(greenlet._run)}'
+    run = getattr(greenlet, '_run', None)  # gevent's own name for it
+    return f'{greenlet.name} {_function_name(run)}'
 
 
 def _class_of(thing: Any, usual: type) -> str | None:
@@ -324,8 +325,7 @@ def _peer_of(sock: Socket) -> str | None:
     return None if peer is None else _with_port(peer, sock.remote_port)
 
 
-def _ends_of_unix(sock: Socket) -> tuple[str | None, str | None]:
-    native = sock._handle
+def _ends_of_unix(native: Any) -> tuple[str | None, str | None]:
     local = peer = None
     with suppress(OSError, AttributeError, ValueError):  # it is no socket, or is closed
         local = _path_of(native.getsockname())

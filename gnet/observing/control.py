@@ -111,7 +111,7 @@ class Control:
         self._file: ControlFile | None = open_control(path)
         self.path = self._file.path
         self._watcher: Any = loop.io(self._file.socket.fileno(), READ)
-        loop.start_io(self._watcher, self._accept)
+        loop.start_io(self._watcher, self._let_in)
         loop.close_in_child(self, Control.close)
 
     def close(self) -> None:
@@ -127,7 +127,7 @@ class Control:
         else:
             file.socket.close()
 
-    def _accept(self) -> None:
+    def _let_in(self) -> None:
         """Runs in the hub."""
         try:
             if self._file is None:

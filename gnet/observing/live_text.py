@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
 
-if TYPE_CHECKING:
-    from .live import Live, LiveEntry
+from .entries import LiveEntry
 
 __all__ = ['amount', 'heading', 'line_of', 'seconds', 'summary']
 
 
-def heading(found: Live) -> str:
+def heading(pid: int, entries: Iterable[LiveEntry]) -> str:
     """Return the line above all others."""
-    return f'gnet: alive in process {found.pid}, * keeps it so: {summary(found.entries)}'
+    return f'gnet: alive in process {pid}, * keeps it so: {summary(entries)}'
 
 
-def summary(entries: Any) -> str:
-    """Return how many there are of each kind; each has a ``kind``."""
+def summary(entries: Iterable[LiveEntry]) -> str:
+    """Return how many there are of each kind."""
     counts = Counter(str(each.kind.value) for each in entries)
     return ', '.join(
         f'{count} {_plural(kind) if count != 1 else kind}' for kind, count in counts.items()

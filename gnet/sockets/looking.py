@@ -6,7 +6,7 @@ never half of something.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..streams.states import CONNECTED, FAILED, GONE
 from .socket import Socket
@@ -25,6 +25,7 @@ class SocketFacts(NamedTuple):
             ``connect()``.
         target: where it is being connected to; None if it is not.
         unread: bytes that have arrived, and that the program has not taken.
+        native: the socket of the system, or what stands for it; None if there is none yet.
     """
 
     holds: bool
@@ -32,6 +33,7 @@ class SocketFacts(NamedTuple):
     since: float
     target: str | None
     unread: int
+    native: Any
 
 
 # inside: a part of the class, whose names programs have no use for
@@ -45,7 +47,8 @@ def facts_of(sock: Socket) -> SocketFacts | None:
         return None
     if connector is not None:
         # The attempts hold the program, whatever ref() says.
-        return SocketFacts(True, wire.ref, connector.begun, connector.target, 0)
+        return SocketFacts(True, wire.ref, connector.begun, connector.target, 0, None)
     if stage not in (CONNECTED, FAILED):
         return None
-    return SocketFacts(wire.holds, wire.ref, sock.opened_at, None, sock.readable_length)
+    return SocketFacts(
+        wire.holds, wire.ref, sock.opened_at, None, sock.readable_length, wire.sock)
