@@ -23,6 +23,7 @@ from gevent import monkey, subprocess
 from gnet.command import top
 
 from ..harness import ROOT
+from ..harness.plain import PlainSocket
 from ..harness.waiting import PROCESS_PATIENCE
 
 #: Echoes; "stuck" is a listener that never returns before another signal, SIGUSR2, comes.
@@ -122,13 +123,14 @@ def test_one_is_found_by_its_number(
 ) -> None:
     runtime = str(Path(place).parent)
     program = scripts.start(
-        'print("begun", flush=True); import gevent; gevent.sleep(3600)',
+        'import gnet, gevent; gevent.spawn(gevent.sleep, 3600); print("begun", flush=True)\n'
+        'gnet.run()',
         launcher=['-m', 'gnet', '--control', 'auto'], env={'XDG_RUNTIME_DIR': runtime})
     program.wait_for('begun')
     monkeypatch.setenv('XDG_RUNTIME_DIR', runtime)
     lines = look(program.process.pid)
     assert lines[0].startswith(f'gnet top: pid {program.process.pid}, ')
-    assert re.fullmatch(r'\* greenlet +-  main  waiting  at \S+script\.py:1 in <module>', lines[1])
+    assert re.search(r'main  waiting  at \S+script\.py:2 in <module>$', '\n'.join(lines), re.M)
     program.send_signal(signal.SIGINT)
     assert program.wait().status == -signal.SIGINT
     assert list(Path(runtime, 'gnet').iterdir()) == []
@@ -215,7 +217,7 @@ def test_what_cannot_be_shown_is_said(words: Any, status: int, text: str, capsys
 def test_what_answers_otherwise_is_no_program_of_gnet(
     native: Any, place: str, capsys: Any,
 ) -> None:
-    with socket.socket(socket.AF_UNIX) as listener:
+    with PlainSocket(socket.AF_UNIX) as listener:
         listener.bind(place)
         listener.listen()
 
@@ -227,7 +229,7 @@ def test_what_answers_otherwise_is_no_program_of_gnet(
 
         call = native.start(answer)
         with pytest.raises(SystemExit):
-            native(top.main, [place])
+            top.main([place])
         call.get()
     assert 'is no control socket of gnet' in capsys.readouterr().err
 
