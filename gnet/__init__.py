@@ -39,13 +39,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from . import child_process, errors, events, lifecycle
+from . import errors, events, lifecycle
 from ._version import __version__
-from .addresses.block_list import BlockList
 from .addresses.ends import Address
 from .addresses.ip import is_ip, is_ipv4, is_ipv6
-from .addresses.socket_address import SocketAddress
-from .clusters.cluster import cluster
 from .errors import (
     AbortError,
     CodedError,
@@ -54,12 +51,11 @@ from .errors import (
     CodedValueError,
     ConnectFailure,
 )
-from .events import EventEmitter, MaxListenersExceededWarning, error_monitor, on, once
+from .events import EventEmitter, MaxListenersExceededWarning, error_monitor
 from .loop.exit_hook import set_stay_alive
-from .loop.foreign_calls import call_from_thread
 from .loop.running import run
-from .node.faces import show_as
-from .node.spelling import module_attribute, snake
+from .node.faces import at_first_use, show_as
+from .node.spelling import snake
 from .options.connect import (
     get_default_auto_select_family,
     get_default_auto_select_family_attempt_timeout,
@@ -67,19 +63,26 @@ from .options.connect import (
     set_default_auto_select_family_attempt_timeout,
 )
 from .options.shapes import split_server_arguments
-from .processes.this_process import process
+from .processes.inheritance import worker_number
 from .servers.server import Server
 from .servers.server import create_server as create_plain_server
 from .servers.serving import serve as serve_plain
 from .sockets.lending import hand_down_tls
 from .sockets.socket import Socket, TimeoutOverflowWarning, connect
-from .streams.finished import finished
-from .streams.pipeline import pipeline
 
 if TYPE_CHECKING:
+    from . import child_process
+    from .addresses.block_list import BlockList
+    from .addresses.socket_address import SocketAddress
+    from .clusters.cluster import cluster
+    from .events import on, once
+    from .loop.foreign_calls import call_from_thread
     from .observing.blocked_hub import BlockedHub, HubWatch, watch_hub
     from .observing.entries import LiveEntry
     from .observing.live import Live, live
+    from .processes.this_process import process
+    from .streams.finished import finished
+    from .streams.pipeline import pipeline
 
 #: Node has two names for the class, and for the function.
 Stream = Socket
@@ -173,30 +176,37 @@ serve.__doc__ = f"""{serve_plain.__doc__}
 hand_down_tls(lambda sock, *args, **options: (
     import_module('.tls', __name__).start_tls(sock, *args, **options)))
 
-#: Names that few programs use, and the rooms that are imported when they do.
+#: Names that few programs use, and the rooms that are imported when they do. (TLS also because
+#: "import gnet" is to import no ssl, so that this can still be patched.)
 _ROOMS = {
+    'BlockList': '.addresses.block_list',
     'BlockedHub': '.observing.blocked_hub',
     'HubWatch': '.observing.blocked_hub',
     'Live': '.observing.live',
-    'LiveEntry': '.observing.entries',
+    'LiveEntry': '.observing.live',
+    'SocketAddress': '.addresses.socket_address',
+    'call_from_thread': '.loop.foreign_calls',
+    'child_process': '.child_process',
+    'cluster': '.clusters.cluster',
+    'finished': '.streams.finished',
     'live': '.observing.live',
+    'on': '.events',
+    'once': '.events',
+    'pipeline': '.streams.pipeline',
+    'process': '.processes.this_process',
+    'tls': '.tls',
     'watch_hub': '.observing.blocked_hub',
 }
 
 show_as(__name__, globals(), (name for name in __all__ if name not in _ROOMS))
 
-
-def __getattr__(name: str) -> Any:
-    if snake(name) in _ROOMS or name in _ROOMS:
-        here = name if name in _ROOMS else snake(name)
-        module = import_module(_ROOMS[here], __name__)
-        show_as(__name__, vars(module), (each for each in _ROOMS if each in module.__all__))
-        return globals().setdefault(here, getattr(module, here))
-    if name == 'tls':
-        # Not before it is used: "import gnet" imports no ssl, so that it can still be patched.
-        return import_module('.tls', __name__)
-    return module_attribute(__name__, globals(), name)
+__getattr__ = at_first_use(__name__, globals(), _ROOMS)
 
 
 def __dir__() -> list[str]:
     return sorted([*__all__, 'tls'])
+
+
+if worker_number is not None:
+    # A worker listens by way of its primary, also where the program never asks for gnet.cluster.
+    import_module('.clusters.cluster', __name__)

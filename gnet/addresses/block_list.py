@@ -8,7 +8,6 @@ search for the ranges, however many rules there are.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -288,6 +287,8 @@ class BlockList(NodeNames):
             json.JSONDecodeError: a ValueError; the text is no JSON (Node's ``SyntaxError``).
             CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for anything but texts.
         """
+        import json  # few programs read a list from text
+
         parsed: Any = json.loads(data) if isinstance(data, str) else data
         if not isinstance(parsed, (list, tuple)) or not all(isinstance(t, str) for t in parsed):
             raise invalid_arg_type('data', 'of type string or string[]', parsed)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import _socket
-from typing import Any, NamedTuple
+from typing import Any
 
+from ..node.records import NamedTuple
 from ..node.spelling import NodeNames
 
 __all__ = [

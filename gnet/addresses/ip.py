@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-from ipaddress import IPv6Address
 
 __all__ = [
     'is_ip',
@@ -19,7 +18,7 @@ IPV4_MAPPED_FIRST = 0xFFFF << 32
 IPV4_MAPPED_LAST = IPV4_MAPPED_FIRST | 0xFFFF_FFFF
 
 #: A zone (``%eth0``) as Node's isIP takes it. RFC 4007 §11.2 would allow more characters.
-_ZONE = re.compile(r'[0-9A-Za-z.:-]+')
+_ZONE = r'[0-9A-Za-z.:-]+'
 
 
 def is_ip(value: object) -> int:
@@ -62,7 +61,7 @@ def _text_of(value: object) -> str:
 
 def _is_ipv6_text(text: str) -> bool:
     address, percent, zone = text.partition('%')
-    if percent and not _ZONE.fullmatch(zone):
+    if percent and not re.fullmatch(_ZONE, zone):
         return False
     return number_or_none('ipv6', address) is not None
 
@@ -103,4 +102,6 @@ def canonical(number: int, family: str) -> str:
     # The old IPv4-compatible form (RFC 4291 §2.5.5.1), except for the likes of '::1'.
     if high == 0 and low >> 16:
         return '::' + dotted
+    from ipaddress import IPv6Address  # few programs have an address written anew
+
     return str(IPv6Address(number))

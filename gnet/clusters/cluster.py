@@ -30,7 +30,8 @@ from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.validators import validate_function
 from ..options.fork import interpreter_options
-from ..processes.this_process import inherited_channel, process
+from ..processes.inheritance import inherited_channel, worker_number
+from ..processes.this_process import process
 from ..servers.primary import set_primary
 from .forked_worker import ForkedWorker, ListeningAddress
 from .own_worker import OwnWorker, WorkerSide
@@ -46,9 +47,6 @@ __all__ = [
 ]
 
 _log = logging.getLogger('gnet.cluster')
-
-#: What a worker finds its number in.
-_NUMBER = 'NODE_UNIQUE_ID'
 
 
 class Cluster(Guarded):
@@ -218,14 +216,13 @@ def _own_program() -> str:
 
 def _this_worker() -> OwnWorker | None:
     """Return this process as a worker; None if it is none. Processes that it starts are none."""
-    number = os.environ.pop(_NUMBER, None)
-    if number is None:
+    if worker_number is None:
         return None
-    if not number.isdigit() or inherited_channel is None:
-        _log.warning('%s=%s, but there is no channel to a primary: this is no worker',
-                     _NUMBER, number)
+    if not worker_number.isdigit() or inherited_channel is None:
+        _log.warning('NODE_UNIQUE_ID=%s, but there is no channel to a primary: this is no worker',
+                     worker_number)
         return None
-    side = WorkerSide(int(number), process)
+    side = WorkerSide(int(worker_number), process)
     set_primary(side)
     return side.worker
 

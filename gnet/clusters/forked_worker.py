@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from ..node.records import NamedTuple
 from ..node.spelling import NodeNames
 from ..processes.messaging import peer_of
 from .protocol import COMMAND

@@ -13,11 +13,11 @@ from enum import Enum
 from functools import partial
 from typing import Any, Union
 
+from .. import child_process
 from ..events.emitter import EventEmitter
 from ..loop.loop import Loop, get_loop
 from ..loop.watchers import close_watcher
 from ..node import system_errors
-from ..processes import child
 from ..servers.listener import Listener, adopt, bind_path, bind_port
 from .forked_worker import ForkedWorker, Line, ListeningAddress
 from .protocol import COMMAND, PATH, Query
@@ -124,7 +124,7 @@ class PrimarySide:
         number = self._last_worker
         options = {name: settings[name] for name in _FORK_OPTIONS if name in settings}
         options['env'] = {**os.environ, **env, 'NODE_UNIQUE_ID': str(number)}
-        process = child.fork(settings['exec'], settings['args'], options)
+        process = child_process.fork(settings['exec'], settings['args'], options)
         line = Line(number, process, self._let_go)
         worker = line.worker
         self.workers[number] = worker

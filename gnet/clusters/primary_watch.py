@@ -20,7 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from gevent import monkey
+from ..node.originals import original
 
 __all__ = [
     'SUPERVISED',
@@ -53,7 +53,7 @@ def start(channel: int, has_disconnected: Callable[[], bool]) -> bool:
     supervised = os.environ.pop(SUPERVISED, None) is not None
     parent = os.getppid()
     descriptor = _process_descriptor(parent)
-    poll = monkey.get_original('select', 'poll')
+    poll = original('select', 'poll')
     if _is_hung_up(channel, poll()):
         # Its other end was closed before this process could look who its parent is.
         parent = 0
@@ -68,7 +68,7 @@ def start(channel: int, has_disconnected: Callable[[], bool]) -> bool:
     # The thread inherits the mask: each signal is the main thread's, whose poll it interrupts.
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        monkey.get_original('_thread', 'start_new_thread')(watch, ())
+        original('_thread', 'start_new_thread')(watch, ())
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     return supervised
@@ -82,7 +82,7 @@ def _process_descriptor(pid: int) -> int | None:
         descriptor: int = os.pidfd_open(pid)
     except OSError:
         return None  # an older kernel, or one that was told to refuse
-    close: Callable[[int], None] = monkey.get_original('os', 'close')
+    close: Callable[[int], None] = original('os', 'close')
     os.register_at_fork(after_in_child=lambda: close(descriptor))
     return descriptor
 

@@ -33,10 +33,11 @@ from the primary
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..addresses.ends import VERSIONS
 from ..addresses.ip import is_ip
+from ..node.records import NamedTuple
 from ..node.validators import MAX_PORT
 from ..node.values import MAX_INT32
 

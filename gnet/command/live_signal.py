@@ -15,8 +15,6 @@ import signal
 from collections.abc import Callable
 from types import FrameType
 
-from ..observing.plain_stderr import write_to_stderr
-
 __all__ = ['expect']
 
 
@@ -34,6 +32,8 @@ def _teller(process: int) -> Callable[[int, FrameType | None], None]:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
+        from ..observing.plain_stderr import write_to_stderr
+
         try:
             from ..observing.live import live
 

@@ -57,20 +57,17 @@ import argparse
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
+from typing import Any
 
 from .._version import __version__
 from ..clusters.cluster import cluster, primary_side
 from ..clusters.questions import answers
 from ..loop import exit_hook, running
-from ..loop.loop import get_loop
-from ..observing.blocked_hub import LONGEST, SHORTEST, watch_hub
-from ..observing.control import Answer, Control, tell_live
-from ..observing.control_path import AUTO, default_path
 from ..processes.this_process import process
 from . import live_signal
-from .members import say
 from .program import check, execute, find_module, find_script
 from .termination import Termination
 from .traceback import start_in_program
@@ -104,7 +101,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """
     words = sys.argv[1:] if argv is None else argv
     if words and words[0] == 'top':
-        _top(words[1:])
+        from .looking_in import show_top
+
+        show_top(words[1:])
         return
     options, arguments = _parse(words)
     if options.patch:
@@ -116,7 +115,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     running.expect_interrupts()
     # Before a primary is told that this worker is there.
     live_signal.expect()
-    answers['live'] = tell_live
+    answers['live'] = _tell_live
     process.begin()
     own_pid = os.getpid()
     try:
@@ -128,9 +127,14 @@ def main(argv: Sequence[str] | None = None) -> None:
             else find_module(options.module)
         )
         sys.argv[:] = [options.script or program.path, *arguments]
-        with Termination(options.drain_timeout), _watched(options.blocked), (
-            _controlled(options.control)
-        ):
+        with Termination(options.drain_timeout), ExitStack() as looked_in:
+            if options.blocked is not None or options.control is not None:
+                from .looking_in import controlled, watched
+
+                if options.blocked is not None:
+                    looked_in.enter_context(watched(options.blocked))
+                if options.control is not None:
+                    looked_in.enter_context(controlled(options.control))
             execute(program)
             # A child that the script forked has inherited what is open, but not the duty to serve.
             if exit_hook.stays_alive() and not sys.flags.interactive and os.getpid() == own_pid:
@@ -148,51 +152,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         exit_hook.set_stay_alive(False)
 
 
-def _top(words: Sequence[str]) -> None:
-    from . import top  # which no program needs
+def _tell_live(reply: Callable[[Any], object]) -> None:
+    """Answer a primary that asks for what lives in this worker."""
+    from ..observing.control import tell_live
 
-    try:
-        top.main(words)
-    except KeyboardInterrupt as interrupt:
-        running.print_nothing_for(interrupt)
-        raise
-
-
-@contextmanager
-def _watched(seconds: float | None) -> Iterator[None]:
-    """Tell of a hub that is blocked for longer than *seconds*, or (None) not."""
-    if seconds is None:
-        yield
-        return
-    watch = watch_hub(seconds)
-    try:
-        yield
-    finally:
-        watch.stop()
-
-
-@contextmanager
-def _controlled(
-    path: str | None, live: Answer = tell_live, workers: Callable[[], list[int]] = list,
-) -> Iterator[None]:
-    """Have a control socket at *path*, or (None) none.
-
-    Raises:
-        SystemExit: it cannot be had.
-    """
-    if path is None:
-        yield
-        return
-    try:
-        control = Control(
-            get_loop(), default_path() if path == AUTO else path, live, workers)
-    except OSError as error:
-        say(f'--control {path}: {error.filename or path}: {error.strerror or error}')
-        raise SystemExit(1) from None
-    try:
-        yield
-    finally:
-        control.close()
+    tell_live(reply)
 
 
 def _supervise(options: argparse.Namespace, arguments: list[str]) -> None:
@@ -216,14 +180,19 @@ def _supervise(options: argparse.Namespace, arguments: list[str]) -> None:
     }
     environment = {} if options.blocked is None else {_BLOCKED: repr(options.blocked)}
     supervisor = Supervisor(settings, options.workers, options.drain_timeout, environment)
-    with _controlled(options.control, supervisor.tell_live, supervisor.pids):
+    with ExitStack() as looked_in:
+        if options.control is not None:
+            from .looking_in import controlled
+
+            looked_in.enter_context(
+                controlled(options.control, supervisor.tell_live, supervisor.pids))
         status = supervisor.run()
     if status:
         raise SystemExit(status)
 
 
 def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog='gnet',
         usage='%(prog)s [-h] [--version] [--workers N] [--drain-timeout SECONDS] [--patch] '
               '[--control PATH] [--blocked SECONDS] (script.py | -m module) [arguments ...]\n'
@@ -265,6 +234,26 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     return options, arguments
 
 
+class _Parser(argparse.ArgumentParser):
+    """One that does not ask for the width of the terminal before there is something to show.
+
+    argparse asks for each option that is added; what knows the width takes longer to import than
+    all else of this command.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(
+            formatter_class=partial(argparse.HelpFormatter, width=80), **settings)
+
+    def format_usage(self) -> str:
+        self.formatter_class = argparse.HelpFormatter
+        return super().format_usage()
+
+    def format_help(self) -> str:
+        self.formatter_class = argparse.HelpFormatter
+        return super().format_help()
+
+
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
     """Return the words that are for this command, and those that are for the program."""
     index = 0
@@ -298,8 +287,6 @@ def _seconds(word: str) -> float:
 
 
 def _blocked(word: str) -> float:
-    """Return the seconds of ``--blocked``; those of :func:`gnet.watch_hub`."""
-    seconds = _seconds(word)
-    if SHORTEST <= seconds <= LONGEST:
-        return seconds
-    raise argparse.ArgumentTypeError(f'{word!r} is not from {SHORTEST:g} to {LONGEST:g} seconds')
+    from .looking_in import blocked_seconds
+
+    return blocked_seconds(_seconds(word))

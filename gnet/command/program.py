@@ -10,7 +10,9 @@ import os
 import sys
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, ModuleType
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NoReturn
+
+from ..node.records import NamedTuple
 
 __all__ = ['Program', 'check', 'execute', 'find_module', 'find_script']
 

@@ -40,8 +40,6 @@ from ..clusters.primary import News
 from ..loop import running
 from ..loop.loop import get_loop
 from ..loop.watchers import close_watcher
-from ..observing.control import tell_live
-from .inquiry import Inquiry
 from .members import KILL_GRACE, Member, Role, Seat, counted, say, say_cut, status_of
 from .reload import Reload
 
@@ -346,6 +344,9 @@ class Supervisor:
 
     def tell_live(self, reply: Callable[[list[dict[str, Any]]], object]) -> None:
         """Answer the control socket, with what the workers say."""
+        from ..observing.control import tell_live  # not before somebody asks
+        from .inquiry import Inquiry
+
         workers = {member.pid: member.worker for member in self._members if member.online}
         tell_live(lambda own: Inquiry(
             self._loop, workers, self._primary, 'live', lambda lines: reply([*own, *lines])))

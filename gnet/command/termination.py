@@ -29,7 +29,7 @@ from ..clusters.cluster import cluster
 from ..loop import running
 from ..loop.loop import Loop, get_loop
 from ..loop.watchers import close_watcher
-from ..processes.this_process import inherited_channel
+from ..processes.inheritance import inherited_channel
 from ..servers.draining import Drain, open_servers
 from ..servers.roster import roster
 from ..servers.server import connections_of

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ..node.faces import show_as
-from ..node.spelling import module_attribute
-from .abort import add_abort_listener
+from ..node.faces import at_first_use, show_as
 from .emitter import EventEmitter
-from .functions import get_event_listeners, get_max_listeners, listener_count, set_max_listeners
-from .iterator import EventIterator, on
 from .names import error_monitor
-from .once import once
 from .settings import (
     MaxListenersExceededWarning,
     get_capture_rejections,
@@ -19,6 +14,17 @@ from .settings import (
     set_capture_rejections,
     set_default_max_listeners,
 )
+
+if TYPE_CHECKING:
+    from .abort import add_abort_listener
+    from .functions import (
+        get_event_listeners,
+        get_max_listeners,
+        listener_count,
+        set_max_listeners,
+    )
+    from .iterator import EventIterator, on
+    from .wait_once import once
 
 __all__ = [
     'EventEmitter',
@@ -38,8 +44,18 @@ __all__ = [
     'set_max_listeners',
 ]
 
-show_as(__name__, globals(), __all__)
+#: Names that few programs use, and the files that are imported when they do.
+_ROOMS = {
+    'EventIterator': '.iterator',
+    'add_abort_listener': '.abort',
+    'get_event_listeners': '.functions',
+    'get_max_listeners': '.functions',
+    'listener_count': '.functions',
+    'on': '.iterator',
+    'once': '.wait_once',
+    'set_max_listeners': '.functions',
+}
 
+show_as(__name__, globals(), (name for name in __all__ if name not in _ROOMS))
 
-def __getattr__(name: str) -> Any:
-    return module_attribute(__name__, globals(), name)
+__getattr__ = at_first_use(__name__, globals(), _ROOMS)

@@ -45,5 +45,6 @@ class Guarded(EventEmitter):
         """Route what a listener of *event* raised; raises it again if it ends the program."""
         if isinstance(error, EXITS):
             raise error
-        lifecycle.publish(lifecycle.ListenerFailed, self, event, error)
+        if lifecycle.has_subscribers():
+            lifecycle.publish(lifecycle.ListenerFailed, self, event, error)
         self._failed(error)

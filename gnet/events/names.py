@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from decimal import Decimal
-from numbers import Number
 from typing import Final
 
 from ..node.inspection import inspect
@@ -53,6 +51,8 @@ def name_of(event: Hashable) -> Hashable:
     if isinstance(event, float):
         return _float_name(event)
     # So that no key is ever equal to a number, and emit may look a number up unconverted.
+    from numbers import Number  # few names are of another class
+
     return str(event) if isinstance(event, Number) else event
 
 
@@ -61,9 +61,17 @@ def _float_name(value: float) -> str:
         return inspect(value)
     if value == 0:
         return '0'
-    # Python and JavaScript agree on the digits and differ in when they write an exponent.
-    digits = Decimal(float.__repr__(value)).normalize()
-    return format(digits, 'f' if 1e-6 <= abs(value) < 1e21 else 'e')
+    # Python and JavaScript agree on the digits and differ in when they write an exponent, and how.
+    mantissa, _, exponent = float.__repr__(value).partition('e')
+    if not exponent:
+        return mantissa.removesuffix('.0')
+    power = int(exponent)
+    if not 1e-6 <= abs(value) < 1e21:
+        return f'{mantissa}e{power:+}'
+    sign = '-' if value < 0 else ''
+    digits = mantissa.lstrip('-').replace('.', '')
+    plain = '0.' + '0' * (-power - 1) + digits if power < 0 else digits.ljust(power + 1, '0')
+    return sign + plain
 
 
 def is_array_index(name: str) -> bool:

@@ -23,16 +23,15 @@ any case, also where the handler goes on with ``sys.exit()``: see :func:`end_aft
 from __future__ import annotations
 
 import atexit
-import logging
 import os
 import signal
 import sys
-import threading
 from collections.abc import Callable
 from typing import Any, NoReturn
 
 import gevent
 
+from ..node.logs import Log
 from .duty import Duty, program
 from .loop import get_loop
 from .running import run, serving
@@ -45,7 +44,7 @@ __all__ = [
     'stays_alive',
 ]
 
-_log = logging.getLogger('gnet')
+_log = Log('gnet')
 
 
 def set_stay_alive(enabled: bool) -> None:
@@ -87,6 +86,8 @@ def _register(*, always: bool = False) -> None:
     if program.has_hook or not (program.stays_alive or always):
         return
     program.has_hook = True
+    import threading  # which others than programs that serve have no use for
+
     register: Callable[[Callable[[], None]], object]
     register = getattr(threading, '_register_atexit', atexit.register)
     try:

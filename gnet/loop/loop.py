@@ -45,6 +45,7 @@ class Loop(Agenda, Watchers):
     """Ticks, work, watchers and life-time of one hub. Get it with :func:`get_loop`."""
 
     def __init__(self, hub: Any) -> None:
+        _import_what_may_be_needed()
         super().__init__(hub, self._work_off)
         #: The native thread that it belongs to; None if that is one of the parent process.
         self.thread: int | None = hub.thread_ident
@@ -260,6 +261,14 @@ class Loop(Agenda, Watchers):
 
 def _nothing(*_arguments: object, **_keywords: object) -> None:
     """The callback of the anchor, which is never sent; and what a forsaken loop does."""
+
+
+def _import_what_may_be_needed() -> None:
+    """Import what cannot be read when there are no descriptors left, which is when it is needed.
+
+    ``import gnet`` does not: a program that opens nothing has no use for it.
+    """
+    import logging  # noqa: F401  # that there are none
 
 
 def get_loop() -> Loop:

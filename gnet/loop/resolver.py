@@ -5,7 +5,6 @@ The resolver is gevent's, which asks getaddrinfo(3) in a thread (or what ``GEVEN
 
 from __future__ import annotations
 
-import encodings.idna  # noqa: F401  # needed for each name, and unreadable without descriptors
 import sys
 from collections.abc import Callable
 from contextvars import Context

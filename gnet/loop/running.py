@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from types import TracebackType
 
 import gevent
-from gevent import monkey
 from gevent.hub import Hub
 
+from ..node.originals import original
 from .duty import Duty, program
 from .interrupts import interrupted_by_ctrl_c
 from .loop import Loop, get_loop
@@ -144,7 +144,7 @@ class _SignalPipe:
         self._watcher = None
         ends, self._ends = self._ends, []
         # Not gevent's, which leaves watchers behind that would keep the program alive.
-        close = monkey.get_original('os', 'close')
+        close = original('os', 'close')
         for end in ends:
             close(end)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]  # typeshed has none
 import functools
-import inspect
 import signal
 import sys
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from types import (
     MethodType,
     WrapperDescriptorType,
 )
+from typing import Any
 from weakref import WeakSet
 
 __all__ = [
@@ -34,7 +34,7 @@ _WITHOUT_CODE = (BuiltinFunctionType, WrapperDescriptorType)
 _MAKERS = ('__new__', '__init__')
 
 #: The flag of what takes any number of arguments.
-_REST = inspect.CO_VARARGS
+_REST = 0x04  # inspect.CO_VARARGS: importing inspect takes longer than all else of this room
 
 #: The code of handlers: also of those that are none any more, as one may put another in its place
 #: before it does what it is there for.
@@ -87,9 +87,19 @@ def _codes_of(handler: object, depth: int = 5) -> Iterator[CodeType]:
         calls = [type(handler).__call__, *(getattr(handler, name) for name in _MAKERS)]
     else:
         # The last one is of a wrapper that is written in C, such as that of lru_cache.
-        calls = [type(handler).__call__, inspect.getattr_static(handler, '__wrapped__', None)]
+        wrapped: Any = _own_attributes(handler).get('__wrapped__')
+        calls = [type(handler).__call__, wrapped]
     for call in calls:
         yield from _codes_of(call, depth - 1)
+
+
+def _own_attributes(thing: object) -> dict[str, Any]:
+    """Return the ``__dict__`` of *thing*; none of the program's code is run for that."""
+    try:
+        found: dict[str, Any] = object.__getattribute__(thing, '__dict__')
+    except AttributeError:
+        return {}  # it has slots alone
+    return found
 
 
 def _may_replace_itself(code: CodeType) -> bool:

@@ -1,16 +1,20 @@
-"""Public faces: what they hand on says that it is theirs.
+"""Public faces: what they hand on says that it is theirs, and what few use comes when it is used.
 
 A program that imports ``gnet.Socket`` shall read of ``gnet.Socket`` in tracebacks, in ``repr`` and
-in pickles, and not of the room in which it happens to be defined.
+in pickles, and not of the room in which it happens to be defined. And one that has no use for child
+processes shall not wait until they are imported.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
 from types import FunctionType
 from typing import Any
 
-__all__ = ['show_as']
+from .spelling import module_attribute
+
+__all__ = ['at_first_use', 'show_as']
 
 #: The faces so far. What two of them hand on is of the first: errors are of ``gnet.errors``.
 _faces: set[str] = set()
@@ -31,3 +35,31 @@ def show_as(face: str, namespace: Mapping[str, Any], names: Iterable[str]) -> No
             value.__module__.startswith('gnet.') and value.__module__ not in _faces
         ):
             value.__module__ = face
+
+
+def at_first_use(
+    face: str, namespace: dict[str, Any], rooms: Mapping[str, str],
+) -> Callable[[str], Any]:
+    """Return the ``__getattr__`` of a face (PEP 562): for Node's spellings, and names of few uses.
+
+    Args:
+        face: the ``__name__`` of the module.
+        namespace: its globals; what is found is put there, so that it is looked for once.
+        rooms: names, and the room that each is imported from when it is first used: ``'.tls'``, of
+            the package that the face is in. A room of the name's own name is what is meant itself.
+    """
+    def find(name: str) -> Any:
+        room = rooms.get(name)
+        if room is None:
+            return module_attribute(face, namespace, name)
+        module = import_module(room, namespace['__package__'])
+        if room == f'.{name}':
+            namespace[name] = module
+        else:
+            # With all that the face has from there: what one of them returns may be of another.
+            names = [each for each, where in rooms.items() if where == room]
+            namespace.update((each, getattr(module, each)) for each in names)
+            show_as(face, namespace, names)
+        return namespace[name]
+
+    return find

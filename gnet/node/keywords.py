@@ -6,7 +6,6 @@ there for several calls. Keywords are written for one call, and Python's habit i
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -31,6 +30,8 @@ def check_keywords(call: str, keywords: Mapping[str, Any], known: Iterable[str])
         python = snake(name)
         if python in known:
             continue
+        import difflib  # no program that is right needs it
+
         text = f'{call}() got an unexpected keyword argument {name!r}'
         # In one case: 'allowhalfopen' and 'ALLOW_HALF_OPEN' are the same to who has mistyped them.
         for nearest in difflib.get_close_matches(python.lower(), sorted(known), 1):

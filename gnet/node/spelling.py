@@ -12,6 +12,7 @@ typed a second time. Three doors lead here:
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -78,6 +79,8 @@ def camel(name: str) -> str:
 
 def snake(name: str) -> str:
     """Return the ``snake_case`` spelling of a Node *name*; such a name itself is unchanged."""
+    if name.islower():
+        return name
     known = _EXCEPTIONS_REVERSED.get(name)
     if known is not None:
         return known
@@ -136,5 +139,5 @@ def module_attribute(module: str, namespace: Mapping[str, Any], name: str) -> An
     """
     python = snake(name)
     if python != name and python in namespace['__all__']:
-        return namespace[python]
+        return getattr(sys.modules[module], python)  # it may come when it is first used
     raise AttributeError(f'module {module!r} has no attribute {name!r}')

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from gevent import monkey
+from .originals import original
 
 __all__ = ['get_ident']
 
 #: Returns the number of the native thread, also in a patched program.
-get_ident: Callable[[], int] = monkey.get_original('_thread', 'get_ident')
+get_ident: Callable[[], int] = original('_thread', 'get_ident')

@@ -45,14 +45,15 @@ JS_BLANKS = (
     '\t\n\v\f\r \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a'
     '\u2028\u2029\u202f\u205f\u3000\ufeff'
 )
-_JS_DECIMAL = re.compile(r'[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?')
-_JS_INFINITY = re.compile(r'[+-]?Infinity')
+# Patterns are compiled when they are first used, not by "import gnet".
+_JS_DECIMAL = r'[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?'
+_JS_INFINITY = r'[+-]?Infinity'
 
 # A prefixed number takes no sign: '-0x1' is no number in JavaScript, while Python's int() takes it.
 _JS_PREFIXED = {
-    'x': (16, re.compile(r'0[xX]([0-9a-fA-F]+)')),
-    'o': (8, re.compile(r'0[oO]([0-7]+)')),
-    'b': (2, re.compile(r'0[bB]([01]+)')),
+    'x': (16, r'0[xX]([0-9a-fA-F]+)'),
+    'o': (8, r'0[oO]([0-7]+)'),
+    'b': (2, r'0[bB]([01]+)'),
 }
 
 
@@ -86,10 +87,10 @@ def js_number(text: str) -> float:
     text = text.strip(JS_BLANKS)
     if not text:
         return 0.0
-    if _JS_DECIMAL.fullmatch(text) or _JS_INFINITY.fullmatch(text):
+    if re.fullmatch(_JS_DECIMAL, text) or re.fullmatch(_JS_INFINITY, text):
         return float(text)
-    base, pattern = _JS_PREFIXED.get(text[1:2].lower(), (0, None))
-    match = pattern.fullmatch(text) if pattern is not None else None
+    base, pattern = _JS_PREFIXED.get(text[1:2].lower(), (0, ''))
+    match = re.fullmatch(pattern, text) if pattern else None
     return _as_float(int(match[1], base)) if match is not None else math.nan
 
 

@@ -144,8 +144,9 @@ class HubWatch:
             if self._report is _write:
                 write_to_stderr(
                     f'gnet: the hub of process {os.getpid()} goes on after {duration:.2f} s\n')
-            self._loop.tick(
-                lifecycle.publish, lifecycle.HubBlocked, duration, [*map(str, told.stack)])
+            if lifecycle.has_subscribers():
+                self._loop.tick(
+                    lifecycle.publish, lifecycle.HubBlocked, duration, [*map(str, told.stack)])
         if self._tell_lag is not None:
             try:
                 self._tell_lag(self.lag)

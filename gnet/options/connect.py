@@ -8,10 +8,11 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..addresses.ip import is_ip
 from ..node import coded_errors
+from ..node.records import NamedTuple
 from ..node.validators import (
     validate_boolean,
     validate_function,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import re
 import signal as _signal
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from ..node import coded_errors
 from ..node.keywords import check_keywords
+from ..node.records import NamedTuple
 from ..node.spelling import snake_options
 from ..node.validators import validate_boolean, validate_signal
 from ..node.values import is_number, truthy
@@ -42,8 +41,7 @@ FORK_OPTIONS = frozenset({
 })
 
 
-@dataclass
-class ChildOptions:
+class ChildOptions(NamedTuple):
     """What to start, and how."""
 
     #: One of both is given.
@@ -198,6 +196,8 @@ def _environment(value: Any) -> dict[str, str]:
 
 
 def interpreter_options() -> list[str]:
+    import subprocess  # gevent's has it, when there is something to start
+
     # What multiprocessing uses for the same purpose.
     options: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
     return options

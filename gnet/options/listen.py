@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..node.coded_errors import invalid_arg_type, invalid_arg_value
+from ..node.records import NamedTuple
 from ..node.spelling import snake_options
 from ..node.validators import validate_port, validate_signal
 from ..node.values import UNDEFINED, is_number, js_number, to_int32, to_number, truthy

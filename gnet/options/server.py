@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from ..addresses.block_list import BlockList
 from ..node.coded_errors import invalid_arg_value
+from ..node.records import NamedTuple
 from ..node.validators import validate_number
 from ..node.values import UNDEFINED, truthy
 from .shared import DEFAULT_HIGH_WATER_MARK, block_list, keep_alive_seconds
+
+if TYPE_CHECKING:
+    from ..addresses.block_list import BlockList
 
 __all__ = [
     'SERVER_OPTIONS',

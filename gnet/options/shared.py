@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..addresses.block_list import BlockList
 from ..node.coded_errors import invalid_arg_type, invalid_arg_value
 from ..node.validators import validate_number
 from ..node.values import UNDEFINED, is_number, to_int32, to_number, truthy
+
+if TYPE_CHECKING:
+    from ..addresses.block_list import BlockList
 
 __all__ = [
     'DEFAULT_HIGH_WATER_MARK',
@@ -46,6 +48,8 @@ def block_list(options: Mapping[str, Any]) -> BlockList | None:
     given = options.get('block_list')
     if not truthy(given):
         return None
+    from ..addresses.block_list import BlockList  # few programs have one
+
     if not isinstance(given, BlockList):
         # "an net.BlockList" is Node's wording.
         raise invalid_arg_type('options.blockList', 'an net.BlockList', given)

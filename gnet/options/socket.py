@@ -6,14 +6,17 @@ The order of the checks, the codes and the texts are Node's (measured).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from ..addresses.block_list import BlockList
 from ..node import coded_errors
+from ..node.records import NamedTuple
 from ..node.validators import validate_integer, validate_signal
 from ..node.values import MAX_INT32, UNDEFINED, truthy
 from ..streams.encodings import canonical
 from .shared import block_list, high_water_mark, keep_alive_seconds
+
+if TYPE_CHECKING:
+    from ..addresses.block_list import BlockList
 
 __all__ = [
     'SOCKET_OPTIONS',

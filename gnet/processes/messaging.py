@@ -242,7 +242,8 @@ class Messaging(Guarded):
             self._emit_guarded('message', message, handle)
 
     def _handler_failed(self, sock: Socket, error: BaseException) -> None:
-        lifecycle.publish(lifecycle.ListenerFailed, self, 'message', error)
+        if lifecycle.has_subscribers():
+            lifecycle.publish(lifecycle.ListenerFailed, self, 'message', error)
         ownership.fail(sock, error)
 
     def _listener_added(self, event: Any) -> None:

@@ -16,49 +16,22 @@ The channel keeps the program alive as long as there is a listener of `'message'
 
 from __future__ import annotations
 
-import logging
 import os
-import stat
 import sys
 from enum import Enum
 from typing import Any, NoReturn
 
 from ..loop import exit_hook
 from ..loop.loop import get_loop
+from .inheritance import inherited_channel
 from .messaging import Messaging
 
-__all__ = [
-    'Process',
-    'inherited_channel',
-    'process',
-]
-
-_log = logging.getLogger('gnet.ipc')
+__all__ = ['Process', 'process']
 
 
 class _Start(Enum):
     TO_BE_OPENED = 'the channel was not needed yet'
     BEGUN = 'it was opened, or there is none'
-
-
-def _inherited_channel() -> int | None:
-    """Return the descriptor of the channel; processes that this one starts do not see it."""
-    number = os.environ.pop('NODE_CHANNEL_FD', None)
-    form = os.environ.pop('NODE_CHANNEL_SERIALIZATION_MODE', 'json')
-    if number is None:
-        return None
-    try:
-        fd = int(number)
-        if not stat.S_ISSOCK(os.fstat(fd).st_mode):
-            raise ValueError('it is no socket')
-        os.set_inheritable(fd, False)
-    except (ValueError, OSError) as error:
-        _log.warning('NODE_CHANNEL_FD=%s leads to no channel: %s', number, error)
-        return None
-    if form != 'json':
-        _log.warning('the channel speaks %s, which gnet does not: it is left alone', form)
-        return None
-    return fd
 
 
 class Process(Messaging):
@@ -144,8 +117,5 @@ class Process(Messaging):
             heard = self._events.get('message') or self._events.get('disconnect')
             (channel.ref if heard else channel.unref)()
 
-
-#: The descriptor of the channel to the process that started this one; None if that made none.
-inherited_channel = _inherited_channel()
 
 process = Process(inherited_channel)

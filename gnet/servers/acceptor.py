@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import _socket
 import errno
-import logging
 import socket as _stdlib
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -22,6 +21,7 @@ from ..loop.loop import Loop
 from ..loop.signals import is_called_by_signal
 from ..loop.watchers import READ, close_watcher, is_libuv
 from ..node import coded_errors, system_errors
+from ..node.logs import Log
 from ..sockets.descriptors import reset_on_close
 from .listener import Listener, adopt
 
@@ -34,7 +34,7 @@ __all__ = [
     'take_over',
 ]
 
-_log = logging.getLogger('gnet.server')
+_log = Log('gnet.server')
 
 #: The connection was lost before it was accepted, or the packet filter refused it: the listener is
 #: fine and the next accept may work. accept(2) on Linux hands on such errors of the new socket.

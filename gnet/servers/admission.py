@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..addresses.block_list import BlockList
 from ..events.guarded import Guarded
 from ..node.threads import get_ident
 from ..node.validators import validate_function
 from ..options import shared
 from .connections import Connections
 from .intake import Intake
+
+if TYPE_CHECKING:
+    from ..addresses.block_list import BlockList
 
 __all__ = [
     'Admitting',

@@ -6,25 +6,27 @@ What was accepted is refused, or made a :class:`gnet.Socket`, counted, and given
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
-from ..addresses.block_list import BlockList
 from ..addresses.ends import Ends, address_of, ends_of
 from ..loop.agenda import EXITS
+from ..node.logs import Log
 from ..node.values import is_number
 from ..options import shared
 from ..sockets.ownership import hand_over
 from ..sockets.socket import Socket, accept
 from .connections import Connections
 
+if TYPE_CHECKING:
+    from ..addresses.block_list import BlockList
+
 __all__ = [
     'Intake',
 ]
 
-_log = logging.getLogger('gnet.server')
+_log = Log('gnet.server')
 
 #: What a blocking call raises when its socket is destroyed on this side meanwhile.
 _DESTROYED_UNDER_IT = frozenset({'ERR_SOCKET_CLOSED', 'ECANCELED'})
@@ -78,10 +80,11 @@ class Intake:
             if peer is not None and self.block_list.check(peer.address, peer.family):
                 data = ends_of(sock, remote)
                 sock.close()
-                loop.tick(
-                    lifecycle.publish, lifecycle.ConnectionDropped, server, data,
-                    lifecycle.DropReason.BLOCK_LIST,
-                )
+                if lifecycle.has_subscribers():
+                    loop.tick(
+                        lifecycle.publish, lifecycle.ConnectionDropped, server, data,
+                        lifecycle.DropReason.BLOCK_LIST,
+                    )
                 return None
         mark = server.high_water_mark
         if type(mark) is not int or mark < 0:
@@ -138,7 +141,8 @@ class Intake:
         """A listener of *event*, to whom *sock* was handed over, has raised *error*."""
         if sock.destroyed and getattr(error, 'code', None) in _DESTROYED_UNDER_IT:
             return  # who destroyed the socket under its listener, as stop() does, knows that
-        lifecycle.publish(lifecycle.ListenerFailed, self.server, event, error)
+        if lifecycle.has_subscribers():
+            lifecycle.publish(lifecycle.ListenerFailed, self.server, event, error)
         try:
             self.server.capture_rejection(error, event, sock)
         except BaseException:
@@ -148,14 +152,16 @@ class Intake:
     # --- refused, in a runner ---------------------------------------------------------------------
 
     def _emit_drop(self, data: Ends | None, reason: lifecycle.DropReason) -> None:
-        lifecycle.publish(lifecycle.ConnectionDropped, self.server, data, reason)
+        if lifecycle.has_subscribers():
+            lifecycle.publish(lifecycle.ConnectionDropped, self.server, data, reason)
         try:
             self.server.emit('drop', data)
         except EXITS:
             raise
         except BaseException as error:
             # Brought about by a peer: it must not end the program.
-            lifecycle.publish(lifecycle.ListenerFailed, self.server, 'drop', error)
+            if lifecycle.has_subscribers():
+                lifecycle.publish(lifecycle.ListenerFailed, self.server, 'drop', error)
             self.connections.loop.report(self.server, error)
 
 

@@ -10,14 +10,14 @@ must be neither gevent's nor blocking.
 from __future__ import annotations
 
 import errno
-import logging
 import os
 import socket
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
-from gevent import monkey
-
+from ..node.logs import Log
+from ..node.originals import original
+from ..node.records import NamedTuple
 from ..node.system_errors import NodeOSError, listen_error, system_error
 from ..node.values import MAX_INT32
 
@@ -30,11 +30,11 @@ __all__ = [
     'receive',
 ]
 
-_log = logging.getLogger('gnet.server')
-_Socket: Any = monkey.get_original('socket', 'socket')
+_log = Log('gnet.server')
+_Socket: Any = original('socket', 'socket')
 
 #: The patched os.close() puts the closing off until the loop has polled, and has it wait for that.
-_close: Callable[[int], None] = monkey.get_original('os', 'close')
+_close: Callable[[int], None] = original('os', 'close')
 
 #: Where Node hands no address to the system: every address, IPv6 and IPv4, else IPv4 alone.
 ANY_IPV6 = '::'

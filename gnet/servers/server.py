@@ -348,7 +348,8 @@ class Server(Admitting):
             args: the arguments of that event.
         """
         if event != 'connection' or not args:
-            lifecycle.publish(lifecycle.ServerError, self, error)
+            if lifecycle.has_subscribers():
+                lifecycle.publish(lifecycle.ServerError, self, error)
             self._route_error(super().capture_rejection, error, event, *args)
         elif isinstance(args[0], Socket):
             fail(args[0], error)
@@ -359,12 +360,14 @@ class Server(Admitting):
 
     def _emit_listening(self) -> None:
         if self._handle is not None and not self._handle.closed:
-            lifecycle.publish(lifecycle.ServerListening, self, self.address())
+            if lifecycle.has_subscribers():
+                lifecycle.publish(lifecycle.ServerListening, self, self.address())
             self._emit_guarded('listening')
 
     def _emit_close(self) -> None:
         try:
-            lifecycle.publish(lifecycle.ServerClosed, self)
+            if lifecycle.has_subscribers():
+                lifecycle.publish(lifecycle.ServerClosed, self)
             self._emit_guarded('close')
         finally:
             self._counter.closed()
@@ -375,7 +378,8 @@ class Server(Admitting):
         self._counter.loop.tick(self._emit_error, error)
 
     def _emit_error(self, error: BaseException) -> None:
-        lifecycle.publish(lifecycle.ServerError, self, error)
+        if lifecycle.has_subscribers():
+            lifecycle.publish(lifecycle.ServerError, self, error)
         self._route_error(self.emit, 'error', error)
 
     def _route_error(self, emit: Callable[..., object], *args: Any) -> None:

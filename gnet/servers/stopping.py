@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 
 import gevent
@@ -13,6 +12,7 @@ from gevent.exceptions import LoopExit
 from ..loop import exit_hook, running
 from ..loop.loop import Loop
 from ..loop.signals import is_called_by_signal
+from ..node.logs import Log
 from .connections import Connections
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     'stop',
 ]
 
-_log = logging.getLogger('gnet.server')
+_log = Log('gnet.server')
 
 
 class Serving:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import _socket
 import socket
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..addresses.ends import is_link_local
+from ..node.records import NamedTuple
 from ..node.validators import MAX_PORT
 from ..node.values import truthy
 

@@ -277,7 +277,8 @@ class Client(Tuned, PythonNames):
         wire = self._wire
         wire.touch()
         wire.wake_reader()
-        lifecycle.publish(lifecycle.ConnectionOpened, None, self)
+        if lifecycle.has_subscribers():
+            lifecycle.publish(lifecycle.ConnectionOpened, None, self)
         try:
             self._emit_guarded('connect')
         finally:

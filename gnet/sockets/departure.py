@@ -8,7 +8,6 @@ what was read). The descriptor is closed here only when the other process has it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from ..node import coded_errors
@@ -34,24 +33,34 @@ from .ownership import Counter
 __all__ = ['Movable', 'arrive', 'can_depart', 'depart']
 
 
-@dataclass
 class Departed:
     """What was taken out of a socket: enough to give it back."""
 
-    socket: Movable
-    sock: Any
-    counter: Counter | None
-    remote: Any
-    unread: bytes
-    requests: list[WriteRequest]
-    end_callbacks: list[Any]
-    write_state: WriteState
-    read_state: ReadState
-    reading: Reading
-    #: Of the idle timer, in seconds; 0 for none.
-    idle_time: float
-    counts: tuple[int, int]
-    needs_drain: bool
+    __slots__ = (
+        'counter', 'counts', 'end_callbacks', 'idle_time', 'needs_drain', 'read_state', 'reading',
+        'remote', 'requests', 'sock', 'socket', 'unread', 'write_state',
+    )
+
+    def __init__(
+        self, socket: Movable, sock: Any, counter: Counter | None, remote: Any, unread: bytes,
+        requests: list[WriteRequest], end_callbacks: list[Any], write_state: WriteState,
+        read_state: ReadState, reading: Reading, idle_time: float, counts: tuple[int, int],
+        needs_drain: bool,
+    ) -> None:
+        self.socket = socket
+        self.sock = sock
+        self.counter = counter
+        self.remote = remote
+        self.unread = unread
+        self.requests = requests
+        self.end_callbacks = end_callbacks
+        self.write_state = write_state
+        self.read_state = read_state
+        self.reading = reading
+        #: Of the idle timer, in seconds; 0 for none.
+        self.idle_time = idle_time
+        self.counts = counts
+        self.needs_drain = needs_drain
 
     @property
     def unsent(self) -> bytes:

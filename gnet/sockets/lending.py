@@ -7,9 +7,10 @@ writes any more: a wire above does (``streams/wire.py``: "a reader is whoever is
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..node import coded_errors
+from ..node.records import NamedTuple
 from ..streams.sending import WriteRequest
 from ..streams.states import (
     CONNECTED,

@@ -20,7 +20,6 @@ Who ends a connection
 from __future__ import annotations
 
 import errno
-import logging
 from collections.abc import Callable
 from contextvars import copy_context
 from enum import Enum
@@ -31,6 +30,7 @@ from gevent import GreenletExit, getcurrent
 from ..loop.agenda import EXITS
 from ..loop.idle_timers import IdleTimer
 from ..node import system_errors
+from ..node.logs import Log
 from ..streams.delivery import BLOCKING
 from ..streams.duplex import Duplex
 from ..streams.states import (
@@ -54,7 +54,7 @@ __all__ = [
     'is_used_blockingly',
 ]
 
-_log = logging.getLogger('gnet.socket')
+_log = Log('gnet.socket')
 
 #: When a blocking handler has returned: how long a write may make no progress, and after the last
 #: one how long the peer may keep its half open. nginx's default for this (lingering_time).

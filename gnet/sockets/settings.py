@@ -10,9 +10,8 @@ import socket as _stdlib
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ..addresses.block_list import BlockList
 from ..addresses.ends import TCP_FAMILIES
 from ..loop.idle_timers import IdleTimer
 from ..node import coded_errors
@@ -23,6 +22,9 @@ from ..node.values import MAX_INT32, to_int32, to_number, truthy
 from ..options.socket import OnRead, type_of_service
 from ..streams.duplex import Duplex
 from .socket_wire import SocketWire
+
+if TYPE_CHECKING:
+    from ..addresses.block_list import BlockList
 
 __all__ = [
     'TimeoutOverflowWarning',

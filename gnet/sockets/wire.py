@@ -28,11 +28,10 @@ from termios import FIONREAD
 from typing import Any
 from weakref import ProxyTypes
 
-from gevent import monkey
-
 from ..loop.idle_timers import IdleTimer
 from ..loop.loop import Loop
 from ..loop.watchers import READ, WRITE, close_watcher
+from ..node.originals import original
 from ..streams.arrivals import BY_RUNNERS, Arrivals
 from ..streams.states import (
     ACTIVE,
@@ -51,7 +50,7 @@ from ..streams.wire import READ_SIZE
 __all__ = ['DescriptorWire']
 
 #: The patched one would let others run.
-_poll: Callable[[], Any] = monkey.get_original('select', 'poll')
+_poll: Callable[[], Any] = original('select', 'poll')
 
 #: What FIONREAD says, an int in the machine's order, when no byte waits.
 _NO_BYTES = bytes(4)

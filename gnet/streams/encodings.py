@@ -42,7 +42,7 @@ _CANONICAL = {
     'utf16le': 'utf16le',
     'utf8': 'utf8',
 }
-_NOT_HEX = re.compile(rb'[^0-9A-Fa-f]')
+_NOT_HEX = rb'[^0-9A-Fa-f]'
 _URL_TO_STANDARD = bytes.maketrans(b'-_', b'+/')
 _STANDARD_TO_URL = str.maketrans('+/', '-_')
 _BASE64_ALPHABET = frozenset(
@@ -111,7 +111,7 @@ def _to_latin1(text: str) -> bytes:
 
 def _from_hex(text: str) -> bytes:
     digits = _to_latin1(text)
-    other = _NOT_HEX.search(digits)
+    other = re.search(_NOT_HEX, digits)
     length = other.start() if other else len(digits)
     return binascii.unhexlify(digits[:length - length % 2])
 

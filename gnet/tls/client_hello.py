@@ -9,7 +9,8 @@ the right alert.
 from __future__ import annotations
 
 import struct
-from typing import NamedTuple
+
+from ..node.records import NamedTuple
 
 __all__ = [
     'ClientHello',

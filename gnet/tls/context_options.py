@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..node.coded_errors import invalid_arg_type, invalid_arg_value
+from ..node.records import NamedTuple
 from ..node.validators import validate_boolean, validate_integer
 from ..node.values import MAX_INT32, UNDEFINED, is_number, truthy
 from .ciphers import NO_VERSION, CipherList, Curve, versions, without_versions

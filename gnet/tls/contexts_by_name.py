@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..node.coded_errors import invalid_arg_type
+from ..node.records import NamedTuple
 from ..node.values import truthy
 from .errors import state_error
 from .secure_context import SecureContext

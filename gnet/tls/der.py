@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from typing import NamedTuple
+
+from ..node.records import NamedTuple
 
 __all__ = [
     'BIT_STRING',

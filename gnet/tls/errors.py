@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 import ssl
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..node.coded_errors import CodedError, CodedRuntimeError, CodedTypeError
+from ..node.records import NamedTuple
 
 __all__ = [
     'TLSCertificateError',

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from ..node.records import NamedTuple
 from .errors import TLSError, library_error, operation_failed, tls_error, unavailable
 from .pem import Key, as_file, certificate_blocks, der_of, is_certificate
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..addresses.ip import canonical, is_ip, parse_number
 from ..node.coded_errors import invalid_arg_type
 from ..node.inspection import inspect
+from ..node.records import NamedTuple
 from .errors import TLSCertificateError, state_error, wrong_name
 
 __all__ = [

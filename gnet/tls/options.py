@@ -8,10 +8,11 @@ cannot do is refused, and not passed over.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..addresses.ip import is_ip
 from ..node import coded_errors
+from ..node.records import NamedTuple
 from ..node.spelling import camel
 from ..node.validators import (
     validate_boolean,

@@ -14,10 +14,11 @@ import ssl
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..node.coded_errors import CodedTypeError, invalid_arg_type
 from ..node.inspection import received
+from ..node.records import NamedTuple
 from ..node.values import UNDEFINED
 from .errors import library_error
 

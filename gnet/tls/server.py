@@ -294,7 +294,8 @@ class SecureIntake(Intake):
             raise
         except BaseException as failure:
             # Brought about by a peer: it must not end the program.
-            lifecycle.publish(lifecycle.ListenerFailed, server, 'tlsClientError', failure)
+            if lifecycle.has_subscribers():
+                lifecycle.publish(lifecycle.ListenerFailed, server, 'tlsClientError', failure)
             self.connections.loop.report(server, failure)
 
     def begun(self, handshake: Any, remote: Any) -> None:

@@ -340,7 +340,7 @@ class TLSSocket(Handshaking):
         finally:
             if handshake is not None:
                 handshake.closed()
-                if handshake.failure is not None:
+                if handshake.failure is not None and lifecycle.has_subscribers():
                     lifecycle.publish(
                         lifecycle.HandshakeFailed, self.server, self, handshake.failure,
                         handshake.duration)

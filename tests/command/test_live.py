@@ -235,7 +235,7 @@ def test_what_answers_otherwise_is_no_program_of_gnet(
 
 
 @pytest.mark.parametrize(('words', 'text'), [
-    (['--blocked', '0'], "'0' is not from 0.005 to 3600 seconds"),
+    (['--blocked', '0'], '0 is not from 0.005 to 3600 seconds'),
     (['--blocked', 'long'], "'long' is no number of seconds"),
 ])
 def test_a_wrong_option_is_said(words: Any, text: str, capsys: Any) -> None:

@@ -1,49 +1,25 @@
 # mypy: allow-subclassing-any
 # (zope.interface has no types; everything here that derives from Any is one of its interfaces.)
-"""What happens to servers and connections, published through :mod:`zope.event`.
-
-This is for those who watch a program rather than write it: metrics, logs, health checks. They need
-no reference to the server and change nothing by being there::
-
-    import zope.event
-    from gnet import lifecycle
-
-    def watch(event):
-        if lifecycle.IConnectionClosed.providedBy(event):
-            print(event.socket.remote_address, event.bytes_read, event.duration)
-
-    zope.event.subscribers.append(watch)
-
-As in :mod:`gevent.events`, each event is an interface and a class with plain attributes. All
-interfaces extend :class:`ILifecycleEvent`, so one test tells gnet's events from everybody else's.
-
-Events are published in greenlets, in the one that each class names, and never in the hub: a
-subscriber may block, which holds up what that greenlet does next and nothing else. A subscriber
-that raises harms neither the publisher nor the other subscribers: the exception goes to the logger
-``gnet.lifecycle`` with its traceback. While nobody subscribes no event is even built.
-"""
+"""The events of :mod:`gnet.lifecycle`, each an interface and a class with plain attributes."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable
 from dataclasses import dataclass
-from enum import Enum
 from typing import Any
 
-import zope.event as zope_event  # type: ignore[import-untyped]
 from zope.interface import (  # type: ignore[import-untyped]
     Attribute,
     Interface,
     implementer,
 )
 
+from .drop_reason import DropReason
+
 __all__ = [
     'ConnectionClosed',
     'ConnectionDropped',
     'ConnectionOpened',
     'ConnectionSecured',
-    'DropReason',
     'HandshakeFailed',
     'HubBlocked',
     'IConnectionClosed',
@@ -61,47 +37,10 @@ __all__ = [
     'ServerClosed',
     'ServerError',
     'ServerListening',
-    'publish',
 ]
 
-_log = logging.getLogger('gnet.lifecycle')
-
-
-def has_subscribers() -> bool:
-    """Return whether :func:`publish` would do anything now."""
-    return bool(zope_event.subscribers)
-
-
-def publish(make: Callable[..., object], *args: Any) -> None:
-    """Build the event ``make(*args)`` and give it to each subscriber, if there is any.
-
-    Subscribers are called in the order of ``zope.event.subscribers`` as it is now: what one of them
-    adds or removes counts from the next event on. Unlike ``zope.event.notify``, one that raises
-    does not keep the event from the rest. What is no failure of a subscriber passes to the caller:
-    ``SystemExit``, ``KeyboardInterrupt``, ``GreenletExit`` and a ``gevent.Timeout``.
-
-    Args:
-        make: a class of this module, or a function that returns such an event.
-        args: its arguments. What is costly to find out belongs into *make*, which is not called
-            while nobody subscribes.
-    """
-    subscribers = zope_event.subscribers
-    if not subscribers:
-        return
-    event = make(*args)
-    for subscriber in tuple(subscribers):
-        try:
-            subscriber(event)
-        except Exception:
-            _log.exception('The subscriber %r failed to handle %r', subscriber, event)
-
-
-class DropReason(Enum):
-    """Why a server closed a connection that it had accepted, without a ``'connection'`` event."""
-
-    MAX_CONNECTIONS = 'the server had max_connections open connections'
-    BLOCK_LIST = 'the address of the peer is in the block list'
-    PENDING_HANDSHAKES = 'as many TLS handshakes as may be were not done'
+# What follows says that it is of the module that programs import it from, interfaces included.
+__name__ = 'gnet.lifecycle'
 
 
 # --- interfaces ---------------------------------------------------------------------------------
