@@ -36,6 +36,10 @@ __all__ = ['LONGEST', 'SHORTEST', 'BlockedHub', 'HubWatch', 'watch_hub']
 #: Signs of life in the time after which the hub is taken to be blocked: so exact is what is told.
 SIGNS = 8
 
+#: After how many times the seconds a hub that seems to wait for events is blocked all the same: what
+#: a callback that is written in C does, looks like that.
+POLLS = 3
+
 #: Seconds between two signs at least, and of what is watched for: a hub that has nothing else to do
 #: wakes up for each.
 SHORTEST = 0.005
@@ -173,9 +177,18 @@ class HubWatch:
                 # The whole process was stopped (SIGSTOP), or the machine had no time for it: that
                 # is nobody's fault in here. What holds Python's global lock uses the processor.
                 pause = self.seconds
+            elif late < self.seconds * POLLS and self._is_in_poll():
+                # It has nothing to do but that, and the machine lets others run.
+                pause = self._interval
             else:
                 self._is_blocked(due, late)
                 pause = self._interval
+
+    def _is_in_poll(self) -> bool:
+        """Whether the hub waits for events, or does something that has no frame of Python."""
+        frame = sys._current_frames().get(self._loop.thread or 0)
+        return frame is not None and frame.f_code.co_name == 'run' and (
+            str(frame.f_globals.get('__name__')).startswith('gevent.'))
 
     def _is_blocked(self, due: float, late: float) -> None:
         frame = sys._current_frames().get(self._loop.thread or 0)

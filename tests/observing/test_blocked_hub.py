@@ -121,6 +121,14 @@ def test_a_callback_of_the_hub_that_blocks_it_is_seen_too(watch: Any, reports: R
     assert reports[0].stack[-1].function == 'hold_up'
 
 
+def test_a_callback_that_is_written_in_c_is_seen_in_the_end(watch: Any, reports: Reports) -> None:
+    watch(LIMIT, reports.add)
+    gevent.get_hub().loop.run_callback(_select, [reports.readable], [], [], PATIENCE)
+    until(lambda: reports)
+    assert reports[0].stack[-1].function == 'run'
+    assert reports[0].seconds >= LIMIT * 2
+
+
 def test_who_only_switches_to_each_other_blocks_it(watch: Any, reports: Reports) -> None:
     watch(LIMIT, reports.add)
 
