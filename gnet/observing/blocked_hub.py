@@ -36,8 +36,8 @@ __all__ = ['LONGEST', 'SHORTEST', 'BlockedHub', 'HubWatch', 'watch_hub']
 #: Signs of life in the time after which the hub is taken to be blocked: so exact is what is told.
 SIGNS = 8
 
-#: After how many times the seconds a hub that seems to wait for events is blocked all the same: what
-#: a callback that is written in C does, looks like that.
+#: After how many times the seconds a hub that seems to wait for events is blocked all the same: a
+#: callback that is written in C looks like that.
 POLLS = 3
 
 #: Seconds between two signs at least, and of what is watched for: a hub that has nothing else to do
