@@ -13,9 +13,11 @@ __all__ = [
     'TCP_FAMILIES',
     'VERSIONS',
     'Address',
+    'Dropped',
     'Ends',
     'address_of',
     'ends_of',
+    'host_of',
     'is_link_local',
 ]
 
@@ -59,6 +61,20 @@ class Ends(_Ends, NodeNames):
     remote_family = _Ends.remote_family
 
 
+class Dropped(Ends):
+    """Both ends, and why the connection was dropped.
+
+    Attributes:
+        reason: a :class:`gnet.lifecycle.DropReason`.
+        network: whose limit it was, as text: an address or a network (``'2001:db8::/64'``); None
+            for a limit of all together.
+    """
+
+    #: With attributes of its own: a tuple can have no slots.
+    reason: Any
+    network: str | None
+
+
 def address_of(family: int, name: Any) -> Address | None:
     """Turn *name*, a socket name in Python's form, into an :class:`Address`; None for unix sockets.
 
@@ -72,6 +88,11 @@ def address_of(family: int, name: Any) -> Address | None:
     if len(name) == 4 and name[3] and is_link_local(address):
         address += f'%{_zone(name[3])}'
     return Address(address, _NAMES[version], name[1])
+
+
+def host_of(name: Any) -> str | None:
+    """Return the IP address in *name*, a socket name in Python's form; None if it has none."""
+    return name[0] if isinstance(name, tuple) and isinstance(name[0], str) else None
 
 
 def is_link_local(address: str) -> bool:

@@ -82,8 +82,8 @@ class Line:
     """
 
     __slots__ = (
-        '_let_go', '_number', '_peer', '_under_way', 'asked', 'is_denounced', 'is_forwarded',
-        'progress', 'tell', 'worker',
+        '_counted', '_let_go', '_number', '_peer', '_under_way', 'asked', 'dropped', 'is_denounced',
+        'is_forwarded', 'progress', 'tell', 'worker',
     )
 
     def __init__(
@@ -97,6 +97,10 @@ class Line:
         self._under_way: dict[int, Transfer] = {}
         self._number = 0
         self.asked = Asked()
+        #: What to call when a connection ends that it has, by its number; where limits count those.
+        self._counted: dict[int, Callable[[], object]] = {}
+        #: How many drops are on their way to it.
+        self.dropped = 0
         #: Whether its messages are emitted as the cluster's, too.
         self.is_forwarded = False
         #: Whether it has sent nonsense.
@@ -125,9 +129,11 @@ class Line:
         self._number += 1
         number = self._number
         self._under_way[number] = transfer
-        self._peer.send(
-            {'cmd': COMMAND, 'act': 'connection', 'id': handle_id, 'n': number},
-            transfer.sock, partial(self._answered, number))
+        message = {'cmd': COMMAND, 'act': 'connection', 'id': handle_id, 'n': number}
+        if transfer.ended is not None:
+            message['counted'] = True
+            self._counted[number] = transfer.ended
+        self._peer.send(message, transfer.sock, partial(self._answered, number))
 
     def _answered(self, number: int, error: BaseException | None) -> None:
         transfer = self._under_way.pop(number, None)
@@ -136,6 +142,7 @@ class Line:
         if error is None:
             transfer.accepted()
         else:
+            self._counted.pop(number, None)
             transfer.failed()
 
     def has_refused(self, number: Any) -> bool:
@@ -143,5 +150,28 @@ class Line:
         transfer = self._under_way.pop(number, None) if type(number) is int else None
         if transfer is None:
             return False
+        self._counted.pop(number, None)
         transfer.refused()
         return True
+
+    # --- limits -----------------------------------------------------------------------------------
+
+    def has_released(self, number: Any) -> bool:
+        """A connection that was counted has ended; return whether it was one."""
+        ended = self._counted.pop(number, None) if type(number) is int else None
+        if ended is not None:
+            ended()
+        return ended is not None
+
+    def release_all(self) -> None:
+        """The worker is gone, and so are its connections."""
+        while self._counted:
+            self._counted.popitem()[1]()
+
+    def send_dropped(self, fields: dict[str, Any]) -> None:
+        """Have the worker emit `'drop'`."""
+        self.dropped += 1
+        self._peer.send({'cmd': COMMAND, 'act': 'dropped', **fields}, None, self._told)
+
+    def _told(self, _error: BaseException | None) -> None:
+        self.dropped -= 1

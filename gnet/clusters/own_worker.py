@@ -28,6 +28,7 @@ from .worker import Life, Progress, Worker
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from ..options.limits import LimitOptions
     from ..options.listen import ListenRequest
     from ..servers.primary import Call
     from ..servers.server import Server
@@ -81,11 +82,12 @@ FOLLOWS: dict[_Stay, set[_Stay]] = {
 class _Request:
     """A ``listen`` that the primary has not answered yet."""
 
-    __slots__ = ('call', 'query')
+    __slots__ = ('call', 'limits', 'query')
 
-    def __init__(self, call: Call, query: Query) -> None:
+    def __init__(self, call: Call, query: Query, limits: LimitOptions) -> None:
         self.call = call
         self.query = query
+        self.limits = limits
 
     @property
     def key(self) -> str:
@@ -120,7 +122,7 @@ class WorkerSide:
         self._is_supervised = False
         self._acts: dict[str, Callable[[dict[str, Any], Any], None]] = {
             'connection': self._connection, 'bound': self._bound, 'failed': self._failed,
-            'disconnect': self._told_to_disconnect, 'ask': self._asked,
+            'disconnect': self._told_to_disconnect, 'dropped': self._dropped, 'ask': self._asked,
         }
         self._peer.when_opened = self._begin
 
@@ -189,9 +191,11 @@ class WorkerSide:
         else:
             self._keys.add(query.key)
             self._last_request += 1
-            self._requests[self._last_request] = _Request(call, query)
+            limits = call.intake.connections.limit_options
+            self._requests[self._last_request] = _Request(call, query, limits)
             self._peer.loop.hold()
-            self.send('listen', seq=self._last_request, query=list(query))
+            of_limits = {'limits': list(limits)} if limits.are_any else {}
+            self.send('listen', seq=self._last_request, query=list(query), **of_limits)
 
     def _query(
         self, request: ListenRequest, address: str | None, version: int,
@@ -253,7 +257,7 @@ class WorkerSide:
                 number, call.intake, PrimaryListener(
                     message['family'], message['name'], request.key, path,
                     lambda: self._let_go(number, request.query)),
-                self)
+                self, request.limits)
         else:
             listener = receive(sock, request.key, path)
             listener.closers.append(lambda: self._let_go(number, request.query))
@@ -295,10 +299,17 @@ class WorkerSide:
 
     def _connection(self, message: dict[str, Any], sock: Any) -> None:
         handle = self._handles.get(message['id'])
-        if not isinstance(handle, Distributed) or sock is None or not handle.take(sock):
-            self.send('refused', n=message['n'])
+        number = message['n']
+        counted = number if 'counted' in message else None
+        if not isinstance(handle, Distributed) or sock is None or not handle.take(sock, counted):
+            self.send('refused', n=number)
             if sock is not None:
                 sock.close()
+
+    def _dropped(self, message: dict[str, Any], _sock: Any) -> None:
+        handle = self._handles.get(message['id'])
+        if isinstance(handle, Distributed):  # else the server is closed
+            handle.dropped(message['reason'], message['ends'], message['network'])
 
     # --- questions --------------------------------------------------------------------------------
 

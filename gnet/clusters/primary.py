@@ -18,6 +18,7 @@ from ..events.emitter import EventEmitter
 from ..loop.loop import Loop, get_loop
 from ..loop.watchers import close_watcher
 from ..node import system_errors
+from ..options.limits import NO_LIMITS, LimitOptions
 from ..servers.listener import Listener, adopt, bind_path, bind_port
 from .forked_worker import ForkedWorker, Line, ListeningAddress
 from .protocol import COMMAND, PATH, Query
@@ -100,6 +101,7 @@ class PrimarySide:
         self._acts: dict[str, Callable[[Line, dict[str, Any]], bool]] = {
             'online': self._online, 'listen': self._listen, 'listening': self._listening,
             'refused': self._refused, 'room': self._room, 'close': self._closed,
+            'limit': self._limit, 'released': self._released,
             'leaving': self._leaving, 'cut': self._cut,
             'terminate': self._terminated, 'alone': self._serves_alone, 'answer': self._answered,
         }
@@ -174,6 +176,7 @@ class PrimarySide:
         worker = line.worker
         self._leave_handles(line)
         self._connected.discard(line)
+        line.release_all()
         if worker.is_dead():
             self.workers.pop(worker.id, None)
         worker.exited_after_disconnect = bool(worker.exited_after_disconnect)
@@ -190,6 +193,7 @@ class PrimarySide:
             self._leave_handles(line)
             self.workers.pop(worker.id, None)
         worker.exited_after_disconnect = bool(worker.exited_after_disconnect)
+        line.release_all()
         line.progress.life = Life.DEAD
         worker.emit('exit', code, signal)
         self._cluster.emit('exit', worker, code, signal)
@@ -320,7 +324,8 @@ class PrimarySide:
     def _listen(self, line: Line, message: dict[str, Any]) -> bool:
         number = message.get('seq')
         query = Query.of(message.get('query'))
-        if query is None or type(number) is not int:
+        limits = LimitOptions.of(message['limits']) if 'limits' in message else NO_LIMITS
+        if query is None or type(number) is not int or limits is None:
             return False
         if line.worker.exited_after_disconnect:
             return True  # it closes all that it has now
@@ -338,6 +343,8 @@ class PrimarySide:
                 RoundRobin(self.loop, self._last_handle, listener) if self.in_turn
                 else SharedListener(self.loop, self._last_handle, listener)
             )
+        if limits.are_any:
+            handle.limit(limits)
         family, name = handle.name
         line.send(
             'bound', {'seq': number, 'id': handle.id, 'family': family, 'name': name},
@@ -366,6 +373,17 @@ class PrimarySide:
     def _room(self, line: Line, message: dict[str, Any]) -> bool:
         key = self._handle_of(line, message)
         return key is None or self._handles[key].has_room(line)
+
+    def _limit(self, line: Line, message: dict[str, Any]) -> bool:
+        key = self._handle_of(line, message)
+        limits = LimitOptions.of(message.get('limits'))
+        if key is not None and limits is not None:
+            self._handles[key].limit(limits)
+        return limits is not None
+
+    @staticmethod
+    def _released(line: Line, message: dict[str, Any]) -> bool:
+        return line.has_released(message.get('n'))
 
     def _closed(self, line: Line, message: dict[str, Any]) -> bool:
         key = self._handle_of(line, message)

@@ -8,9 +8,12 @@ them are sent for each connection:
 from the worker
 =================  ==============================================================================
 ``online``         the channel is open
-``listen``         *seq* and a :class:`Query`; answered by ``bound`` or ``failed``
+``listen``         *seq* and a :class:`Query`; answered by ``bound`` or ``failed``; *limits*, if
+                   there are any: see ``limit``
 ``listening``      *query*: the server that asked for this has emitted `'listening'`
 ``refused``        *n*: this connection is not taken (else: its acknowledgement, alone)
+``limit``          *id*, *limits*: those of the server are these now (``LimitOptions``)
+``released``       *n*: this connection, which was *counted*, has ended
 ``room``           *id*: after ``refused``, there is room for connections again
 ``close``          *id*: the server is closed
 ``leaving``        the worker is about to disconnect
@@ -25,7 +28,9 @@ from the primary
 =================  ==============================================================================
 ``bound``          *seq*, *id*, *family* and *name* of the listener; its descriptor, if shared
 ``failed``         *seq*, *errno*
-``connection``     *id*, *n* (the number of the connection), and the connection
+``connection``     *id*, *n* (the number of the connection), and the connection; *counted*, if
+                   ``released`` is to be said of it
+``dropped``        *id*, *reason*, *ends* and *network* of a connection that a limit has refused
 ``disconnect``     close all servers and then the channel; after *deadline* seconds, by force
 ``ask``            *n* (the number of the question), *what*: see ``clusters/questions.py``
 =================  ==============================================================================

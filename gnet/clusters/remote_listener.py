@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gevent import Greenlet
 
-from ..addresses.ends import FAMILIES
+from ..addresses.ends import FAMILIES, Ends
+from ..lifecycle import DropReason
+from .counted import Counted
 
 if TYPE_CHECKING:
+    from ..options.limits import LimitOptions
+    from ..servers.connections import Limiter
+    from ..servers.gate import Gate
     from ..servers.intake import Intake
 
 __all__ = [
@@ -75,8 +80,12 @@ class Distributed:
 
     def __init__(
         self, number: int, intake: Intake, listener: PrimaryListener, side: Side,
+        limits: LimitOptions,
     ) -> None:
         self._number = number
+        #: What the primary knows of the server's limits.
+        self._limits = limits
+        self._counted = Counted(side)
         #: Who gets the connections.
         self.intake = intake
         self.listener = listener
@@ -124,8 +133,23 @@ class Distributed:
         """Return whether this keeps the program alive while it is open."""
         return self._ref
 
-    def take(self, sock: Any) -> bool:
-        """Give the server a connection; return False if it has no room."""
+    def set_gate(self, gate: Gate | None) -> None:
+        """Connections beyond ``max_connections`` wait in the primary in any case."""
+
+    def limiter(self, options: LimitOptions, before: Limiter | None) -> Limiter | None:
+        """Have the primary limit the connections; return what counts those of this process."""
+        if options != self._limits:
+            self._limits = options
+            self._side.send('limit', id=self._number, limits=list(options))
+        return self._counted if options.are_any else None
+
+    def take(self, sock: Any, counted: int | None = None) -> bool:
+        """Give the server a connection; return False if it has no room.
+
+        Args:
+            sock: the connection.
+            counted: its number, if the primary is to be told when it has ended.
+        """
         intake = self.intake
         connections = intake.connections
         if connections.is_full() and not connections.drops:
@@ -135,6 +159,9 @@ class Distributed:
             remote = sock.getpeername()
         except OSError:
             remote = None  # it has reset the connection; who it was is not known any more
+        if counted is not None:
+            self._counted.offer(counted)
+            connections.limits = self._counted  # also where another worker's server has the limits
         try:
             connection = intake.admit(sock, remote)
         except BaseException as error:
@@ -143,7 +170,15 @@ class Distributed:
         else:
             if connection is not None:
                 Greenlet.spawn(intake.serve_later, connection)
+        finally:
+            if counted is not None:
+                self._counted.withdraw()
         return True
+
+    def dropped(self, reason: str, ends: list[Any] | None, network: str | None) -> None:
+        """The primary has refused a connection, for the limits of the server."""
+        self.intake.dropped(
+            None if ends is None else Ends(*ends), DropReason[reason], network)
 
     def _look_for_room(self) -> None:
         """There may be room again."""

@@ -11,12 +11,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..loop.loop import Loop
 from ..servers.acceptor import MAX_LAST, Acceptor, reset
 from ..servers.listener import Listener
+from .primary_limits import PrimaryLimits, Told
 from .protocol import name_of
+
+if TYPE_CHECKING:
+    from ..options.limits import LimitOptions
 
 __all__ = [
     'Recipient',
@@ -32,12 +36,11 @@ _log = logging.getLogger('gnet.cluster')
 MAX_WAITING = 128
 
 
-class Recipient(Protocol):
+class Recipient(Told, Protocol):
     """A worker, as far as listeners know it. Compared by identity."""
 
     def send_connection(self, handle_id: int, transfer: Transfer) -> None:
         """Send a connection, and call one of the methods of *transfer* in the end."""
-
 
 #: Connections that may be under way to one worker. One that is busy gets few, which is what keeps
 #: the load even; but more than one, so that it need not wait for the next at each.
@@ -78,13 +81,19 @@ class Transfer:
     Args:
         sock: the connection.
         answered: called once, with where the worker stands from then on.
+        ended: to be called when the connection has ended that the worker has accepted; None if
+            nobody counts it.
     """
 
-    __slots__ = ('_answered', 'sock')
+    __slots__ = ('_answered', 'ended', 'sock')
 
-    def __init__(self, sock: Any, answered: Callable[[SeatState], object]) -> None:
+    def __init__(
+        self, sock: Any, answered: Callable[[SeatState], object],
+        ended: Callable[[], object] | None = None,
+    ) -> None:
         self.sock = sock
         self._answered = answered
+        self.ended = ended
 
     def accepted(self) -> None:
         """The worker has it."""
@@ -98,6 +107,15 @@ class Transfer:
     def failed(self) -> None:
         """The worker is gone, or its channel: its seat is taken away with it."""
         self._answered(SeatState.LEFT)
+
+
+class _Waiting(NamedTuple):
+    """A connection that waits for its turn."""
+
+    number: int
+    sock: Any
+    #: To be called when it has ended.
+    ended: Callable[[], object] | None
 
 
 class RoundRobin:
@@ -116,14 +134,17 @@ class RoundRobin:
         self._seats: dict[Recipient, _Seat] = {}
         #: The seats, by how many connections are under way to them.
         self._free: list[deque[_Seat]] = [deque() for _ in range(MAX_UNDER_WAY)]
-        #: In the order in which they were accepted, by their numbers.
-        self._waiting: deque[tuple[int, Any]] = deque()
+        #: In the order in which they were accepted, by their numbers; with what is to be called
+        #: when they have ended, if anything.
+        self._waiting: deque[_Waiting] = deque()
         self._last_number = 0
         #: How many are under way, also to workers that have left meanwhile.
         self._under_way = 0
         self._acceptor = _Distributor(loop, listener, self)
         #: Called when nothing is left to be given out, once no more is accepted.
         self._when_finished: Callable[[], object] | None = None
+        #: Who may connect: asked here, for all workers together.
+        self._limits = PrimaryLimits(loop, handle_id, self.name[1] or listener.path)
         self._is_closed = False
         self._acceptor.start()
         loop.close_in_child(self, RoundRobin._forsake)  # inside: its own
@@ -190,12 +211,12 @@ class RoundRobin:
         self._is_closed = True
         self._acceptor.close()
         while self._waiting:
-            reset(self._waiting.popleft()[1])
+            reset(self._waiting.popleft().sock)
 
     def _forsake(self) -> None:
         """In a forked child: close the copies of what waits."""
         while self._waiting:
-            self._waiting.popleft()[1].close()
+            self._waiting.popleft().sock.close()
 
     # --- connections ------------------------------------------------------------------------------
 
@@ -206,15 +227,24 @@ class RoundRobin:
 
     def admit(self, sock: Any, remote: Any) -> None:
         """Take a connection; for the acceptor, in the hub."""
-        self.append(sock)
+        self.append(sock, remote)
         self._distribute()
         if self.is_congested:
             self._acceptor.stop_accepting()
 
-    def append(self, sock: Any) -> None:
-        """Let a new connection wait for its turn."""
+    def append(self, sock: Any, remote: Any) -> None:
+        """Let a new connection wait for its turn, unless a limit refuses it."""
+        ended = None
+        if self._limits.are_any:
+            is_refused, ended = self._limits.decide(sock, remote, self._seats)
+            if is_refused:
+                return
         self._last_number += 1
-        self._waiting.append((self._last_number, sock))
+        self._waiting.append(_Waiting(self._last_number, sock, ended))
+
+    def limit(self, options: LimitOptions) -> None:
+        """Have these limits from now on: those of the worker that was the last to say so."""
+        self._limits.configure(options)
 
     def serve(self, sock: Any) -> None:
         raise AssertionError('connections are for the workers')
@@ -235,9 +265,9 @@ class RoundRobin:
             self._under_way += 1
             if seat.under_way < MAX_UNDER_WAY:
                 self._free[seat.under_way].append(seat)
-            number, sock = waiting.popleft()
-            seat.worker.send_connection(
-                self.id, Transfer(sock, partial(self._answered, seat, number, sock)))
+            next_one = waiting.popleft()
+            seat.worker.send_connection(self.id, Transfer(
+                next_one.sock, partial(self._answered, seat, next_one), next_one.ended))
         if was_congested and not self.is_congested and self._acceptor.started:
             self._acceptor.start_accepting()
 
@@ -255,7 +285,7 @@ class RoundRobin:
             self._free[seat.under_way].append(seat)
             self._distribute()
 
-    def _answered(self, seat: _Seat, number: int, sock: Any, state: SeatState) -> None:
+    def _answered(self, seat: _Seat, sent: _Waiting, state: SeatState) -> None:
         """One that was under way to *seat* is no more, which stands so from now on."""
         self._take_out(seat)
         seat.under_way -= 1
@@ -265,18 +295,19 @@ class RoundRobin:
             if state is SeatState.OPEN:
                 self._put_in(seat)
         if state is not SeatState.OPEN:
-            self._give_back(number, sock)
+            self._give_back(sent)
         self._look_whether_finished()
 
-    def _give_back(self, number: int, sock: Any) -> None:
+    def _give_back(self, sent: _Waiting) -> None:
         if self._is_closed:
-            reset(sock)
+            reset(sent.sock)
             return
         # Before those that came later, which may have come back earlier.
         waiting = self._waiting
         place = next(
-            (index for index, (other, _) in enumerate(waiting) if other > number), len(waiting))
-        waiting.insert(place, (number, sock))
+            (index for index, other in enumerate(waiting) if other.number > sent.number),
+            len(waiting))
+        waiting.insert(place, sent)
         self._distribute()
 
 
@@ -301,5 +332,4 @@ class _Distributor(Acceptor):
         self.stop_accepting()
         with suppress(OSError):  # a BlockingIOError when there are no more
             for _ in range(MAX_LAST):
-                sock, _remote = self.do_read()
-                self.intake.append(sock)
+                self.intake.append(*self.do_read())

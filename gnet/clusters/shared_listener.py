@@ -8,6 +8,7 @@ from collections.abc import Hashable
 from typing import Any
 
 from ..loop.loop import Loop
+from ..options.limits import LimitOptions
 from ..servers.listener import Listener
 from .protocol import name_of
 
@@ -55,6 +56,9 @@ class SharedListener:
         copy = self._workers.pop(worker, None)
         if copy is not None:
             copy.close()
+
+    def limit(self, options: LimitOptions) -> None:
+        """Whoever accepts has the limits: each worker by itself."""
 
     def has_room(self, worker: Hashable) -> bool:
         """No connection is ever offered, so none is refused."""

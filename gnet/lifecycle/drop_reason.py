@@ -11,5 +11,8 @@ class DropReason(Enum):
     """Why a server closed a connection that it had accepted, without a ``'connection'`` event."""
 
     MAX_CONNECTIONS = 'the server had max_connections open connections'
+    MAX_CONNECTIONS_PER_ADDRESS = 'the address had max_connections_per_address open connections'
+    CONNECTION_RATE = 'more connections were made than the connection_rate of the server'
+    CONNECTION_RATE_PER_ADDRESS = 'the address made more than its connection_rate_per_address'
     BLOCK_LIST = 'the address of the peer is in the block list'
     PENDING_HANDSHAKES = 'as many TLS handshakes as may be were not done'

@@ -94,6 +94,9 @@ class IConnectionDropped(ILifecycleEvent):
     server = Attribute('The server.')
     data = Attribute("Both addresses: the record of the 'drop' event. None for unix sockets.")
     reason = Attribute('A DropReason.')
+    network = Attribute(
+        "Whose limit it was, as text: an address, or a network such as '2001:db8::/64'. None for "
+        'what is no limit of one address.')
 
 
 class IConnectionSecured(ILifecycleEvent):
@@ -216,6 +219,7 @@ class ConnectionDropped:
     server: Any
     data: Any
     reason: DropReason
+    network: str | None = None
 
 
 @implementer(IConnectionSecured)

@@ -9,6 +9,7 @@ from ..node.coded_errors import invalid_arg_value
 from ..node.records import NamedTuple
 from ..node.validators import validate_number
 from ..node.values import UNDEFINED, truthy
+from .limits import LIMIT_OPTIONS, FullPolicy, LimitOptions, full_policy, limit_options
 from .shared import DEFAULT_HIGH_WATER_MARK, block_list, keep_alive_seconds
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ class ServerOptions(NamedTuple):
         high_water_mark: bytes, for both directions. As in Node it is any number that is not
             negative, so NaN, Infinity and fractions get through to here.
         block_list: addresses to refuse, or None.
+        max_connections: as the property: whatever it is compared with.
+        max_connections_policy: what becomes of those beyond it.
+        limits: all others.
     """
 
     allow_half_open: bool
@@ -43,12 +47,15 @@ class ServerOptions(NamedTuple):
     keep_alive_initial_delay: int
     high_water_mark: float
     block_list: BlockList | None
+    max_connections: Any
+    max_connections_policy: FullPolicy
+    limits: LimitOptions
 
 
 #: The names of the options.
 SERVER_OPTIONS = frozenset({
     'allow_half_open', 'block_list', 'high_water_mark', 'keep_alive', 'keep_alive_initial_delay',
-    'no_delay', 'pause_on_connect',
+    'no_delay', 'pause_on_connect', *LIMIT_OPTIONS,
 })
 
 
@@ -62,6 +69,7 @@ def server_options(options: Mapping[str, Any]) -> ServerOptions:
         CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for a ``keep_alive_initial_delay`` or a
             ``high_water_mark`` that is no number (None is none), and for a ``block_list`` that is
             something else; ``ERR_INVALID_ARG_VALUE`` for an ``ssl_context``.
+        CodedTypeError, CodedValueError: for what is no limit: :mod:`.limits`.
     """
     if options.get('ssl_context') is not None:
         # Node has no such option, and a server in plain text is not what was asked for.
@@ -72,6 +80,8 @@ def server_options(options: Mapping[str, Any]) -> ServerOptions:
     mark = options.get('high_water_mark', UNDEFINED)
     if mark is UNDEFINED or validate_number('options.highWaterMark', mark) < 0:
         mark = DEFAULT_HIGH_WATER_MARK
+    most = options.get('max_connections', UNDEFINED)
+    policy = options.get('max_connections_policy', UNDEFINED)
     return ServerOptions(
         allow_half_open=truthy(options.get('allow_half_open')),
         pause_on_connect=truthy(options.get('pause_on_connect')),
@@ -80,4 +90,9 @@ def server_options(options: Mapping[str, Any]) -> ServerOptions:
         keep_alive_initial_delay=seconds,
         high_water_mark=mark,
         block_list=block_list(options),
+        max_connections=None if most is UNDEFINED else most,
+        max_connections_policy=(
+            FullPolicy.DROP if policy is UNDEFINED
+            else full_policy('options.maxConnectionsPolicy', policy)),
+        limits=limit_options(options),
     )

@@ -12,7 +12,7 @@ import _socket
 import errno
 import socket as _stdlib
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gevent import getcurrent
 from gevent.server import StreamServer
@@ -24,6 +24,11 @@ from ..node import coded_errors, system_errors
 from ..node.logs import Log
 from ..sockets.descriptors import reset_on_close
 from .listener import Listener, adopt
+
+if TYPE_CHECKING:
+    from ..options.limits import LimitOptions
+    from .connections import Limiter
+    from .gate import Gate
 
 __all__ = [
     'MAX_LAST',
@@ -104,6 +109,12 @@ class Handle(Protocol):
 
     def has_ref(self) -> bool: ...
 
+    def set_gate(self, gate: Gate | None) -> None:
+        """Have *gate* say how many connections may come; None: as many as do."""
+
+    def limiter(self, options: LimitOptions, before: Limiter | None) -> Limiter | None:
+        """Return what limits the connections; *before* did so until now. None if nothing does."""
+
 
 class Acceptor(StreamServer):
     """Accepts connections for a server, which has it as ``_handle`` while it listens."""
@@ -134,6 +145,8 @@ class Acceptor(StreamServer):
         self.listener = listener
         #: Who gets the connections; another server takes this acceptor over by setting it.
         self.intake = intake
+        #: What keeps connections waiting while there are ``max_connections``; None: nothing does.
+        self.gate: Gate | None = None
         self._is_closed = False  # what ``closed`` says, without the call
         self._ref = True
         self._exhausted_at: float | None = None
@@ -168,7 +181,14 @@ class Acceptor(StreamServer):
         super().close()
         if held:
             self.gnet_loop.release()
+        self.set_gate(None)
         self.listener.close()
+
+    def set_gate(self, gate: Gate | None) -> None:
+        """Have *gate* say how many may be accepted; None: as many as come."""
+        before, self.gate = self.gate, gate
+        if before is not None:
+            before.dismiss()
 
     def set_ref(self, ref: bool) -> None:
         """Say whether this listener keeps the program alive; pauses of accepting change nothing."""
@@ -180,6 +200,16 @@ class Acceptor(StreamServer):
     def has_ref(self) -> bool:
         """Return whether this listener keeps the program alive while it is open."""
         return self._ref
+
+    def limiter(self, options: LimitOptions, before: Limiter | None) -> Limiter | None:
+        """Return what limits the connections: it is asked here, for each."""
+        if not options.are_any:
+            return None
+        from .limits import Limits
+        if isinstance(before, Limits):
+            before.configure(options)
+            return before
+        return Limits(options, self.gnet_loop.now)
 
     def start_accepting(self) -> None:
         """Accept what comes; called by ``start`` and after a pause."""
@@ -203,15 +233,19 @@ class Acceptor(StreamServer):
                 if error.errno not in _PEER_FAULTS:
                     return  # a BlockingIOError when there are no more
             else:
-                self.gnet_loop.start(self._hand_over, *accepted)
+                self.gnet_loop.start(self.hand_over, *accepted)
 
     # --- accepting, in the hub --------------------------------------------------------------------
 
     def _do_read(self) -> None:
-        start, hand_over, in_turn = self.gnet_loop.start, self._hand_over, self.in_turn
+        hand_over, in_turn = self.hand_over, self.in_turn
+        start: Callable[..., object] = self.gnet_loop.start
+        count, gate = self.max_accept, self.gate
         try:
+            if gate is not None:
+                count, start = gate.room(), gate.start
             # A peer's fault counts as one of these too: one that never ends must not hold the hub.
-            for _ in range(self.max_accept):
+            for _ in range(count):
                 try:
                     accepted = self.do_read()
                 except BlockingIOError:
@@ -247,7 +281,8 @@ class Acceptor(StreamServer):
         self.delay = self.min_delay
         return sock, remote
 
-    def _hand_over(self, sock: Any, remote: Any) -> None:
+    def hand_over(self, sock: Any, remote: Any) -> None:
+        """Give the server what was accepted; in the hub."""
         if self._is_closed:
             # No 'connection' after close(): it fares like those in the kernel's queue.
             reset(sock)

@@ -21,7 +21,10 @@ __all__ = [
 
 
 class Admitting(Guarded):
-    """Limits and counts. Without state of its own: :class:`gnet.Server` has it."""
+    """Who is let in, and how many there are. Without state of its own: :class:`gnet.Server` has it.
+
+    Its other limits are in :mod:`gnet.servers.limiting`.
+    """
 
     __slots__ = ()
 
@@ -53,6 +56,8 @@ class Admitting(Guarded):
     @property
     def max_connections(self) -> Any:
         """Connections at which further ones are dropped; None (the default) for no limit.
+
+        They wait instead where ``max_connections_policy`` says so.
 
         May be changed any time; connections that exist are not closed. Compared as in JavaScript:
         ``False`` is 0, ``'1'`` is 1, and NaN is no limit. A worker of a cluster passes further ones

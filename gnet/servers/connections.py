@@ -17,27 +17,65 @@ A worker that exits answers nothing more. Node waits for its answer for ever in 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from gevent.event import AsyncResult
 
+from ..lifecycle import DropReason
 from ..loop.loop import Loop
 from ..node import coded_errors
 from ..node.values import to_number
+from ..options.limits import NO_LIMITS
 from ..sockets.ownership import forsake
 
 __all__ = [
     'Connections',
+    'Limiter',
+    'Place',
     'ask',
 ]
+
+
+class Limiter(Protocol):
+    """What limits connections, besides their number: see :mod:`gnet.servers.limits`."""
+
+    @property
+    def counts_addresses(self) -> bool:
+        """Whether :meth:`release` is to be called for each connection."""
+
+    @property
+    def is_sharing(self) -> bool:
+        """Whether there are too many addresses to know each."""
+
+    def key_of(self, address: str | None) -> int | None:
+        """Return by what the peer at *address* is known."""
+
+    def name_of(self, key: int | None) -> str | None:
+        """Return that as text."""
+
+    def refuse(self, key: int | None) -> DropReason | None:
+        """Return why a connection of *key* is refused; None: it is counted."""
+
+    def release(self, key: int) -> None:
+        """One that was counted has ended."""
+
+    def place_of(self, address: str | None) -> Place | None:
+        """Count a connection of the peer at *address* that is there already."""
+
+    def recount(self, sockets: dict[Any, Place | None]) -> None:
+        """Count those that are open as the limits are now; their places are set."""
+
+
+#: In which limits a connection is counted, and as whose.
+Place = tuple[Limiter, int]
 
 
 class Connections:
     """Counts the connections of one server. The `Counter` of the sockets that it has accepted."""
 
     __slots__ = (
-        '_look', '_waiting', 'count', 'drops', 'key', 'limit', 'loop', 'on_room', 'server',
-        'sockets', 'trackers', 'were_sent',
+        '_look', '_waiting', 'count', 'drops', 'key', 'limit', 'limit_options', 'limits', 'loop',
+        'on_room', 'server', 'sockets', 'trackers', 'were_sent',
     )
 
     def __init__(self, server: Any, loop: Loop, look: Callable[[], object]) -> None:
@@ -54,9 +92,9 @@ class Connections:
         #: How many are open in this process, or on their way to another one; while worker
         #: processes are asked whether theirs have ended, one more.
         self.count = 0
-        #: Those of this process.
-        #: A dict, as a set grows in steps of four: with 5,000 members it has 100 bytes for each.
-        self.sockets: dict[Any, None] = {}
+        #: Those of this process. A dict, as a set grows in steps of four: with 5,000 members it
+        #: has 100 bytes for each. With them, where the limits have counted them; None for nowhere.
+        self.sockets: dict[Any, Place | None] = {}
         #: One for each worker process that has some.
         self.trackers: list[Any] = []
         #: Whether there was ever one: Node's ``_usingWorkers``.
@@ -66,6 +104,10 @@ class Connections:
         #: ``max_connections`` and ``drop_max_connection``, as the program has set them.
         self.limit: Any = None
         self.drops: Any = False
+        #: All other limits, as the program has set them, and what enforces them while the server
+        #: listens; None if there are none.
+        self.limit_options = NO_LIMITS
+        self.limits: Limiter | None = None
         #: Called when there may be room for connections again, while some are passed on.
         self.on_room: Callable[[], object] | None = None
         #: Who is told when the server was closed and there are none.
@@ -86,7 +128,9 @@ class Connections:
 
     def destroyed(self, sock: Any) -> None:
         """Count *sock* no more."""
-        self.sockets.pop(sock, None)
+        place = self.sockets.pop(sock, None)
+        if place is not None:
+            place[0].release(place[1])
         self.count -= 1
         if self.on_room is not None:
             self.on_room()
@@ -95,7 +139,9 @@ class Connections:
 
     def departed(self, sock: Any) -> None:
         """*sock* is another process's now, which a tracker counts."""
-        self.sockets.pop(sock, None)
+        place = self.sockets.pop(sock, None)
+        if place is not None:
+            place[0].release(place[1])
         if not self.server.listening:
             # close() did not know that it goes there. A tick: it must be on its way before that
             # process is asked; until then it counts here.
@@ -111,8 +157,15 @@ class Connections:
 
     def returned(self, sock: Any) -> None:
         """The other process never had *sock*."""
-        self.sockets[sock] = None
+        limits = self.limits
+        self.sockets[sock] = None if limits is None else limits.place_of(sock.remote_address)
         self.count += 1
+
+    def enforce(self, limits: Limiter | None) -> None:
+        """Have *limits* from now on, in which those that are open are counted, too."""
+        self.limits = limits
+        if limits is not None:
+            limits.recount(self.sockets)
 
     # --- the end ----------------------------------------------------------------------------------
 

@@ -10,17 +10,18 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
-from ..addresses.ends import Ends, address_of, ends_of
+from ..addresses.ends import Dropped, Ends, address_of, ends_of, host_of
 from ..loop.agenda import EXITS
 from ..node.logs import Log
 from ..node.values import is_number
 from ..options import shared
 from ..sockets.ownership import hand_over
 from ..sockets.socket import Socket, accept
-from .connections import Connections
+from .connections import Connections, Limiter
 
 if TYPE_CHECKING:
     from ..addresses.block_list import BlockList
+    from .refusals import Refusals
 
 __all__ = [
     'Intake',
@@ -35,7 +36,7 @@ _DESTROYED_UNDER_IT = frozenset({'ERR_SOCKET_CLOSED', 'ECANCELED'})
 class Intake:
     """What takes connections for a server; `Accepting` of its acceptor."""
 
-    __slots__ = ('accept_failed', 'block_list', 'connections', 'server')
+    __slots__ = ('accept_failed', 'block_list', 'connections', 'refusals', 'server')
 
     #: What makes a socket of what was accepted.
     accept: Callable[..., Socket] = staticmethod(accept)
@@ -57,6 +58,8 @@ class Intake:
         self.accept_failed = accept_failed
         #: The :class:`gnet.BlockList` of peers that are refused silently, or None.
         self.block_list: BlockList | None = None
+        #: What the log is told of the limits, once they have refused a connection.
+        self.refusals: Refusals | None = None
 
     # --- connections, in the hub ------------------------------------------------------------------
 
@@ -71,9 +74,7 @@ class Intake:
         counter = self.connections
         loop = counter.loop
         if counter.limit is not None and counter.is_full():
-            data = ends_of(sock, remote)
-            sock.close()
-            loop.tick(self._emit_drop, data, lifecycle.DropReason.MAX_CONNECTIONS)
+            self.drop(sock, remote, lifecycle.DropReason.MAX_CONNECTIONS)
             return None
         if self.block_list is not None:
             peer = address_of(sock.family, remote)
@@ -86,14 +87,28 @@ class Intake:
                         lifecycle.DropReason.BLOCK_LIST,
                     )
                 return None
+        limits, place = counter.limits, None
+        if limits is not None:
+            key = limits.key_of(host_of(remote))
+            reason = limits.refuse(key)
+            if reason is not None:
+                self.drop(sock, remote, reason, limits, key)
+                return None
+            if key is not None and limits.counts_addresses:
+                place = limits, key
         mark = server.high_water_mark
         if type(mark) is not int or mark < 0:
             mark = _usable_mark(mark)
-        connection = self.accept(
-            counter, loop, sock, remote, mark, bool(server.allow_half_open),
-            bool(server.pause_on_connect))
+        try:
+            connection = self.accept(
+                counter, loop, sock, remote, mark, bool(server.allow_half_open),
+                bool(server.pause_on_connect))
+        except BaseException:
+            if place is not None:
+                place[0].release(place[1])
+            raise
         counter.count += 1
-        counter.sockets[connection] = None
+        counter.sockets[connection] = place
         try:
             if server.no_delay or server.keep_alive:
                 self._set_options(connection)
@@ -149,11 +164,49 @@ class Intake:
             sock.destroy(error)
             raise
 
-    # --- refused, in a runner ---------------------------------------------------------------------
+    # --- refused ----------------------------------------------------------------------------------
 
-    def _emit_drop(self, data: Ends | None, reason: lifecycle.DropReason) -> None:
+    def drop(
+        self, sock: Any, remote: Any, reason: lifecycle.DropReason, limits: Limiter | None = None,
+        key: int | None = None,
+    ) -> None:
+        """Close a connection that was accepted, and emit `'drop'`.
+
+        Args:
+            sock: the socket of the system.
+            remote: its peer's name.
+            reason: why.
+            limits: what has refused it, if it was a limit of these.
+            key: by what they know the peer.
+        """
+        data = ends_of(sock, remote)
+        sock.close()
+        network = None
+        if limits is not None:
+            if reason is not lifecycle.DropReason.CONNECTION_RATE:  # which is that of all
+                network = limits.name_of(key)
+            if self.refusals is None:
+                from .refusals import Refusals
+                self.refusals = Refusals()
+            self.refusals.note(
+                self.connections.loop.now(), self.server, reason, network, limits.is_sharing)
+        self.dropped(data, reason, network)
+
+    def dropped(
+        self, data: Ends | None, reason: lifecycle.DropReason, network: str | None = None,
+    ) -> None:
+        """Have `'drop'` emitted for a connection that was closed already."""
+        if data is not None:
+            data = Dropped(*data)
+            data.reason, data.network = reason, network
+        self.connections.loop.tick(self._emit_drop, data, reason, network)
+
+    def _emit_drop(
+        self, data: Ends | None, reason: lifecycle.DropReason, network: str | None,
+    ) -> None:
+        """In a runner."""
         if lifecycle.has_subscribers():
-            lifecycle.publish(lifecycle.ConnectionDropped, self.server, data, reason)
+            lifecycle.publish(lifecycle.ConnectionDropped, self.server, data, reason, network)
         try:
             self.server.emit('drop', data)
         except EXITS:

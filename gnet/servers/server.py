@@ -22,9 +22,9 @@ from ..sockets.ownership import fail
 from ..sockets.socket import Socket
 from . import stopping
 from .acceptor import Handle
-from .admission import Admitting
 from .connections import Connections
 from .intake import Intake
+from .limiting import Limiting
 from .listen_call import ListenCall, close_on
 from .roster import roster
 
@@ -44,7 +44,7 @@ __all__ = [
 _KEYWORDS = server.SERVER_OPTIONS | {'options', 'listener'}
 
 
-class Server(Admitting):
+class Server(Limiting):
     """A server for TCP and unix sockets, as Node's ``net.Server``.
 
     ==================  ==================  ========================================================
@@ -69,9 +69,9 @@ class Server(Admitting):
     """
 
     __slots__ = (
-        '_call', '_counter', '_handle', '_intake', '_kept_alive', '_listening_id', '_pipe_name',
-        '_serving', '_unref', 'allow_half_open', 'high_water_mark', 'keep_alive',
-        'keep_alive_initial_delay', 'no_delay', 'pause_on_connect',
+        '_call', '_counter', '_full_policy', '_handle', '_intake', '_kept_alive',
+        '_listening_id', '_pipe_name', '_serving', '_unref', 'allow_half_open', 'high_water_mark',
+        'keep_alive', 'keep_alive_initial_delay', 'no_delay', 'pause_on_connect',
     )
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
@@ -90,9 +90,14 @@ class Server(Admitting):
                 - keep_alive_initial_delay: milliseconds before its first probe (0: the system's).
                 - high_water_mark: bytes buffered for each connection and direction (65536).
                 - block_list: a :class:`gnet.BlockList` of peers that are refused silently.
+                - max_connections, max_connections_policy, max_connections_per_address,
+                  connection_rate, connection_rate_per_address, connection_burst,
+                  connection_burst_per_address, ipv4_prefix, ipv6_prefix: limits; see the
+                  properties, by which they are changed at any time.
 
         Raises:
-            CodedTypeError: ``ERR_INVALID_ARG_TYPE``.
+            CodedTypeError: ``ERR_INVALID_ARG_TYPE``, ``ERR_INVALID_ARG_VALUE``.
+            CodedValueError: ``ERR_OUT_OF_RANGE``.
             TypeError: for a keyword that is no option; in a mapping it is ignored, as in Node.
         """
         check_keywords('Server', keywords, _KEYWORDS)
@@ -111,6 +116,9 @@ class Server(Admitting):
         self._counter = Connections(self, get_loop(), self._emit_close_if_drained)
         self._intake = Intake(self, self._counter, self._accept_failed)
         self._intake.block_list = chosen.block_list
+        self._counter.limit = chosen.max_connections
+        self._full_policy = chosen.max_connections_policy
+        self._counter.limit_options = chosen.limits
         self._handle: Handle | None = None
         self._pipe_name: str | None = None
         #: Grows with each ``listen`` and ``close``.
@@ -199,6 +207,8 @@ class Server(Admitting):
     def _listener_attached(self, handle: Handle, key: str) -> None:
         self._handle = handle
         self._counter.key = key
+        self._apply_policy()
+        self._apply_limits()
         self._apply_ref()
         if not handle.started:
             handle.start()

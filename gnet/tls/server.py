@@ -7,7 +7,6 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
-from ..addresses.ends import ends_of
 from ..loop.agenda import EXITS
 from ..loop.loop import Loop
 from ..node import coded_errors
@@ -252,10 +251,7 @@ class SecureIntake(Intake):
     def admit(self, sock: Any, remote: Any) -> Any:
         """Decide on a new connection; its handshake begins."""
         if self.pending.is_full(remote):
-            data = ends_of(sock, remote)
-            sock.close()
-            self.connections.loop.tick(
-                self._emit_drop, data, lifecycle.DropReason.PENDING_HANDSHAKES)
+            self.drop(sock, remote, lifecycle.DropReason.PENDING_HANDSHAKES)
             return None
         connection = super().admit(sock, remote)
         if not isinstance(connection, TLSSocket):

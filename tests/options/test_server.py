@@ -9,13 +9,15 @@ import pytest
 from gnet.addresses.block_list import BlockList
 from gnet.errors import CodedTypeError
 from gnet.node.values import UNDEFINED
+from gnet.options.limits import NO_LIMITS, FullPolicy
 
 from ..node.common import INF, NAN, TYPE, fn, refusal
 from .common import create
 
 
 def test_a_server_without_options_has_the_defaults_of_node():
-    assert create() == (False, False, False, False, 0, 65536, None)
+    assert create() == (
+        False, False, False, False, 0, 65536, None, None, FullPolicy.DROP, NO_LIMITS)
 
 
 @pytest.mark.parametrize('name', ['allow_half_open', 'pause_on_connect', 'no_delay', 'keep_alive'])

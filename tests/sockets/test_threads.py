@@ -127,6 +127,8 @@ def test_what_only_looks_may_be_used_anywhere(hold: Hold, serve: Serve, native: 
     'get_connections()', 'get_connections(print)', '__exit__(None, None, None)',
     '__setattr__("max_connections", 1)', '__setattr__("drop_max_connection", True)',
     '__setattr__("block_list", None)',
+    '__setattr__("connection_rate", None)',
+    '__setattr__("max_connections_policy", "wait")',
 ])
 @pytest.mark.parametrize('state', ['listens', 'has a connection'])
 def test_a_server_says_so_too(

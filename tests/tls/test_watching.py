@@ -120,6 +120,28 @@ def test_one_address_may_have_its_own_limit(
     assert dial_tls(('::1', server.address().port)).shake().recv() == b'served'
 
 
+def test_the_limits_of_a_server_come_before_the_handshake(
+    serve_tls: Serve, connect: Callable[[Any], Peer], dial_tls: Dial, published: list[Any],
+) -> None:
+    server = serve_tls(lambda sock: sock.write(b'served'), max_connections_per_address=1)
+    first = dial_tls(server).shake()
+    assert first.recv() == b'served'
+    for _ in range(2):
+        with pytest.raises((ssl.SSLError, OSError)):
+            dial_tls(server).shake()
+    assert [(event.reason, event.network) for event in of(
+        published, lifecycle.ConnectionDropped)] == [
+            (lifecycle.DropReason.MAX_CONNECTIONS_PER_ADDRESS, '127.0.0.1')] * 2
+    first.close()
+    until(lambda: server.get_connections() == 0)
+    # So is one whose handshake comes to nothing.
+    stranger = connect(server)
+    stranger.sendall(b'GET / HTTP/1.0\r\n\r\n')
+    assert stranger.recv() == b''
+    until(lambda: server.get_connections() == 0)
+    assert dial_tls(server).shake().recv() == b'served'
+
+
 @pytest.mark.parametrize('value', [0, -1, 1.5])
 def test_a_limit_is_a_whole_number(value: Any) -> None:
     assert refused(tls.create_server, max_pending_handshakes=value)[1] == 'ERR_OUT_OF_RANGE'

@@ -119,6 +119,15 @@ SCENARIOS = [
     *(dropped(*row) for row in PLACES),
     *(blocked(*row) for row in RULES),
     scenario(
+        'maxConnections is an option', LIMIT,
+        ['let', 'server', 'net.createServer', {'maxConnections': 1}],
+        ['get', 'server.maxConnections'],
+        *listen(0, '127.0.0.1'),
+        *connect('c1'), *connect('c2'),
+        ['get', 'server._connections', 'c1.readyState', 'c2.readyState'],
+        on_purpose='`maxConnections` is a property only',
+    ),
+    scenario(
         'a connection that ends makes room', LIMIT,
         SERVER,
         ['set', 'server.maxConnections', 1],

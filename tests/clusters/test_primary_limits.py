@@ -1,0 +1,103 @@
+"""Limits in the primary by themselves: with workers that are none, and its real listener."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from gnet.clusters import primary_limits
+from gnet.clusters.round_robin import RoundRobin, Transfer
+from gnet.loop.loop import get_loop
+from gnet.options.limits import NO_LIMITS, LimitOptions
+from gnet.servers.listener import bind_port
+
+from ..harness.native import Peer
+from ..harness.waiting import until
+
+Connect = Callable[[Any], Peer]
+
+
+class Worker:
+    """Accepts each connection at once, and keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.has: list[Transfer] = []
+        self.told: list[dict[str, Any]] = []
+        self.dropped = 0
+
+    def send_connection(self, handle_id: int, transfer: Transfer) -> None:
+        self.has.append(transfer)
+        transfer.accepted()
+
+    def send_dropped(self, fields: dict[str, Any]) -> None:
+        self.told.append(fields)
+        self.dropped += 1
+
+
+@pytest.fixture
+def handle() -> Iterator[RoundRobin]:
+    made = RoundRobin(get_loop(), 7, bind_port('127.0.0.1', 0, 511, version=4))
+    yield made
+    made.close()
+
+
+def connected(connect: Connect, handle: RoundRobin, count: int) -> list[Peer]:
+    return [connect(tuple(handle.name[1])) for _ in range(count)]
+
+
+def test_what_is_refused_one_worker_is_told_and_no_more_than_it_can_take(
+    handle: RoundRobin, connect: Connect, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(primary_limits, 'MAX_TOLD', 2)
+    workers = [Worker(), Worker()]
+    for worker in workers:
+        handle.add(worker)
+    handle.limit(LimitOptions(connection_rate_per_address=0.01))
+    with caplog.at_level(logging.WARNING, 'gnet.server'):
+        peers = connected(connect, handle, 7)
+        assert [peer.recv_until_end() for peer in peers[1:]] == [b''] * 6
+    assert sum(len(worker.has) for worker in workers) == 1
+    assert [len(worker.told) for worker in workers] == [2, 2]
+    told = workers[0].told[0]
+    assert (told['id'], told['reason'], told['network']) == (
+        7, 'CONNECTION_RATE_PER_ADDRESS', '127.0.0.1')
+    assert told['ends'].remote_address == '127.0.0.1'
+    assert len(caplog.records) == 1
+    assert 'listener of a cluster' in caplog.messages[0]
+
+
+def test_a_connection_counts_until_its_worker_says_that_it_has_ended(
+    handle: RoundRobin, connect: Connect,
+) -> None:
+    worker = Worker()
+    handle.add(worker)
+    peers = connected(connect, handle, 1)
+    until(lambda: len(worker.has) == 1)
+    assert worker.has[0].ended is None  # nobody counts it
+    handle.limit(LimitOptions(max_connections_per_address=2))
+    peers += connected(connect, handle, 3)
+    until(lambda: worker.told)
+    assert len(worker.has) == 3
+    assert worker.has[1].ended is not None
+    worker.has[1].ended()
+    peers += connected(connect, handle, 1)
+    until(lambda: len(worker.has) == 4)
+    handle.limit(NO_LIMITS)
+    peers += connected(connect, handle, 3)
+    until(lambda: len(worker.has) == 7)
+    assert len(worker.told) == 1
+
+
+def test_without_a_worker_what_is_refused_is_closed_all_the_same(
+    handle: RoundRobin, connect: Connect,
+) -> None:
+    handle.limit(LimitOptions(max_connections_per_address=1))
+    peers = connected(connect, handle, 2)
+    assert peers[1].recv_until_end() == b''
+    worker = Worker()
+    handle.add(worker)
+    assert len(worker.has) == 1
