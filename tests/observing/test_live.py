@@ -80,6 +80,7 @@ def test_what_was_unreferenced_keeps_nothing_alive(serve: Any, connect: Any) -> 
     peer.close()
 
 
+@pytest.mark.usefixtures('thawed')
 def test_a_handler_that_waits_is_told_with_its_line(serve: Any, connect: Any) -> None:
     go = Event()
 
@@ -107,6 +108,7 @@ def test_a_handler_that_waits_is_told_with_its_line(serve: Any, connect: Any) ->
     until(lambda: not entries('handler'))
 
 
+@pytest.mark.usefixtures('thawed')
 def test_a_listener_that_blocks_is_told_and_so_is_who_asks(serve: Any, connect: Any) -> None:
     go, seen = Event(), []
 
@@ -202,6 +204,7 @@ def test_processes_are_told_as_long_as_they_run() -> None:
     assert entries('process', child=plain.pid) == []
 
 
+@pytest.mark.usefixtures('thawed')
 def test_one_line_each_the_oldest_first(serve: Any, connect: Any) -> None:
     first, second = serve(lambda _: None), serve(lambda sock: sock.recv(1))
     peer = connect(second)
@@ -224,9 +227,10 @@ def test_one_line_each_the_oldest_first(serve: Any, connect: Any) -> None:
 
 def _second_line() -> int:
     test = test_one_line_each_the_oldest_first
-    return test.__code__.co_firstlineno + 1
+    return test.__code__.co_firstlineno + 2  # below its decorator
 
 
+@pytest.mark.usefixtures('thawed')
 def test_an_entry_is_what_json_has(serve: Any, connect: Any) -> None:
     server = serve(lambda sock: sock.recv(1))
     connect(server)
