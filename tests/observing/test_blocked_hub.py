@@ -125,8 +125,9 @@ def test_a_callback_that_is_written_in_c_is_seen_in_the_end(watch: Any, reports:
     watch(LIMIT, reports.add)
     gevent.get_hub().loop.run_callback(_select, [reports.readable], [], [], PATIENCE)
     until(lambda: reports)
-    assert reports[0].stack[-1].function == 'run'
-    assert reports[0].seconds >= LIMIT * 2
+    # (gevent's own, that of the loop where that is in Python.)
+    assert reports[0].stack[-1].function in ('run', '_run_callbacks')
+    assert reports[0].seconds >= LIMIT
 
 
 def test_who_only_switches_to_each_other_blocks_it(watch: Any, reports: Reports) -> None:
