@@ -21,6 +21,7 @@ from the worker
 ``alone``          a server of it listens by itself (``--workers`` only)
 ``cut``            *count* connections were destroyed at the deadline
 ``answer``         *n*, *value*: what was asked for; null if this worker does not know that
+``metrics``        *values*: what it has counted until now (see ``observing/snapshot.py``)
 =================  ==============================================================================
 
 =================  ==============================================================================

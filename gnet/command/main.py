@@ -35,6 +35,9 @@ to end.
 ``--blocked SECONDS`` tells of each time that the hub is blocked for longer
 (:mod:`gnet.observing.blocked_hub`). SIGUSR1 has the program tell what lives in it
 (:mod:`gnet.command.live_signal`). With workers, all of this is about each of them.
+``--metrics HOST:PORT`` answers ``GET /metrics`` there, for all processes of the program.
+``--log-format json`` (or ``text``) has all that gnet logs, and says, in lines of that form on
+stderr; ``--access-log`` adds one for each connection: :mod:`gnet.command.watching`.
 
 ``--workers N`` runs the script, unchanged, in N processes that share what they listen on, and looks
 after them: :mod:`gnet.command.supervisor`. ``auto`` is one for each core it may run on. How such a
@@ -67,7 +70,7 @@ from ..clusters.cluster import cluster, primary_side
 from ..clusters.questions import answers
 from ..loop import exit_hook, running
 from ..processes.this_process import process
-from . import live_signal
+from . import live_signal, watching
 from .program import check, execute, find_module, find_script
 from .termination import Termination
 from .traceback import start_in_program
@@ -77,7 +80,9 @@ __all__ = [
 ]
 
 #: Options whose value may be the next word.
-_WITH_VALUE = ('--blocked', '--control', '--drain-timeout', '--workers')
+_WITH_VALUE = (
+    '--blocked', '--control', '--drain-timeout', '--log-format', '--metrics', '--workers',
+)
 
 #: By which workers learn for how many seconds their hubs may be blocked.
 _BLOCKED = 'GNET_BLOCKED'
@@ -119,6 +124,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     process.begin()
     own_pid = os.getpid()
     try:
+        watching.begin(options.metrics, options.log_format, options.access_log)
         if options.workers is not None:
             _supervise(options, arguments)
             return
@@ -195,6 +201,7 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = _Parser(
         prog='gnet',
         usage='%(prog)s [-h] [--version] [--workers N] [--drain-timeout SECONDS] [--patch] '
+              '[--metrics HOST:PORT] [--log-format FORMAT] [--access-log] '
               '[--control PATH] [--blocked SECONDS] (script.py | -m module) [arguments ...]\n'
               '       %(prog)s top [-h] [--once] [--interval SECONDS] (PID | PATH)',
         description='Run a script, then serve until nothing is left that keeps it alive.',
@@ -214,6 +221,18 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         '--drain-timeout', type=_seconds, metavar='SECONDS',
         help='how long connections may go on after SIGTERM or SIGHUP (30)',
+    )
+    parser.add_argument(
+        '--metrics', type=watching.host_and_port, metavar='HOST:PORT',
+        help='answer GET /metrics there, for Prometheus; a port alone is of 127.0.0.1',
+    )
+    parser.add_argument(
+        '--log-format', choices=('json', 'text'), metavar='FORMAT',
+        help='have lines of the log on stderr, as json or as text',
+    )
+    parser.add_argument(
+        '--access-log', action='store_true',
+        help='have a line of the log for each connection, at its end',
     )
     parser.add_argument(
         '--control', metavar='PATH',

@@ -1,1 +1,1 @@
-"""What a running program tells of itself, when it is asked. Nobody who does not ask pays for it."""
+"""What watches a program while it runs: metrics and logs, and what it tells when it is asked."""

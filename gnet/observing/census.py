@@ -15,7 +15,7 @@ from typing import Any
 from gevent import getcurrent
 from gevent.hub import Hub
 
-from ..addresses.ends import Address
+from ..addresses.ends import Address, address_of
 from ..loop import forks
 from ..loop.handler_greenlets import Handler
 from ..loop.loop import Loop
@@ -23,6 +23,7 @@ from ..loop.runner import Runner, RunnerState
 from ..node import coded_errors
 from ..processes.channel import Channel
 from ..processes.child import ChildProcess, is_referenced, is_running
+from ..servers.pending_header import PendingHeader
 from ..servers.roster import roster
 from ..servers.server import Server, connections_of, handle_of, is_open
 from ..sockets.looking import SocketFacts, facts_of
@@ -84,8 +85,13 @@ class Census:
         opened = [thing for loop in self._explained for thing in loop.opened()]
         servers = _each(heap.servers, opened, roster.servers.keys(), kind=Server)
         self._add_servers(servers)
-        accepted = (sock for server in servers for sock in list(connections_of(server).sockets))
-        self._add_sockets(_each(heap.sockets, opened, accepted, kind=Socket))
+        accepted = [
+            (server, sock) for server in servers for sock in list(connections_of(server).sockets)]
+        self._add_sockets(
+            _each(heap.sockets, opened, (sock for _, sock in accepted), kind=Socket))
+        for server, sock in accepted:
+            if isinstance(sock, PendingHeader):
+                self._add_pending(server, sock)
         self._add_processes(heap)
         for loop in self._explained:
             self._explained[loop] += sum(
@@ -147,6 +153,25 @@ class Census:
                 self._age_of(facts), _class_of(sock, Socket), local, peer,
                 self._server_of(sock), sock.bytes_read, sock.bytes_written, sock.writable_length,
                 facts.unread, id=id(sock)))
+
+    def _add_pending(self, server: Server, pending: PendingHeader) -> None:
+        """Tell of a connection whose proxy has not said yet whose it is; it is no socket so far."""
+        native = pending.sock
+        if native is None:
+            return  # it was decided since
+        holds = pending.waits
+        if holds:
+            self._explain(connections_of(server).loop)
+        try:
+            local = _text_of(address_of(native.family, native.getsockname()))
+            peer = _text_of(address_of(native.family, pending.remote))
+        except OSError:
+            local = peer = None  # it was closed by its number
+        if local is None:
+            local, peer = _ends_of_unix(native)
+        self._add(LiveEntry(
+            Kind.SOCKET, holds, None, 'awaiting header', self._now - pending.accepted_at,
+            local=local, peer=peer, server=self._place_of(server) or 'closed', id=id(pending)))
 
     def _age_of(self, facts: SocketFacts) -> float | None:
         return self._now - facts.since if facts.since else None

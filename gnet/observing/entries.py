@@ -35,7 +35,9 @@ class LiveEntry:
             for nothing that is known to do so (a lock, say: then something else has to come).
         referenced: what ``ref()`` and ``unref()`` have said of a server, a socket or a process.
         state: of a server ``'listening'``, ``'starting'`` or ``'closing'``; of a socket its
-            ``ready_state``; of a greenlet ``'waiting'``, ``'running'`` or ``'starting'``.
+            ``ready_state``, or ``'awaiting header'`` as long as its proxy has not said whose it is
+            (its peer is the proxy then, and there are no counts of bytes); of a greenlet
+            ``'waiting'``, ``'running'`` or ``'starting'``.
         age: seconds since the server was told to listen, the connection was established (or asked
             for), the process was started; of a handler, that of its connection.
         name: of a greenlet, a timer or a watcher: what it is for. Of a process: its command.

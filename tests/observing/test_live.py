@@ -19,6 +19,7 @@ import gnet
 
 from ..harness.families import Family
 from ..harness.waiting import until
+from ..servers.proxied import CLIENT, V1, trusting
 
 
 def entries(kind: str, **wanted: Any) -> list[gnet.LiveEntry]:
@@ -158,6 +159,27 @@ def test_a_connection_that_is_being_made_says_where_to() -> None:
         assert mine.local == f'127.0.0.1:{made[0].local_port}'
         for sock in (*made, asking):
             sock.destroy()
+
+
+def test_a_connection_that_waits_for_its_proxys_header_is_told(
+    serve: Any, connect: Any, family: Family,
+) -> None:
+    server = serve(lambda _: None, target=family.listen_options, **trusting())
+    peer = connect(server)
+    until(lambda: entries('socket', state='awaiting header'))
+    waiting, = entries('socket')
+    assert (waiting.keeps_alive, waiting.bytes_read) == (True, None)
+    assert 0 <= (waiting.age or 0) <= (entries('server', id=id(server))[0].age or 0)
+    place = entries('server', id=id(server))[0].local
+    assert (waiting.local, waiting.server) == (place, place)
+    if family.name == 'unix':
+        assert sys.platform != 'linux' or str(waiting.peer).startswith('pid ')
+    else:
+        assert str(waiting.peer).rpartition(':')[2] == str(peer.getsockname()[1])
+    assert entries('hold') == []
+    peer.sendall(V1)
+    until(lambda: entries('socket', peer=f'{CLIENT.address}:{CLIENT.port}', state='open'))
+    assert len(entries('socket')) == 1
 
 
 def test_greenlets_and_timers_of_the_program_are_told() -> None:
