@@ -7,6 +7,7 @@ Around each test: a hard time limit (``harness/watchdog.py``), leaked descriptor
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -153,6 +154,15 @@ def family(request: pytest.FixtureRequest) -> Iterator[Family]:
         # Not below tmp_path: a long test name and the limit of 107 bytes do not go together.
         with tempfile.TemporaryDirectory(prefix='gnet-') as directory:
             yield Family('unix', path=str(Path(directory, 'socket')))
+
+
+@pytest.fixture
+def thawed() -> None:
+    """Let Python's collector know of all objects again, as ``gnet.live()`` asks it.
+
+    What is frozen here (``harness/leaks.py``) are greenlets that wait to be used again, too.
+    """
+    gc.unfreeze()
 
 
 @pytest.fixture

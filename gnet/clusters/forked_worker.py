@@ -10,6 +10,7 @@ from ..node.records import NamedTuple
 from ..node.spelling import NodeNames
 from ..processes.messaging import peer_of
 from .protocol import COMMAND
+from .questions import Asked
 from .worker import Progress, Worker
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Line:
     """
 
     __slots__ = (
-        '_counted', '_let_go', '_number', '_peer', '_under_way', 'dropped', 'is_denounced',
+        '_counted', '_let_go', '_number', '_peer', '_under_way', 'asked', 'dropped', 'is_denounced',
         'is_forwarded', 'progress', 'tell', 'worker',
     )
 
@@ -95,6 +96,7 @@ class Line:
         #: Connections that it has not answered yet, and the number of the last one.
         self._under_way: dict[int, Transfer] = {}
         self._number = 0
+        self.asked = Asked()
         #: What to call when a connection ends that it has, by its number; where limits count those.
         self._counted: dict[int, Callable[[], object]] = {}
         #: How many drops are on their way to it.

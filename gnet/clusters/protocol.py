@@ -21,6 +21,7 @@ from the worker
 ``alone``          a server of it listens by itself (``--workers`` only)
 ``cut``            *count* connections were destroyed at the deadline
 ``pong``           to ``ping``: its hub turns
+``answer``         *n*, *value*: what was asked for; null if this worker does not know that
 ``metrics``        *values*: what it has counted until now (see ``observing/snapshot.py``)
 =================  ==============================================================================
 
@@ -34,6 +35,7 @@ from the primary
 ``dropped``        *id*, *reason*, *ends* and *network* of a connection that a limit has refused
 ``disconnect``     close all servers and then the channel; after *deadline* seconds, by force
 ``ping``           to be answered by ``pong`` (``--workers`` with a watchdog of systemd's only)
+``ask``            *n* (the number of the question), *what*: see ``clusters/questions.py``
 =================  ==============================================================================
 """
 

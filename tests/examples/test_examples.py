@@ -23,6 +23,7 @@ DIALOGUES = {
     'echo_blocking': (b'hello\n', b'hello\n'),
     'echo_events': (b'hello\n', b'hello\n'),
     'http_hello': (b'GET / HTTP/1.0\r\n\r\n', HTTP_ANSWER),
+    'live': (b'hello\n', b'hello\n'),
     'legacy_patched': (b'apples\n', b'apples: 6 cents (your question number 1)\n'),
     'limited': (b'hello\n', b'hello\n'),
     'metrics': (b'hello\n', b'hello\n'),
