@@ -115,6 +115,12 @@ def create_server():
 
 def main():
     server = create_server()
+    if wire.SHARING:
+        import gnet_workers
+
+        gnet_workers.run(server)
+        gnet.run()
+        return
 
     @server.on('listening')
     def ready():

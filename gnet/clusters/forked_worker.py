@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..node.spelling import NodeNames
 from ..processes.messaging import peer_of
-from .protocol import COMMAND
+from .protocol import COMMAND, connection_line
 from .worker import Progress, Worker
 
 if TYPE_CHECKING:
@@ -122,9 +122,9 @@ class Line:
         self._number += 1
         number = self._number
         self._under_way[number] = transfer
-        self._peer.send(
-            {'cmd': COMMAND, 'act': 'connection', 'id': handle_id, 'n': number},
-            transfer.sock, partial(self._answered, number))
+        self._peer.send_raw(
+            connection_line(handle_id, number, transfer.sock.family), transfer.sock,
+            partial(self._answered, number))
 
     def _answered(self, number: int, error: BaseException | None) -> None:
         transfer = self._under_way.pop(number, None)
