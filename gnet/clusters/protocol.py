@@ -53,6 +53,7 @@ __all__ = [
     'COMMAND',
     'PATH',
     'Query',
+    'connection_line',
     'name_of',
 ]
 
@@ -120,6 +121,17 @@ class Query(NamedTuple):
         ):
             return None
         return query
+
+
+#: The message ``connection`` in what carries a raw handle: made for each connection, so by hand.
+_CONNECTION = (
+    b'{"cmd":"NODE_HANDLE","type":"net.Native","family":%d,'
+    b'"msg":{"cmd":"NODE_CLUSTER","act":"connection","id":%d,"n":%d%b}}\n')
+
+
+def connection_line(handle_id: int, number: int, family: int, *, counted: bool) -> bytes:
+    """Return the line of a ``connection``, as a channel takes it."""
+    return _CONNECTION % (family, handle_id, number, b',"counted":true' if counted else b'')
 
 
 def name_of(sock: Any) -> tuple[int, Any]:
