@@ -176,6 +176,7 @@ class RoundRobin:
         if seat is not None:
             self._take_out(seat)
             seat.state = SeatState.LEFT
+            self._limits.forget(worker)
 
     def has_closed(self, worker: Recipient) -> None:
         """*worker* says that it has left."""
@@ -242,9 +243,9 @@ class RoundRobin:
         self._last_number += 1
         self._waiting.append(_Waiting(self._last_number, sock, ended))
 
-    def limit(self, options: LimitOptions) -> None:
-        """Have these limits from now on: those of the worker that was the last to say so."""
-        self._limits.configure(options)
+    def limit(self, worker: Recipient, options: LimitOptions) -> None:
+        """Have these limits: of the workers that are there, *worker* was the last to say so."""
+        self._limits.configure(worker, options)
 
     def serve(self, sock: Any) -> None:
         raise AssertionError('connections are for the workers')
