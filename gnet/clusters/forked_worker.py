@@ -162,9 +162,12 @@ class Line:
         return ended is not None
 
     def release_all(self) -> None:
-        """The worker is gone, and so are its connections."""
-        while self._counted:
-            self._counted.popitem()[1]()
+        """The worker is gone, and so are its connections.
+
+        Not those that it has not answered: other workers get them, who say when they have ended.
+        """
+        for number in self._counted.keys() - self._under_way.keys():
+            self._counted.pop(number)()
 
     def send_dropped(self, fields: dict[str, Any]) -> None:
         """Have the worker emit `'drop'`."""

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
+import gnet
 from gnet.clusters import primary_limits
-from gnet.clusters.round_robin import RoundRobin, Transfer
+from gnet.clusters.forked_worker import Line
+from gnet.clusters.round_robin import RoundRobin, SeatState, Transfer
 from gnet.loop.loop import get_loop
 from gnet.options.limits import NO_LIMITS, LimitOptions
 from gnet.servers.listener import bind_port
 
 from ..harness.native import Peer
+from ..harness.plain import PlainSocket
 from ..harness.waiting import until
 
 Connect = Callable[[Any], Peer]
@@ -119,3 +123,34 @@ def test_the_limits_are_those_of_who_is_there_and_was_the_last_to_say_so(
     assert connected(connect, handle, 1)[0].recv_until_end() == b''
     handle.remove(before)  # the last one: until others come, it stays so
     assert connected(connect, handle, 1)[0].recv_until_end() == b''
+
+
+class Channel:
+    """Stands for the way to a worker's process: keeps the callbacks of what is sent."""
+
+    def __init__(self) -> None:
+        self.sent: list[Callable[[BaseException | None], object]] = []
+
+    def send(
+        self, message: Any, sock: Any, callback: Callable[[BaseException | None], object],
+    ) -> None:
+        self.sent.append(callback)
+
+
+def test_of_a_worker_that_is_gone_what_it_had_counts_no_more_and_what_was_on_its_way_does() -> None:
+    process = gnet.EventEmitter()
+    process._peer = channel = Channel()  # type: ignore[attr-defined]
+    line = Line(1, process, lambda line: None)  # type: ignore[arg-type]
+    ended: list[str] = []
+    answers: list[SeatState] = []
+    socks = [PlainSocket(), PlainSocket()]
+    for sock, name in zip(socks, ('had', 'on its way')):
+        line.send_connection(7, Transfer(sock, answers.append, partial(ended.append, name)))
+    channel.sent[0](None)
+    line.release_all()  # it has exited; what its channel has is not read yet
+    assert ended == ['had']
+    channel.sent[1](OSError('closed'))
+    assert answers == [SeatState.OPEN, SeatState.LEFT]
+    line.release_all()
+    assert ended == ['had']
+    socks[1].close()
