@@ -14,6 +14,7 @@ import gevent
 
 from ..node import coded_errors, system_errors
 from ..node.values import MAX_INT32
+from ..options.limits import NO_LIMITS
 from ..processes.messaging import peer_of
 from ..processes.this_process import Process
 from ..servers.acceptor import Acceptor
@@ -117,6 +118,8 @@ class WorkerSide:
         self._alone: set[Server] = set()
         #: What disconnecting waits for.
         self._drain: Drain  # when the channel is open
+        #: Called when the last connection has ended, and before the channel is closed.
+        self.before_leaving: Callable[[], object] | None = None
         #: Whether this is a worker of ``--workers``.
         self._is_supervised = False
         self._acts: dict[str, Callable[[dict[str, Any], Any], None]] = {
@@ -190,7 +193,9 @@ class WorkerSide:
         else:
             self._keys.add(query.key)
             self._last_request += 1
-            limits = call.intake.connections.limit_options
+            intake = call.intake
+            # Behind proxies the primary does not know whose connections they are.
+            limits = NO_LIMITS if intake.reads_headers else intake.connections.limit_options
             self._requests[self._last_request] = _Request(call, query, limits)
             self._peer.loop.hold()
             of_limits = {'limits': list(limits)} if limits.are_any else {}
@@ -340,7 +345,17 @@ class WorkerSide:
         self._drain.close(servers)
 
     def _has_drained(self) -> None:
-        if self._stay is _Stay.LEAVING:
+        if self._stay is not _Stay.LEAVING:
+            return
+        if self.before_leaving is None:
+            self._leave()
+        else:
+            # When what is published of the last connection was, too: behind its 'close'.
+            self._peer.loop.later(self._say_last)
+
+    def _say_last(self) -> None:
+        if self._stay is _Stay.LEAVING and self.before_leaving is not None:
+            self.before_leaving()
             self._leave()
 
     def _leave(self) -> None:
