@@ -106,6 +106,9 @@ class Line:
         #: Of who looks after the worker: see :meth:`gnet.clusters.primary.PrimarySide.look_after`.
         self.tell: Callable[..., object] | None = None
 
+    def __repr__(self) -> str:
+        return repr(self.worker)
+
     def send(self, act: str, fields: dict[str, Any], sock: Any = None) -> None:
         """Send the worker a message; *sock* is closed when it has that."""
         done = None if sock is None else lambda _error: sock.close()
@@ -139,8 +142,11 @@ class Line:
             return  # it was refused
         if error is None:
             transfer.accepted()
+            return
+        self._counted.pop(number, None)
+        if getattr(error, 'code', None) == 'ERR_HANDLE_NOT_RECEIVED':
+            transfer.not_received()
         else:
-            self._counted.pop(number, None)
             transfer.failed()
 
     def has_refused(self, number: Any) -> bool:
