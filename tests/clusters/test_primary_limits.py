@@ -131,8 +131,8 @@ class Channel:
     def __init__(self) -> None:
         self.sent: list[Callable[[BaseException | None], object]] = []
 
-    def send(
-        self, message: Any, sock: Any, callback: Callable[[BaseException | None], object],
+    def send_raw(
+        self, line: bytes, sock: Any, callback: Callable[[BaseException | None], object],
     ) -> None:
         self.sent.append(callback)
 
