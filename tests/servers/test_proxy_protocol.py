@@ -356,6 +356,7 @@ def test_serve_has_it_in_both_spellings(connect: Connect) -> None:
     ({'trusted': []}, "The property 'options.proxyProtocol.trusted' must name who is believed"),
     ({'trusted': ['example.org']}, "must have addresses, as '10.0.0.1' or '10.0.0.0/8', or 'unix'"),
     ({'trusted': ['10.0.0.0/33']}, "must have addresses, as '10.0.0.1' or '10.0.0.0/8', or 'unix'"),
+    ({'trusted': ['fe80::1%lo']}, 'must have addresses without a zone'),
     ({'trusted': ['::1'], 'timeout': 0}, '"options.proxyProtocol.timeout" is out of range'),
     ({'trusted': ['::1'], 'timeout': '1'}, 'property must be of type number'),
     ({'trusted': ['::1'], 'max_pending': 0}, '"options.proxyProtocol.maxPending" is out of range'),
