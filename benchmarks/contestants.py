@@ -45,6 +45,8 @@ class Contestant:
     has_tls: bool = True
     #: Arguments of the runtime that load what a program would need, and end.
     start_up: tuple[str, ...] = ()
+    #: What watches its connections: see ``servers/watching.py``.
+    watched: str = ''
     #: Where gnet is imported from.
     checkout: Path = HERE.parent
 
@@ -80,7 +82,8 @@ class Contestant:
     def environment(self) -> dict[str, str]:
         """Return the variables that its processes have besides those of this command."""
         # Writing byte code is work of the first start only.
-        return {'PYTHONPATH': str(self.checkout), 'PYTHONDONTWRITEBYTECODE': ''}
+        watched = {'GNET_BENCHMARK_WATCHED': self.watched} if self.watched else {}
+        return {'PYTHONPATH': str(self.checkout), 'PYTHONDONTWRITEBYTECODE': '', **watched}
 
     def version(self, programs: Programs) -> str:
         if self.runtime == 'python':
@@ -140,3 +143,13 @@ def older(checkout: str | os.PathLike[str]) -> tuple[Contestant, ...]:
             contestant, name=f'{contestant.name}-before', title=f'{contestant.title}, before',
             has_tls=(Path(checkout) / 'gnet' / 'tls').is_dir(), checkout=Path(checkout).resolve())
         for contestant in TABLE if contestant.name.startswith('gnet-'))
+
+
+def watched() -> tuple[Contestant, ...]:
+    """Return gnet's with metrics on, as "...-counted", and the access log, too: "...-logged"."""
+    return tuple(
+        replace(
+            contestant, name=f'{contestant.name}-{how}', title=f'{contestant.title}, {how}',
+            solo=frozenset(), watched=how)
+        for contestant in TABLE if contestant.name.startswith('gnet-')
+        for how in ('counted', 'logged'))

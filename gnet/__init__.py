@@ -28,6 +28,8 @@ The rooms of the house, from the ground up; each imports only from those before 
   imported when it is first used;
 - ``processes``, ``child_process``: processes that talk to each other; the public face of that;
 - ``clusters``: `cluster`: workers that share what they listen on;
+- ``observing``, ``metrics``, ``logs``: what watches a program; the public faces of that, imported
+  when they are first used;
 - ``command``: ``python -m gnet``.
 
 ``docs/architecture.md`` has the pictures.
@@ -177,6 +179,8 @@ _ROOMS = {
     'child_process': '.child_process',
     'cluster': '.clusters.cluster',
     'finished': '.streams.finished',
+    'logs': '.logs',
+    'metrics': '.metrics',
     'on': '.events',
     'once': '.events',
     'pipeline': '.streams.pipeline',
@@ -191,7 +195,7 @@ __getattr__ = at_first_use(__name__, globals(), _ROOMS)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, 'proxy_protocol', 'tls'])
+    return sorted([*__all__, 'logs', 'metrics', 'proxy_protocol', 'tls'])
 
 
 if worker_number is not None:

@@ -143,6 +143,22 @@ def native() -> Iterator[Native]:
 
 
 @pytest.fixture
+def foreign(native: Native) -> Callable[[Callable[[], Any]], Any]:
+    """``foreign(call)`` makes a call in another thread, which may wait for one in this."""
+    def foreign(call: Callable[[], Any]) -> Any:
+        def make() -> Any:
+            try:
+                return call()
+            finally:
+                # Where threads are patched, who waits for a future has a hub of its own.
+                gevent.get_hub().destroy(destroy_loop=True)
+
+        return native(make)
+
+    return foreign
+
+
+@pytest.fixture
 def connect(native: Native) -> Iterator[Callable[[Any], Peer]]:
     """``connect(server_or_address)`` returns a plain blocking client: see :class:`Peer`."""
     peers: list[Peer] = []

@@ -131,13 +131,13 @@ def test_what_is_imported_when_it_is_used_is_none_of_the_faces_names_twice() -> 
 
 #: The modules that programs import.
 FACES = (
-    'gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.lifecycle',
-    'gnet.proxy_protocol', 'gnet.tls')
+    'gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.lifecycle', 'gnet.logs',
+    'gnet.metrics', 'gnet.proxy_protocol', 'gnet.tls')
 
 
 def test_dir_shows_the_public_names_and_nothing_else() -> None:
-    # (gnet.tls is imported when it is first used, and "from gnet import *" is no use of it.)
-    assert dir(gnet) == sorted([*gnet.__all__, 'proxy_protocol', 'tls'])
+    # (Some modules are imported when they are used, and "from gnet import *" is no use of them.)
+    assert dir(gnet) == sorted([*gnet.__all__, 'logs', 'metrics', 'proxy_protocol', 'tls'])
 
 
 @pytest.mark.parametrize('face', FACES)

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import handlers
+import watching
 import wire
 
 import gnet
@@ -17,6 +18,7 @@ def serve(sock):
     handlers.handle(sock, connect)
 
 
+watching.begin()
 if wire.IS_TLS:
     from gnet import tls
 

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import watching
 import wire
 
 import gnet
@@ -114,6 +115,7 @@ def create_server():
 
 
 def main():
+    watching.begin()
     server = create_server()
 
     @server.on('listening')

@@ -44,6 +44,7 @@ __all__ = [
     'Worker',
     'cluster',
     'primary_side',
+    'worker_side',
 ]
 
 _log = logging.getLogger('gnet.cluster')
@@ -214,7 +215,7 @@ def _own_program() -> str:
     return str(spec.name)
 
 
-def _this_worker() -> OwnWorker | None:
+def _this_worker() -> WorkerSide | None:
     """Return this process as a worker; None if it is none. Processes that it starts are none."""
     if worker_number is None:
         return None
@@ -224,10 +225,11 @@ def _this_worker() -> OwnWorker | None:
         return None
     side = WorkerSide(int(worker_number), process)
     set_primary(side)
-    return side.worker
+    return side
 
 
-cluster = Cluster(_this_worker())
+_worker_side = _this_worker()
+cluster = Cluster(None if _worker_side is None else _worker_side.worker)
 
 
 def primary_side() -> PrimarySide:
@@ -237,3 +239,8 @@ def primary_side() -> PrimarySide:
         CodedRuntimeError: ``ERR_NOT_PRIMARY`` in a worker.
     """
     return cluster._side()  # inside: programs see a Cluster, and have no use for it
+
+
+def worker_side() -> WorkerSide | None:
+    """Return what does the work of ``gnet.cluster`` in a worker; None if this is none."""
+    return _worker_side

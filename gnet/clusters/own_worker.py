@@ -118,6 +118,8 @@ class WorkerSide:
         self._alone: set[Server] = set()
         #: What disconnecting waits for.
         self._drain: Drain  # when the channel is open
+        #: Called when the last connection has ended, and before the channel is closed.
+        self.before_leaving: Callable[[], object] | None = None
         #: Whether this is a worker of ``--workers``.
         self._is_supervised = False
         self._acts: dict[str, Callable[[dict[str, Any], Any], None]] = {
@@ -343,7 +345,17 @@ class WorkerSide:
         self._drain.close(servers)
 
     def _has_drained(self) -> None:
-        if self._stay is _Stay.LEAVING:
+        if self._stay is not _Stay.LEAVING:
+            return
+        if self.before_leaving is None:
+            self._leave()
+        else:
+            # When what is published of the last connection was, too: behind its 'close'.
+            self._peer.loop.later(self._say_last)
+
+    def _say_last(self) -> None:
+        if self._stay is _Stay.LEAVING and self.before_leaving is not None:
+            self.before_leaving()
             self._leave()
 
     def _leave(self) -> None:

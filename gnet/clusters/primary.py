@@ -21,6 +21,7 @@ from ..node import system_errors
 from ..options.limits import NO_LIMITS, LimitOptions
 from ..servers.listener import Listener, adopt, bind_path, bind_port
 from .forked_worker import ForkedWorker, Line, ListeningAddress
+from .observer import Observer
 from .protocol import COMMAND, PATH, Query
 from .round_robin import RoundRobin
 from .shared_listener import SharedListener
@@ -98,12 +99,15 @@ class PrimarySide:
         self._when_disconnected: list[Callable[[], object]] = []
         #: Whether connections are given out in turn.
         self.in_turn = True
+        #: Who adds up what workers count, if anybody does.
+        self.observer: Observer | None = None
         self._acts: dict[str, Callable[[Line, dict[str, Any]], bool]] = {
             'online': self._online, 'listen': self._listen, 'listening': self._listening,
             'refused': self._refused, 'room': self._room, 'close': self._closed,
             'limit': self._limit, 'released': self._released,
             'leaving': self._leaving, 'cut': self._cut,
             'terminate': self._terminated, 'alone': self._serves_alone,
+            'metrics': self._reported,
         }
 
     @property
@@ -139,6 +143,8 @@ class PrimarySide:
         process.on('error', partial(worker.emit, 'error'))
         if self._cluster.listener_count('message'):
             self._forward_messages(line)
+        if self.observer is not None:
+            self.observer.forked(number)
         self.loop.tick(self._emit, 'fork', worker)
         return worker
 
@@ -194,6 +200,8 @@ class PrimarySide:
         worker.exited_after_disconnect = bool(worker.exited_after_disconnect)
         line.release_all()
         line.progress.life = Life.DEAD
+        if self.observer is not None:
+            self.observer.exited(worker.id, worker.exited_after_disconnect)
         worker.emit('exit', code, signal)
         self._cluster.emit('exit', worker, code, signal)
 
@@ -393,6 +401,10 @@ class PrimarySide:
             return False
         self._tell(line, News.HAS_CUT, count)
         return True
+
+    def _reported(self, line: Line, message: dict[str, Any]) -> bool:
+        return self.observer is None or self.observer.reported(
+            line.worker.id, message.get('values'))
 
     # --- emitting, in a runner --------------------------------------------------------------------
 

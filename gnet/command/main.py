@@ -30,6 +30,10 @@ patched later.
 ``--drain-timeout SECONDS`` is how long connections may go on when the program, or their worker, is
 to end.
 
+``--metrics HOST:PORT`` answers ``GET /metrics`` there, for all processes of the program.
+``--log-format json`` (or ``text``) has all that gnet logs, and says, in lines of that form on
+stderr; ``--access-log`` adds one for each connection: :mod:`gnet.command.watching`.
+
 ``--workers N`` runs the script, unchanged, in N processes that share what they listen on, and looks
 after them: :mod:`gnet.command.supervisor`. ``auto`` is one for each core it may run on. How such a
 program ends:
@@ -60,6 +64,7 @@ from .._version import __version__
 from ..clusters.cluster import cluster, primary_side
 from ..loop import exit_hook, running
 from ..processes.this_process import process
+from . import watching
 from .program import check, execute, find_module, find_script
 from .termination import Termination
 from .traceback import start_in_program
@@ -69,7 +74,7 @@ __all__ = [
 ]
 
 #: Options whose value may be the next word.
-_WITH_VALUE = ('--workers', '--drain-timeout')
+_WITH_VALUE = ('--workers', '--drain-timeout', '--metrics', '--log-format')
 
 #: Seconds that connections have to finish. What stops services (systemd, Kubernetes) waits 90 and
 #: 30 seconds before it kills; few requests take longer.
@@ -99,6 +104,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     process.begin()
     own_pid = os.getpid()
     try:
+        watching.begin(options.metrics, options.log_format, options.access_log)
         if options.workers is not None:
             _supervise(options, arguments)
             return
@@ -153,6 +159,7 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = _Parser(
         prog='gnet',
         usage='%(prog)s [-h] [--version] [--workers N] [--drain-timeout SECONDS] [--patch] '
+              '[--metrics HOST:PORT] [--log-format FORMAT] [--access-log] '
               '(script.py | -m module) [arguments ...]',
         description='Run a script, then serve until nothing is left that keeps it alive.',
         allow_abbrev=False,
@@ -171,6 +178,18 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         '--drain-timeout', type=_seconds, metavar='SECONDS',
         help='how long connections may go on after SIGTERM or SIGHUP (30)',
+    )
+    parser.add_argument(
+        '--metrics', type=watching.host_and_port, metavar='HOST:PORT',
+        help='answer GET /metrics there, for Prometheus; a port alone is of 127.0.0.1',
+    )
+    parser.add_argument(
+        '--log-format', choices=('json', 'text'), metavar='FORMAT',
+        help='have lines of the log on stderr, as json or as text',
+    )
+    parser.add_argument(
+        '--access-log', action='store_true',
+        help='have a line of the log for each connection, at its end',
     )
     parser.add_argument('-m', dest='module', metavar='module', help='run a module as a script')
     parser.add_argument('script', nargs='?', metavar='script.py', help='the script to run')

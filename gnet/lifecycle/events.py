@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from zope.interface import (  # type: ignore[import-untyped]
@@ -20,6 +21,7 @@ __all__ = [
     'ConnectionDropped',
     'ConnectionOpened',
     'ConnectionSecured',
+    'EndedBy',
     'HandshakeFailed',
     'IConnectionClosed',
     'IConnectionDropped',
@@ -39,6 +41,14 @@ __all__ = [
 
 # What follows says that it is of the module that programs import it from, interfaces included.
 __name__ = 'gnet.lifecycle'
+
+
+class EndedBy(Enum):
+    """Who ended a connection first."""
+
+    PEER = 'the peer has ended, and this side followed'
+    HERE = 'this side has ended, or destroyed it'
+    ERROR = 'an error has destroyed it'
 
 
 # --- interfaces ---------------------------------------------------------------------------------
@@ -73,6 +83,9 @@ class IConnectionOpened(ILifecycleEvent):
 
     server = Attribute('The server.')
     socket = Attribute('The connection.')
+    waited = Attribute(
+        'Seconds from accept(2) to now, as a float; in a worker, from its arrival there. 0.0 for '
+        'a connection to somewhere else.')
 
 
 class IConnectionClosed(ILifecycleEvent):
@@ -84,6 +97,7 @@ class IConnectionClosed(ILifecycleEvent):
     bytes_written = Attribute('How many bytes were handed to the operating system.')
     duration = Attribute('Seconds from the moment it was open, as a float.')
     error = Attribute('The exception that destroyed it; None if it ended well.')
+    ended_by = Attribute('An EndedBy: who ended it first.')
 
 
 class IConnectionDropped(ILifecycleEvent):
@@ -174,11 +188,12 @@ class ConnectionOpened:
     """Implementation of :class:`IConnectionOpened`.
 
     Published by the server in the greenlet of the connection, right before it emits
-    ``'connection'``.
+    ``'connection'``; of TLS, in a runner, when the handshake begins.
     """
 
     server: Any
     socket: Any
+    waited: float
 
 
 @implementer(IConnectionClosed)
@@ -196,6 +211,7 @@ class ConnectionClosed:
     bytes_written: int
     duration: float
     error: BaseException | None
+    ended_by: EndedBy
 
 
 @implementer(IConnectionDropped)

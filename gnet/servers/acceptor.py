@@ -12,11 +12,13 @@ import _socket
 import errno
 import socket as _stdlib
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gevent import getcurrent
 from gevent.server import StreamServer
 
+from .. import lifecycle
 from ..loop.loop import Loop
 from ..loop.signals import is_called_by_signal
 from ..loop.watchers import READ, close_watcher, is_libuv
@@ -70,6 +72,10 @@ class Accepting(Protocol):
     @property
     def server(self) -> Any:
         """The server whose connections they become, in this process; else None."""
+
+    #: While a connection is handed over: the loop's time when it was accepted, if anybody
+    #: subscribes to what is published.
+    accepted_at: float | None
 
     @property
     def admit(self) -> Callable[[Any, Any], Any]:
@@ -255,7 +261,10 @@ class Acceptor(StreamServer):
     # --- accepting, in the hub --------------------------------------------------------------------
 
     def _do_read(self) -> None:
-        hand_over, in_turn = self.hand_over, self.in_turn
+        in_turn = self.in_turn
+        hand_over: Callable[[Any, Any], None] = self.hand_over
+        if in_turn and lifecycle.has_subscribers():
+            hand_over = partial(self._hand_over_since, self.gnet_loop.now())
         start: Callable[..., object] = self.gnet_loop.start
         count, gate = self.max_accept, self.gate
         try:
@@ -312,6 +321,13 @@ class Acceptor(StreamServer):
             raise
         if connection is not None:
             self.gnet_loop.handlers.call(intake.serve, connection)
+
+    def _hand_over_since(self, accepted_at: float, sock: Any, remote: Any) -> None:
+        self.intake.accepted_at = accepted_at
+        try:
+            self.hand_over(sock, remote)
+        finally:
+            self.intake.accepted_at = None
 
     def handle(self, sock: Any, address: Any) -> None:
         """StreamServer wants one; an acceptor gives connections to its :attr:`intake` instead."""

@@ -36,7 +36,8 @@ _DESTROYED_UNDER_IT = frozenset({'ERR_SOCKET_CLOSED', 'ECANCELED'})
 class Intake:
     """What takes connections for a server; `Accepting` of its acceptor."""
 
-    __slots__ = ('accept_failed', 'block_list', 'connections', 'refusals', 'server')
+    __slots__ = (
+        'accept_failed', 'accepted_at', 'block_list', 'connections', 'refusals', 'server')
 
     #: Whose a connection is is known by its address.
     reads_headers = False
@@ -61,6 +62,8 @@ class Intake:
         self.accept_failed = accept_failed
         #: The :class:`gnet.BlockList` of peers that are refused silently, or None.
         self.block_list: BlockList | None = None
+        #: The loop's time when what is handed over now was accepted; None if nobody subscribes.
+        self.accepted_at: float | None = None
         #: What the log is told of the limits, once they have refused a connection.
         self.refusals: Refusals | None = None
 
@@ -148,9 +151,15 @@ class Intake:
             self.serve(sock)
 
     def _publish_and_emit(self, event: str, sock: Socket) -> None:
-        lifecycle.publish(lifecycle.ConnectionOpened, self.server, sock)
+        self.publish_opened(sock, self.accepted_at)
         if not sock.destroyed:
             self.server.emit(event, sock)
+
+    def publish_opened(self, sock: Socket, accepted_at: float | None) -> None:
+        """Publish that *sock* is there; *accepted_at* as of the attribute, None for just now."""
+        began = sock.opened_at if accepted_at is None else accepted_at
+        lifecycle.publish(
+            lifecycle.ConnectionOpened, self.server, sock, self.connections.loop.now() - began)
 
     def _handler_failed(self, sock: Socket, error: BaseException) -> None:
         self.failed('connection', sock, error)

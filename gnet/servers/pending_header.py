@@ -80,6 +80,11 @@ class PendingHeader:
         loop.idle_timers.arm(self._timer)
         loop.hold()
 
+    @property
+    def accepted_at(self) -> float:
+        """The loop's time when it was accepted."""
+        return self._timer.last_active
+
     def __repr__(self) -> str:
         return f'<{type(self).__name__} {self.remote}>'
 

@@ -54,6 +54,15 @@ class ProxiedIntake:
         #: When one was dropped last, for each reason.
         self._dropped_at: dict[DropReason, float] = {}
 
+    @property
+    def accepted_at(self) -> float | None:
+        """When what is handed over now was accepted: what waits for its header waits from then."""
+        return self._intake.accepted_at
+
+    @accepted_at.setter
+    def accepted_at(self, value: float | None) -> None:
+        self._intake.accepted_at = value
+
     # --- connections, in the hub ------------------------------------------------------------------
 
     def admit(self, sock: Any, remote: Any) -> Any:
@@ -114,14 +123,18 @@ class ProxiedIntake:
         if sock is None:
             return  # the server was stopped meanwhile
         name = _named(sock, pending.remote, pending.parser)
+        self.accepted_at = pending.accepted_at
         try:
-            connection = self.connections.succeed(
-                pending, lambda: self._intake.admit(sock, name))
-        except BaseException:
-            sock.close()
-            raise
-        if connection is not None:
-            self.connections.loop.handlers.call(self._intake.serve, connection)
+            try:
+                connection = self.connections.succeed(
+                    pending, lambda: self._intake.admit(sock, name))
+            except BaseException:
+                sock.close()
+                raise
+            if connection is not None:
+                self.connections.loop.handlers.call(self._intake.serve, connection)
+        finally:
+            self.accepted_at = None
 
     def _destroyed(self, pending: PendingHeader) -> None:
         self._pending.discard(pending)

@@ -240,7 +240,7 @@ class Client(Tuned, PythonNames):
         self._readable_wanted = False
         self._bytes_sent = self._queued_bytes = self._queued_units = 0
         self._corked = self._pending_callbacks = 0
-        self._needs_drain = False
+        self._needs_drain = self._ended_first = False
         if self._blocking.close_wanted:
             self._blocking.close_wanted = False
         self._remote = None
@@ -300,7 +300,7 @@ class Client(Tuned, PythonNames):
         wire.touch()
         wire.wake_reader()
         if lifecycle.has_subscribers():
-            lifecycle.publish(lifecycle.ConnectionOpened, None, self)
+            lifecycle.publish(lifecycle.ConnectionOpened, None, self, 0.0)
         try:
             self._emit_guarded('connect')
         finally:

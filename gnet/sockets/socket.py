@@ -303,7 +303,7 @@ class Socket(Lender):
             # Taken now: a listener may connect again.
             told = (
                 self.server, self, self._wire.bytes_read, self._bytes_sent,
-                self._loop.now() - self.opened_at, self._errored,
+                self._loop.now() - self.opened_at, self._errored, self._ended_by(),
             )
         try:
             super()._emit_close(had_error)
@@ -313,6 +313,12 @@ class Socket(Lender):
             request, self._request = self._request, None
             if request is not None and self._stage is CLOSED:
                 self._connect(request)
+
+    def _ended_by(self) -> lifecycle.EndedBy:
+        if self._errored is not None:
+            return lifecycle.EndedBy.ERROR
+        is_peer = self._wire.ended and not self._ended_first
+        return lifecycle.EndedBy.PEER if is_peer else lifecycle.EndedBy.HERE
 
     # --- life of the program ----------------------------------------------------------------------
 

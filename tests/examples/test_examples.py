@@ -25,6 +25,7 @@ DIALOGUES = {
     'http_hello': (b'GET / HTTP/1.0\r\n\r\n', HTTP_ANSWER),
     'legacy_patched': (b'apples\n', b'apples: 6 cents (your question number 1)\n'),
     'limited': (b'hello\n', b'hello\n'),
+    'metrics': (b'hello\n', b'hello\n'),
     'proxy': (b'hello\n', b'hello\n'),
     'sticky': (b'ann\n', b'your name? hello ann, this is your visit number 1\n'),
     'unix_socket': (b'hello\n', b'HELLO\n'),

@@ -1,0 +1,1 @@
+"""What watches a program and its processes while they run: metrics and logs."""
