@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ import gnet
 from gnet import metrics
 from gnet.observing import hub_lag, recorder
 from gnet.observing.catalogue import CATALOGUE, Kind
+from gnet.observing.metrics import labels
 
 from ..harness import ROOT
 from ..harness.families import Family
@@ -192,6 +195,24 @@ def test_a_listener_that_fails_is_counted_by_its_event(
     name = address_of(server)
     until(lambda: scrape('gnet_listener_failures_total', server=name, event='data') == 1)
     until(lambda: scrape('gnet_connections_failed_total', server=name, code='LookupError') == 1)
+
+
+def test_the_event_that_is_a_symbol_has_a_name(serve: Serve, scrape: Scrape) -> None:
+    server = serve(drain)
+    gnet.lifecycle.publish(
+        gnet.lifecycle.ListenerFailed, server, gnet.events.error_monitor, LookupError())
+    assert scrape(
+        'gnet_listener_failures_total', server=address_of(server), event='errorMonitor') == 1
+
+
+def test_what_is_no_unicode_is_escaped(
+    serve: Serve, scrape: Scrape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    server = serve(drain, target={'path': os.fsdecode(b'x\xff')})
+    assert scrape('gnet_connections_open', server='x\\udcff') == 0
+    metrics.name_server(server, 'a\udcffb')
+    assert labels.of(server) == 'a\\udcffb'
 
 
 def test_what_may_have_any_number_of_names_has_a_limit() -> None:
