@@ -81,6 +81,17 @@ def test_after_stop_all_begins_anew(serve: Serve, connect: Connect) -> None:
     assert Scrape()('gnet_connections_accepted_total', server=address_of(server)) == 0
 
 
+def test_after_stop_nobody_who_asks_begins_anew(connect: Connect) -> None:
+    server = metrics.serve(0)
+    metrics.stop()
+    before = list(zope.event.subscribers)
+    peer = connect(server)
+    peer.sendall(b'GET /metrics HTTP/1.1\r\n\r\n')
+    assert b'\r\nContent-Length: 0\r\n' in peer.recv_until_end()
+    server.stop(0)
+    assert zope.event.subscribers == before
+
+
 def test_nodes_spelling_works() -> None:
     assert metrics.nameServer is metrics.name_server
     with pytest.raises(AttributeError):
