@@ -16,6 +16,8 @@ from typing import Any
 
 from gevent import monkey
 
+from ..node import coded_errors
+
 __all__ = ['LineHandler']
 
 #: Bytes that a pipe takes at once, without waiting and in one piece, if it is writable at all
@@ -26,12 +28,22 @@ _PIECE = 4096
 _poll: Any = monkey.get_original('select', 'poll')
 
 
+def _has_descriptor(stream: Any) -> bool:
+    try:
+        return callable(stream.flush) and isinstance(stream.fileno(), int)
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
 class LineHandler(logging.Handler):
     """A handler of :mod:`logging` that writes to a descriptor, at once, and never waits for it.
 
     Args:
-        stream: what has the descriptor (``fileno()``); stays open. None (the default) is
-            ``sys.stderr`` as it is when something is written.
+        stream: what has the descriptor (``fileno()``), and ``flush()``; stays open. None (the
+            default) is ``sys.stderr`` as it is when something is written.
+
+    Raises:
+        CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for a stream without a descriptor.
 
     Attributes:
         lost: how many records were lost so far.
@@ -39,6 +51,9 @@ class LineHandler(logging.Handler):
 
     def __init__(self, stream: Any = None) -> None:
         super().__init__()
+        if stream is not None and not _has_descriptor(stream):
+            raise coded_errors.invalid_arg_type(
+                'stream', 'a stream that has a descriptor', stream)
         self._stream = stream
         self.lost = 0
         #: The descriptor that was written to last, and what tells whether it takes more.
@@ -76,11 +91,12 @@ class LineHandler(logging.Handler):
         begun = False
         # There is no such stream (any more), or it is full: the caller counts it.
         with suppress(OSError, ValueError, AttributeError):
-            stream.flush()  # what was printed before comes before
             descriptor = stream.fileno()
             if descriptor != self._descriptor:
                 self._descriptor, self._poller = descriptor, _poll()
                 self._poller.register(descriptor, select.POLLOUT)
+            if self._poller.poll(0):  # else that would wait
+                stream.flush()  # what was printed before comes before
             while data and self._poller.poll(0):
                 data = data[os.write(descriptor, data[:_PIECE]):]
                 begun, self._is_torn = True, False

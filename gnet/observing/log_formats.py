@@ -98,19 +98,28 @@ class JsonFormatter(logging.Formatter):
 class TextFormatter(logging.Formatter):
     """Makes ``time level logger [pid] message`` of a record; ``[pid/worker]`` in a worker.
 
-    A traceback follows in lines of its own.
+    A traceback follows in lines of its own, which begin with blanks: the last ones are the text of
+    an exception, which a peer may have a say in.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without its end."""
         worker = _worker()
         process = f'{record.process}' if worker is None else f'{record.process}/{worker}'
-        message = record.getMessage()
-        if _CONTROLS.search(message):
-            message = _CONTROLS.sub(lambda found: json.dumps(found[0])[1:-1], message)
+        message = _harmless(record.getMessage())
         lines = [f'{_time_of(record)} {record.levelname} {record.name} [{process}] {message}']
         if record.exc_info:
-            lines.append(self.formatException(record.exc_info))
+            lines += _indented(self.formatException(record.exc_info))
         if record.stack_info:
-            lines.append(self.formatStack(record.stack_info))
+            lines += _indented(self.formatStack(record.stack_info))
         return '\n'.join(lines)
+
+
+def _harmless(text: str) -> str:
+    if _CONTROLS.search(text):
+        return _CONTROLS.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return text
+
+
+def _indented(text: str) -> list[str]:
+    return [f'    {_harmless(line)}' for line in text.split('\n')]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -266,10 +267,39 @@ def test_other_loggers_of_gnet_have_the_format_too(lines: Lines) -> None:
     assert (line['logger'], line['message']) == ('gnet.server', 'out of descriptors')
 
 
-def test_a_style_that_is_none() -> None:
+@pytest.mark.parametrize('style', ['xml', None, ['json'], {}])
+def test_a_style_that_is_none(style: Any) -> None:
     with pytest.raises(gnet.CodedTypeError, match="must be 'text' or 'json'"):
-        logs.configure('xml')
+        logs.configure(style)
     assert logs.startAccessLog is logs.start_access_log
+
+
+@pytest.mark.parametrize('stream', [io.StringIO(), io.BytesIO(), 2, 'access.log', Path('x')])
+def test_a_stream_that_is_none_is_no_log_that_loses_all(stream: Any) -> None:
+    with pytest.raises(gnet.CodedTypeError) as caught:
+        logs.configure(stream=stream)
+    assert caught.value.code == 'ERR_INVALID_ARG_TYPE'
+
+
+def test_configured_again_it_says_nothing_twice(lines: Lines, tmp_path: Path) -> None:
+    with (tmp_path / 'other.log').open('w') as other:
+        logs.configure('text', stream=other)
+        logging.getLogger('gnet.server').warning('once')
+    assert (tmp_path / 'other.log').read_text().count('once') == 1
+    assert lines(0) == []
+
+
+def test_the_text_of_an_exception_begins_no_line() -> None:
+    try:
+        raise LookupError('x\n2026-01-31T12:00:00.000Z INFO gnet.access \r\x1b[2J')
+    except LookupError:
+        text = logs.TextFormatter().format(
+            logging.LogRecord('gnet.x', 40, '', 1, 'failed', (), sys.exc_info(), sinfo='a\nb'))
+    first, *others = text.splitlines()
+    assert first.endswith(' failed')
+    assert all(line.startswith('    ') for line in others)
+    assert '    LookupError: x' in others
+    assert '\x1b' not in text
 
 
 # --- a broken log -------------------------------------------------------------------------------
@@ -317,6 +347,21 @@ def test_a_pipe_that_nobody_reads_holds_up_nobody() -> None:
         assert out.readline() == b'and on\n'
 
 
+def test_what_was_printed_before_does_not_wait_either() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, 'rb'), os.fdopen(writer, 'w') as stream:
+        handler = handler_on(stream)
+        while not handler.lost:
+            handler.emit(record('x' * 999))
+        stream.write('printed')
+        handler.emit(record('lost, too'))
+        assert handler.lost == 2
+        os.set_blocking(reader, False)
+        os.read(reader, 1_000_000)
+        handler.emit(record('again'))
+        assert os.read(reader, 100) == b'printed2 lines of this log were lost\nagain\n'
+
+
 def test_a_long_line_that_was_torn_is_not_continued_by_the_next_one() -> None:
     reader, writer = os.pipe()
     with os.fdopen(reader, 'rb') as out, os.fdopen(writer, 'wb', buffering=0) as stream:
@@ -349,5 +394,5 @@ def test_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_mistake_of_who_logs_is_reported_as_ever(capsys: pytest.CaptureFixture[str]) -> None:
-    handler_on(sys.stderr).emit(record('%d', 'no number'))
+    handler_on(None).emit(record('%d', 'no number'))
     assert '--- Logging error ---' in capsys.readouterr().err
