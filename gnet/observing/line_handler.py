@@ -67,23 +67,35 @@ class LineHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write *record*, or count it as lost."""
         try:
-            line = self.format(record)
-            if self._untold:
-                line = f'{self._apology(record)}\n{line}'
+            line = self._apologized(self.format(record))
         except Exception:
             self.handleError(record)  # a mistake of who logs, as in every handler
             return
+        self._put(line)
+
+    def put(self, line: str) -> None:
+        """Write what a record has become already, or count it as lost."""
+        self.acquire()
+        try:
+            self._put(self._apologized(line))
+        finally:
+            self.release()
+
+    def _apologized(self, line: str) -> str:
+        if not self._untold:
+            return line
+        lost = 'line of this log was' if self._untold == 1 else 'lines of this log were'
+        apology = self.format(logging.LogRecord(
+            'gnet', logging.WARNING, __file__, 0, f'{self._untold} {lost} lost', None, None))
+        return f'{apology}\n{line}'
+
+    def _put(self, line: str) -> None:
         data = f'{line}\n'.encode('utf-8', 'backslashreplace')
         if self._write(b'\n' + data if self._is_torn else data):
             self._untold = 0
         else:
             self.lost += 1
             self._untold += 1
-
-    def _apology(self, record: logging.LogRecord) -> str:
-        lost = 'line of this log was' if self._untold == 1 else 'lines of this log were'
-        return self.format(logging.LogRecord(
-            'gnet', logging.WARNING, record.pathname, 0, f'{self._untold} {lost} lost', None, None))
 
     def _write(self, data: bytes) -> bool:
         """Write all of it; return whether that was possible now."""

@@ -202,6 +202,38 @@ def test_a_level_of_the_program_counts(
         logging.getLogger('gnet.access').setLevel(logging.INFO)
 
 
+@pytest.mark.parametrize('style', ['json', 'text'])
+def test_a_line_is_the_same_whoever_else_listens(
+    serve: Serve, connect: Connect, tmp_path: Path, style: str,
+) -> None:
+    logger, seen = logging.getLogger('gnet.access'), []
+
+    def see(record: logging.LogRecord) -> bool:
+        seen.append(record.getMessage())
+        return True
+
+    path = tmp_path / 'access.log'
+    server = serve(drain)
+    metrics.name_server(server, 'a "name" \N{SNOWMAN}')
+    with path.open('w') as file:
+        handler = logs.configure(style, access_log=True, stream=file)
+        listener = logging.Handler()
+        listener.emit = see  # type: ignore[assignment]  # in the place of a class
+        for count, (add, remove, what) in enumerate([
+            (lambda what: None, lambda what: None, None),
+            (logger.addFilter, logger.removeFilter, see),
+            (handler.addFilter, handler.removeFilter, see),
+            (logger.addHandler, logger.removeHandler, listener),
+        ], 1):
+            add(what)
+            connect(server).close()
+            until(lambda count=count: path.read_text().count('\n') == count)
+            remove(what)
+    assert len(seen) == 3, 'the first one needs no record'
+    varies = re.compile(r'T[\d:.]+Z|127\.0\.0\.1:\d+|(?<=duration[=":])[":\d.e-]+')
+    assert len({varies.sub('', line) for line in path.read_text().splitlines()}) == 1
+
+
 # --- drops --------------------------------------------------------------------------------------
 
 
