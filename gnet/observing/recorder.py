@@ -91,7 +91,7 @@ class Recorder:
         if tally is not None:
             tally.accepted += 1
             tally.waits.observe(event.waited)
-            tally.open[event.socket] = (0, 0)
+            tally.opened(event.socket)
 
     def _closed(self, event: lifecycle.ConnectionClosed) -> None:
         tally = self._tally(event.server)

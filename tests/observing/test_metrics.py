@@ -13,7 +13,7 @@ import zope.event
 
 import gnet
 from gnet import metrics
-from gnet.observing import hub_lag, recorder
+from gnet.observing import hub_lag, recorder, tally
 from gnet.observing.catalogue import CATALOGUE, Kind
 from gnet.observing.metrics import labels
 
@@ -161,6 +161,24 @@ def test_bytes_never_fall_between_a_destroy_and_what_is_published_of_it(
     assert scrape('gnet_received_bytes_total', server=name) == 5
     until(lambda: scrape('gnet_connection_duration_seconds_count', server=name) == 1)
     assert scrape('gnet_received_bytes_total', server=name) == 5
+
+
+def test_what_was_sent_away_is_kept_by_nobody_though_nobody_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Sock:
+        opened_at = 1.0
+        bytes_read = bytes_written = 0
+
+    monkeypatch.setattr(tally, '_FEW', 10)
+    counts, stays = tally.Tally(), Sock()
+    counts.opened(stays)
+    for _ in range(1000):
+        sent = Sock()
+        counts.opened(sent)
+        sent.opened_at = 0.0  # as of one that is in another process
+        assert len(counts.open) <= 11
+    assert stays in counts.open
 
 
 def test_drops_are_counted_by_their_reason(
