@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 from collections.abc import Callable
@@ -75,16 +76,22 @@ class AccessLog:
             lifecycle.ConnectionClosed: self._closed,
             lifecycle.ConnectionDropped: self._dropped,
         }
-        self._loop.close_in_child(self, AccessLog.stop)
+        self._loop.close_in_child(self, AccessLog._forget)
 
     def start(self) -> None:
         """Write from now on."""
         zope_event.subscribers.append(self)
+        atexit.register(self._say_rest)
 
     def stop(self) -> None:
-        """Write no more."""
+        """Write no more, but for the rest of those that were dropped."""
+        self._say_rest()
+        self._forget()
+
+    def _forget(self) -> None:
         if self in zope_event.subscribers:  # the program may have changed the list
             zope_event.subscribers.remove(self)
+        atexit.unregister(self._say_rest)
         for drops in self._drops.values():
             close_watcher(drops.timer)
         self._drops.clear()
@@ -158,9 +165,16 @@ class AccessLog:
         """Runs in the hub: the rest is for a runner."""
         drops = self._drops.pop(reason)
         close_watcher(drops.timer)
+        self._loop.tick(self._say_untold, reason, drops)
+
+    def _say_untold(self, reason: lifecycle.DropReason, drops: _Drops) -> None:
         if drops.untold and self._logger.isEnabledFor(logging.INFO):
-            self._loop.tick(lambda: self._say(
-                'dropped', more=drops.untold, reason=reason.name.lower()))
+            self._say('dropped', more=drops.untold, reason=reason.name.lower())
+            drops.untold = 0
+
+    def _say_rest(self) -> None:
+        for reason, drops in self._drops.items():
+            self._say_untold(reason, drops)
 
 
 def _shortcut(logger: logging.Logger) -> tuple[LineHandler, Callable[..., str]] | None:

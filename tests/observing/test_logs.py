@@ -257,6 +257,29 @@ def test_drops_are_some_lines_for_each_reason_and_then_a_number(
     assert len(single) < 5
 
 
+def test_the_number_is_told_at_the_end_of_the_log_and_of_the_program(
+    serve: Serve, connect: Connect, lines: Lines, run_script: Any,
+) -> None:
+    server = serve(drain)
+    server.max_connections = 0
+    for _ in range(access_log.MAX_DROPS + 2):
+        assert connect(server).recv() == b''
+    lines(access_log.MAX_DROPS)
+    logs.stop_access_log()
+    assert [line['more'] for line in lines() if 'more' in line] == [2]
+    status, _, errors = run_script("""
+        import gnet
+        gnet.logs.configure('json', access_log=True)
+        server = gnet.Server()
+        for _ in range(9):
+            gnet.lifecycle.publish(
+                gnet.lifecycle.ConnectionDropped, server, None,
+                gnet.lifecycle.DropReason.MAX_CONNECTIONS)
+        gnet.run()
+    """)
+    assert (status, errors.count('\n'), errors.count('"more":4')) == (0, 6, 1)
+
+
 # --- formats ------------------------------------------------------------------------------------
 
 
