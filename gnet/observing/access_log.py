@@ -76,7 +76,7 @@ class AccessLog:
             lifecycle.ConnectionClosed: self._closed,
             lifecycle.ConnectionDropped: self._dropped,
         }
-        self._loop.close_in_child(self, AccessLog._forget)
+        self._loop.close_in_child(self, AccessLog.forget)
 
     def start(self) -> None:
         """Write from now on."""
@@ -86,9 +86,10 @@ class AccessLog:
     def stop(self) -> None:
         """Write no more, but for the rest of those that were dropped."""
         self._say_rest()
-        self._forget()
+        self.forget()
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Stop without a word: also in a forked child, where all of it is the parent's."""
         if self in zope_event.subscribers:  # the program may have changed the list
             zope_event.subscribers.remove(self)
         atexit.unregister(self._say_rest)

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
-from ..addresses.ends import Dropped, Ends, address_of, ends_of, host_of
+from ..addresses.ends import Dropped, Ends, address_of_peer, ends_of, host_of
 from ..loop.agenda import EXITS
 from ..node.logs import Log
 from ..node.values import is_number
 from ..options import shared
+from ..options.peer_limits import PeerLimits
+from ..sockets.limited import limit
 from ..sockets.ownership import hand_over
 from ..sockets.socket import Socket, accept
 from .connections import Connections, Limiter
@@ -37,7 +39,12 @@ class Intake:
     """What takes connections for a server; `Accepting` of its acceptor."""
 
     __slots__ = (
-        'accept_failed', 'accepted_at', 'block_list', 'connections', 'refusals', 'server')
+        'accept_failed', 'accepted_at', 'block_list', 'connections', 'peer_limits', 'refusals',
+        'server',
+    )
+
+    #: Whose a connection is is known by its address.
+    reads_headers = False
 
     #: What makes a socket of what was accepted.
     accept: Callable[..., Socket] = staticmethod(accept)
@@ -63,6 +70,8 @@ class Intake:
         self.accepted_at: float | None = None
         #: What the log is told of the limits, once they have refused a connection.
         self.refusals: Refusals | None = None
+        #: How slow and how greedy peers may be; None for any.
+        self.peer_limits: PeerLimits | None = None
 
     # --- connections, in the hub ------------------------------------------------------------------
 
@@ -80,7 +89,7 @@ class Intake:
             self.drop(sock, remote, lifecycle.DropReason.MAX_CONNECTIONS)
             return None
         if self.block_list is not None:
-            peer = address_of(sock.family, remote)
+            peer = address_of_peer(sock.family, remote)
             if peer is not None and self.block_list.check(peer.address, peer.family):
                 data = ends_of(sock, remote)
                 sock.close()
@@ -115,6 +124,8 @@ class Intake:
         try:
             if server.no_delay or server.keep_alive:
                 self._set_options(connection)
+            if self.peer_limits is not None:
+                limit(connection, self.peer_limits)
         except BaseException:
             connection.destroy()  # a property was set to what is none: counted, it must end
             raise

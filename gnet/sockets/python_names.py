@@ -12,6 +12,7 @@ from typing import Any
 
 import gevent.socket
 
+from ..addresses.ends import ProxiedName
 from ..node import coded_errors
 from ..streams.delivery import BLOCKING
 from ..streams.states import (
@@ -37,6 +38,9 @@ __all__ = ['PythonNames']
 #: a few steps, and little enough that reading it from a disk holds up the hub for a moment only.
 FILE_BLOCK = 1 << 18
 
+#: What settimeout() takes, as in the standard library, which counts nanoseconds in 64 bits.
+MAX_SECONDS = 9_223_372_036
+
 
 class PythonNames(BlockingWrites):
     """What lets a ``gnet.Socket`` be handed to code that expects a ``socket.socket``."""
@@ -44,14 +48,27 @@ class PythonNames(BlockingWrites):
     __slots__ = ()
 
     _connector: Connector | None
+    _remote: Any
 
     # --- how long to wait -------------------------------------------------------------------------
 
     def settimeout(self, seconds: float | None) -> None:
-        """Let blocking calls wait at most *seconds*; None (the default) for ever, 0 not at all."""
-        if seconds is not None and seconds < 0:
-            raise ValueError('Timeout value out of range')
-        self._own_blocking().seconds = seconds
+        """Let blocking calls wait at most *seconds*; None (the default) for ever, 0 not at all.
+
+        A call that waits already keeps the time that it has begun with.
+
+        Raises:
+            ValueError: it is negative, or NaN.
+            OverflowError: it is longer than 292 years.
+        """
+        if seconds is not None:
+            if seconds != seconds:
+                raise ValueError('Invalid value NaN (not a number)')
+            if seconds < 0:
+                raise ValueError('Timeout value out of range')
+            if seconds > MAX_SECONDS:
+                raise OverflowError('timestamp out of range')
+        self._own_blocking().set_seconds(seconds)
 
     def gettimeout(self) -> float | None:
         """Return what :meth:`settimeout` was given."""
@@ -59,7 +76,7 @@ class PythonNames(BlockingWrites):
 
     def setblocking(self, flag: bool) -> None:
         """``settimeout(None)`` if *flag*, else ``settimeout(0)``."""
-        self._own_blocking().seconds = None if flag else 0.0
+        self._own_blocking().set_seconds(None if flag else 0.0)
 
     def getblocking(self) -> bool:
         """Return whether blocking calls wait at all."""
@@ -302,11 +319,19 @@ class PythonNames(BlockingWrites):
 
     def getsockname(self) -> Any:
         """Return the local name in the standard library's form."""
-        return self._os_socket().getsockname()
+        name = self._os_socket().getsockname()
+        remote = self._remote
+        if type(remote) is ProxiedName and remote.near is not None:
+            return remote.near or ''  # a name of TCP, or none that could be told
+        return name
 
     def getpeername(self) -> Any:
         """Return the peer's name in the standard library's form."""
-        return self._os_socket().getpeername()
+        name = self._os_socket().getpeername()
+        remote = self._remote
+        if type(remote) is ProxiedName and remote.near is not None:
+            return tuple(remote) or ''  # as above
+        return name
 
     def getsockopt(self, level: int, option: int, buffer_size: int = 0) -> Any:
         """Return a socket option, as :meth:`socket.socket.getsockopt`."""

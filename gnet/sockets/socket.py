@@ -6,10 +6,16 @@ import _socket
 from collections.abc import Mapping
 from operator import attrgetter
 from sys import intern
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
-from ..addresses.ends import TCP_FAMILIES, Address, address_of
+from ..addresses.ends import (
+    TCP_FAMILIES,
+    Address,
+    ProxiedName,
+    address_of_near_end,
+    address_of_peer,
+)
 from ..loop.loop import Loop, get_loop
 from ..node import coded_errors
 from ..node.keywords import check_keywords
@@ -28,6 +34,9 @@ from .own_thread import keep_to_thread
 from .ownership import BlockingUser, Counter
 from .settings import DEFAULTS, TimeoutOverflowWarning
 from .wire import DescriptorWire
+
+if TYPE_CHECKING:
+    from ..proxy_protocol.header import ProxyHeader
 
 __all__ = [
     'Socket',
@@ -125,6 +134,9 @@ class Socket(Lender):
                 :meth:`resume`.
             fd: the number of a connected descriptor (TCP, unix socket or pipe), which belongs to
                 the socket from now on.
+            read_timeout: as of :attr:`read_timeout`, in milliseconds; so *write_timeout* and
+                *lifetime*.
+            max_buffered: as of :attr:`max_buffered`, in bytes.
             readable: False to never read.
             writable: False to never write.
 
@@ -165,6 +177,7 @@ class Socket(Lender):
         if chosen.keep_alive:
             self.set_keep_alive(True, chosen.keep_alive_seconds * 1000)
         settings.type_of_service = chosen.type_of_service
+        settings.limits = chosen.limits
         settings.readable, settings.writable = chosen.readable, chosen.writable
         if chosen.encoding is not None:
             self.set_encoding(chosen.encoding)
@@ -218,7 +231,7 @@ class Socket(Lender):
         self._bring(unread)
         self._apply_options()
         if seconds is not None:
-            self._own_blocking().seconds = seconds
+            self._own_blocking().set_seconds(seconds)
         if signal is not None:
             self._destroy_on(signal)
         return self
@@ -277,6 +290,10 @@ class Socket(Lender):
         if self._linger_timer is not None:
             self._linger_timer.cancel()
             self._linger_timer = None
+        if self._settings.watch is not None:
+            self._watch_no_more()
+        if self._blocking.limit is not None:
+            self._blocking.drop_limit()
         super().destroy(error)
         if self._counter is not None:
             self._counter.destroyed(self)
@@ -344,7 +361,7 @@ class Socket(Lender):
         None for a unix socket, and while there is no connection.
         """
         sock = self._wire.sock
-        return None if sock is None else address_of(sock.family, sock.getsockname())
+        return None if sock is None else address_of_near_end(sock, self._remote)
 
     @property
     def local_address(self) -> str | None:
@@ -368,7 +385,8 @@ class Socket(Lender):
         remote = self._remote
         if not isinstance(remote, tuple):
             return None
-        return address_of(_socket.AF_INET6 if len(remote) == 4 else _socket.AF_INET, remote)
+        return address_of_peer(
+            _socket.AF_INET6 if len(remote) == 4 else _socket.AF_INET, remote)
 
     @property
     def remote_address(self) -> str | None:
@@ -387,6 +405,15 @@ class Socket(Lender):
         """``'IPv4'`` or ``'IPv6'``; None for unix sockets."""
         peer = self._peer()
         return peer.family if peer else None
+
+    @property
+    def proxy(self) -> ProxyHeader | None:
+        """What the header of the PROXY protocol has told, also after the connection is closed.
+
+        None where none was read: see *proxy_protocol* of :func:`gnet.create_server`.
+        """
+        remote = self._remote
+        return remote.header if type(remote) is ProxiedName else None
 
     @property
     def buffer_size(self) -> int | None:

@@ -9,9 +9,11 @@ import pytest
 from gevent.event import AsyncResult
 
 import gnet
+from gnet.proxy_protocol import ProxyHeader
 
+from ..harness.clock import Clock
 from ..harness.plain import PlainSocket
-from ..harness.waiting import PROCESS_PATIENCE
+from ..harness.waiting import PROCESS_PATIENCE, until
 from .common import BLOCKING, BRACKETS, sent, wait_in
 
 
@@ -94,6 +96,24 @@ def test_half_a_character_travels_along(fork: Any, serve: Any, connect: Any) -> 
     assert peer.recv_exactly(3) == b'[\xc3]'
 
 
+def test_nobody_looks_after_the_peer_of_one_that_has_gone(
+    fork: Any, serve: Any, connect: Any, clock: Clock,
+) -> None:
+    child = fork(BLOCKING)
+    gone: list[Any] = []
+    server = serve(
+        lambda sock: (child.send('take', sock), gone.append(sock)), pause_on_connect=True,
+        read_timeout=1000, lifetime=1000)
+    peer = connect(server)
+    until(lambda: gone and gone[0]._settings.watch is None)
+    clock.go(5000)
+    assert not gone[0].destroyed
+    peer.sendall(b'body')
+    assert peer.recv_exactly(6) == b'[body]'
+    peer.end()
+    assert peer.recv_until_end() == b''
+
+
 def test_what_was_still_to_be_written_travels_along(fork: Any, serve: Any, connect: Any) -> None:
     child = fork("""
         import gnet
@@ -104,12 +124,15 @@ def test_what_was_still_to_be_written_travels_along(fork: Any, serve: Any, conne
 
     def handler(sock: Any) -> None:
         sock.write(data, written.append)
+        sock.cork()
+        sock.write(b'held ')
+        sock.write(b'back, ')
         assert sock.writable_length
         child.send('take', sock, lambda error: written.append('sent'))
 
     server = serve(handler)
     peer = connect(server)
-    assert peer.recv_until_end() == data + b'the end'
+    assert peer.recv_until_end() == data + b'held back, the end'
     assert sorted(map(str, written)) == ['None', 'sent']
 
 
@@ -398,3 +421,32 @@ def test_part_of_a_character_travels_along(fork: Any, serve: Any, connect: Any) 
     peer.sendall(b'\xac!')
     assert peer.recv_until_end() == b'\xac!'
     assert read == ['a']
+
+
+@pytest.mark.parametrize('keep_open', [False, True])
+def test_what_a_proxy_has_told_travels_along(
+    fork: Any, serve: Any, connect: Any, keep_open: bool,
+) -> None:
+    child = fork("""
+        import gnet
+
+        def tell(message, sock):
+            proxy = sock.proxy
+            gnet.process.send([
+                sock.remote_address, sock.remote_port, sock.local_address, sock.local_port,
+                proxy.version, proxy.alpn, proxy.source[:2], proxy.peer[:2], sock.getpeername()])
+            sock.end()
+
+        gnet.process.on('message', tell)
+    """)
+    serving = serve(
+        lambda sock: child.send('take', sock, keep_open=keep_open), pause_on_connect=True,
+        proxy_protocol={'trusted': ['127.0.0.1']})
+    peer = connect(serving)
+    header = ProxyHeader(
+        source=gnet.Address('2001:db8::1', 'IPv6', 5), tlvs=((1, b'h2'),),
+        destination=gnet.Address('::1', 'IPv6', 6))
+    peer.sendall(header.to_bytes())
+    assert child.message() == [
+        '2001:db8::1', 5, '::1', 6, 2, 'h2', ['2001:db8::1', 'IPv6'], ['127.0.0.1', 'IPv4'],
+        ['2001:db8::1', 5, 0, 0]]
