@@ -36,6 +36,9 @@ __all__ = [
 #: The access log of this process, while there is one.
 _access_log: AccessLog | None = None
 
+#: What :func:`configure` has added last.
+_handler: LineHandler | None = None
+
 _FORMATTERS: dict[str, type[logging.Formatter]] = {'json': JsonFormatter, 'text': TextFormatter}
 
 
@@ -68,6 +71,9 @@ def configure(
 ) -> LineHandler:
     """Have all of gnet's loggers write to *stream*, and to nothing above them any more.
 
+    Called again, as by a script that ``gnet --log-format`` runs, it takes the place of what it did
+    before.
+
     Args:
         style: ``'text'`` or ``'json'``.
         access_log: start that, too.
@@ -78,13 +84,18 @@ def configure(
         not take is lost, and counted (``lost``).
 
     Raises:
-        CodedTypeError: ``ERR_INVALID_ARG_VALUE`` for another style.
+        CodedTypeError: ``ERR_INVALID_ARG_VALUE`` for another style, ``ERR_INVALID_ARG_TYPE`` for
+            a stream without a descriptor, such as ``io.StringIO``.
     """
-    if style not in _FORMATTERS:
+    global _handler
+    if not isinstance(style, str) or style not in _FORMATTERS:
         raise coded_errors.invalid_arg_value('style', style, "must be 'text' or 'json'")
     handler = LineHandler(stream)
     handler.setFormatter(_FORMATTERS[style]())
     logger = logging.getLogger('gnet')
+    if _handler is not None:
+        logger.removeHandler(_handler)
+    _handler = handler
     logger.addHandler(handler)
     logger.propagate = False
     if access_log:

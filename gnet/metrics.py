@@ -48,7 +48,10 @@ def start() -> None:
 
 
 def stop() -> None:
-    """Count no more, and forget what was counted. If it is off, this does nothing."""
+    """Count no more, and forget what was counted. If it is off, this does nothing.
+
+    Who asks a server or a registry for metrics is told none until :func:`start`.
+    """
     metrics.stop()
 
 
@@ -71,6 +74,7 @@ def openmetrics() -> str:
     Its content type is :data:`CONTENT_TYPE`. In the primary, the workers are added up. In another
     thread than that of the servers, the call waits for that one.
     """
+    metrics.start()
     return text_formats.openmetrics(metrics.snapshot())
 
 

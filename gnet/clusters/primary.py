@@ -104,6 +104,9 @@ class PrimarySide:
         self.in_turn = True
         #: Who adds up what workers count, if anybody does.
         self.observer: Observer | None = None
+        #: What all workers have in their environment beside this process's own, which others
+        #: inherit, too.
+        self.worker_environment: dict[str, str] = {}
         self._acts: dict[str, Callable[[Line, dict[str, Any]], bool]] = {
             'online': self._online, 'listen': self._listen, 'listening': self._listening,
             'refused': self._refused, 'room': self._room, 'close': self._closed,
@@ -134,8 +137,8 @@ class PrimarySide:
         number = self._last_worker
         options = {name: settings[name] for name in _FORK_OPTIONS if name in settings}
         options['env'] = {
-            **inherited_environment(), **of_systemd.passed_on(self.loop), **env,
-            'NODE_UNIQUE_ID': str(number)}
+            **inherited_environment(), **of_systemd.passed_on(self.loop),
+            **self.worker_environment, **env, 'NODE_UNIQUE_ID': str(number)}
         of_systemd.await_workers()
         process = child_process.fork(settings['exec'], settings['args'], options)
         line = Line(number, process, self._let_go)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 
-from ..clusters.cluster import cluster
+from ..clusters.cluster import cluster, primary_side
 from ..node.coded_errors import CodedValueError
 from ..node.validators import validate_port
 from .members import say, say_by
@@ -52,8 +52,8 @@ def begin(
     Raises:
         SystemExit: metrics cannot be served there; after a line that says why.
     """
-    inherited = os.environ.pop(_WATCHING, None) if cluster.is_worker else None
-    if inherited is not None:
+    inherited = os.environ.pop(_WATCHING, None)
+    if cluster.is_worker and inherited is not None:
         import json
 
         told = json.loads(inherited)
@@ -70,7 +70,7 @@ def begin(
     _begin_logs(log_format, has_access_log)
     if metrics is not None:
         _serve(*metrics)
-    os.environ[_WATCHING] = json.dumps({
+    primary_side().worker_environment[_WATCHING] = json.dumps({
         'metrics': metrics is not None, 'log_format': log_format, 'access_log': has_access_log})
 
 

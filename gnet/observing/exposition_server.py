@@ -98,19 +98,32 @@ def _answer(sock: Socket, write: Write) -> None:
     sock.on('error', lambda error: _log.debug('%r: %s', sock, error))
     with Timeout(PATIENCE, False):  # type: ignore[arg-type]  # it raises nothing then
         try:
-            wants_openmetrics, has_body = _read_request(sock)
-            text = write(wants_openmetrics)
-            content_type = OPENMETRICS_TYPE if wants_openmetrics else PROMETHEUS_TYPE
-            _send(sock, 200, content_type, text, has_body)
-        except _RefusedError as refused:
-            _send(sock, refused.status, PROMETHEUS_TYPE, f'{_REASONS[refused.status]}\n', True)
+            _send(sock, *_response(sock, write))
+            sock.end()
+            # What the peer still sends is taken: to close upon it would cost it the answer.
+            while sock.recv(MAX_REQUEST):
+                pass
         except OSError as error:
             _log.debug('%r: %s', sock, error)  # the peer is gone
-        except Exception:
-            _log.exception('Metrics could not be written')
-            _send(sock, 500, PROMETHEUS_TYPE, f'{_REASONS[500]}\n', True)
-        return
-    sock.destroy()  # its time is over
+    sock.destroy()  # also of a peer that keeps its side open: its time is over
+
+
+def _response(sock: Socket, write: Write) -> tuple[int, str, bytes, bool]:
+    """Read the request; return status, content type and body, and whether that is sent."""
+    try:
+        wants_openmetrics, has_body = _read_request(sock)
+    except _RefusedError as refused:
+        return _failure(refused.status)
+    try:
+        body = write(wants_openmetrics).encode()
+    except Exception:
+        _log.exception('Metrics could not be written')
+        return _failure(500)
+    return 200, OPENMETRICS_TYPE if wants_openmetrics else PROMETHEUS_TYPE, body, has_body
+
+
+def _failure(status: int) -> tuple[int, str, bytes, bool]:
+    return status, PROMETHEUS_TYPE, f'{_REASONS[status]}\n'.encode(), True
 
 
 def _read_request(sock: Socket) -> tuple[bool, bool]:
@@ -141,13 +154,9 @@ def _read_request(sock: Socket) -> tuple[bool, bool]:
     return 'application/openmetrics-text' in accepted.lower(), method == 'GET'
 
 
-def _send(sock: Socket, status: int, content_type: str, text: str, has_body: bool) -> None:
-    body = text.encode()
+def _send(sock: Socket, status: int, content_type: str, body: bytes, has_body: bool) -> None:
     allow = 'Allow: GET, HEAD\r\n' if status == 405 else ''
     head = (
         f'HTTP/1.1 {status} {_REASONS[status]}\r\nContent-Type: {content_type}\r\n'
         f'Content-Length: {len(body)}\r\n{allow}Connection: close\r\n\r\n')
-    try:
-        sock.sendall(head.encode() + (body if has_body else b''))
-    except OSError as error:
-        _log.debug('%r: %s', sock, error)  # the peer is gone
+    sock.sendall(head.encode() + (body if has_body else b''))

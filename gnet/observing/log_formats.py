@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import re
 from collections.abc import Mapping
 from datetime import datetime, timezone
@@ -23,6 +24,12 @@ _PLAIN = re.compile(r'[!#-\[\]-~]+')
 
 #: What ends a line, or does something to a terminal: C0, DEL, C1, and the separators of Unicode.
 _CONTROLS = re.compile('[\x00-\x1f\x7f-\x9f\u2028\u2029]')
+
+
+#: As the encoder of :mod:`json` has it, in C.
+_quoted = json.encoder.encode_basestring_ascii
+
+_NOTHING: Mapping[str, Any] = {}
 
 
 class Fields:
@@ -46,11 +53,21 @@ class Fields:
 
 def _shown(value: Any) -> str:
     text = str(value)
-    return text if _PLAIN.fullmatch(text) else json.dumps(text)
+    return text if type(value) is int or _PLAIN.fullmatch(text) else json.dumps(text)
 
 
 #: Made once: ``json.dumps`` with separators makes one for each call.
 _encode = json.JSONEncoder(separators=(',', ':'), default=str).encode
+
+
+def _member(name: str, value: Any) -> str:
+    """Return a member of an object, as ``_encode`` writes it; for texts and numbers, faster."""
+    kind = type(value)
+    if kind is str:
+        return f'"{name}":{_quoted(value)}'
+    if kind is int or (kind is float and -math.inf < value < math.inf):
+        return f'"{name}":{value}'
+    return f'"{name}":{_encode(value)}'
 
 
 @lru_cache(maxsize=4)
@@ -58,13 +75,22 @@ def _second(number: int) -> str:
     return datetime.fromtimestamp(number, timezone.utc).strftime('%Y-%m-%dT%H:%M:%S')
 
 
-def _time_of(record: logging.LogRecord) -> str:
-    second = int(record.created)
-    return f'{_second(second)}.{int((record.created - second) * 1000):03d}Z'
+def _time(created: float) -> str:
+    second = int(created)
+    return f'{_second(second)}.{int((created - second) * 1000):03d}Z'
 
 
 def _worker() -> int | None:
-    return None if cluster.worker is None else cluster.worker.id
+    worker = cluster.worker
+    return None if worker is None else worker.id
+
+
+@lru_cache(maxsize=32)
+def _origin(level: str, logger: str, process: int | None, worker: int | None) -> str:
+    members = [_member('level', level), _member('logger', logger), _member('pid', process)]
+    if worker is not None:
+        members.append(_member('worker', worker))
+    return ','.join(members)
 
 
 class JsonFormatter(logging.Formatter):
@@ -77,40 +103,62 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without its end. ASCII only."""
-        line: dict[str, Any] = {
-            'time': _time_of(record), 'level': record.levelname, 'logger': record.name,
-            'pid': record.process,
-        }
-        worker = _worker()
-        if worker is not None:
-            line['worker'] = worker
-        if isinstance(record.msg, Fields):
-            line.update({'event': record.msg.event, **record.msg.values})
-        else:
-            line['message'] = record.getMessage()
+        message = record.msg if isinstance(record.msg, Fields) else record.getMessage()
+        more = {}
         if record.exc_info:
-            line['exception'] = self.formatException(record.exc_info)
+            more['exception'] = self.formatException(record.exc_info)
         if record.stack_info:
-            line['stack'] = self.formatStack(record.stack_info)
-        return _encode(line)
+            more['stack'] = self.formatStack(record.stack_info)
+        return self.line(
+            record.created, record.levelname, record.name, record.process, message, more)
+
+    def line(
+        self, created: float, level: str, logger: str, process: int | None,
+        message: Fields | str, more: Mapping[str, Any] = _NOTHING,
+    ) -> str:
+        """Return what :meth:`format` does, of what is in a record."""
+        members = [f'"time":"{_time(created)}"', _origin(level, logger, process, _worker())]
+        if isinstance(message, Fields):
+            members.append(_member('event', message.event))
+            members += [_member(name, value) for name, value in message.values.items()]
+        else:
+            members.append(_member('message', message))
+        members += [_member(name, value) for name, value in more.items()]
+        return f'{{{",".join(members)}}}'
 
 
 class TextFormatter(logging.Formatter):
     """Makes ``time level logger [pid] message`` of a record; ``[pid/worker]`` in a worker.
 
-    A traceback follows in lines of its own.
+    A traceback follows in lines of its own, which begin with blanks: the last ones are the text of
+    an exception, which a peer may have a say in.
     """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without its end."""
-        worker = _worker()
-        process = f'{record.process}' if worker is None else f'{record.process}/{worker}'
-        message = record.getMessage()
-        if _CONTROLS.search(message):
-            message = _CONTROLS.sub(lambda found: json.dumps(found[0])[1:-1], message)
-        lines = [f'{_time_of(record)} {record.levelname} {record.name} [{process}] {message}']
+        lines = [self.line(
+            record.created, record.levelname, record.name, record.process, record.getMessage())]
         if record.exc_info:
-            lines.append(self.formatException(record.exc_info))
+            lines += _indented(self.formatException(record.exc_info))
         if record.stack_info:
-            lines.append(self.formatStack(record.stack_info))
+            lines += _indented(self.formatStack(record.stack_info))
         return '\n'.join(lines)
+
+    def line(
+        self, created: float, level: str, logger: str, process: int | None,
+        message: Fields | str,
+    ) -> str:
+        """Return what :meth:`format` does, of what is in a record."""
+        worker = _worker()
+        number = process if worker is None else f'{process}/{worker}'
+        return f'{_time(created)} {level} {logger} [{number}] {_harmless(str(message))}'
+
+
+def _harmless(text: str) -> str:
+    if _CONTROLS.search(text):
+        return _CONTROLS.sub(lambda found: json.dumps(found[0])[1:-1], text)
+    return text
+
+
+def _indented(text: str) -> list[str]:
+    return [f'    {_harmless(line)}' for line in text.split('\n')]

@@ -96,14 +96,15 @@ class Metrics:
         return snapshot
 
     def snapshot(self) -> Snapshot:
-        """Return the values of now, those of the workers added; begins to count if it is off.
+        """Return the values of now, those of the workers added; none if it is off.
 
         In another thread than that of the loop it waits for that one.
         """
-        if self._loop is not None and get_ident() != self._loop.thread:
+        if self._loop is None:
+            return Snapshot()
+        if get_ident() != self._loop.thread:
             snapshot: Snapshot = call_from_thread(self.snapshot).result(_PATIENCE)
             return snapshot
-        self.start()
         snapshot = self._own()
         if self._fleet is not None:
             self._fleet.write(snapshot)

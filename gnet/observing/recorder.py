@@ -95,7 +95,7 @@ class Recorder:
         if tally is not None:
             tally.accepted += 1
             tally.waits.observe(event.waited)
-            tally.open[event.socket] = (0, 0)
+            tally.opened(event.socket)
 
     def _closed(self, event: lifecycle.ConnectionClosed) -> None:
         tally = self._tally(event.server)
@@ -125,13 +125,14 @@ class Recorder:
 
     def _listener_failed(self, event: lifecycle.ListenerFailed) -> None:
         emitter = event.emitter
+        name = event.event if isinstance(event.event, str) else 'errorMonitor'  # the only symbol
         server = emitter if isinstance(emitter, Server) else getattr(emitter, 'server', None)
         if not isinstance(server, Server):
-            count(self._failures_elsewhere, event.event)
+            count(self._failures_elsewhere, name)
             return
         tally = self._tally(server)
         if tally is not None:
-            count(tally.listener_failures, event.event)
+            count(tally.listener_failures, name)
 
     # --- all of it --------------------------------------------------------------------------------
 

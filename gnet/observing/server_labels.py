@@ -19,9 +19,16 @@ def address_text(address: Any) -> str:
     if address is None:
         return ''
     if isinstance(address, str):
-        return address.replace('\0', '@', 1) if address.startswith('\0') else address
+        return _unicode(
+            address.replace('\0', '@', 1) if address.startswith('\0') else address)
     host = f'[{address[0]}]' if ':' in address[0] else address[0]
     return f'{host}:{address[-1]}'
+
+
+def _unicode(text: str) -> str:
+    # A path may have bytes in it that are no UTF-8; what Python makes of these is no text for
+    # anybody else.
+    return text.encode('utf-8', 'backslashreplace').decode()
 
 
 class ServerLabels:
@@ -47,7 +54,7 @@ class ServerLabels:
         if not name or len(name) > _MAX_NAME:
             raise coded_errors.invalid_arg_value(
                 'name', name, f'must have 1 to {_MAX_NAME} characters')
-        self._names[server] = name
+        self._names[server] = _unicode(name)
 
     def listens(self, server: Any) -> None:
         """*server* listens: note where."""

@@ -14,6 +14,9 @@ __all__ = ['Tally', 'code_of', 'count']
 #: How many codes of errors, or events, are told apart. A program may raise any number of classes.
 _MAX_KEYS = 50
 
+#: So many sockets that are gone may be kept until somebody looks.
+_FEW = 1000
+
 _CODE = re.compile(r'[A-Z][A-Z0-9_]{1,63}')
 
 
@@ -36,8 +39,8 @@ class Tally:
     """The counts of a server, from its first day, or the first day of the metrics."""
 
     __slots__ = (
-        'accepted', 'dropped', 'durations', 'errors', 'failed', 'handshakes', 'handshakes_failed',
-        'listener_failures', 'open', 'received', 'sent', 'waits',
+        '_look_at', 'accepted', 'dropped', 'durations', 'errors', 'failed', 'handshakes',
+        'handshakes_failed', 'listener_failures', 'open', 'received', 'sent', 'waits',
     )
 
     def __init__(self) -> None:
@@ -56,6 +59,16 @@ class Tally:
         #: Those that are open, until what is published of their end; with the bytes that they had
         #: when they were last looked at.
         self.open: dict[Any, tuple[int, int]] = {}
+        #: How many of these there may be before somebody looks whether all of them are.
+        self._look_at = _FEW
+
+    def opened(self, sock: Any) -> None:
+        """*sock* is open."""
+        self.open[sock] = (0, 0)
+        if len(self.open) > self._look_at:
+            # Those that were sent away would stay here for as long as nobody asks for metrics.
+            self.look()
+            self._look_at = max(_FEW, 2 * len(self.open))
 
     def closed(self, sock: Any, received: int, sent: int) -> None:
         """*sock* is closed, and has had so many bytes."""

@@ -94,7 +94,9 @@ def test_a_program_in_one_process_has_both(python, connect):
         print(server.address().port, [name for name in os.environ if name == 'GNET_WATCHING'])
     """)
     running = python.start('-m', 'gnet', '--metrics', '0', '--access-log', 'script.py')
-    port = int(running.read_line().split()[0])
+    port, environment = running.read_line().split()
+    assert environment == '[]', 'other programs that it starts are not its workers'
+    port = int(port)
     peer = connect(('127.0.0.1', port))
     own_port = peer.plain.getsockname()[1]
     assert peer.recv_until_end() == b'bye'

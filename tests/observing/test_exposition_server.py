@@ -112,7 +112,17 @@ def test_who_does_not_read_is_cut(
     monkeypatch.setattr(metrics.text_formats, 'prometheus', lambda snapshot: 'x' * 50_000_000)
     peer = connect(server)
     peer.sendall(b'GET /metrics HTTP/1.1\r\n\r\n')
-    until(lambda: server.get_connections() == 1)
+    assert peer.recv(1) == b'H'
+    until(lambda: server.get_connections() == 0)
+
+
+def test_who_keeps_the_connection_open_is_cut(
+    connect: Connect, server: gnet.Server, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(exposition_server, 'PATIENCE', 0.05)
+    peer = connect(server)
+    peer.sendall(b'GET /metrics HTTP/1.1\r\n\r\n')
+    assert peer.recv_until_end().startswith(b'HTTP/1.1 200 ')
     until(lambda: server.get_connections() == 0)
 
 

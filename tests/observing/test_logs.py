@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
@@ -201,6 +202,38 @@ def test_a_level_of_the_program_counts(
         logging.getLogger('gnet.access').setLevel(logging.INFO)
 
 
+@pytest.mark.parametrize('style', ['json', 'text'])
+def test_a_line_is_the_same_whoever_else_listens(
+    serve: Serve, connect: Connect, tmp_path: Path, style: str,
+) -> None:
+    logger, seen = logging.getLogger('gnet.access'), []
+
+    def see(record: logging.LogRecord) -> bool:
+        seen.append(record.getMessage())
+        return True
+
+    path = tmp_path / 'access.log'
+    server = serve(drain)
+    metrics.name_server(server, 'a "name" \N{SNOWMAN}')
+    with path.open('w') as file:
+        handler = logs.configure(style, access_log=True, stream=file)
+        listener = logging.Handler()
+        listener.emit = see  # type: ignore[assignment]  # in the place of a class
+        for count, (add, remove, what) in enumerate([
+            (lambda what: None, lambda what: None, None),
+            (logger.addFilter, logger.removeFilter, see),
+            (handler.addFilter, handler.removeFilter, see),
+            (logger.addHandler, logger.removeHandler, listener),
+        ], 1):
+            add(what)
+            connect(server).close()
+            until(lambda count=count: path.read_text().count('\n') == count)
+            remove(what)
+    assert len(seen) == 3, 'the first one needs no record'
+    varies = re.compile(r'T[\d:.]+Z|127\.0\.0\.1:\d+|(?<=duration[=":])[":\d.e-]+')
+    assert len({varies.sub('', line) for line in path.read_text().splitlines()}) == 1
+
+
 # --- drops --------------------------------------------------------------------------------------
 
 
@@ -222,6 +255,29 @@ def test_drops_are_some_lines_for_each_reason_and_then_a_number(
     assert single[0]['server'] == address_of(server)
     assert 'more' in summary
     assert len(single) < 5
+
+
+def test_the_number_is_told_at_the_end_of_the_log_and_of_the_program(
+    serve: Serve, connect: Connect, lines: Lines, run_script: Any,
+) -> None:
+    server = serve(drain)
+    server.max_connections = 0
+    for _ in range(access_log.MAX_DROPS + 2):
+        assert connect(server).recv() == b''
+    lines(access_log.MAX_DROPS)
+    logs.stop_access_log()
+    assert [line['more'] for line in lines() if 'more' in line] == [2]
+    status, _, errors = run_script("""
+        import gnet
+        gnet.logs.configure('json', access_log=True)
+        server = gnet.Server()
+        for _ in range(9):
+            gnet.lifecycle.publish(
+                gnet.lifecycle.ConnectionDropped, server, None,
+                gnet.lifecycle.DropReason.MAX_CONNECTIONS)
+        gnet.run()
+    """)
+    assert (status, errors.count('\n'), errors.count('"more":4')) == (0, 6, 1)
 
 
 # --- formats ------------------------------------------------------------------------------------
@@ -266,10 +322,39 @@ def test_other_loggers_of_gnet_have_the_format_too(lines: Lines) -> None:
     assert (line['logger'], line['message']) == ('gnet.server', 'out of descriptors')
 
 
-def test_a_style_that_is_none() -> None:
+@pytest.mark.parametrize('style', ['xml', None, ['json'], {}])
+def test_a_style_that_is_none(style: Any) -> None:
     with pytest.raises(gnet.CodedTypeError, match="must be 'text' or 'json'"):
-        logs.configure('xml')
+        logs.configure(style)
     assert logs.startAccessLog is logs.start_access_log
+
+
+@pytest.mark.parametrize('stream', [io.StringIO(), io.BytesIO(), 2, 'access.log', Path('x')])
+def test_a_stream_that_is_none_is_no_log_that_loses_all(stream: Any) -> None:
+    with pytest.raises(gnet.CodedTypeError) as caught:
+        logs.configure(stream=stream)
+    assert caught.value.code == 'ERR_INVALID_ARG_TYPE'
+
+
+def test_configured_again_it_says_nothing_twice(lines: Lines, tmp_path: Path) -> None:
+    with (tmp_path / 'other.log').open('w') as other:
+        logs.configure('text', stream=other)
+        logging.getLogger('gnet.server').warning('once')
+    assert (tmp_path / 'other.log').read_text().count('once') == 1
+    assert lines(0) == []
+
+
+def test_the_text_of_an_exception_begins_no_line() -> None:
+    try:
+        raise LookupError('x\n2026-01-31T12:00:00.000Z INFO gnet.access \r\x1b[2J')
+    except LookupError:
+        text = logs.TextFormatter().format(
+            logging.LogRecord('gnet.x', 40, '', 1, 'failed', (), sys.exc_info(), sinfo='a\nb'))
+    first, *others = text.splitlines()
+    assert first.endswith(' failed')
+    assert all(line.startswith('    ') for line in others)
+    assert '    LookupError: x' in others
+    assert '\x1b' not in text
 
 
 # --- a broken log -------------------------------------------------------------------------------
@@ -317,6 +402,21 @@ def test_a_pipe_that_nobody_reads_holds_up_nobody() -> None:
         assert out.readline() == b'and on\n'
 
 
+def test_what_was_printed_before_does_not_wait_either() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(reader, 'rb'), os.fdopen(writer, 'w') as stream:
+        handler = handler_on(stream)
+        while not handler.lost:
+            handler.emit(record('x' * 999))
+        stream.write('printed')
+        handler.emit(record('lost, too'))
+        assert handler.lost == 2
+        os.set_blocking(reader, False)
+        os.read(reader, 1_000_000)
+        handler.emit(record('again'))
+        assert os.read(reader, 100) == b'printed2 lines of this log were lost\nagain\n'
+
+
 def test_a_long_line_that_was_torn_is_not_continued_by_the_next_one() -> None:
     reader, writer = os.pipe()
     with os.fdopen(reader, 'rb') as out, os.fdopen(writer, 'wb', buffering=0) as stream:
@@ -349,5 +449,5 @@ def test_without_stderr(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_mistake_of_who_logs_is_reported_as_ever(capsys: pytest.CaptureFixture[str]) -> None:
-    handler_on(sys.stderr).emit(record('%d', 'no number'))
+    handler_on(None).emit(record('%d', 'no number'))
     assert '--- Logging error ---' in capsys.readouterr().err

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +13,9 @@ import zope.event
 
 import gnet
 from gnet import metrics
-from gnet.observing import hub_lag, recorder
+from gnet.observing import hub_lag, recorder, tally
 from gnet.observing.catalogue import CATALOGUE, Kind
+from gnet.observing.metrics import labels
 
 from ..harness import ROOT
 from ..harness.families import Family
@@ -96,6 +99,17 @@ def test_after_stop_all_begins_anew(serve: Serve, connect: Connect) -> None:
     assert Scrape()('gnet_connections_accepted_total', server=address_of(server)) == 0
 
 
+def test_after_stop_nobody_who_asks_begins_anew(connect: Connect) -> None:
+    server = metrics.serve(0)
+    metrics.stop()
+    before = list(zope.event.subscribers)
+    peer = connect(server)
+    peer.sendall(b'GET /metrics HTTP/1.1\r\n\r\n')
+    assert b'\r\nContent-Length: 0\r\n' in peer.recv_until_end()
+    server.stop(0)
+    assert zope.event.subscribers == before
+
+
 def test_nodes_spelling_works() -> None:
     assert metrics.nameServer is metrics.name_server
     with pytest.raises(AttributeError):
@@ -167,6 +181,24 @@ def test_bytes_never_fall_between_a_destroy_and_what_is_published_of_it(
     assert scrape('gnet_received_bytes_total', server=name) == 5
 
 
+def test_what_was_sent_away_is_kept_by_nobody_though_nobody_asks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Sock:
+        opened_at = 1.0
+        bytes_read = bytes_written = 0
+
+    monkeypatch.setattr(tally, '_FEW', 10)
+    counts, stays = tally.Tally(), Sock()
+    counts.opened(stays)
+    for _ in range(1000):
+        sent = Sock()
+        counts.opened(sent)
+        sent.opened_at = 0.0  # as of one that is in another process
+        assert len(counts.open) <= 11
+    assert stays in counts.open
+
+
 def test_drops_are_counted_by_their_reason(
     serve: Serve, connect: Connect, scrape: Scrape,
 ) -> None:
@@ -210,6 +242,24 @@ def test_a_listener_that_fails_is_counted_by_its_event(
     name = address_of(server)
     until(lambda: scrape('gnet_listener_failures_total', server=name, event='data') == 1)
     until(lambda: scrape('gnet_connections_failed_total', server=name, code='LookupError') == 1)
+
+
+def test_the_event_that_is_a_symbol_has_a_name(serve: Serve, scrape: Scrape) -> None:
+    server = serve(drain)
+    gnet.lifecycle.publish(
+        gnet.lifecycle.ListenerFailed, server, gnet.events.error_monitor, LookupError())
+    assert scrape(
+        'gnet_listener_failures_total', server=address_of(server), event='errorMonitor') == 1
+
+
+def test_what_is_no_unicode_is_escaped(
+    serve: Serve, scrape: Scrape, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    server = serve(drain, target={'path': os.fsdecode(b'x\xff')})
+    assert scrape('gnet_connections_open', server='x\\udcff') == 0
+    metrics.name_server(server, 'a\udcffb')
+    assert labels.of(server) == 'a\\udcffb'
 
 
 def test_what_may_have_any_number_of_names_has_a_limit() -> None:
