@@ -142,6 +142,25 @@ def test_a_program_is_ready_when_all_of_it_listens_and_says_that_it_drains(
     assert running.wait()[:2] == (0, 'NOTIFY_SOCKET\n')
 
 
+@pytest.mark.parametrize('other', [
+    "other.on('error', lambda _: None).listen(path='/no/where')",
+    "other.listen(0, 'localhost'); one.on('listening', other.close)",
+], ids=['fails', 'is closed'])
+def test_one_whose_other_server_never_listens_is_ready_all_the_same(
+    start_script: Start, manager: Manager, other: str,
+) -> None:
+    running = start_script(f"""
+        import gnet
+
+        one, other = gnet.create_server(), gnet.create_server()
+        one.listen(path='one')
+        {other}
+        gnet.run()
+        """, env={'NOTIFY_SOCKET': manager.address})
+    assert manager.next() == ['READY=1', 'STATUS=serving on one']
+    running.close()
+
+
 def test_one_without_a_server_is_ready_when_it_runs(start_script: Start, manager: Manager) -> None:
     running = start_script(
         'import gevent, gnet; gevent.get_hub().loop.timer(3600).start(int); gnet.run()', env={
