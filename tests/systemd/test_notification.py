@@ -10,11 +10,14 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import gevent
 import pytest
 
 import gnet
+from gnet.loop import service_watchdog
+from gnet.loop.loop import get_loop
 from gnet.systemd import notification
-from gnet.systemd.service import Service, ServiceStage
+from gnet.systemd.service import ROOM, Service, ServiceStage
 
 from ..harness.scripts import Running
 from .conftest import Manager
@@ -108,6 +111,44 @@ def test_nothing_is_told_twice_or_out_of_turn(manager: Manager) -> None:
     assert manager.next() == ['READY=1', 'STATUS=serving anew']
     assert manager.next() == ['STOPPING=1', 'STATUS=the end']
     assert manager.next() == ['WATCHDOG=1']
+
+
+def test_what_the_manager_has_no_room_for_is_said_again_in_its_order(
+    told: Manager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(notification, '_lost', set())
+    service = Service(told.address, None)
+    service_watchdog.have_repeated(get_loop(), service)
+    sent = 0
+    while notification.send(told.address, ('OF=others',)) is notification.Outcome.SENT:
+        sent += 1
+    service.ready('serving')
+    service.reloading('a reload')
+    service.alive()
+    service.ready('serving anew')
+    for _ in range(sent):
+        assert told.next() == ['OF=others']
+    assert told.next() == ['READY=1', 'STATUS=serving']
+    assert told.next()[0] == 'RELOADING=1'
+    assert told.next() == ['READY=1', 'STATUS=serving anew']
+    service.alive()
+    assert told.next() == ['WATCHDOG=1']
+    assert caplog.messages == []
+
+
+def test_what_nobody_reads_does_not_pile_up_and_a_child_does_not_say_it(told: Manager) -> None:
+    service = Service(told.address, None)
+    service_watchdog.have_repeated(get_loop(), service)
+    while notification.send(told.address, ('OF=others',)) is notification.Outcome.SENT:
+        pass
+    for number in range(100):
+        service.ready(f'{number}')
+    assert len(service._unsaid) == ROOM
+    service.forget()
+    while told.next() != ['END=1']:
+        gevent.sleep(0.06)  # more than what is repeated takes
+        notification.send(told.address, ('END=1',))
+    assert {message[0] for message in told.told} == {'OF=others', 'END=1'}
 
 
 def test_all_stages_can_be_reached() -> None:
