@@ -35,6 +35,9 @@ __all__ = [
 #: The first of the descriptors: the one after stderr (SD_LISTEN_FDS_START).
 FIRST = 3
 
+#: Of how many there may be. (No process has a million descriptors at its start.)
+MOST_DIGITS = 6
+
 #: The name of one that has none (sd_listen_fds_with_names(3)).
 NAMELESS = 'unknown'
 
@@ -115,10 +118,11 @@ def _identity(fd: int) -> tuple[int, int] | None:
 
 
 def _read(count: str, names: str | None) -> list[Given]:
-    if not count:
+    if count in ('', '0'):
         return []
-    if not (count.isascii() and count.isdigit()):
-        raise coded_errors.systemd_environment(f'LISTEN_FDS is {count!r}, which is no number')
+    if not (count.isascii() and count.isdigit() and len(count) <= MOST_DIGITS):
+        raise coded_errors.systemd_environment(
+            f'LISTEN_FDS is {count[:40]!r}, which is no number of descriptors')
     numbers = range(FIRST, FIRST + int(count))
     named = [NAMELESS] * len(numbers) if names is None else names.split(':')
     if len(named) != len(numbers):
