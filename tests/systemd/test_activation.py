@@ -305,7 +305,8 @@ def test_a_descriptor_that_is_not_there_is_refused(pass_sockets: PassSockets) ->
 
 
 @pytest.mark.parametrize('variables', [
-    {'LISTEN_FDS': 'one'}, {'LISTEN_FDS': '-1'}, {'LISTEN_FDS': '9' * 5000}, {'LISTEN_FDNAMES': 'web:admin'},
+    {'LISTEN_FDS': 'one'}, {'LISTEN_FDS': '-1'}, {'LISTEN_FDS': '9' * 5000},
+    {'LISTEN_FDNAMES': 'web:admin'},
 ])
 def test_variables_that_make_no_sense(
     loopback: PlainSocket, pass_sockets: PassSockets, variables: dict[str, str],
