@@ -29,8 +29,8 @@ The rooms of the house, from the ground up; each imports only from those before 
   imported when it is first used;
 - ``processes``, ``child_process``: processes that talk to each other; the public face of that;
 - ``clusters``: `cluster`: workers that share what they listen on;
-- ``observing``, ``metrics``, ``logs``: what watches a program; the public faces of that, imported
-  when they are first used;
+- ``observing``, ``metrics``, ``logs``: what watches a program: `live`, `watch_hub`, and the public
+  faces of the rest, imported when they are first used;
 - ``command``: ``python -m gnet``.
 
 ``docs/architecture.md`` has the pictures.
@@ -81,6 +81,9 @@ if TYPE_CHECKING:
     from .clusters.cluster import cluster
     from .events import on, once
     from .loop.foreign_calls import call_from_thread
+    from .observing.blocked_hub import BlockedHub, HubWatch, watch_hub
+    from .observing.entries import LiveEntry
+    from .observing.live import Live, live
     from .processes.this_process import process
     from .streams.finished import finished
     from .streams.pipeline import pipeline
@@ -93,12 +96,16 @@ __all__ = [
     'AbortError',
     'Address',
     'BlockList',
+    'BlockedHub',
     'CodedError',
     'CodedRuntimeError',
     'CodedTypeError',
     'CodedValueError',
     'ConnectFailure',
     'EventEmitter',
+    'HubWatch',
+    'Live',
+    'LiveEntry',
     'MaxListenersExceededWarning',
     'Server',
     'Socket',
@@ -122,6 +129,7 @@ __all__ = [
     'is_ipv4',
     'is_ipv6',
     'lifecycle',
+    'live',
     'on',
     'once',
     'pipeline',
@@ -131,6 +139,7 @@ __all__ = [
     'set_default_auto_select_family',
     'set_default_auto_select_family_attempt_timeout',
     'set_stay_alive',
+    'watch_hub',
 ]
 
 
@@ -175,11 +184,16 @@ hand_down_tls(lambda sock, *args, **options: (
 #: "import gnet" is to import no ssl, so that this can still be patched.)
 _ROOMS = {
     'BlockList': '.addresses.block_list',
+    'BlockedHub': '.observing.blocked_hub',
+    'HubWatch': '.observing.blocked_hub',
+    'Live': '.observing.live',
+    'LiveEntry': '.observing.live',
     'SocketAddress': '.addresses.socket_address',
     'call_from_thread': '.loop.foreign_calls',
     'child_process': '.child_process',
     'cluster': '.clusters.cluster',
     'finished': '.streams.finished',
+    'live': '.observing.live',
     'logs': '.logs',
     'metrics': '.metrics',
     'on': '.events',
@@ -189,6 +203,7 @@ _ROOMS = {
     'proxy_protocol': '.proxy_protocol',
     'systemd': '.systemd',
     'tls': '.tls',
+    'watch_hub': '.observing.blocked_hub',
 }
 
 show_as(__name__, globals(), (name for name in __all__ if name not in _ROOMS))

@@ -7,6 +7,7 @@ Around each test: a hard time limit (``harness/watchdog.py``), leaked descriptor
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -29,12 +30,17 @@ from gevent import monkey
 import gnet
 
 from .harness import bytecode, families, leaks, watchdog
+from .harness.clock import Clock
 from .harness.families import Family
 from .harness.native import Native, Peer
 from .harness.scripts import Finished, Running, Scripts
 from .harness.servers import Servers
 
 _FAILED = pytest.StashKey[bool]()
+
+#: The folders and files that test what is the same on each event loop, patched or not: the matrix
+#: runs them on the default one alone (``-m "not any_loop"``).
+_ANY_LOOP = frozenset({'addresses', 'node', 'options', 'test_architecture.py', 'test_package.py'})
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -49,6 +55,14 @@ def pytest_report_header() -> list[str]:
     if not leaks.CAN_LIST_DESCRIPTORS:
         lines.append('leaked descriptors are not looked for: this system does not list them')
     return lines
+
+
+@pytest.hookimpl(tryfirst=True)  # before "-m" is obeyed
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] in _ANY_LOOP:
+            item.add_marker(pytest.mark.any_loop)
 
 
 def pytest_collection_finish() -> None:
@@ -119,6 +133,14 @@ def hub_reports(request: pytest.FixtureRequest) -> list[tuple[object, BaseExcept
     return reports
 
 
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The loop's time, which goes on when the test says so."""
+    clock = Clock()
+    monkeypatch.setattr(clock.loop, 'now', clock.now)
+    return clock
+
+
 @pytest.fixture(params=families.NAMES)
 def family(request: pytest.FixtureRequest) -> Iterator[Family]:
     """IPv4, IPv6 and unix sockets in turn: see :class:`Family`."""
@@ -132,6 +154,15 @@ def family(request: pytest.FixtureRequest) -> Iterator[Family]:
         # Not below tmp_path: a long test name and the limit of 107 bytes do not go together.
         with tempfile.TemporaryDirectory(prefix='gnet-') as directory:
             yield Family('unix', path=str(Path(directory, 'socket')))
+
+
+@pytest.fixture
+def thawed() -> None:
+    """Let Python's collector know of all objects again, as ``gnet.live()`` asks it.
+
+    What is frozen here (``harness/leaks.py``) are greenlets that wait to be used again, too.
+    """
+    gc.unfreeze()
 
 
 @pytest.fixture

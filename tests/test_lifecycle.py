@@ -37,6 +37,8 @@ EVENTS = [
       'duration': 0.1}),
     (lifecycle.HandshakeFailed, lifecycle.IHandshakeFailed,
      {'server': 'server', 'socket': 'socket', 'error': ValueError('no'), 'duration': 0.1}),
+    (lifecycle.HubBlocked, lifecycle.IHubBlocked,
+     {'duration': 0.5, 'stack': ['script.py:1 in main']}),
     (lifecycle.ListenerFailed, lifecycle.IListenerFailed,
      {'emitter': 'socket', 'event': 'data', 'error': ValueError('no')}),
 ]

@@ -22,6 +22,7 @@ from ..servers.draining import Drain
 from ..servers.listener import Listener, receive
 from . import primary_watch
 from .protocol import COMMAND, PATH, Query
+from .questions import answers
 from .remote_listener import Distributed, PrimaryListener
 from .worker import Life, Progress, Worker
 
@@ -125,7 +126,7 @@ class WorkerSide:
         self._acts: dict[str, Callable[[dict[str, Any], Any], None]] = {
             'connection': self._connection, 'bound': self._bound, 'failed': self._failed,
             'disconnect': self._told_to_disconnect, 'dropped': self._dropped,
-            'ping': self._pinged,
+            'ping': self._pinged, 'ask': self._asked,
         }
         self._peer.when_opened = self._begin
 
@@ -318,6 +319,18 @@ class WorkerSide:
         handle = self._handles.get(message['id'])
         if isinstance(handle, Distributed):  # else the server is closed
             handle.dropped(message['reason'], message['ends'], message['network'])
+
+    # --- questions --------------------------------------------------------------------------------
+
+    def _asked(self, message: dict[str, Any], _sock: Any) -> None:
+        def reply(value: Any) -> None:
+            self.send('answer', n=message['n'], value=value)
+
+        answer = answers.get(message['what'])
+        if answer is None:
+            reply(None)
+        else:
+            answer(reply)
 
     # --- the end ----------------------------------------------------------------------------------
 

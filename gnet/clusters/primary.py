@@ -110,6 +110,7 @@ class PrimarySide:
             'limit': self._limit, 'released': self._released,
             'leaving': self._leaving, 'cut': self._cut,
             'terminate': self._terminated, 'alone': self._serves_alone, 'pong': self._ponged,
+            'answer': self._answered,
             'metrics': self._reported,
         }
 
@@ -193,6 +194,7 @@ class PrimarySide:
             self.workers.pop(worker.id, None)
         worker.exited_after_disconnect = bool(worker.exited_after_disconnect)
         line.progress.life = Life.DISCONNECTED
+        line.asked.give_up()
         if not self._connected:
             self.loop.tick(self._all_disconnected)
         worker.emit('disconnect')
@@ -240,6 +242,21 @@ class PrimarySide:
         line = self._lines.get(worker)
         if line is not None and worker.is_connected():
             line.send('ping', {})
+
+    def ask(self, worker: ForkedWorker, what: str, answered: Callable[[Any], object]) -> None:
+        """Ask *worker* for something: see :mod:`gnet.clusters.questions`.
+
+        Args:
+            worker: who is asked. One that is stuck does not answer.
+            what: the name of it.
+            answered: called once with the answer, in a runner; must not block. It is None if the
+                worker does not know the name, or is gone.
+        """
+        line = self._lines.get(worker)
+        if line is None or not worker.is_connected():
+            self.loop.tick(answered, None)
+        else:
+            line.send('ask', {'n': line.asked.add(answered), 'what': what})
 
     # --- listeners --------------------------------------------------------------------------------
 
@@ -367,6 +384,10 @@ class PrimarySide:
             of_systemd.workers_serve()
         self.loop.tick(self._emit_of, line, 'listening', info)
         return True
+
+    @staticmethod
+    def _answered(line: Line, message: dict[str, Any]) -> bool:
+        return line.asked.answer(message.get('n'), message.get('value'))
 
     @staticmethod
     def _refused(line: Line, message: dict[str, Any]) -> bool:

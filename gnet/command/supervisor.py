@@ -9,6 +9,8 @@ those that die, and does what signals ask for:
 ``SIGINT``   interrupt the workers, kill those that do not end, and die of it
 ``SIGHUP``   replace the workers one by one. The old one drains as soon as the new one is ready;
              if the new one is never ready, the old ones stay
+``SIGUSR1``  sent on to the workers, each of which tells what lives in it, if the script has no
+             other use for it
 ===========  ==================================================================================
 
 The same signals to all processes at once, as from systemd or a terminal, do the same. SIGTERM to a
@@ -87,18 +89,23 @@ FOLLOWS: dict[Phase, set[Phase]] = {
 class Supervisor:
     """The primary of ``python -m gnet --workers``."""
 
-    def __init__(self, settings: dict[str, Any], count: int, drain_timeout: float) -> None:
+    def __init__(
+        self, settings: dict[str, Any], count: int, drain_timeout: float,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         """Prepare it.
 
         Args:
             settings: for :meth:`gnet.clusters.cluster.Cluster.setup_primary`: what to run, and how.
             count: how many workers.
             drain_timeout: seconds that connections have to finish when their worker is to end.
+            environment: what workers have in theirs besides.
         """
         self._loop = get_loop()
         self._primary = primary_side()
         self._settings = settings
         self._drain_timeout = drain_timeout
+        self._environment = {primary_watch.SUPERVISED: '1', **(environment or {})}
         self._events: Queue[tuple[Callable[..., None], tuple[Any, ...]]] = Queue()
         self._phase = Phase.STARTING
         self._status = 0
@@ -163,7 +170,7 @@ class Supervisor:
     def _signals(self) -> Iterator[None]:
         reactions = {
             signal.SIGTERM: self._terminate, signal.SIGINT: self._interrupt,
-            signal.SIGHUP: self._reload_all,
+            signal.SIGHUP: self._reload_all, signal.SIGUSR1: self._signal_on,
         }
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             del reactions[signal.SIGINT]  # as for any program that a shell starts with "&"
@@ -195,7 +202,7 @@ class Supervisor:
     def fork(self, seat: Seat, role: Role) -> Member | None:
         """Start a worker; None, after a line about it, if the system cannot."""
         try:
-            worker = cluster.fork({primary_watch.SUPERVISED: '1'})
+            worker = cluster.fork(self._environment)
         except OSError as error:
             say(f'a worker could not be started: {error}')
             return None
@@ -333,6 +340,29 @@ class Supervisor:
             return
         if self.fork(seat, Role.CURRENT) is None:
             self.restart(seat, None, 'no worker was started')
+
+    # --- what lives in them -----------------------------------------------------------------------
+
+    def pids(self) -> list[int]:
+        """Return the numbers of the processes that there are."""
+        return [member.pid for member in self._members]
+
+    def _signal_on(self) -> None:
+        """SIGUSR1: a worker that is stuck tells, too, which no question would reach."""
+        # Not to those that have not begun, and would die of it.
+        online = [member for member in self._members if member.online]
+        say(f'SIGUSR1: sent on to {counted(len(online), "worker")}')
+        for member in online:
+            member.signal('SIGUSR1')
+
+    def tell_live(self, reply: Callable[[list[dict[str, Any]]], object]) -> None:
+        """Answer the control socket, with what the workers say."""
+        from ..observing.control import tell_live  # not before somebody asks
+        from .inquiry import Inquiry
+
+        workers = {member.pid: member.worker for member in self._members if member.online}
+        tell_live(lambda own: Inquiry(
+            self._loop, workers, self._primary, 'live', lambda lines: reply([*own, *lines])))
 
     # --- SIGHUP -----------------------------------------------------------------------------------
 

@@ -23,11 +23,13 @@ __all__ = [
     'ConnectionSecured',
     'EndedBy',
     'HandshakeFailed',
+    'HubBlocked',
     'IConnectionClosed',
     'IConnectionDropped',
     'IConnectionOpened',
     'IConnectionSecured',
     'IHandshakeFailed',
+    'IHubBlocked',
     'ILifecycleEvent',
     'IListenerFailed',
     'IServerClosed',
@@ -131,6 +133,13 @@ class IHandshakeFailed(ILifecycleEvent):
     socket = Attribute('The connection.')
     error = Attribute('The exception that says why.')
     duration = Attribute('Seconds from its beginning, as a float.')
+
+
+class IHubBlocked(ILifecycleEvent):
+    """A hub that is watched (``gnet.watch_hub``) was blocked, and goes on."""
+
+    duration = Attribute('Seconds that it was blocked, as a float.')
+    stack = Attribute('Where its thread was: a list of lines, the innermost last.')
 
 
 class IListenerFailed(ILifecycleEvent):
@@ -260,6 +269,18 @@ class HandshakeFailed:
     socket: Any
     error: BaseException
     duration: float
+
+
+@implementer(IHubBlocked)
+@dataclass(eq=False)
+class HubBlocked:
+    """Implementation of :class:`IHubBlocked`.
+
+    Published in a runner, when the hub goes on; once for each time that it was blocked.
+    """
+
+    duration: float
+    stack: list[str]
 
 
 @implementer(IListenerFailed)

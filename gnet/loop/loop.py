@@ -178,6 +178,10 @@ class Loop(Agenda, Watchers):
         """
         self._open[thing] = close
 
+    def opened(self) -> list[Any]:
+        """Return what was noted by :meth:`close_in_child`, and is there still. In any thread."""
+        return [thing for thing in (ref() for ref in self._open.keyrefs()) if thing is not None]
+
     def forsake(self) -> None:
         """Close all that is open, and do nothing any more: this is a forked child."""
         # First, as libuv would else stop the parent's watchers along with the copies of them.

@@ -71,7 +71,7 @@ def serve(write: Write, port: Any, host: Any, hide: Callable[[Server], object]) 
     # It serves whoever watches the program, and is no reason for the program to live, nor to be
     # drained: it can be asked until the end.
     server.unref()
-    roster.servers.discard(server)
+    roster.servers.pop(server, None)
     return server
 
 

@@ -85,6 +85,11 @@ class PendingHeader:
         """The loop's time when it was accepted."""
         return self._timer.last_active
 
+    @property
+    def waits(self) -> bool:
+        """Whether it keeps the program alive; not so one that is decided, and about to go on."""
+        return self._watcher is not None
+
     def __repr__(self) -> str:
         return f'<{type(self).__name__} {self.remote}>'
 

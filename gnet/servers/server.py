@@ -102,6 +102,9 @@ class Server(Limiting):
                   connection_rate, connection_rate_per_address, connection_burst,
                   connection_burst_per_address, ipv4_prefix, ipv6_prefix: limits; see the
                   properties, by which they are changed at any time.
+                - read_timeout, write_timeout, lifetime: milliseconds; max_buffered: bytes. How slow
+                  and how greedy the peers may be: see the properties of :class:`gnet.Socket` of
+                  these names (no limits).
 
         Raises:
             CodedTypeError: ``ERR_INVALID_ARG_TYPE``, ``ERR_INVALID_ARG_VALUE``.
@@ -128,6 +131,7 @@ class Server(Limiting):
         self._counter.limit = chosen.max_connections
         self._full_policy = chosen.max_connections_policy
         self._counter.limit_options = chosen.limits
+        self._intake.peer_limits = chosen.peer_limits
         self._handle: Handle | None = None
         self._pipe_name: str | None = None
         #: Grows with each ``listen`` and ``close``.

@@ -55,7 +55,9 @@ class Connector:
     What goes wrong destroys the socket.
     """
 
-    __slots__ = ('_emit', '_loop', '_request', '_resolving', '_socket', '_wire', 'attempts')
+    __slots__ = (
+        '_emit', '_loop', '_request', '_resolving', '_socket', '_wire', 'attempts', 'begun',
+    )
 
     def __init__(
         self, sock: Any, wire: SocketWire, request: ConnectRequest, *,
@@ -66,6 +68,8 @@ class Connector:
         self._wire = wire
         self._loop: Any = wire.schedule
         self._request = request
+        #: The loop's time, in seconds, of the call.
+        self.begun = self._loop.now()
         self._emit = emit
         self.attempts = Attempts(
             sock, wire, request, emit=emit, connected=connected, failed=sock.destroy,
@@ -92,6 +96,15 @@ class Connector:
     def is_local(self) -> bool:
         """Whether it leads to a unix socket."""
         return self._request.path is not None
+
+    @property
+    def target(self) -> str:
+        """Where it leads to, as the program has said: a path, or host and port."""
+        request = self._request
+        if request.path is not None:
+            return request.path
+        host = f'[{request.host}]' if ':' in request.host else request.host
+        return f'{host}:{request.port}'
 
     def abandon(self) -> None:
         """Give up: the socket was destroyed."""

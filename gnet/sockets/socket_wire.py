@@ -31,6 +31,14 @@ class SocketWire(Wire, Protocol):
         """Whether blocking calls may read it."""
 
     @property
+    def stopped(self) -> bool:
+        """Whether the program reads nothing now, by other means than ``pause()``: `onread`."""
+
+    @property
+    def telling(self) -> bool:
+        """Whether the callback of `onread` is at work."""
+
+    @property
     def sock(self) -> Any:
         """The socket of the system; None while there is no connection."""
 
@@ -45,6 +53,10 @@ class SocketWire(Wire, Protocol):
     @property
     def ref(self) -> bool:
         """Whether it keeps the program alive while something can happen by itself."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it keeps the program alive now."""
 
     @property
     def idle_timer(self) -> IdleTimer | None:
