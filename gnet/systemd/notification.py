@@ -16,6 +16,7 @@ from ..node.coded_errors import invalid_arg_type, invalid_arg_value
 __all__ = [
     'Outcome',
     'notify',
+    'open_socket',
     'send',
 ]
 
@@ -64,23 +65,38 @@ def notify(*assignments: str) -> bool:
     return outcome is Outcome.SENT
 
 
-def send(path: str, assignments: tuple[str, ...]) -> Outcome:
-    """Send *assignments* to the socket *path*. If that fails, say so, unless it may be repeated."""
-    # (Of the kernel's own: the patched one would make watchers, and block.)
+def send(path: str, assignments: tuple[str, ...], fd: int | None = None) -> Outcome:
+    """Send *assignments* to the socket *path*. If that fails, say so, unless it may be repeated.
+
+    Args:
+        fd: what :func:`open_socket` has returned; None for a socket of its own.
+    """
     try:
-        sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+        sock = _socket.socket(fileno=open_socket() if fd is None else fd)
         try:
             sock.setblocking(False)
             text = '\n'.join(assignments)
             sock.sendto(text.encode('utf-8', 'surrogateescape'), _address(path))
         finally:
-            sock.close()
+            if fd is None:
+                sock.close()
+            else:
+                sock.detach()
     except BlockingIOError:
         return Outcome.FULL
     except (OSError, ValueError) as error:
         _warn(path, assignments, error)
         return Outcome.FAILED
     return Outcome.SENT
+
+
+def open_socket() -> int:
+    """Return the descriptor of a socket to send from.
+
+    (Of the kernel's own: the patched one would make watchers, and block.)
+    """
+    kind = _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC
+    return _socket.socket(_socket.AF_UNIX, kind).detach()
 
 
 def _warn(path: str, assignments: tuple[str, ...], reason: object) -> None:

@@ -10,9 +10,11 @@ was told, so that nothing is told twice or out of turn; when, is known by
 
 from __future__ import annotations
 
+import _socket
 import os
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from time import monotonic
 
@@ -66,6 +68,10 @@ class Service:
                 ``WATCHDOG=1``; None if it does not look.
         """
         self._path = path
+        #: Open from now on: what keeps a watchdog quiet must not need one when there are none left.
+        self._fd: int | None = None
+        with suppress(OSError):  # there are none already: it is tried again for each message
+            self._fd = notification.open_socket()
         self._stage = ServiceStage.STARTING
         self._status = ''
         self.watchdog = watchdog
@@ -95,7 +101,7 @@ class Service:
         self._will_repeat = False
         while self._unsaid:
             message = self._unsaid.popleft()
-            if notification.send(self._path, message) is Outcome.FULL:
+            if notification.send(self._path, message, self._fd) is Outcome.FULL:
                 self._unsaid.appendleft(message)
                 if self.call_after is not None:
                     self._will_repeat = True
@@ -105,8 +111,12 @@ class Service:
         self._pause = FIRST_PAUSE
 
     def forget(self) -> None:
-        """Say nothing any more: this is a forked child."""
+        """Have nothing more to say: this is a forked child."""
         self._unsaid.clear()
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            # (The patched os.close() of a child would wait for the loop.)
+            _socket.close(fd)
 
     def ready(self, status: str) -> None:
         """It serves, or serves again after a reload. *status* is for who looks at it."""
@@ -135,7 +145,7 @@ class Service:
     def alive(self) -> None:
         """It is not stuck. This is not repeated: it soon comes anew."""
         if not self._unsaid:
-            notification.send(self._path, ('WATCHDOG=1',))
+            notification.send(self._path, ('WATCHDOG=1',), self._fd)
 
 
 _services: dict[int, Service | None] = {}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -89,8 +90,14 @@ def test_what_is_no_assignment_is_refused(assignment: Any, code: str) -> None:
 # --- what gnet says, and when ---------------------------------------------------------------------
 
 
-def test_nothing_is_told_twice_or_out_of_turn(manager: Manager) -> None:
-    service = Service(manager.address, None)
+@pytest.fixture
+def service(told: Manager) -> Iterator[Service]:
+    there = Service(told.address, None)
+    yield there
+    there.forget()
+
+
+def test_nothing_is_told_twice_or_out_of_turn(service: Service, told: Manager) -> None:
     service.reloading('too early')
     service.ready('serving')
     service.ready('serving')
@@ -103,21 +110,21 @@ def test_nothing_is_told_twice_or_out_of_turn(manager: Manager) -> None:
     service.stopping('the end')
     service.ready('too late')
     service.alive()
-    assert manager.next() == ['READY=1', 'STATUS=serving']
-    assert manager.next() == ['STATUS=serving more']
-    reloading, time, status = manager.next()
+    assert told.next() == ['READY=1', 'STATUS=serving']
+    assert told.next() == ['STATUS=serving more']
+    reloading, time, status = told.next()
     assert (reloading, status) == ('RELOADING=1', 'STATUS=a reload')
     assert before <= int(time.partition('=')[2]) <= monotonic() * 1_000_000
-    assert manager.next() == ['READY=1', 'STATUS=serving anew']
-    assert manager.next() == ['STOPPING=1', 'STATUS=the end']
-    assert manager.next() == ['WATCHDOG=1']
+    assert told.next() == ['READY=1', 'STATUS=serving anew']
+    assert told.next() == ['STOPPING=1', 'STATUS=the end']
+    assert told.next() == ['WATCHDOG=1']
 
 
 def test_what_the_manager_has_no_room_for_is_said_again_in_its_order(
-    told: Manager, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture,
+    service: Service, told: Manager, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(notification, '_lost', set())
-    service = Service(told.address, None)
     service_watchdog.have_repeated(get_loop(), service)
     sent = 0
     while notification.send(told.address, ('OF=others',)) is notification.Outcome.SENT:
@@ -136,8 +143,9 @@ def test_what_the_manager_has_no_room_for_is_said_again_in_its_order(
     assert caplog.messages == []
 
 
-def test_what_nobody_reads_does_not_pile_up_and_a_child_does_not_say_it(told: Manager) -> None:
-    service = Service(told.address, None)
+def test_what_nobody_reads_does_not_pile_up_and_a_child_does_not_say_it(
+    service: Service, told: Manager,
+) -> None:
     service_watchdog.have_repeated(get_loop(), service)
     while notification.send(told.address, ('OF=others',)) is notification.Outcome.SENT:
         pass
@@ -149,6 +157,18 @@ def test_what_nobody_reads_does_not_pile_up_and_a_child_does_not_say_it(told: Ma
         gevent.sleep(0.06)  # more than what is repeated takes
         notification.send(told.address, ('END=1',))
     assert {message[0] for message in told.told} == {'OF=others', 'END=1'}
+
+
+def test_the_watchdog_is_told_when_no_descriptors_are_left(
+    service: Service, told: Manager,
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        service.alive()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert told.next() == ['WATCHDOG=1']
 
 
 def test_all_stages_can_be_reached() -> None:
