@@ -150,13 +150,16 @@ class Limited(Tuned):
         """Return the name of the limit that is reached, and its milliseconds; None for none."""
         if limits.lifetime is not None and watch.left_of(limits.lifetime) <= 0:
             return 'ERR_LIFETIME', limits.lifetime
+        # A hub that was blocked, in a process that was stopped say, has seen nothing of what the
+        # peer did meanwhile: what the kernel knows counts, too.
+        wire = self._wire
         if limits.read_timeout is not None:
-            silent = watch.silent_for(self._asks_peer(), self._wire.bytes_read)
-            if silent * 1000 >= limits.read_timeout:
+            silent = watch.silent_for(self._asks_peer(), wire.bytes_read)
+            if silent * 1000 >= limits.read_timeout and not watch.is_unheard(wire.sock):
                 return 'ERR_READ_TIMEOUT', limits.read_timeout
         if limits.write_timeout is not None:
-            stuck = watch.stuck_for(bool(self._in_flight), self._bytes_sent, self._wire.sock)
-            if stuck * 1000 >= limits.write_timeout:
+            stuck = watch.stuck_for(bool(self._in_flight), self._bytes_sent, wire.sock)
+            if stuck * 1000 >= limits.write_timeout and not watch.is_unserved(wire.sock):
                 return 'ERR_WRITE_TIMEOUT', limits.write_timeout
         return None
 

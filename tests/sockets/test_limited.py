@@ -6,8 +6,10 @@ Time is the test's own here, but for a test at the end.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from weakref import ref
 
@@ -110,6 +112,27 @@ def test_nor_is_one_that_listens_and_is_at_work(accept: Accept, clock: Clock) ->
     assert code(c.sock.errored) == 'ERR_READ_TIMEOUT'
 
 
+@pytest.mark.parametrize('says', ['data', 'end'])
+def test_nor_is_one_silent_that_a_blocked_hub_has_not_heard(
+    accept: Accept, clock: Clock, says: str,
+) -> None:
+    events: list[Any] = []
+
+    def setup(c: Connection) -> None:
+        failing(events)(c)
+        c.sock.on('data', events.append).on('end', lambda: events.append('end'))
+
+    c = accept(setup, read_timeout=1000)
+    clock.go(500)
+    if says == 'data':
+        c.peer.plain.sendall(b'x')
+    else:
+        c.peer.end()
+    clock.go(3000, 1)  # and it is looked before the hub has read
+    until(lambda: events)
+    assert events == [b'x' if says == 'data' else 'end']
+
+
 @pytest.mark.parametrize('stop', ['pause', 'full', 'unread'])
 def test_nor_is_one_that_has_stopped_reading(accept: Accept, clock: Clock, stop: str) -> None:
     def setup(c: Connection) -> None:
@@ -203,6 +226,25 @@ def test_a_slow_one_is_not(accept: Accept, clock: Clock) -> None:
         left -= len(c.peer.recv_exactly(1 << 20))
         assert not c.sock.destroyed
     assert len(c.peer.recv_exactly(left)) == left
+
+
+def test_nor_is_the_reader_of_a_pipe_that_a_blocked_hub_has_not_seen_reading(clock: Clock) -> None:
+    reads, writes = os.pipe()
+    os.set_blocking(reads, False)
+    sock = gnet.Socket(fd=writes, readable=False, write_timeout=1000)
+    try:
+        sock.on('error', lambda error: None).write(bytes(1 << 20))
+        clock.go(500)
+        with suppress(BlockingIOError):
+            while os.read(reads, 1 << 20):
+                pass
+        clock.go(3000, 1)  # and it is looked before the hub has written
+        assert sock.errored is None
+        clock.go(1600)
+        assert code(sock.errored) == 'ERR_WRITE_TIMEOUT'
+    finally:
+        sock.destroy()
+        os.close(reads)
 
 
 def test_a_blocked_write_raises_it(accept: Accept, clock: Clock) -> None:
