@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from ..addresses.ends import TCP_FAMILIES
 from ..node import system_errors
 from ..options.peer_limits import UNLIMITED, PeerLimits, buffer_limit, time_limit
 from ..streams.sending import BlockingRequest
@@ -17,6 +20,7 @@ from ..streams.states import (
     PAUSED,
 )
 from .blocking import Blocking
+from .descriptors import reset_on_close
 from .peer_watch import PeerWatch
 from .settings import Tuned
 
@@ -140,11 +144,24 @@ class Limited(Tuned):
         try:
             beyond = self._beyond(limits, watch)
             if beyond is not None:
-                self.destroy(self._wire.own(system_errors.beyond_limit(*beyond)))
+                self._give_up(system_errors.beyond_limit(*beyond))
                 return
             watch.look_again(limits)
         except BaseException as error:
             self._wire.failed_in_hub(self, error)
+
+    def _give_up(self, error: system_errors.NodeOSError) -> None:
+        """Destroy the socket, whose peer has gone beyond a limit.
+
+        Where not all was sent, that is a reset: a FIN would say that it was. And it would leave
+        what the kernel has of it there, megabytes perhaps, for as long as the peer likes.
+        """
+        wire = self._wire
+        sock = wire.sock
+        if self._queued_units and getattr(sock, 'family', None) in TCP_FAMILIES:
+            with suppress(OSError):  # not on Linux: of a connection that the peer has reset
+                reset_on_close(sock)
+        self.destroy(wire.own(error))
 
     def _beyond(self, limits: PeerLimits, watch: PeerWatch) -> tuple[str, float] | None:
         """Return the name of the limit that is reached, and its milliseconds; None for none."""
@@ -189,8 +206,7 @@ class Limited(Tuned):
                 size -= sum(
                     len(request.data) for request in queued if isinstance(request, BlockingRequest))
             if size > limits.max_buffered:
-                self.destroy(self._wire.own(
-                    system_errors.buffer_full(size, limits.max_buffered)))
+                self._give_up(system_errors.buffer_full(size, limits.max_buffered))
                 return False
         return super()._mark_reached()
 

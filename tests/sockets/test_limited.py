@@ -213,6 +213,21 @@ def test_a_peer_that_takes_nothing_is_given_up(
     clock.until(lambda: events)
     assert events == ['ERR_WRITE_TIMEOUT']
     assert written == ['ECANCELED']
+    if family.name != 'unix':
+        with pytest.raises(ConnectionResetError):  # it has not got all, and nothing is left for it
+            c.peer.recv_until_end()
+
+
+def test_a_lifetime_that_cuts_off_what_is_corked_resets_the_connection(
+    accept: Accept, clock: Clock,
+) -> None:
+    c = accept(failing([]), lifetime=1000)
+    c.sock.cork()
+    c.sock.write(b'half')
+    clock.go(1600)
+    assert code(c.sock.errored) == 'ERR_LIFETIME'
+    with pytest.raises(ConnectionResetError):
+        c.peer.recv()
     assert isinstance(c.sock.errored, TimeoutError)
 
 
