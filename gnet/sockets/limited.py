@@ -144,13 +144,13 @@ class Limited(Tuned):
         try:
             beyond = self._beyond(limits, watch)
             if beyond is not None:
-                self._cut_off(system_errors.beyond_limit(*beyond))
+                self._destroy_beyond_limit(system_errors.beyond_limit(*beyond))
                 return
             watch.look_again(limits)
         except BaseException as error:
             self._wire.failed_in_hub(self, error)
 
-    def _cut_off(self, error: system_errors.NodeOSError) -> None:
+    def _destroy_beyond_limit(self, error: system_errors.NodeOSError) -> None:
         """Destroy the socket, whose peer has gone beyond a limit.
 
         Where not all was sent, that is a reset: a FIN would say that it was. And it would leave
@@ -206,7 +206,7 @@ class Limited(Tuned):
                 size -= sum(
                     len(request.data) for request in queued if isinstance(request, BlockingRequest))
             if size > limits.max_buffered:
-                self._cut_off(system_errors.buffer_full(size, limits.max_buffered))
+                self._destroy_beyond_limit(system_errors.buffer_full(size, limits.max_buffered))
                 return False
         return super()._mark_reached()
 
