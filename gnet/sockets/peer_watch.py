@@ -40,8 +40,8 @@ class PeerWatch(IdleTimer):
     """
 
     __slots__ = (
-        '_loop', '_outgoing', '_read', '_sent', '_silent_since', '_stuck_since', 'began', 'look',
-        'sock',
+        '_excused_read', '_excused_sent', '_loop', '_outgoing', '_read', '_sent', '_silent_since',
+        '_stuck_since', 'began', 'look', 'sock',
     )
 
     def __init__(
@@ -68,6 +68,8 @@ class PeerWatch(IdleTimer):
         self._stuck_since: float | None = None
         #: Bytes, at the last look: read, sent, and in the kernel on their way.
         self._read = self._sent = self._outgoing = 0
+        #: What the two were when it was excused for a hub that was blocked.
+        self._excused_read = self._excused_sent = -1
 
     def look_again(self, limits: PeerLimits) -> None:
         """Have a look when it is time for the next one."""
@@ -108,17 +110,24 @@ class PeerWatch(IdleTimer):
         return 0 if self._silent_since is None else now - self._silent_since
 
     def is_unheard(self, sock: Any) -> bool:
-        """Whether the peer has said something that the hub had no time for: it is not silent."""
-        unheard = _is_ready(sock, select.POLLIN)
+        """Whether the peer has said something that the hub had no time for: it is not silent.
+
+        Only once for each that has come from it: TLS may have to leave bytes where they are, for as
+        long as the peer takes nothing.
+        """
+        unheard = self._excused_read != self._read and _is_ready(sock, select.POLLIN)
         if unheard:
-            self._silent_since = self._loop.now()
+            self._silent_since, self._excused_read = self._loop.now(), self._read
         return unheard
 
     def is_unserved(self, sock: Any) -> bool:
-        """Whether the kernel takes more, and the hub had no time for that: the peer has read."""
-        unserved = _is_ready(sock, select.POLLOUT)
+        """Whether the kernel takes more, and the hub had no time for that: the peer has read.
+
+        Only once for each that was sent, likewise.
+        """
+        unserved = self._excused_sent != self._sent and _is_ready(sock, select.POLLOUT)
         if unserved:
-            self._stuck_since = self._loop.now()
+            self._stuck_since, self._excused_sent = self._loop.now(), self._sent
         return unserved
 
     def stuck_for(self, is_sending: bool, sent: int, sock: Any) -> float:

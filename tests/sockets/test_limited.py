@@ -20,6 +20,7 @@ from gevent.event import Event
 
 import gnet
 from gnet import lifecycle
+from gnet.sockets.peer_watch import PeerWatch
 
 from ..harness.clock import Clock
 from ..harness.families import Family
@@ -131,6 +132,17 @@ def test_nor_is_one_silent_that_a_blocked_hub_has_not_heard(
     clock.go(3000, 1)  # and it is looked before the hub has read
     until(lambda: events)
     assert events == [b'x' if says == 'data' else 'end']
+
+
+def test_what_the_hub_leaves_in_the_kernel_is_no_excuse_for_ever(clock: Clock) -> None:
+    mine, peer = socket.socketpair()
+    with mine, peer:
+        watch = PeerWatch(mine, clock.loop, lambda sock, watch: None, None)
+        peer.send(b'x')
+        assert [watch.is_unheard(mine), watch.is_unheard(mine)] == [True, False]
+        assert [watch.is_unserved(mine), watch.is_unserved(mine)] == [True, False]
+        watch.silent_for(True, 1)  # it was read meanwhile
+        assert watch.is_unheard(mine)
 
 
 @pytest.mark.parametrize('stop', ['pause', 'full', 'unread'])
