@@ -14,13 +14,16 @@ def version():
     return re.search(r"^__version__ = '([^']+)'$", text, re.MULTILINE).group(1)
 
 
+PROMETHEUS = 'prometheus-client >= 0.12'
+
 # The suite runs on all three event loops of gevent: two of them need cffi, which is what
 # gevent[recommended] brings. setuptools builds the wheel that the suite looks into.
-# cryptography makes the certificates of the tests. The last line is legacy code, which tests/legacy
-# runs on gnet's sockets.
+# cryptography makes the certificates of the tests; proxy-protocol is a second implementation of
+# that protocol. The last line is legacy code, which tests/legacy runs on gnet's sockets.
 TEST = [
-    'gevent[recommended]', 'pytest >= 8.0', 'pytest-timeout >= 2.3', 'setuptools >= 70.1',
-    'cryptography >= 42',
+    'gevent[recommended]', 'pytest >= 8.0', 'pytest-timeout >= 2.3', 'pytest-xdist >= 3.5',
+    'setuptools >= 70.1', 'cryptography >= 42', 'proxy-protocol >= 0.11',
+    PROMETHEUS,
     'paramiko >= 3.4', 'pg8000 >= 1.30', 'redis >= 5.0',
 ]
 
@@ -29,6 +32,7 @@ TEST = [
 LINT = ['ruff == 0.17.*']
 TYPES = [
     'cryptography >= 42',
+    PROMETHEUS,
     'mypy == 2.4.*; python_version >= "3.10"',
     'types-gevent == 26.9.*; python_version >= "3.10"',
 ]
@@ -51,11 +55,12 @@ setup(
     extras_require={
         # Certificates as PKCS#12 (the option pfx), which Python's ssl cannot read.
         'pkcs12': ['cryptography >= 42'],
+        # gnet.metrics in a registry of prometheus-client. (Their own text needs nothing.)
+        'prometheus': [PROMETHEUS],
         'test': TEST,
         'lint': LINT,
         'types': TYPES,
-        # (xdist: pytest -n 2.)
-        'dev': [*TEST, *LINT, *TYPES, 'pytest-xdist >= 3.5'],
+        'dev': [*TEST, *LINT, *TYPES],
     },
     entry_points={'console_scripts': ['gnet = gnet.command.main:main']},
     classifiers=[

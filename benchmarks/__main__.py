@@ -32,14 +32,15 @@ def main(words: Sequence[str] | None = None) -> int:
         parser.exit(1, 'benchmarks are for Linux: they read clocks and pin processes as it does\n')
     options = parser.parse_args(words)
     older = contestants.older(options.before) if options.before else ()
-    table = contestants.TABLE + older
+    watched = contestants.watched() if options.watched else ()
+    table = contestants.TABLE + older + watched
     chosen_cases = _chosen(parser, 'case', cases.TABLE, options.cases)
     chosen = _chosen(parser, 'contestant', table, options.contestants)
     if options.peer is not None:
         (peer,) = _chosen(parser, 'contestant', table, [options.peer])
         chosen += (peer,) if peer not in chosen else ()
-    names = {f'{one.name}-before' for one in chosen}
-    chosen += tuple(one for one in older if one.name in names and one not in chosen)
+    names = {f'{one.name}-{what}' for one in chosen for what in ('before', 'counted', 'logged')}
+    chosen += tuple(one for one in older + watched if one.name in names and one not in chosen)
     signal.signal(signal.SIGTERM, _terminate)
     with tempfile.TemporaryDirectory(prefix='gnet-benchmarks-') as directory:
         programs = Programs(
@@ -80,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     add('--json', type=_file, metavar='FILE', help='write the results there, too')
     add('--svg', type=_file, metavar='FILE', help='draw the results there, too')
     add('--before', metavar='CHECKOUT', help='add those of another checkout: "gnet-...-before"')
+    add('--watched', action='store_true',
+        help='add those with metrics on, "gnet-...-counted", and the access log, too: '
+             '"gnet-...-logged"')
     add('--node', metavar='PATH', help='which Node (that of GNET_NODE, else the one on PATH)')
     for name, title in (('deno', 'Deno'), ('bun', 'Bun')):
         add(f'--{name}', metavar='PATH', help=f'{title}, which else takes no part')

@@ -19,12 +19,20 @@ _BEFORE_PROGRAM: Mapping[str, tuple[str, ...]] = {'deno': ('run', '--allow-all')
 #: How the names of services on TLS begin; the rest is what they do.
 TLS = 'tls-'
 
+#: How the names of services begin that a primary and its workers do, and how connections come to
+#: these: the rest of the name is what they do.
+WORKERS = ('workers-', 'shared-', 'reuse-')
+
 #: Services that are no server, which only some have; the others are in servers/wire.py.
 _SOLO = frozenset({'emitter', 'start-up'})
 
 
 def is_tls(service: str) -> bool:
     return service.startswith(TLS)
+
+
+def is_for_workers(service: str) -> bool:
+    return service.startswith(WORKERS)
 
 
 @dataclass(frozen=True)
@@ -43,14 +51,20 @@ class Contestant:
     solo: frozenset[str] = frozenset()
     #: Whether it has TLS.
     has_tls: bool = True
+    #: Whether it has worker processes.
+    has_workers: bool = False
     #: Arguments of the runtime that load what a program would need, and end.
     start_up: tuple[str, ...] = ()
+    #: What watches its connections: see ``servers/watching.py``.
+    watched: str = ''
     #: Where gnet is imported from.
     checkout: Path = HERE.parent
 
     def has(self, service: str) -> bool:
         if is_tls(service):
             return self.has_tls
+        if is_for_workers(service):
+            return self.has_workers
         return service not in _SOLO or service in self.solo
 
     def check(self, programs: Programs) -> None:
@@ -80,7 +94,8 @@ class Contestant:
     def environment(self) -> dict[str, str]:
         """Return the variables that its processes have besides those of this command."""
         # Writing byte code is work of the first start only.
-        return {'PYTHONPATH': str(self.checkout), 'PYTHONDONTWRITEBYTECODE': ''}
+        watched = {'GNET_BENCHMARK_WATCHED': self.watched} if self.watched else {}
+        return {'PYTHONPATH': str(self.checkout), 'PYTHONDONTWRITEBYTECODE': '', **watched}
 
     def version(self, programs: Programs) -> str:
         if self.runtime == 'python':
@@ -102,10 +117,11 @@ _START_UP = frozenset({'start-up'})
 TABLE = (
     Contestant(
         'gnet-event', 'gnet, event style', 'python', 'gnet_event.py',
-        modules=('gevent', 'greenlet'), solo=_SOLO, start_up=_importing('gnet')),
+        modules=('gevent', 'greenlet'), solo=_SOLO, start_up=_importing('gnet'),
+        has_workers=True),
     Contestant(
         'gnet-blocking', 'gnet, blocking style', 'python', 'gnet_blocking.py',
-        modules=('gevent', 'greenlet')),
+        modules=('gevent', 'greenlet'), has_workers=True),
     Contestant(
         'streamserver', 'gevent StreamServer', 'python', 'gevent_streamserver.py',
         modules=('gevent', 'greenlet'), solo=_START_UP, start_up=_importing('gevent.server')),
@@ -122,7 +138,7 @@ TABLE = (
         modules=('uvloop',)),
     Contestant(
         'node', 'Node', 'node', 'node.cjs', solo=_SOLO,
-        start_up=('-e', 'require("node:net")')),
+        start_up=('-e', 'require("node:net")'), has_workers=True),
     Contestant(
         'deno', 'Deno', 'deno', 'node.cjs', solo=_SOLO,
         start_up=('eval', 'import "node:net"')),
@@ -140,3 +156,13 @@ def older(checkout: str | os.PathLike[str]) -> tuple[Contestant, ...]:
             contestant, name=f'{contestant.name}-before', title=f'{contestant.title}, before',
             has_tls=(Path(checkout) / 'gnet' / 'tls').is_dir(), checkout=Path(checkout).resolve())
         for contestant in TABLE if contestant.name.startswith('gnet-'))
+
+
+def watched() -> tuple[Contestant, ...]:
+    """Return gnet's with metrics on, as "...-counted", and the access log, too: "...-logged"."""
+    return tuple(
+        replace(
+            contestant, name=f'{contestant.name}-{how}', title=f'{contestant.title}, {how}',
+            solo=frozenset(), watched=how)
+        for contestant in TABLE if contestant.name.startswith('gnet-')
+        for how in ('counted', 'logged'))

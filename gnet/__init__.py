@@ -15,7 +15,10 @@ The rooms of the house, from the ground up; each imports only from those before 
 
 - ``node``: what Node would say: spellings, values, texts, errors, checks;
 - ``lifecycle``, ``errors``: public faces: what is published through zope.event; the errors;
+- ``systemd``: sockets that systemd has opened, and what it is told; imported when there is need;
 - ``addresses``: IP addresses, both ends of a connection, `SocketAddress`, `BlockList`;
+- ``proxy_protocol``: the header by which a load balancer says whose connection it is: no I/O; a
+  public face, imported when it is first used;
 - ``loop``: ticks, runners, watchers, timers, the resolver, `run`: all that touches gevent's hub;
 - ``events``: Node's module of that name;
 - ``streams``: states and events of a stream, and the wire that it asks for: no I/O, no hub;
@@ -26,6 +29,8 @@ The rooms of the house, from the ground up; each imports only from those before 
   imported when it is first used;
 - ``processes``, ``child_process``: processes that talk to each other; the public face of that;
 - ``clusters``: `cluster`: workers that share what they listen on;
+- ``observing``, ``metrics``, ``logs``: what watches a program: `live`, `watch_hub`, and the public
+  faces of the rest, imported when they are first used;
 - ``command``: ``python -m gnet``.
 
 ``docs/architecture.md`` has the pictures.
@@ -76,6 +81,9 @@ if TYPE_CHECKING:
     from .clusters.cluster import cluster
     from .events import on, once
     from .loop.foreign_calls import call_from_thread
+    from .observing.blocked_hub import BlockedHub, HubWatch, watch_hub
+    from .observing.entries import LiveEntry
+    from .observing.live import Live, live
     from .processes.this_process import process
     from .streams.finished import finished
     from .streams.pipeline import pipeline
@@ -88,12 +96,16 @@ __all__ = [
     'AbortError',
     'Address',
     'BlockList',
+    'BlockedHub',
     'CodedError',
     'CodedRuntimeError',
     'CodedTypeError',
     'CodedValueError',
     'ConnectFailure',
     'EventEmitter',
+    'HubWatch',
+    'Live',
+    'LiveEntry',
     'MaxListenersExceededWarning',
     'Server',
     'Socket',
@@ -117,6 +129,7 @@ __all__ = [
     'is_ipv4',
     'is_ipv6',
     'lifecycle',
+    'live',
     'on',
     'once',
     'pipeline',
@@ -126,6 +139,7 @@ __all__ = [
     'set_default_auto_select_family',
     'set_default_auto_select_family_attempt_timeout',
     'set_stay_alive',
+    'watch_hub',
 ]
 
 
@@ -170,16 +184,26 @@ hand_down_tls(lambda sock, *args, **options: (
 #: "import gnet" is to import no ssl, so that this can still be patched.)
 _ROOMS = {
     'BlockList': '.addresses.block_list',
+    'BlockedHub': '.observing.blocked_hub',
+    'HubWatch': '.observing.blocked_hub',
+    'Live': '.observing.live',
+    'LiveEntry': '.observing.live',
     'SocketAddress': '.addresses.socket_address',
     'call_from_thread': '.loop.foreign_calls',
     'child_process': '.child_process',
     'cluster': '.clusters.cluster',
     'finished': '.streams.finished',
+    'live': '.observing.live',
+    'logs': '.logs',
+    'metrics': '.metrics',
     'on': '.events',
     'once': '.events',
     'pipeline': '.streams.pipeline',
     'process': '.processes.this_process',
+    'proxy_protocol': '.proxy_protocol',
+    'systemd': '.systemd',
     'tls': '.tls',
+    'watch_hub': '.observing.blocked_hub',
 }
 
 show_as(__name__, globals(), (name for name in __all__ if name not in _ROOMS))
@@ -188,7 +212,7 @@ __getattr__ = at_first_use(__name__, globals(), _ROOMS)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, 'tls'])
+    return sorted([*__all__, 'logs', 'metrics', 'proxy_protocol', 'systemd', 'tls'])
 
 
 if worker_number is not None:

@@ -7,6 +7,7 @@ Around each test: a hard time limit (``harness/watchdog.py``), leaked descriptor
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -37,6 +38,10 @@ from .harness.servers import Servers
 
 _FAILED = pytest.StashKey[bool]()
 
+#: The folders and files that test what is the same on each event loop, patched or not: the matrix
+#: runs them on the default one alone (``-m "not any_loop"``).
+_ANY_LOOP = frozenset({'addresses', 'node', 'options', 'test_architecture.py', 'test_package.py'})
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(bytecode.share())
@@ -50,6 +55,14 @@ def pytest_report_header() -> list[str]:
     if not leaks.CAN_LIST_DESCRIPTORS:
         lines.append('leaked descriptors are not looked for: this system does not list them')
     return lines
+
+
+@pytest.hookimpl(tryfirst=True)  # before "-m" is obeyed
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] in _ANY_LOOP:
+            item.add_marker(pytest.mark.any_loop)
 
 
 def pytest_collection_finish() -> None:
@@ -144,11 +157,36 @@ def family(request: pytest.FixtureRequest) -> Iterator[Family]:
 
 
 @pytest.fixture
+def thawed() -> None:
+    """Let Python's collector know of all objects again, as ``gnet.live()`` asks it.
+
+    What is frozen here (``harness/leaks.py``) are greenlets that wait to be used again, too.
+    """
+    gc.unfreeze()
+
+
+@pytest.fixture
 def native() -> Iterator[Native]:
     """Call blocking standard-library code in a native thread: see :class:`Native`."""
     calls = Native()
     yield calls
     calls.finish()
+
+
+@pytest.fixture
+def foreign(native: Native) -> Callable[[Callable[[], Any]], Any]:
+    """``foreign(call)`` makes a call in another thread, which may wait for one in this."""
+    def foreign(call: Callable[[], Any]) -> Any:
+        def make() -> Any:
+            try:
+                return call()
+            finally:
+                # Where threads are patched, who waits for a future has a hub of its own.
+                gevent.get_hub().destroy(destroy_loop=True)
+
+        return native(make)
+
+    return foreign
 
 
 @pytest.fixture

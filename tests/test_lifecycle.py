@@ -24,10 +24,10 @@ EVENTS = [
     (lifecycle.ServerClosed, lifecycle.IServerClosed, {'server': 'server'}),
     (lifecycle.ServerError, lifecycle.IServerError, {'server': 'server', 'error': OSError(24)}),
     (lifecycle.ConnectionOpened, lifecycle.IConnectionOpened,
-     {'server': 'server', 'socket': 'socket'}),
+     {'server': 'server', 'socket': 'socket', 'waited': 0.01}),
     (lifecycle.ConnectionClosed, lifecycle.IConnectionClosed,
      {'server': 'server', 'socket': 'socket', 'bytes_read': 5, 'bytes_written': 7,
-      'duration': 1.5, 'error': None}),
+      'duration': 1.5, 'error': None, 'ended_by': lifecycle.EndedBy.PEER}),
     (lifecycle.ConnectionDropped, lifecycle.IConnectionDropped,
      {'server': 'server', 'data': None, 'reason': lifecycle.DropReason.BLOCK_LIST,
       'network': '192.0.2.1'}),
@@ -37,6 +37,8 @@ EVENTS = [
       'duration': 0.1}),
     (lifecycle.HandshakeFailed, lifecycle.IHandshakeFailed,
      {'server': 'server', 'socket': 'socket', 'error': ValueError('no'), 'duration': 0.1}),
+    (lifecycle.HubBlocked, lifecycle.IHubBlocked,
+     {'duration': 0.5, 'stack': ['script.py:1 in main']}),
     (lifecycle.ListenerFailed, lifecycle.IListenerFailed,
      {'emitter': 'socket', 'event': 'data', 'error': ValueError('no')}),
 ]
@@ -86,7 +88,7 @@ def test_an_event_reaches_each_subscriber_in_order(subscribers):
     seen = []
     subscribers.append(lambda event: seen.append(('first', event)))
     subscribers.append(lambda event: seen.append(('second', event)))
-    publish(lifecycle.ConnectionOpened, 'server', 'socket')
+    publish(lifecycle.ConnectionOpened, 'server', 'socket', 0.0)
     (first, event), (second, same) = seen
     assert (first, second) == ('first', 'second')
     assert event is same

@@ -95,20 +95,24 @@ def test_each_module_lists_its_public_names(name: str) -> None:
 _FOR_LATER = (
     'gnet.child_process', 'gnet.clusters.cluster', 'gnet.processes.messaging', 'gnet.tls',
     'gnet.addresses.block_list', 'gnet.events.iterator', 'gnet.lifecycle.events',
-    'gnet.loop.foreign_calls', 'gnet.servers.gate', 'gnet.servers.limits', 'gnet.servers.refusals',
-    'gnet.streams.pipeline',
+    'gnet.loop.foreign_calls', 'gnet.proxy_protocol', 'gnet.options.proxy_protocol',
+    'gnet.servers.gate', 'gnet.servers.limits', 'gnet.servers.proxied_intake',
+    'gnet.servers.refusals', 'gnet.streams.pipeline',
     'concurrent.futures', 'dataclasses', 'decimal', 'difflib', 'inspect', 'ipaddress', 'json',
     'logging', 'ssl', 'subprocess', 'threading',
 )
 
 
-def test_importing_gnet_imports_nothing_that_is_not_needed_to_serve_or_is_patched_later() -> None:
+def test_importing_gnet_imports_nothing_that_a_program_patches_later() -> None:
     # Patching after "import gnet" must still work, which for ssl means: not imported yet.
+    _run('-W', 'error', '-c', 'import sys, gnet; assert "ssl" not in sys.modules')
+
+
+def test_importing_gnet_imports_nothing_that_few_programs_use() -> None:
     _run('-W', 'error', '-c', f"""if True:
         import sys, gevent.server
         before = set(sys.modules)
         import gnet
-        assert 'ssl' not in sys.modules
         new = set(sys.modules) - before
         assert not new & set({_FOR_LATER!r}), new & set({_FOR_LATER!r})
         assert gnet.cluster.is_primary and gnet.createServer is gnet.create_server
@@ -126,15 +130,23 @@ def test_what_is_imported_when_it_is_used_is_none_of_the_faces_names_twice() -> 
         gnet.nonsense  # noqa: B018
 
 
+def test_a_program_that_is_no_service_loads_nothing_of_services() -> None:
+    _run('-W', 'error', '-c', 'import sys, gnet; gnet.serve(None).close(); gnet.run(); '
+         'assert not {"gnet.systemd", "gnet.servers.announcing"} & {*sys.modules}')
+
+
 # --- faces ---------------------------------------------------------------------------------------
 
 #: The modules that programs import.
-FACES = ('gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.lifecycle', 'gnet.tls')
+FACES = (
+    'gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.lifecycle', 'gnet.logs',
+    'gnet.metrics', 'gnet.proxy_protocol', 'gnet.tls')
 
 
 def test_dir_shows_the_public_names_and_nothing_else() -> None:
-    # (gnet.tls is imported when it is first used, and "from gnet import *" is no use of it.)
-    assert dir(gnet) == sorted([*gnet.__all__, 'tls'])
+    # (Some modules are imported when they are used, and "from gnet import *" is no use of them.)
+    assert dir(gnet) == sorted([
+        *gnet.__all__, 'logs', 'metrics', 'proxy_protocol', 'systemd', 'tls'])
 
 
 @pytest.mark.parametrize('face', FACES)

@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import watching
 import wire
 
 import gnet
@@ -114,7 +115,14 @@ def create_server():
 
 
 def main():
+    watching.begin()
     server = create_server()
+    if wire.SHARING:
+        import gnet_workers
+
+        gnet_workers.run(server)
+        gnet.run()
+        return
 
     @server.on('listening')
     def ready():

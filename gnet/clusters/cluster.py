@@ -44,9 +44,13 @@ __all__ = [
     'Worker',
     'cluster',
     'primary_side',
+    'worker_side',
 ]
 
 _log = logging.getLogger('gnet.cluster')
+
+#: What systemd has given the primary of a worker: `PASSED_ON` in gnet/systemd/activation.py.
+_PASSED_ON = 'GNET_SYSTEMD_SOCKETS'
 
 
 class Cluster(Guarded):
@@ -214,8 +218,9 @@ def _own_program() -> str:
     return str(spec.name)
 
 
-def _this_worker() -> OwnWorker | None:
+def _this_worker() -> WorkerSide | None:
     """Return this process as a worker; None if it is none. Processes that it starts are none."""
+    passed_on = os.environ.pop(_PASSED_ON, None)
     if worker_number is None:
         return None
     if not worker_number.isdigit() or inherited_channel is None:
@@ -224,10 +229,15 @@ def _this_worker() -> OwnWorker | None:
         return None
     side = WorkerSide(int(worker_number), process)
     set_primary(side)
-    return side.worker
+    if passed_on is not None:
+        from ..systemd.activation import receive
+
+        receive(passed_on)
+    return side
 
 
-cluster = Cluster(_this_worker())
+_worker_side = _this_worker()
+cluster = Cluster(None if _worker_side is None else _worker_side.worker)
 
 
 def primary_side() -> PrimarySide:
@@ -237,3 +247,8 @@ def primary_side() -> PrimarySide:
         CodedRuntimeError: ``ERR_NOT_PRIMARY`` in a worker.
     """
     return cluster._side()  # inside: programs see a Cluster, and have no use for it
+
+
+def worker_side() -> WorkerSide | None:
+    """Return what does the work of ``gnet.cluster`` in a worker; None if this is none."""
+    return _worker_side

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from ..node.records import NamedTuple
 from ..node.spelling import NodeNames
 from ..processes.messaging import peer_of
-from .protocol import COMMAND
+from .protocol import COMMAND, connection_line
+from .questions import Asked
 from .worker import Progress, Worker
 
 if TYPE_CHECKING:
@@ -81,7 +82,7 @@ class Line:
     """
 
     __slots__ = (
-        '_counted', '_let_go', '_number', '_peer', '_under_way', 'dropped', 'is_denounced',
+        '_counted', '_let_go', '_number', '_peer', '_under_way', 'asked', 'dropped', 'is_denounced',
         'is_forwarded', 'progress', 'tell', 'worker',
     )
 
@@ -95,6 +96,7 @@ class Line:
         #: Connections that it has not answered yet, and the number of the last one.
         self._under_way: dict[int, Transfer] = {}
         self._number = 0
+        self.asked = Asked()
         #: What to call when a connection ends that it has, by its number; where limits count those.
         self._counted: dict[int, Callable[[], object]] = {}
         #: How many drops are on their way to it.
@@ -127,11 +129,12 @@ class Line:
         self._number += 1
         number = self._number
         self._under_way[number] = transfer
-        message = {'cmd': COMMAND, 'act': 'connection', 'id': handle_id, 'n': number}
         if transfer.ended is not None:
-            message['counted'] = True
             self._counted[number] = transfer.ended
-        self._peer.send(message, transfer.sock, partial(self._answered, number))
+        self._peer.send_raw(
+            connection_line(
+                handle_id, number, transfer.sock.family, counted=transfer.ended is not None),
+            transfer.sock, partial(self._answered, number))
 
     def _answered(self, number: int, error: BaseException | None) -> None:
         transfer = self._under_way.pop(number, None)

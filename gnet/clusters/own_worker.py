@@ -14,6 +14,7 @@ import gevent
 
 from ..node import coded_errors, system_errors
 from ..node.values import MAX_INT32
+from ..options.limits import NO_LIMITS
 from ..processes.messaging import peer_of
 from ..processes.this_process import Process
 from ..servers.acceptor import Acceptor
@@ -21,6 +22,7 @@ from ..servers.draining import Drain
 from ..servers.listener import Listener, receive
 from . import primary_watch
 from .protocol import COMMAND, PATH, Query
+from .questions import answers
 from .remote_listener import Distributed, PrimaryListener
 from .worker import Life, Progress, Worker
 
@@ -117,11 +119,14 @@ class WorkerSide:
         self._alone: set[Server] = set()
         #: What disconnecting waits for.
         self._drain: Drain  # when the channel is open
+        #: Called when the last connection has ended, and before the channel is closed.
+        self.before_leaving: Callable[[], object] | None = None
         #: Whether this is a worker of ``--workers``.
         self._is_supervised = False
         self._acts: dict[str, Callable[[dict[str, Any], Any], None]] = {
             'connection': self._connection, 'bound': self._bound, 'failed': self._failed,
             'disconnect': self._told_to_disconnect, 'dropped': self._dropped,
+            'ping': self._pinged, 'ask': self._asked,
         }
         self._peer.when_opened = self._begin
 
@@ -175,6 +180,9 @@ class WorkerSide:
         elif sock is not None:
             sock.close()
 
+    def _pinged(self, _message: dict[str, Any], _sock: Any) -> None:
+        self.send('pong')
+
     # --- listening --------------------------------------------------------------------------------
 
     def listen(self, call: Call, address: str | None, version: int) -> None:
@@ -190,7 +198,9 @@ class WorkerSide:
         else:
             self._keys.add(query.key)
             self._last_request += 1
-            limits = call.intake.connections.limit_options
+            intake = call.intake
+            # Behind proxies the primary does not know whose connections they are.
+            limits = NO_LIMITS if intake.reads_headers else intake.connections.limit_options
             self._requests[self._last_request] = _Request(call, query, limits)
             self._peer.loop.hold()
             of_limits = {'limits': list(limits)} if limits.are_any else {}
@@ -249,7 +259,7 @@ class WorkerSide:
             return
         call = request.call
         loop = call.intake.connections.loop
-        path = call.request.path if request.query.type == PATH else None
+        path = call.request.path
         handle: Distributed | Acceptor
         if sock is None:
             handle = Distributed(
@@ -310,6 +320,18 @@ class WorkerSide:
         if isinstance(handle, Distributed):  # else the server is closed
             handle.dropped(message['reason'], message['ends'], message['network'])
 
+    # --- questions --------------------------------------------------------------------------------
+
+    def _asked(self, message: dict[str, Any], _sock: Any) -> None:
+        def reply(value: Any) -> None:
+            self.send('answer', n=message['n'], value=value)
+
+        answer = answers.get(message['what'])
+        if answer is None:
+            reply(None)
+        else:
+            answer(reply)
+
     # --- the end ----------------------------------------------------------------------------------
 
     def _told_to_disconnect(self, message: dict[str, Any], _sock: Any) -> None:
@@ -340,7 +362,17 @@ class WorkerSide:
         self._drain.close(servers)
 
     def _has_drained(self) -> None:
-        if self._stay is _Stay.LEAVING:
+        if self._stay is not _Stay.LEAVING:
+            return
+        if self.before_leaving is None:
+            self._leave()
+        else:
+            # When what is published of the last connection was, too: behind its 'close'.
+            self._peer.loop.later(self._say_last)
+
+    def _say_last(self) -> None:
+        if self._stay is _Stay.LEAVING and self.before_leaving is not None:
+            self.before_leaving()
             self._leave()
 
     def _leave(self) -> None:

@@ -18,9 +18,12 @@ from ..events.emitter import EventEmitter
 from ..loop.loop import Loop, get_loop
 from ..loop.watchers import close_watcher
 from ..node import system_errors
+from ..options.environment import inherited_environment
 from ..options.limits import NO_LIMITS, LimitOptions
-from ..servers.listener import Listener, adopt, bind_path, bind_port
+from ..servers.listener import Listener, adopt, adopt_given, bind_path, bind_port
+from . import of_systemd
 from .forked_worker import ForkedWorker, Line, ListeningAddress
+from .observer import Observer
 from .protocol import COMMAND, PATH, Query
 from .round_robin import RoundRobin
 from .shared_listener import SharedListener
@@ -60,6 +63,7 @@ class News(Enum):
     TERMINATED = 'it was sent SIGTERM, and wants to be told to disconnect'
     SERVES_ALONE = 'a server of it listens by itself'
     CLOSED = 'it has closed a server'
+    ANSWERED = 'it was asked to answer, and has'
     HAS_CUT = 'it has destroyed connections at its deadline: how many'
 
 
@@ -98,12 +102,16 @@ class PrimarySide:
         self._when_disconnected: list[Callable[[], object]] = []
         #: Whether connections are given out in turn.
         self.in_turn = True
+        #: Who adds up what workers count, if anybody does.
+        self.observer: Observer | None = None
         self._acts: dict[str, Callable[[Line, dict[str, Any]], bool]] = {
             'online': self._online, 'listen': self._listen, 'listening': self._listening,
             'refused': self._refused, 'room': self._room, 'close': self._closed,
             'limit': self._limit, 'released': self._released,
             'leaving': self._leaving, 'cut': self._cut,
-            'terminate': self._terminated, 'alone': self._serves_alone,
+            'terminate': self._terminated, 'alone': self._serves_alone, 'pong': self._ponged,
+            'answer': self._answered,
+            'metrics': self._reported,
         }
 
     @property
@@ -125,7 +133,10 @@ class PrimarySide:
         self._last_worker += 1  # at once: starting a process blocks, and others may call
         number = self._last_worker
         options = {name: settings[name] for name in _FORK_OPTIONS if name in settings}
-        options['env'] = {**os.environ, **env, 'NODE_UNIQUE_ID': str(number)}
+        options['env'] = {
+            **inherited_environment(), **of_systemd.passed_on(self.loop), **env,
+            'NODE_UNIQUE_ID': str(number)}
+        of_systemd.await_workers()
         process = child_process.fork(settings['exec'], settings['args'], options)
         line = Line(number, process, self._let_go)
         worker = line.worker
@@ -139,6 +150,8 @@ class PrimarySide:
         process.on('error', partial(worker.emit, 'error'))
         if self._cluster.listener_count('message'):
             self._forward_messages(line)
+        if self.observer is not None:
+            self.observer.forked(number)
         self.loop.tick(self._emit, 'fork', worker)
         return worker
 
@@ -181,6 +194,7 @@ class PrimarySide:
             self.workers.pop(worker.id, None)
         worker.exited_after_disconnect = bool(worker.exited_after_disconnect)
         line.progress.life = Life.DISCONNECTED
+        line.asked.give_up()
         if not self._connected:
             self.loop.tick(self._all_disconnected)
         worker.emit('disconnect')
@@ -194,6 +208,8 @@ class PrimarySide:
         worker.exited_after_disconnect = bool(worker.exited_after_disconnect)
         line.release_all()
         line.progress.life = Life.DEAD
+        if self.observer is not None:
+            self.observer.exited(worker.id, worker.exited_after_disconnect)
         worker.emit('exit', code, signal)
         self._cluster.emit('exit', worker, code, signal)
 
@@ -220,6 +236,27 @@ class PrimarySide:
         line = self._lines.get(worker)
         if line is not None:  # else it has ended
             line.disconnect(deadline)
+
+    def ping(self, worker: ForkedWorker) -> None:
+        """Have *worker* answer, which it does as soon as its hub turns."""
+        line = self._lines.get(worker)
+        if line is not None and worker.is_connected():
+            line.send('ping', {})
+
+    def ask(self, worker: ForkedWorker, what: str, answered: Callable[[Any], object]) -> None:
+        """Ask *worker* for something: see :mod:`gnet.clusters.questions`.
+
+        Args:
+            worker: who is asked. One that is stuck does not answer.
+            what: the name of it.
+            answered: called once with the answer, in a runner; must not block. It is None if the
+                worker does not know the name, or is gone.
+        """
+        line = self._lines.get(worker)
+        if line is None or not worker.is_connected():
+            self.loop.tick(answered, None)
+        else:
+            line.send('ask', {'n': line.asked.add(answered), 'what': what})
 
     # --- listeners --------------------------------------------------------------------------------
 
@@ -343,8 +380,14 @@ class PrimarySide:
         if line.worker.is_connected():
             line.progress.life = Life.LISTENING
         info = ListeningAddress(query.address, query.port, query.type, query.fd)
+        if line.tell is None:
+            of_systemd.workers_serve()
         self.loop.tick(self._emit_of, line, 'listening', info)
         return True
+
+    @staticmethod
+    def _answered(line: Line, message: dict[str, Any]) -> bool:
+        return line.asked.answer(message.get('n'), message.get('value'))
 
     @staticmethod
     def _refused(line: Line, message: dict[str, Any]) -> bool:
@@ -387,12 +430,20 @@ class PrimarySide:
         self._tell(line, News.SERVES_ALONE)
         return True
 
+    def _ponged(self, line: Line, _message: dict[str, Any]) -> bool:
+        self._tell(line, News.ANSWERED)
+        return True
+
     def _cut(self, line: Line, message: dict[str, Any]) -> bool:
         count = message.get('count')
         if type(count) is not int or count < 0:
             return False
         self._tell(line, News.HAS_CUT, count)
         return True
+
+    def _reported(self, line: Line, message: dict[str, Any]) -> bool:
+        return self.observer is None or self.observer.reported(
+            line.worker.id, message.get('values'))
 
     # --- emitting, in a runner --------------------------------------------------------------------
 
@@ -418,6 +469,8 @@ class PrimarySide:
 
 def _bind(query: Query) -> Listener:
     if query.fd is not None:
+        if of_systemd.is_given(query.fd):
+            return adopt_given(query.fd, None)
         return adopt(query.fd, query.backlog)
     if query.type != PATH:
         return bind_port(

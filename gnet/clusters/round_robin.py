@@ -126,6 +126,7 @@ class RoundRobin:
 
     #: The connections are for servers of other processes (see `Accepting` of ``acceptor``).
     server = None
+    accepted_at: float | None = None
 
     def __init__(self, loop: Loop, handle_id: int, listener: Listener) -> None:
         self.id = handle_id

@@ -1,4 +1,4 @@
-"""``python -m gnet [--workers N] [--patch] script.py [arguments]``, also installed as ``gnet``.
+"""``python -m gnet [options] script.py [arguments]``, also installed as ``gnet``.
 
 Runs a script, or with ``-m`` a module, as Python itself would: as ``__main__``, with its own
 ``sys.argv`` and ``sys.path[0]``, and with tracebacks that start in it. Then it serves on until
@@ -30,6 +30,15 @@ patched later.
 ``--drain-timeout SECONDS`` is how long connections may go on when the program, or their worker, is
 to end.
 
+``--control PATH`` opens a socket at which ``gnet top PATH`` shows what lives in the program
+(:mod:`gnet.observing.control`); ``--control auto``, one that is found by ``gnet top PID``.
+``--blocked SECONDS`` tells of each time that the hub is blocked for longer
+(:mod:`gnet.observing.blocked_hub`). SIGUSR1 has the program tell what lives in it
+(:mod:`gnet.command.live_signal`). With workers, all of this is about each of them.
+``--metrics HOST:PORT`` answers ``GET /metrics`` there, for all processes of the program.
+``--log-format json`` (or ``text``) has all that gnet logs, and says, in lines of that form on
+stderr; ``--access-log`` adds one for each connection: :mod:`gnet.command.watching`.
+
 ``--workers N`` runs the script, unchanged, in N processes that share what they listen on, and looks
 after them: :mod:`gnet.command.supervisor`. ``auto`` is one for each core it may run on. How such a
 program ends:
@@ -51,15 +60,17 @@ import argparse
 import os
 import sys
 import threading
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Any
 
 from .._version import __version__
 from ..clusters.cluster import cluster, primary_side
+from ..clusters.questions import answers
 from ..loop import exit_hook, running
 from ..processes.this_process import process
+from . import live_signal, watching
 from .program import check, execute, find_module, find_script
 from .termination import Termination
 from .traceback import start_in_program
@@ -69,7 +80,12 @@ __all__ = [
 ]
 
 #: Options whose value may be the next word.
-_WITH_VALUE = ('--workers', '--drain-timeout')
+_WITH_VALUE = (
+    '--blocked', '--control', '--drain-timeout', '--log-format', '--metrics', '--workers',
+)
+
+#: By which workers learn for how many seconds their hubs may be blocked.
+_BLOCKED = 'GNET_BLOCKED'
 
 #: Seconds that connections have to finish. What stops services (systemd, Kubernetes) waits 90 and
 #: 30 seconds before it kills; few requests take longer.
@@ -88,7 +104,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         BaseException: what the program did not catch. Left alone, Python prints it (a Ctrl-C not)
             and ends with the right status.
     """
-    options, arguments = _parse(sys.argv[1:] if argv is None else argv)
+    words = sys.argv[1:] if argv is None else argv
+    if words and words[0] == 'top':
+        from .looking_in import show_top
+
+        show_top(words[1:])
+        return
+    options, arguments = _parse(words)
     if options.patch:
         from gevent import monkey
 
@@ -96,9 +118,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         if cluster.is_primary:
             primary_side().defaults['patch'] = True  # for workers that the program forks itself
     running.expect_interrupts()
+    # Before a primary is told that this worker is there.
+    live_signal.expect()
+    answers['live'] = _tell_live
     process.begin()
     own_pid = os.getpid()
     try:
+        watching.begin(options.metrics, options.log_format, options.access_log)
         if options.workers is not None:
             _supervise(options, arguments)
             return
@@ -107,7 +133,14 @@ def main(argv: Sequence[str] | None = None) -> None:
             else find_module(options.module)
         )
         sys.argv[:] = [options.script or program.path, *arguments]
-        with Termination(options.drain_timeout):
+        with Termination(options.drain_timeout), ExitStack() as looked_in:
+            if options.blocked is not None or options.control is not None:
+                from .looking_in import controlled, watched
+
+                if options.blocked is not None:
+                    looked_in.enter_context(watched(options.blocked))
+                if options.control is not None:
+                    looked_in.enter_context(controlled(options.control))
             execute(program)
             # A child that the script forked has inherited what is open, but not the duty to serve.
             if exit_hook.stays_alive() and not sys.flags.interactive and os.getpid() == own_pid:
@@ -123,6 +156,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     finally:
         # All is decided: the exit hook must not serve on after a failure or sys.exit.
         exit_hook.set_stay_alive(False)
+        _give_up_what_cannot_be_said()
+
+
+def _give_up_what_cannot_be_said() -> None:
+    """Let a log that is full be no reason for Python to end with another status than the program's.
+
+    Of stdout it stays one: that may be what the program is for.
+    """
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        sys.stderr = None  # Python allows for that
+
+
+def _tell_live(reply: Callable[[Any], object]) -> None:
+    """Answer a primary that asks for what lives in this worker."""
+    from ..observing.control import tell_live
+
+    tell_live(reply)
 
 
 def _supervise(options: argparse.Namespace, arguments: list[str]) -> None:
@@ -144,7 +197,15 @@ def _supervise(options: argparse.Namespace, arguments: list[str]) -> None:
         'args': arguments,
         'patch': options.patch,
     }
-    status = Supervisor(settings, options.workers, options.drain_timeout).run()
+    environment = {} if options.blocked is None else {_BLOCKED: repr(options.blocked)}
+    supervisor = Supervisor(settings, options.workers, options.drain_timeout, environment)
+    with ExitStack() as looked_in:
+        if options.control is not None:
+            from .looking_in import controlled
+
+            looked_in.enter_context(
+                controlled(options.control, supervisor.tell_live, supervisor.pids))
+        status = supervisor.run()
     if status:
         raise SystemExit(status)
 
@@ -153,7 +214,9 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser = _Parser(
         prog='gnet',
         usage='%(prog)s [-h] [--version] [--workers N] [--drain-timeout SECONDS] [--patch] '
-              '(script.py | -m module) [arguments ...]',
+              '[--metrics HOST:PORT] [--log-format FORMAT] [--access-log] '
+              '[--control PATH] [--blocked SECONDS] (script.py | -m module) [arguments ...]\n'
+              '       %(prog)s top [-h] [--once] [--interval SECONDS] (PID | PATH)',
         description='Run a script, then serve until nothing is left that keeps it alive.',
         allow_abbrev=False,
     )
@@ -171,6 +234,26 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument(
         '--drain-timeout', type=_seconds, metavar='SECONDS',
         help='how long connections may go on after SIGTERM or SIGHUP (30)',
+    )
+    parser.add_argument(
+        '--metrics', type=watching.host_and_port, metavar='HOST:PORT',
+        help='answer GET /metrics there, for Prometheus; a port alone is of 127.0.0.1',
+    )
+    parser.add_argument(
+        '--log-format', choices=('json', 'text'), metavar='FORMAT',
+        help='have lines of the log on stderr, as json or as text',
+    )
+    parser.add_argument(
+        '--access-log', action='store_true',
+        help='have a line of the log for each connection, at its end',
+    )
+    parser.add_argument(
+        '--control', metavar='PATH',
+        help='a unix socket for "gnet top PATH"; auto: one for "gnet top PID"',
+    )
+    parser.add_argument(
+        '--blocked', type=_blocked, metavar='SECONDS', default=os.environ.pop(_BLOCKED, None),
+        help='tell who blocks the hub for longer than that, such as 0.2',
     )
     parser.add_argument('-m', dest='module', metavar='module', help='run a module as a script')
     parser.add_argument('script', nargs='?', metavar='script.py', help='the script to run')
@@ -233,3 +316,9 @@ def _seconds(word: str) -> float:
         if 0 <= seconds <= threading.TIMEOUT_MAX:
             return seconds
     raise argparse.ArgumentTypeError(f'{word!r} is no number of seconds')
+
+
+def _blocked(word: str) -> float:
+    from .looking_in import blocked_seconds
+
+    return blocked_seconds(_seconds(word))

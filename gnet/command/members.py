@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 from typing import Any
@@ -15,6 +16,7 @@ __all__ = [
     'Seat',
     'counted',
     'say',
+    'say_by',
     'say_cut',
     'status_of',
 ]
@@ -88,6 +90,8 @@ class Member:
         self.listening_since: float | None = None
         #: How many connections it had to cut.
         self.cut = 0
+        #: Turns of the watchdog since it was asked; 0 if it has answered.
+        self.unanswered = 0
         #: Of what will be done if it does not end, or is not ready, in time.
         self.timer: Any = None
 
@@ -113,8 +117,21 @@ def counted(number: int, noun: str) -> str:
     return f'{number} {noun}' if number == 1 else f'{number} {noun}s'
 
 
+#: What says lines in the place of stderr, if anything does.
+_teller: Callable[[str], object] | None = None
+
+
+def say_by(teller: Callable[[str], object]) -> None:
+    """Have lines of :func:`say` told by *teller* from now on."""
+    global _teller
+    _teller = teller
+
+
 def say(line: str) -> None:
     """Tell whoever operates the program."""
+    if _teller is not None:
+        _teller(line)
+        return
     # Without a terminal or log to write to, the program goes on.
     with suppress(OSError, ValueError):
         if sys.stderr is not None:

@@ -9,6 +9,8 @@ those that die, and does what signals ask for:
 ``SIGINT``   interrupt the workers, kill those that do not end, and die of it
 ``SIGHUP``   replace the workers one by one. The old one drains as soon as the new one is ready;
              if the new one is never ready, the old ones stay
+``SIGUSR1``  sent on to the workers, each of which tells what lives in it, if the script has no
+             other use for it
 ===========  ==================================================================================
 
 The same signals to all processes at once, as from systemd or a terminal, do the same. SIGTERM to a
@@ -38,6 +40,7 @@ from ..clusters.primary import News
 from ..loop import running
 from ..loop.loop import get_loop
 from ..loop.watchers import close_watcher
+from .announcer import Announcer
 from .members import KILL_GRACE, Member, Role, Seat, counted, say, say_cut, status_of
 from .reload import Reload
 
@@ -86,28 +89,34 @@ FOLLOWS: dict[Phase, set[Phase]] = {
 class Supervisor:
     """The primary of ``python -m gnet --workers``."""
 
-    def __init__(self, settings: dict[str, Any], count: int, drain_timeout: float) -> None:
+    def __init__(
+        self, settings: dict[str, Any], count: int, drain_timeout: float,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         """Prepare it.
 
         Args:
             settings: for :meth:`gnet.clusters.cluster.Cluster.setup_primary`: what to run, and how.
             count: how many workers.
             drain_timeout: seconds that connections have to finish when their worker is to end.
+            environment: what workers have in theirs besides.
         """
         self._loop = get_loop()
         self._primary = primary_side()
         self._settings = settings
         self._drain_timeout = drain_timeout
+        self._environment = {primary_watch.SUPERVISED: '1', **(environment or {})}
         self._events: Queue[tuple[Callable[..., None], tuple[Any, ...]]] = Queue()
         self._phase = Phase.STARTING
         self._status = 0
         self.seats = [Seat() for _ in range(count)]
         self._members: list[Member] = []
         self._reload = Reload(self)
+        self._announcer = Announcer(self)
         self._reactions: dict[News, Callable[..., None]] = {
             News.LEAVING: self._leaves, News.TERMINATED: self._terminated,
             News.SERVES_ALONE: self._serves, News.CLOSED: self._closes,
-            News.HAS_CUT: self._has_cut,
+            News.HAS_CUT: self._has_cut, News.ANSWERED: self._answers,
         }
         self._interrupted = False
         self._pause: Any = None
@@ -123,11 +132,13 @@ class Supervisor:
         self._loop.hold()
         try:
             with running.serving(self._loop), self._signals():
+                self._announcer.begin()
                 self._start()
                 while not self._is_over():
                     handle, arguments = self._events.get()
                     handle(*arguments)
         finally:
+            self._announcer.end()
             # Something went wrong if there are any left.
             for member in self._members:
                 member.signal('SIGKILL')
@@ -159,7 +170,7 @@ class Supervisor:
     def _signals(self) -> Iterator[None]:
         reactions = {
             signal.SIGTERM: self._terminate, signal.SIGINT: self._interrupt,
-            signal.SIGHUP: self._reload_all,
+            signal.SIGHUP: self._reload_all, signal.SIGUSR1: self._signal_on,
         }
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
             del reactions[signal.SIGINT]  # as for any program that a shell starts with "&"
@@ -191,7 +202,7 @@ class Supervisor:
     def fork(self, seat: Seat, role: Role) -> Member | None:
         """Start a worker; None, after a line about it, if the system cannot."""
         try:
-            worker = cluster.fork({primary_watch.SUPERVISED: '1'})
+            worker = cluster.fork(self._environment)
         except OSError as error:
             say(f'a worker could not be started: {error}')
             return None
@@ -218,8 +229,8 @@ class Supervisor:
         self._reload.look_whether_ready()
 
     def _listens(self, member: Member, address: ListeningAddress) -> None:
-        self._serves(member)
         member.addresses.add(address)
+        self._serves(member)
         self._reload.look_whether_ready()
 
     def _serves(self, member: Member) -> None:
@@ -228,6 +239,14 @@ class Supervisor:
             self._phase = Phase.SERVING
         if member.listening_since is None:
             member.listening_since = self._loop.now()
+        self._announcer.listens()
+
+    def ping(self, member: Member) -> None:
+        """Have *member* answer."""
+        self._primary.ping(member.worker)
+
+    def _answers(self, member: Member) -> None:
+        member.unanswered = 0
 
     def _closes(self, _member: Member) -> None:
         """A server was closed: a new worker may be ready with less."""
@@ -283,6 +302,7 @@ class Supervisor:
         seat = member.seat
         if seat.current is member:
             seat.current = None
+        self._announcer.changed()
         how = f'ended with status {code}' if signal_name is None else f'was killed by {signal_name}'
         if self._ending:
             if signal_name not in (None, 'SIGKILL', 'SIGTERM', 'SIGINT') or code:
@@ -321,11 +341,42 @@ class Supervisor:
         if self.fork(seat, Role.CURRENT) is None:
             self.restart(seat, None, 'no worker was started')
 
+    # --- what lives in them -----------------------------------------------------------------------
+
+    def pids(self) -> list[int]:
+        """Return the numbers of the processes that there are."""
+        return [member.pid for member in self._members]
+
+    def _signal_on(self) -> None:
+        """SIGUSR1: a worker that is stuck tells, too, which no question would reach."""
+        # Not to those that have not begun, and would die of it.
+        online = [member for member in self._members if member.online]
+        say(f'SIGUSR1: sent on to {counted(len(online), "worker")}')
+        for member in online:
+            member.signal('SIGUSR1')
+
+    def tell_live(self, reply: Callable[[list[dict[str, Any]]], object]) -> None:
+        """Answer the control socket, with what the workers say."""
+        from ..observing.control import tell_live  # not before somebody asks
+        from .inquiry import Inquiry
+
+        workers = {member.pid: member.worker for member in self._members if member.online}
+        tell_live(lambda own: Inquiry(
+            self._loop, workers, self._primary, 'live', lambda lines: reply([*own, *lines])))
+
     # --- SIGHUP -----------------------------------------------------------------------------------
 
     def _reload_all(self) -> None:
         if not self._ending:
             self._reload.begin()
+
+    def reloading(self) -> None:
+        """The workers are about to be replaced."""
+        self._announcer.reloading()
+
+    def reloaded(self) -> None:
+        """They were, or it was given up."""
+        self._announcer.reloaded()
 
     def servers_of(self, member: Member) -> int:
         """Return how many listeners *member* shares now."""
@@ -352,6 +403,7 @@ class Supervisor:
     def _enter(self, phase: Phase) -> None:
         """Begin to end: nothing is started any more."""
         self._phase = phase
+        self._announcer.stopping(phase.value)
         self._reload.forget()
         for seat in self.seats:
             close_watcher(seat.timer)

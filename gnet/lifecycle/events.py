@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 from zope.interface import (  # type: ignore[import-untyped]
@@ -20,12 +21,15 @@ __all__ = [
     'ConnectionDropped',
     'ConnectionOpened',
     'ConnectionSecured',
+    'EndedBy',
     'HandshakeFailed',
+    'HubBlocked',
     'IConnectionClosed',
     'IConnectionDropped',
     'IConnectionOpened',
     'IConnectionSecured',
     'IHandshakeFailed',
+    'IHubBlocked',
     'ILifecycleEvent',
     'IListenerFailed',
     'IServerClosed',
@@ -39,6 +43,14 @@ __all__ = [
 
 # What follows says that it is of the module that programs import it from, interfaces included.
 __name__ = 'gnet.lifecycle'
+
+
+class EndedBy(Enum):
+    """Who ended a connection first."""
+
+    PEER = 'the peer has ended, and this side followed'
+    HERE = 'this side has ended, or destroyed it'
+    ERROR = 'an error has destroyed it'
 
 
 # --- interfaces ---------------------------------------------------------------------------------
@@ -73,6 +85,9 @@ class IConnectionOpened(ILifecycleEvent):
 
     server = Attribute('The server.')
     socket = Attribute('The connection.')
+    waited = Attribute(
+        'Seconds from accept(2) to now, as a float; in a worker, from its arrival there. 0.0 for '
+        'a connection to somewhere else.')
 
 
 class IConnectionClosed(ILifecycleEvent):
@@ -84,6 +99,7 @@ class IConnectionClosed(ILifecycleEvent):
     bytes_written = Attribute('How many bytes were handed to the operating system.')
     duration = Attribute('Seconds from the moment it was open, as a float.')
     error = Attribute('The exception that destroyed it; None if it ended well.')
+    ended_by = Attribute('An EndedBy: who ended it first.')
 
 
 class IConnectionDropped(ILifecycleEvent):
@@ -117,6 +133,13 @@ class IHandshakeFailed(ILifecycleEvent):
     socket = Attribute('The connection.')
     error = Attribute('The exception that says why.')
     duration = Attribute('Seconds from its beginning, as a float.')
+
+
+class IHubBlocked(ILifecycleEvent):
+    """A hub that is watched (``gnet.watch_hub``) was blocked, and goes on."""
+
+    duration = Attribute('Seconds that it was blocked, as a float.')
+    stack = Attribute('Where its thread was: a list of lines, the innermost last.')
 
 
 class IListenerFailed(ILifecycleEvent):
@@ -174,11 +197,12 @@ class ConnectionOpened:
     """Implementation of :class:`IConnectionOpened`.
 
     Published by the server in the greenlet of the connection, right before it emits
-    ``'connection'``.
+    ``'connection'``; of TLS, in a runner, when the handshake begins.
     """
 
     server: Any
     socket: Any
+    waited: float
 
 
 @implementer(IConnectionClosed)
@@ -196,6 +220,7 @@ class ConnectionClosed:
     bytes_written: int
     duration: float
     error: BaseException | None
+    ended_by: EndedBy
 
 
 @implementer(IConnectionDropped)
@@ -244,6 +269,18 @@ class HandshakeFailed:
     socket: Any
     error: BaseException
     duration: float
+
+
+@implementer(IHubBlocked)
+@dataclass(eq=False)
+class HubBlocked:
+    """Implementation of :class:`IHubBlocked`.
+
+    Published in a runner, when the hub goes on; once for each time that it was blocked.
+    """
+
+    duration: float
+    stack: list[str]
 
 
 @implementer(IListenerFailed)

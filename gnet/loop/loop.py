@@ -29,6 +29,7 @@ from . import agenda, forks
 from .agenda import Agenda
 from .handler_greenlets import Handlers
 from .idle_timers import IdleTimers
+from .reports import outlive_lost_reports
 from .runner import Runner, RunnerState
 from .watchers import Watchers, close_watcher, is_libuv
 
@@ -55,6 +56,7 @@ class Loop(Agenda, Watchers):
             # The hub asks for this list whenever nothing is left to wait for, as at the end of
             # run(). gevent's libuv loop makes it from handles that may have been freed: a crash.
             self.native.debug = list
+        outlive_lost_reports(hub)
         #: Runners that wait for the next turn.
         self.parked: list[Runner] = []
         #: The greenlets of `'connection'` listeners.
@@ -175,6 +177,10 @@ class Loop(Agenda, Watchers):
         In there nothing comes of ticks and all else that *close* may ask of the loop.
         """
         self._open[thing] = close
+
+    def opened(self) -> list[Any]:
+        """Return what was noted by :meth:`close_in_child`, and is there still. In any thread."""
+        return [thing for thing in (ref() for ref in self._open.keyrefs()) if thing is not None]
 
     def forsake(self) -> None:
         """Close all that is open, and do nothing any more: this is a forked child."""

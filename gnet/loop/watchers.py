@@ -86,6 +86,13 @@ class Watchers:
         timer.start(callback, *arguments, update=True)
         return timer
 
+    def call_every(self, seconds: float, callback: Callable[[], object]) -> Any:
+        """Call back in the hub every *seconds*, as :meth:`call_after` does once."""
+        seconds = max(seconds, 0.001)
+        timer = self.native.timer(seconds, repeat=seconds, ref=False)
+        timer.start(callback, update=True)
+        return timer
+
     #: Returns seconds of a clock that nobody sets and no blocking call leaves behind. The loop's
     #: own time is neither: libev's is that of the wall clock, and both are cached.
     now = staticmethod(monotonic)

@@ -28,6 +28,8 @@ from .messaging import Messaging
 __all__ = [
     'ChildProcess',
     'fork',
+    'is_referenced',
+    'is_running',
 ]
 
 
@@ -286,6 +288,17 @@ class ChildProcess(Messaging):
     def stdio(self) -> tuple[Socket | None, Socket | None, Socket | None]:
         """``(stdin, stdout, stderr)``."""
         return self.stdin, self.stdout, self.stderr
+
+
+# A door for other rooms: a public name on the class would be one for its users, too.
+def is_running(process: ChildProcess) -> bool:
+    """Return whether it was started, and its status is not known yet."""
+    return process._life is _Life.RUNNING  # inside: as above
+
+
+def is_referenced(process: ChildProcess) -> bool:
+    """Return whether it keeps this program alive while it runs: ``ref()``, ``unref()``."""
+    return process._ref  # inside: as above
 
 
 class _Exit:

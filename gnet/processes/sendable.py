@@ -46,6 +46,12 @@ __all__ = [
 _NO_KEY = 'null:null:null'
 
 
+#: Has Python know that a descriptor does not block, without telling the kernel. Linux has it.
+_NON_BLOCKING: int = getattr(_socket, 'SOCK_NONBLOCK', 0)
+_FAMILIES = {
+    int(family): family for family in (_socket.AF_INET, _socket.AF_INET6, _socket.AF_UNIX)}
+
+
 class RawHandle:
     """A raw socket on its way: it stays the caller's, whatever becomes of the message."""
 
@@ -90,6 +96,7 @@ class _Moved(RawHandle):
     kind = 'net.Socket'
 
     def __init__(self, owner: Socket) -> None:
+        self._told = departure.told_of(owner)
         self._departed = departure.depart(owner)
         super().__init__(self._departed.sock)
 
@@ -97,7 +104,9 @@ class _Moved(RawHandle):
         departed = self._departed
         extra = {
             name: base64.b64encode(data).decode('ascii')
-            for name, data in (('unread', departed.unread), ('unsent', departed.unsent)) if data
+            for name, data in (
+                ('unread', departed.unread), ('unsent', departed.unsent), ('proxy', self._told),
+            ) if data
         }
         fields: dict[str, Any] = {'gnet': extra} if extra else {}
         if departed.was_ended:
@@ -147,8 +156,16 @@ def raw_socket(owner: Any) -> Any:
         raise
 
 
-def raw_socket_of(fd: int) -> Any:
-    """Return a non-blocking raw socket on *fd*, which belongs to it; None if it is no socket."""
+def raw_socket_of(fd: int, family: Any = None) -> Any:
+    """Return a non-blocking raw socket on *fd*, which belongs to it; None if it is no socket.
+
+    Args:
+        fd: the descriptor.
+        family: of a stream socket that is non-blocking already, as gnet's primary says with each
+            connection: that saves four system calls.
+    """
+    if _NON_BLOCKING and family in _FAMILIES:
+        return _socket.socket(_FAMILIES[family], _socket.SOCK_STREAM | _NON_BLOCKING, 0, fd)
     try:
         sock = _socket.socket(fileno=fd)
     except OSError:
@@ -194,8 +211,11 @@ def outgoing(
             track(server)
         if not keep_open:
             return _Moved(handle)
-        return _Copied(
-            handle, 'net.Socket', {} if server is None else {'key': key_of(server)})
+        fields: dict[str, Any] = {} if server is None else {'key': key_of(server)}
+        told = departure.told_of(handle)
+        if told:
+            fields['gnet'] = {'proxy': base64.b64encode(told).decode('ascii')}
+        return _Copied(handle, 'net.Socket', fields)
     if not (hasattr(handle, 'fileno') and hasattr(handle, 'getsockopt')) or (
         hasattr(handle, 'do_handshake')
     ):
@@ -270,7 +290,7 @@ def _bring_socket(
     deliver(connection)
     departure.arrive(
         connection, sock, counted, _bytes_of(extra.get('unread')), _bytes_of(extra.get('unsent')),
-        extra.get('ended') is True)
+        extra.get('ended') is True, _bytes_of(extra.get('proxy')))
 
 
 def _bytes_of(text: Any) -> bytes:

@@ -12,17 +12,20 @@ import _socket
 import errno
 import socket as _stdlib
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gevent import getcurrent
 from gevent.server import StreamServer
 
+from .. import lifecycle
 from ..loop.loop import Loop
 from ..loop.signals import is_called_by_signal
 from ..loop.watchers import READ, close_watcher, is_libuv
 from ..node import coded_errors, system_errors
 from ..node.logs import Log
 from ..sockets.descriptors import reset_on_close
+from .connections import Connections
 from .listener import Listener, adopt
 
 if TYPE_CHECKING:
@@ -34,7 +37,9 @@ __all__ = [
     'MAX_LAST',
     'Accepting',
     'Acceptor',
+    'Counting',
     'Handle',
+    'own_limits',
     'reset',
     'take_over',
 ]
@@ -68,6 +73,10 @@ class Accepting(Protocol):
     def server(self) -> Any:
         """The server whose connections they become, in this process; else None."""
 
+    #: While a connection is handed over: the loop's time when it was accepted, if anybody
+    #: subscribes to what is published.
+    accepted_at: float | None
+
     @property
     def admit(self) -> Callable[[Any, Any], Any]:
         """Called with a new socket and its remote name, in the hub; returns the connection.
@@ -82,6 +91,26 @@ class Accepting(Protocol):
     @property
     def accept_failed(self) -> Callable[[BaseException], object]:
         """Called with an error that is neither a peer's nor will pass, in the hub."""
+
+
+class Counting(Accepting, Protocol):
+    """The same for a server of this process, which counts them."""
+
+    @property
+    def reads_headers(self) -> bool:
+        """Whether it finds out by itself whose a connection is, when it has it."""
+
+    @property
+    def connections(self) -> Connections:
+        """Who counts them."""
+
+    @property
+    def dropped(self) -> Callable[..., object]:
+        """Called with both ends, the reason, and whose limit it was: it was closed elsewhere."""
+
+    @property
+    def serve_later(self) -> Callable[[Any], object]:
+        """Like ``serve``, where something may have happened since ``admit``."""
 
 
 class Handle(Protocol):
@@ -203,13 +232,7 @@ class Acceptor(StreamServer):
 
     def limiter(self, options: LimitOptions, before: Limiter | None) -> Limiter | None:
         """Return what limits the connections: it is asked here, for each."""
-        if not options.are_any:
-            return None
-        from .limits import Limits
-        if isinstance(before, Limits):
-            before.configure(options)
-            return before
-        return Limits(options, self.gnet_loop.now)
+        return own_limits(self.gnet_loop, options, before)
 
     def start_accepting(self) -> None:
         """Accept what comes; called by ``start`` and after a pause."""
@@ -238,7 +261,10 @@ class Acceptor(StreamServer):
     # --- accepting, in the hub --------------------------------------------------------------------
 
     def _do_read(self) -> None:
-        hand_over, in_turn = self.hand_over, self.in_turn
+        in_turn = self.in_turn
+        hand_over: Callable[[Any, Any], None] = self.hand_over
+        if in_turn and lifecycle.has_subscribers():
+            hand_over = partial(self._hand_over_since, self.gnet_loop.now())
         start: Callable[..., object] = self.gnet_loop.start
         count, gate = self.max_accept, self.gate
         try:
@@ -296,6 +322,13 @@ class Acceptor(StreamServer):
         if connection is not None:
             self.gnet_loop.handlers.call(intake.serve, connection)
 
+    def _hand_over_since(self, accepted_at: float, sock: Any, remote: Any) -> None:
+        self.intake.accepted_at = accepted_at
+        try:
+            self.hand_over(sock, remote)
+        finally:
+            self.intake.accepted_at = None
+
     def handle(self, sock: Any, address: Any) -> None:
         """StreamServer wants one; an acceptor gives connections to its :attr:`intake` instead."""
         raise AssertionError('an Acceptor hands connections to its intake')
@@ -322,6 +355,18 @@ class Acceptor(StreamServer):
         self._timer = None
         if self.started:
             self.start_accepting()
+
+
+def own_limits(loop: Loop, options: LimitOptions, before: Limiter | None) -> Limiter | None:
+    """Return what limits connections in this process; *before* did so until now."""
+    if not options.are_any:
+        return None
+    from .limits import Limits  # most servers need none
+
+    if isinstance(before, Limits):
+        before.configure(options)
+        return before
+    return Limits(options, loop.now)
 
 
 def reset(sock: Any) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
-from ..addresses.ends import Dropped, Ends, address_of, ends_of, host_of
+from ..addresses.ends import Dropped, Ends, address_of_peer, ends_of, host_of
 from ..loop.agenda import EXITS
 from ..node.logs import Log
 from ..node.values import is_number
@@ -39,8 +39,12 @@ class Intake:
     """What takes connections for a server; `Accepting` of its acceptor."""
 
     __slots__ = (
-        'accept_failed', 'block_list', 'connections', 'peer_limits', 'refusals', 'server',
+        'accept_failed', 'accepted_at', 'block_list', 'connections', 'peer_limits', 'refusals',
+        'server',
     )
+
+    #: Whose a connection is is known by its address.
+    reads_headers = False
 
     #: What makes a socket of what was accepted.
     accept: Callable[..., Socket] = staticmethod(accept)
@@ -62,6 +66,8 @@ class Intake:
         self.accept_failed = accept_failed
         #: The :class:`gnet.BlockList` of peers that are refused silently, or None.
         self.block_list: BlockList | None = None
+        #: The loop's time when what is handed over now was accepted; None if nobody subscribes.
+        self.accepted_at: float | None = None
         #: What the log is told of the limits, once they have refused a connection.
         self.refusals: Refusals | None = None
         #: How slow and how greedy peers may be; None for any.
@@ -83,7 +89,7 @@ class Intake:
             self.drop(sock, remote, lifecycle.DropReason.MAX_CONNECTIONS)
             return None
         if self.block_list is not None:
-            peer = address_of(sock.family, remote)
+            peer = address_of_peer(sock.family, remote)
             if peer is not None and self.block_list.check(peer.address, peer.family):
                 data = ends_of(sock, remote)
                 sock.close()
@@ -153,9 +159,15 @@ class Intake:
             self.serve(sock)
 
     def _publish_and_emit(self, event: str, sock: Socket) -> None:
-        lifecycle.publish(lifecycle.ConnectionOpened, self.server, sock)
+        self.publish_opened(sock, self.accepted_at)
         if not sock.destroyed:
             self.server.emit(event, sock)
+
+    def publish_opened(self, sock: Socket, accepted_at: float | None) -> None:
+        """Publish that *sock* is there; *accepted_at* as of the attribute, None for just now."""
+        began = sock.opened_at if accepted_at is None else accepted_at
+        lifecycle.publish(
+            lifecycle.ConnectionOpened, self.server, sock, self.connections.loop.now() - began)
 
     def _handler_failed(self, sock: Socket, error: BaseException) -> None:
         self.failed('connection', sock, error)

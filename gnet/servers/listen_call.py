@@ -20,9 +20,8 @@ from ..loop.loop import Loop
 from ..loop.resolver import Found, look_up
 from ..node import system_errors
 from ..options.listen import ListenRequest, ListenTarget
-from .acceptor import Acceptor, Handle, take_over
-from .intake import Intake
-from .listener import HANDLE_KEY, Listener, adopt, bind_path, bind_port
+from .acceptor import Acceptor, Counting, Handle, take_over
+from .listener import HANDLE_KEY, Listener, adopt, adopt_given, bind_path, bind_port
 from .primary import get_primary
 
 __all__ = [
@@ -46,7 +45,7 @@ class ListenCall:
     __slots__ = ('_attached', '_failed', '_listening', '_loop', '_stage', 'intake', 'request')
 
     def __init__(
-        self, request: ListenRequest, intake: Intake, *,
+        self, request: ListenRequest, intake: Counting, *,
         attached: Callable[[Handle, str], object], listening: Callable[[], object],
         failed: Callable[[BaseException], object],
     ) -> None:
@@ -155,6 +154,12 @@ class ListenCall:
         request = self.request
         if request.target is ListenTarget.FD:
             return adopt(request.fd, request.backlog)
+        if request.target is ListenTarget.SYSTEMD:
+            from ..systemd import activation  # the options have imported it
+
+            assert request.fd is not None
+            self._loop.close_in_child(activation.found(), activation.close)
+            return adopt_given(int(request.fd), request.path)
         if request.target is ListenTarget.PATH:
             assert request.path is not None
             return bind_path(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from time import monotonic
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 __all__ = [
     'Roster',
@@ -16,17 +18,29 @@ class Roster:
     """The servers that were ever told to listen, as long as there are references to them."""
 
     def __init__(self) -> None:
-        self.servers: WeakSet[Any] = WeakSet()
+        #: Each with the time of its last ``listen()``, in seconds, by the clock of loops.
+        self.servers: WeakKeyDictionary[Any, float] = WeakKeyDictionary()
         #: Called once, when a server is told to listen: from then on the process has something that
         #: should not be cut off.
         self.when_first: Callable[[], object] | None = None
 
     def add(self, server: Any) -> None:
         """*server* is about to listen."""
-        self.servers.add(server)
+        self.servers[server] = monotonic()
+        if 'NOTIFY_SOCKET' in os.environ:
+            from .announcing import about_to_listen
+
+            about_to_listen(server)
         tell, self.when_first = self.when_first, None
         if tell is not None:
             tell()
+
+    def decided(self, is_undecided: Callable[[Any], bool]) -> None:
+        """A server of it listens, or has failed to. *is_undecided*: whether one is about to."""
+        if 'NOTIFY_SOCKET' in os.environ:
+            from .announcing import decided
+
+            decided(list(self.servers), is_undecided)
 
 
 #: The one there is.

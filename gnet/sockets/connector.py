@@ -17,7 +17,7 @@ event of the socket                when
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent.socket
 from gevent import getcurrent
@@ -31,6 +31,9 @@ from ..options.connect import ConnectRequest
 from .attempts import Attempts
 from .candidates import Candidate, interleave, pairs_of
 from .socket_wire import SocketWire
+
+if TYPE_CHECKING:
+    from ..options.proxy_protocol import Introduction
 
 __all__ = ['Connector']
 
@@ -52,7 +55,9 @@ class Connector:
     What goes wrong destroys the socket.
     """
 
-    __slots__ = ('_emit', '_loop', '_request', '_resolving', '_socket', '_wire', 'attempts')
+    __slots__ = (
+        '_emit', '_loop', '_request', '_resolving', '_socket', '_wire', 'attempts', 'begun',
+    )
 
     def __init__(
         self, sock: Any, wire: SocketWire, request: ConnectRequest, *,
@@ -63,6 +68,8 @@ class Connector:
         self._wire = wire
         self._loop: Any = wire.schedule
         self._request = request
+        #: The loop's time, in seconds, of the call.
+        self.begun = self._loop.now()
         self._emit = emit
         self.attempts = Attempts(
             sock, wire, request, emit=emit, connected=connected, failed=sock.destroy,
@@ -81,9 +88,23 @@ class Connector:
             self._look_up()
 
     @property
+    def introduction(self) -> Introduction | None:
+        """What is told first of all, when the connection is made."""
+        return self._request.introduction
+
+    @property
     def is_local(self) -> bool:
         """Whether it leads to a unix socket."""
         return self._request.path is not None
+
+    @property
+    def target(self) -> str:
+        """Where it leads to, as the program has said: a path, or host and port."""
+        request = self._request
+        if request.path is not None:
+            return request.path
+        host = f'[{request.host}]' if ':' in request.host else request.host
+        return f'{host}:{request.port}'
 
     def abandon(self) -> None:
         """Give up: the socket was destroyed."""

@@ -55,6 +55,10 @@ class SocketWire(Wire, Protocol):
         """Whether it keeps the program alive while something can happen by itself."""
 
     @property
+    def holds(self) -> bool:
+        """Whether it keeps the program alive now."""
+
+    @property
     def idle_timer(self) -> IdleTimer | None:
         """Of ``set_timeout``."""
 

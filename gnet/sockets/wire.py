@@ -107,6 +107,11 @@ class DescriptorWire(Arrivals):
             self._holds = holds
             (self.schedule.hold if holds else self.schedule.release)()
 
+    @property
+    def holds(self) -> bool:
+        """Whether it keeps the program alive now."""
+        return self._holds
+
     def set_handled(self, handled: bool) -> None:
         """A 'connection' listener begins, or has returned."""
         self.handled = handled

@@ -83,8 +83,8 @@ class Sending(Readable):
     """The engine of the writing half. `Writable` has its verbs."""
 
     __slots__ = (
-        '_begun', '_bytes_sent', '_corked', '_default_encoding', '_end_callbacks', '_held',
-        '_in_flight', '_needs_drain', '_pending_callbacks', '_queue', '_queued_bytes',
+        '_begun', '_bytes_sent', '_corked', '_default_encoding', '_end_callbacks', '_ended_first',
+        '_held', '_in_flight', '_needs_drain', '_pending_callbacks', '_queue', '_queued_bytes',
         '_queued_units', '_write_mark', '_write_state', 'allow_half_open',
     )
 
@@ -114,6 +114,8 @@ class Sending(Readable):
         self._bytes_sent = 0
         self._corked = 0
         self._needs_drain = False
+        #: Whether the FIN was sent before the peer's was seen: for who watches, see `lifecycle`.
+        self._ended_first = False
         self._pending_callbacks = 0
         self._end_callbacks: list[Callable[..., object]] | None = None
         #: Of a ``str`` that is written without one.

@@ -242,6 +242,7 @@ class Writable(Corked):
         except OSError as error:
             self.destroy(system_errors.system_error(error.errno or 0, 'shutdown'))
             return
+        self._ended_first = not self._wire.ended
         self._tick(self._shut_done)
 
     def _shut_done(self) -> None:

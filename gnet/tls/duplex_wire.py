@@ -249,6 +249,11 @@ class DuplexWire(Arrivals):
         """There is no descriptor."""
         raise coded_errors.invalid_handle_type()
 
+    @property
+    def holds(self) -> bool:
+        """Whether it keeps the program alive: what it is on does, or does not."""
+        return False
+
     def set_ref(self, ref: bool) -> None:
         """It is the duplex stream that keeps the program alive, or does not."""
         self.ref = ref

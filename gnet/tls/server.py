@@ -259,8 +259,7 @@ class SecureIntake(Intake):
         if not isinstance(connection, TLSSocket):
             return connection
         if lifecycle.has_subscribers():
-            self.connections.loop.tick(
-                lifecycle.publish, lifecycle.ConnectionOpened, self.server, connection)
+            self.connections.loop.tick(self.publish_opened, connection, self.accepted_at)
         return None  # it is handed over when that is done
 
     def accept(

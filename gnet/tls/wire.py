@@ -215,6 +215,10 @@ class TlsWire(Decrypting):
         return self.below.handled
 
     @property
+    def holds(self) -> bool:
+        return self.below.holds
+
+    @property
     def idle_timer(self) -> IdleTimer | None:
         return self.below.idle_timer
 

@@ -29,7 +29,7 @@ def start(start_script: Callable[..., Running]) -> Iterator[Callable[..., Exampl
         if name == 'proxy':
             host, port = start('echo_blocking').address
             return ('0', f'{host}:{port}')
-        return ('0', '0') if name == 'admin_port' else ('0',)
+        return ('0', '0') if name in ('admin_port', 'metrics') else ('0',)
 
     # Not below tmp_path: a long test name and the limit of 107 bytes do not go together.
     with tempfile.TemporaryDirectory(prefix='gnet-') as directory:

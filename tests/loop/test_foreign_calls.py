@@ -21,22 +21,6 @@ Serve = Callable[..., gnet.Server]
 get_ident = monkey.get_original('_thread', 'get_ident')
 
 
-@pytest.fixture
-def foreign(native: Any) -> Callable[[Callable[[], Any]], Any]:
-    """``foreign(call)`` makes a call in another thread."""
-    def foreign(call: Callable[[], Any]) -> Any:
-        def make() -> Any:
-            try:
-                return call()
-            finally:
-                # Where threads are patched, who waits for a future has a hub of its own.
-                gevent.get_hub().destroy(destroy_loop=True)
-
-        return native(make)
-
-    return foreign
-
-
 def test_it_is_called_in_the_loops_thread_and_may_block(foreign: Any) -> None:
     def there(word: str) -> tuple[str, int, bool]:
         gevent.sleep(0.001)
