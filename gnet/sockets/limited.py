@@ -63,8 +63,9 @@ class Limited(Tuned):
         what waits for a connection, is not. A peer takes something when it acknowledges a byte.
 
         The socket is destroyed with a TimeoutError, ``ERR_WRITE_TIMEOUT``; a blocked write raises
-        that, and callbacks of what was not sent get ``ECANCELED``. The peer sees a reset, on TCP: it
-        has not got all. Up to a quarter of the time may go by before it is noticed.
+        that, and callbacks of what was not sent get ``ECANCELED``. The peer of a TCP connection
+        sees a reset: it has not got all. Up to a quarter of the time may go by before it is
+        noticed.
         """
         return self._limits.write_timeout
 
