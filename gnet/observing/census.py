@@ -83,7 +83,7 @@ class Census:
         """Return what there is, in no order."""
         heap = look_around()
         opened = [thing for loop in self._explained for thing in loop.opened()]
-        servers = _each(heap.servers, opened, roster.servers.keys(), kind=Server)
+        servers = _each(heap.servers, opened, roster.all(), kind=Server)
         self._add_servers(servers)
         accepted = [
             (server, sock) for server in servers for sock in list(connections_of(server).sockets)]

@@ -30,6 +30,11 @@ class Roster:
         if tell is not None:
             tell()
 
+    def all(self) -> list[Any]:
+        """Return the servers. In any thread: while another one adds some."""
+        return [server for server in (ref() for ref in self.servers.keyrefs())
+                if server is not None]
+
 
 #: The one there is.
 roster = Roster()

@@ -16,6 +16,8 @@ from gevent import subprocess
 from gevent.event import Event
 
 import gnet
+from gnet.loop import forks
+from gnet.servers.roster import roster
 
 from ..harness.families import Family
 from ..harness.waiting import until
@@ -274,6 +276,41 @@ def test_looking_keeps_nothing_in_memory(serve: Any, connect: Any) -> None:
         peer.close()
     until(lambda: server.get_connections() == 0)
     assert [each for each in gnet.live() if each.kind in ('socket', 'handler')] == []
+
+
+class Unused:
+    """Stands for a server of another thread, and for its loop."""
+
+    is_usable = False
+
+
+def test_it_may_be_asked_while_another_thread_begins() -> None:
+    stay = [Unused() for _ in range(2000)]
+    for each in stay:
+        roster.servers[each] = 0.0
+        forks.remember(each)
+    done: list[bool] = []
+    turns: list[bool] = []
+
+    def churn() -> None:
+        while not done:
+            more = [Unused() for _ in range(20)]
+            for each in more:
+                roster.servers[each] = 0.0
+                forks.remember(each)
+            turns.append(True)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    thread = gevent.get_hub().threadpool.spawn(churn)
+    try:
+        until(lambda: turns)
+        for _ in range(10):
+            gnet.live()
+    finally:
+        done.append(True)
+        thread.get()
+        sys.setswitchinterval(before)
 
 
 def test_a_forked_child_is_told_that_it_has_nothing(run_script: Any) -> None:
