@@ -19,10 +19,11 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
 
+from .._version import __version__
 from ..observing.control_path import candidates
 from ..observing.entries import Kind, LiveEntry
 from ..observing.heap import Place
-from ..observing.live_text import amount, line_of, summary
+from ..observing.live_text import amount, line_of, printable, summary
 from .members import counted, say
 
 __all__ = ['main']
@@ -88,7 +89,7 @@ class Report:
             lines[0] += f', {amount(int(max(moved, 0) / max(passed, 0.001)))} bytes/s'
         if self.silent:
             lines.append(f'no answer of {", ".join(map(str, self.silent))}: blocked?')
-        return lines
+        return [printable(line) for line in lines]
 
 
 def main(argv: Sequence[str]) -> None:
@@ -139,7 +140,7 @@ def _positive(word: str) -> float:
 
 
 def _path_of(target: str) -> str:
-    if not target.isdigit():
+    if not (target.isascii() and target.isdigit()):
         return target
     try:
         found = candidates(int(target))
@@ -180,8 +181,9 @@ def ask(path: str) -> Report:
             raise UnreachableError(f'{path}: {error.strerror or error}') from None
     try:
         return Report([json.loads(line) for line in answer.splitlines()])
-    except (ValueError, KeyError, TypeError):
-        raise UnreachableError(f'{path} is no control socket of gnet') from None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise UnreachableError(
+            f'what {path} answers is not what gnet {__version__} does') from None
 
 
 def _entry_of(line: dict[str, Any]) -> LiveEntry:
@@ -223,14 +225,9 @@ def _draw(lines: list[str]) -> None:
         left = len(lines) - height + 1
         lines = [*lines[:height - 1], f'… and {left} more (gnet top --once shows all)']
     # One letter less: behind a line as wide as the screen, clearing would take the last one.
-    text = '\n'.join(_CLEAR_LINE + _clean(line)[:width - 1] for line in lines)
+    text = '\n'.join(_CLEAR_LINE + line[:width - 1] for line in lines)
     sys.stdout.write(f'{_HOME}{text}{_CLEAR_BELOW}')
     sys.stdout.flush()
-
-
-def _clean(line: str) -> str:
-    """Return *line* without what a terminal would obey: names come from the program."""
-    return ''.join(letter if letter.isprintable() else '?' for letter in line)
 
 
 @contextmanager

@@ -203,6 +203,7 @@ def test_workers_are_asked_by_their_primary(
 @pytest.mark.parametrize(('words', 'status', 'text'), [
     (['4194305'], 1, 'there is no process 4194305'),
     ([str(os.getpid())], 1, 'has no control socket here: it was not started by'),
+    (['\N{SUPERSCRIPT TWO}'], 1, 'No such file or directory'),
     (['/nowhere/at/all'], 1, 'gnet: /nowhere/at/all: No such file or directory'),
     ([], 2, 'the following arguments are required: PID|PATH'),
     (['--interval', '0', '1'], 2, 'is no number of seconds from 0.1 on'),
@@ -214,24 +215,30 @@ def test_what_cannot_be_shown_is_said(words: Any, status: int, text: str, capsys
     assert text in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('answer', [
+    b'HTTP/1.1 400\r\n{"end": true}\n',
+    b'1\n{"end": true}\n',
+    b'{"pid": 1, "workers": []}\n["kind"]\n{"end": true}\n',
+    b'{"pid": 1, "workers": []}\n{"kind": "moon", "process": 1}\n{"end": true}\n',
+])
 def test_what_answers_otherwise_is_no_program_of_gnet(
-    native: Any, place: str, capsys: Any,
+    native: Any, place: str, capsys: Any, answer: bytes,
 ) -> None:
     with PlainSocket(socket.AF_UNIX) as listener:
         listener.bind(place)
         listener.listen()
 
-        def answer() -> None:
+        def serve() -> None:
             client, _ = listener.accept()
             with client:
                 assert client.recv(100) == b'live\n'
-                client.sendall(b'HTTP/1.1 400\r\n{"end": true}\n')
+                client.sendall(answer)
 
-        call = native.start(answer)
+        call = native.start(serve)
         with pytest.raises(SystemExit):
             top.main([place])
         call.get()
-    assert 'is no control socket of gnet' in capsys.readouterr().err
+    assert 'is not what gnet' in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(('words', 'text'), [

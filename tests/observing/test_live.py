@@ -7,6 +7,7 @@ import json
 import re
 import socket
 import sys
+import tempfile
 from collections.abc import Callable
 from typing import Any
 
@@ -17,9 +18,12 @@ from gevent.event import Event
 
 import gnet
 from gnet.loop import forks
+from gnet.observing.entries import Kind
+from gnet.observing.live_text import line_of as line_of_entry
 from gnet.servers.roster import roster
 
 from ..harness.families import Family
+from ..harness.plain import PlainSocket
 from ..harness.waiting import until
 from ..servers.proxied import CLIENT, V1, trusting
 
@@ -247,6 +251,25 @@ def test_one_line_each_the_oldest_first(serve: Any, connect: Any) -> None:
     handler, = (line for line in lines if line.startswith('* handler'))
     assert handler.endswith(f'<- 127.0.0.1:{peer.getsockname()[1]}  waiting  '
                             f'at {__file__}:{_second_line()} in <lambda>')
+
+
+def test_a_line_is_one_line_whatever_others_call_themselves(serve: Any) -> None:
+    """The name of a peer at a unix socket is the peer's; commands may be of any text."""
+    with tempfile.TemporaryDirectory(prefix='gnet-') as directory, PlainSocket(
+        socket.AF_UNIX,
+    ) as peer:
+        serve(lambda sock: sock.resume(), target={'path': f'{directory}/server'})
+        peer.bind(f'{directory}/a\n* server\x1b]0;b\x07\udcff')
+        peer.connect(f'{directory}/server')
+        until(lambda: entries('socket', state='open'))
+        found = gnet.live()
+        lines = found.lines()
+        assert len(lines) == len(found) + 1
+        assert all(line.isprintable() for line in lines)
+        name = r'a\n* server\x1b]0;b\x07\udcff'
+        assert any(f'{directory}/server <- {directory}/{name}  open' in line for line in lines)
+    entry = gnet.LiveEntry(Kind.PROCESS, True, name='x' * 5000 + '\n')
+    assert line_of_entry(entry).endswith(f'  {"x" * 100}…')
 
 
 def _second_line() -> int:
