@@ -21,8 +21,8 @@ PROMETHEUS = 'prometheus-client >= 0.12'
 # cryptography makes the certificates of the tests; proxy-protocol is a second implementation of
 # that protocol. The last line is legacy code, which tests/legacy runs on gnet's sockets.
 TEST = [
-    'gevent[recommended]', 'pytest >= 8.0', 'pytest-timeout >= 2.3', 'setuptools >= 70.1',
-    'cryptography >= 42', 'proxy-protocol >= 0.11',
+    'gevent[recommended]', 'pytest >= 8.0', 'pytest-timeout >= 2.3', 'pytest-xdist >= 3.5',
+    'setuptools >= 70.1', 'cryptography >= 42', 'proxy-protocol >= 0.11',
     PROMETHEUS,
     'paramiko >= 3.4', 'pg8000 >= 1.30', 'redis >= 5.0',
 ]
@@ -60,8 +60,7 @@ setup(
         'test': TEST,
         'lint': LINT,
         'types': TYPES,
-        # (xdist: pytest -n 2.)
-        'dev': [*TEST, *LINT, *TYPES, 'pytest-xdist >= 3.5'],
+        'dev': [*TEST, *LINT, *TYPES],
     },
     entry_points={'console_scripts': ['gnet = gnet.command.main:main']},
     classifiers=[

@@ -19,12 +19,20 @@ _BEFORE_PROGRAM: Mapping[str, tuple[str, ...]] = {'deno': ('run', '--allow-all')
 #: How the names of services on TLS begin; the rest is what they do.
 TLS = 'tls-'
 
+#: How the names of services begin that a primary and its workers do, and how connections come to
+#: these: the rest of the name is what they do.
+WORKERS = ('workers-', 'shared-', 'reuse-')
+
 #: Services that are no server, which only some have; the others are in servers/wire.py.
 _SOLO = frozenset({'emitter', 'start-up'})
 
 
 def is_tls(service: str) -> bool:
     return service.startswith(TLS)
+
+
+def is_for_workers(service: str) -> bool:
+    return service.startswith(WORKERS)
 
 
 @dataclass(frozen=True)
@@ -43,6 +51,8 @@ class Contestant:
     solo: frozenset[str] = frozenset()
     #: Whether it has TLS.
     has_tls: bool = True
+    #: Whether it has worker processes.
+    has_workers: bool = False
     #: Arguments of the runtime that load what a program would need, and end.
     start_up: tuple[str, ...] = ()
     #: What watches its connections: see ``servers/watching.py``.
@@ -53,6 +63,8 @@ class Contestant:
     def has(self, service: str) -> bool:
         if is_tls(service):
             return self.has_tls
+        if is_for_workers(service):
+            return self.has_workers
         return service not in _SOLO or service in self.solo
 
     def check(self, programs: Programs) -> None:
@@ -105,10 +117,11 @@ _START_UP = frozenset({'start-up'})
 TABLE = (
     Contestant(
         'gnet-event', 'gnet, event style', 'python', 'gnet_event.py',
-        modules=('gevent', 'greenlet'), solo=_SOLO, start_up=_importing('gnet')),
+        modules=('gevent', 'greenlet'), solo=_SOLO, start_up=_importing('gnet'),
+        has_workers=True),
     Contestant(
         'gnet-blocking', 'gnet, blocking style', 'python', 'gnet_blocking.py',
-        modules=('gevent', 'greenlet')),
+        modules=('gevent', 'greenlet'), has_workers=True),
     Contestant(
         'streamserver', 'gevent StreamServer', 'python', 'gevent_streamserver.py',
         modules=('gevent', 'greenlet'), solo=_START_UP, start_up=_importing('gevent.server')),
@@ -125,7 +138,7 @@ TABLE = (
         modules=('uvloop',)),
     Contestant(
         'node', 'Node', 'node', 'node.cjs', solo=_SOLO,
-        start_up=('-e', 'require("node:net")')),
+        start_up=('-e', 'require("node:net")'), has_workers=True),
     Contestant(
         'deno', 'Deno', 'deno', 'node.cjs', solo=_SOLO,
         start_up=('eval', 'import "node:net"')),

@@ -48,18 +48,28 @@ class Sample:
 
 
 class Stopwatch:
-    """The CPU time of a process, and the time on the wall, since it was made."""
+    """The CPU time of a process and its children, and the time on the wall, since it was made."""
 
     def __init__(self, pid: int):
-        self._clock = ~pid << 3 | _SCHEDULER_CLOCK
-        self._cpu = time.clock_gettime_ns(self._clock)
+        self._clocks = [~each << 3 | _SCHEDULER_CLOCK for each in (pid, *_children(pid))]
+        self._cpu = self._now()
         self._wall = time.monotonic_ns()
 
+    def _now(self) -> int:
+        return sum(map(time.clock_gettime_ns, self._clocks))
+
     def cpu_us(self) -> float:
-        return (time.clock_gettime_ns(self._clock) - self._cpu) / 1e3
+        return (self._now() - self._cpu) / 1e3
 
     def seconds(self) -> float:
         return (time.monotonic_ns() - self._wall) / 1e9
+
+
+def _children(pid: int) -> list[int]:
+    """Return the processes that this one has started, and those that they have."""
+    words = Path(f'/proc/{pid}/task').glob('*/children')
+    found = [int(word) for file in words for word in file.read_text().split()]
+    return [*found, *(each for child in found for each in _children(child))]
 
 
 def anonymous_bytes(pid: int) -> int:

@@ -15,6 +15,7 @@ The rooms of the house, from the ground up; each imports only from those before 
 
 - ``node``: what Node would say: spellings, values, texts, errors, checks;
 - ``lifecycle``, ``errors``: public faces: what is published through zope.event; the errors;
+- ``systemd``: sockets that systemd has opened, and what it is told; imported when there is need;
 - ``addresses``: IP addresses, both ends of a connection, `SocketAddress`, `BlockList`;
 - ``proxy_protocol``: the header by which a load balancer says whose connection it is: no I/O; a
   public face, imported when it is first used;
@@ -200,6 +201,7 @@ _ROOMS = {
     'pipeline': '.streams.pipeline',
     'process': '.processes.this_process',
     'proxy_protocol': '.proxy_protocol',
+    'systemd': '.systemd',
     'tls': '.tls',
     'watch_hub': '.observing.blocked_hub',
 }
@@ -210,7 +212,7 @@ __getattr__ = at_first_use(__name__, globals(), _ROOMS)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, 'logs', 'metrics', 'proxy_protocol', 'tls'])
+    return sorted([*__all__, 'logs', 'metrics', 'proxy_protocol', 'systemd', 'tls'])
 
 
 if worker_number is not None:

@@ -30,12 +30,17 @@ from gevent import monkey
 import gnet
 
 from .harness import bytecode, families, leaks, watchdog
+from .harness.clock import Clock
 from .harness.families import Family
 from .harness.native import Native, Peer
 from .harness.scripts import Finished, Running, Scripts
 from .harness.servers import Servers
 
 _FAILED = pytest.StashKey[bool]()
+
+#: The folders and files that test what is the same on each event loop, patched or not: the matrix
+#: runs them on the default one alone (``-m "not any_loop"``).
+_ANY_LOOP = frozenset({'addresses', 'node', 'options', 'test_architecture.py', 'test_package.py'})
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -50,6 +55,14 @@ def pytest_report_header() -> list[str]:
     if not leaks.CAN_LIST_DESCRIPTORS:
         lines.append('leaked descriptors are not looked for: this system does not list them')
     return lines
+
+
+@pytest.hookimpl(tryfirst=True)  # before "-m" is obeyed
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).parts[0] in _ANY_LOOP:
+            item.add_marker(pytest.mark.any_loop)
 
 
 def pytest_collection_finish() -> None:
@@ -118,6 +131,14 @@ def hub_reports(request: pytest.FixtureRequest) -> list[tuple[object, BaseExcept
     """
     reports: list[tuple[object, BaseException]] = request.getfixturevalue('_hub_reports')
     return reports
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The loop's time, which goes on when the test says so."""
+    clock = Clock()
+    monkeypatch.setattr(clock.loop, 'now', clock.now)
+    return clock
 
 
 @pytest.fixture(params=families.NAMES)

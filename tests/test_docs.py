@@ -25,12 +25,12 @@ import gnet
 
 from .harness import ROOT
 from .harness.native import is_refused
-from .harness.plain import PlainSocket
+from .harness.ports import free_port
 from .harness.waiting import until
 from .test_architecture import FLOORS
 
 PAGES = sorted([
-    *(ROOT / name for name in ('README.md', 'CONTRIBUTING.md', 'CHANGES.md')),
+    *(ROOT / name for name in ('README.md', 'CONTRIBUTING.md', 'CHANGES.md', 'SECURITY.md')),
     *(ROOT / 'docs').glob('*.md'),
 ])
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
@@ -76,13 +76,6 @@ def programs(kind: str) -> list[Any]:
 
 def unescaped(text: str) -> bytes:
     return text.strip().replace('\\n', '\n').encode()
-
-
-def free_port() -> int:
-    with PlainSocket() as free:
-        free.bind(('127.0.0.1', 0))
-        port: int = free.getsockname()[1]
-        return port
 
 
 # --- programs -------------------------------------------------------------------------------------
@@ -219,7 +212,7 @@ def test_links_lead_somewhere(page: str) -> None:
 def test_files_and_tests_that_are_cited_are_there(page: str) -> None:
     lost = []
     for name, test in re.findall(
-        r'`((?:\w+/)*(?:gnet|tests|examples|benchmarks|scripts|docs|\.ci)/[\w./]*?)'
+        r'`((?:\w+/)*(?:gnet|tests|examples|benchmarks|scripts|docs|\.ci)/[\w./-]*?)'
         r'(?:::(test_\w+))?`', read(page),
     ):
         path = ROOT / name

@@ -103,13 +103,16 @@ _FOR_LATER = (
 )
 
 
-def test_importing_gnet_imports_nothing_that_is_not_needed_to_serve_or_is_patched_later() -> None:
+def test_importing_gnet_imports_nothing_that_a_program_patches_later() -> None:
     # Patching after "import gnet" must still work, which for ssl means: not imported yet.
+    _run('-W', 'error', '-c', 'import sys, gnet; assert "ssl" not in sys.modules')
+
+
+def test_importing_gnet_imports_nothing_that_few_programs_use() -> None:
     _run('-W', 'error', '-c', f"""if True:
         import sys, gevent.server
         before = set(sys.modules)
         import gnet
-        assert 'ssl' not in sys.modules
         new = set(sys.modules) - before
         assert not new & set({_FOR_LATER!r}), new & set({_FOR_LATER!r})
         assert gnet.cluster.is_primary and gnet.createServer is gnet.create_server
@@ -127,6 +130,11 @@ def test_what_is_imported_when_it_is_used_is_none_of_the_faces_names_twice() -> 
         gnet.nonsense  # noqa: B018
 
 
+def test_a_program_that_is_no_service_loads_nothing_of_services() -> None:
+    _run('-W', 'error', '-c', 'import sys, gnet; gnet.serve(None).close(); gnet.run(); '
+         'assert not {"gnet.systemd", "gnet.servers.announcing"} & {*sys.modules}')
+
+
 # --- faces ---------------------------------------------------------------------------------------
 
 #: The modules that programs import.
@@ -137,7 +145,8 @@ FACES = (
 
 def test_dir_shows_the_public_names_and_nothing_else() -> None:
     # (Some modules are imported when they are used, and "from gnet import *" is no use of them.)
-    assert dir(gnet) == sorted([*gnet.__all__, 'logs', 'metrics', 'proxy_protocol', 'tls'])
+    assert dir(gnet) == sorted([
+        *gnet.__all__, 'logs', 'metrics', 'proxy_protocol', 'systemd', 'tls'])
 
 
 @pytest.mark.parametrize('face', FACES)

@@ -33,7 +33,11 @@ def ready():
     wire.announce(('', address.port) if wire.IS_TCP else address)
 
 
-if wire.IS_TCP:
+if wire.SHARING:
+    import gnet_workers
+
+    gnet_workers.run(server)
+elif wire.IS_TCP:
     server.listen(0, wire.HOST, wire.BACKLOG)
 else:
     server.listen(path=wire.ADDRESS, backlog=wire.BACKLOG)

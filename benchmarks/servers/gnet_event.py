@@ -117,6 +117,12 @@ def create_server():
 def main():
     watching.begin()
     server = create_server()
+    if wire.SHARING:
+        import gnet_workers
+
+        gnet_workers.run(server)
+        gnet.run()
+        return
 
     @server.on('listening')
     def ready():

@@ -18,7 +18,9 @@ const BACKLOG = 4096;
 
 const [name, address, last] = process.argv.slice(2);
 const isTls = name.startsWith('tls-');
-const service = isTls ? name.slice('tls-'.length) : name;
+const sharing = /^(workers|shared|reuse)-/.exec(name)?.[1];
+const service = isTls || sharing ? name.slice(name.indexOf('-') + 1) : name;
+const WORKERS = 2;
 const peers = new Set();
 
 // Calls answer for each whole line.
@@ -114,6 +116,30 @@ function emitter(seconds) {
   console.log(heard, used.user + used.system);
 }
 
+// The server listens in each worker; the primary announces the port when all do.
+function runWorkers(server) {
+  const cluster = require('node:cluster');
+  if (cluster.isWorker) {
+    server.on('listening', () => process.send('listening'));
+    server.listen({
+      port: +process.env.PORT, host: '127.0.0.1', backlog: BACKLOG, reusePort: sharing === 'reuse',
+    });
+    return;
+  }
+  if (sharing === 'shared') cluster.schedulingPolicy = cluster.SCHED_NONE;
+  const probe = net.createServer().listen(0, '127.0.0.1', () => {
+    const { port } = probe.address();
+    probe.close(() => {
+      let listening = 0;
+      cluster.on('message', () => {
+        listening += 1;
+        if (listening === WORKERS) console.log(port);
+      });
+      for (let i = 0; i < WORKERS; i++) cluster.fork({ PORT: port });
+    });
+  });
+}
+
 if (service === 'emitter') {
   emitter(+address);
 } else {
@@ -128,6 +154,10 @@ if (service === 'emitter') {
     server = require('node:tls').createServer({ key: pem, cert: pem }, serve);
   } else {
     server = net.createServer({ noDelay }, serve);
+  }
+  if (sharing) {
+    runWorkers(server);
+    return;
   }
   const where = address === '0' ? { port: 0, host: '127.0.0.1' } : { path: address };
   server.listen({ ...where, backlog: BACKLOG }, () => {

@@ -2,6 +2,7 @@
 
     python SERVER.py SERVICE ADDRESS [BACKEND-PORT]
     python SERVER.py tls-SERVICE ADDRESS CERTIFICATE
+    python SERVER.py workers-SERVICE 0     (also: shared-SERVICE, reuse-SERVICE)
 
 ADDRESS is 0 for any free port of 127.0.0.1, else the path of a unix socket. Once it listens, the
 server prints the port (or the path). The services:
@@ -21,6 +22,10 @@ proxy          passes on to and from a server on BACKEND-PORT of 127.0.0.1
 
 With "tls-" before its name a service speaks TLS, of which each library's defaults are as they are;
 CERTIFICATE is a PEM file with the server's key and certificate.
+
+With "workers-" before its name a service runs in two worker processes, to which a primary hands on
+its connections in turn; with "shared-" they share its descriptor; with "reuse-" each has one of its
+own for the same port.
 
 Programs are what a user of each library would write: short, and with its own means.
 """
@@ -43,7 +48,11 @@ MORE_THAN_ONE_WRITE = frozenset({'lines', 'batched-lines', 'broadcast', 'proxy'}
 HOST = '127.0.0.1'
 _name, ADDRESS, *_rest = sys.argv[1:]
 IS_TLS = _name.startswith('tls-')
-SERVICE = _name[len('tls-'):] if IS_TLS else _name
+_first, _, _others = _name.partition('-')
+#: How connections come to worker processes, if there are any.
+SHARING = _first if _first in ('workers', 'shared', 'reuse') else None
+SERVICE = _others if IS_TLS or SHARING else _name
+WORKERS = 2
 CERTIFICATE = _rest[0] if IS_TLS else None
 NO_DELAY = SERVICE in MORE_THAN_ONE_WRITE
 BACKEND = (HOST, int(_rest[0])) if _rest and not IS_TLS else None

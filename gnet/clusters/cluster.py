@@ -49,6 +49,9 @@ __all__ = [
 
 _log = logging.getLogger('gnet.cluster')
 
+#: What systemd has given the primary of a worker: `PASSED_ON` in gnet/systemd/activation.py.
+_PASSED_ON = 'GNET_SYSTEMD_SOCKETS'
+
 
 class Cluster(Guarded):
     """The class of ``gnet.cluster``, of which there is one object. In the primary it emits
@@ -217,6 +220,7 @@ def _own_program() -> str:
 
 def _this_worker() -> WorkerSide | None:
     """Return this process as a worker; None if it is none. Processes that it starts are none."""
+    passed_on = os.environ.pop(_PASSED_ON, None)
     if worker_number is None:
         return None
     if not worker_number.isdigit() or inherited_channel is None:
@@ -225,6 +229,10 @@ def _this_worker() -> WorkerSide | None:
         return None
     side = WorkerSide(int(worker_number), process)
     set_primary(side)
+    if passed_on is not None:
+        from ..systemd.activation import receive
+
+        receive(passed_on)
     return side
 
 

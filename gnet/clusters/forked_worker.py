@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..node.records import NamedTuple
 from ..node.spelling import NodeNames
 from ..processes.messaging import peer_of
-from .protocol import COMMAND
+from .protocol import COMMAND, connection_line
 from .questions import Asked
 from .worker import Progress, Worker
 
@@ -129,11 +129,12 @@ class Line:
         self._number += 1
         number = self._number
         self._under_way[number] = transfer
-        message = {'cmd': COMMAND, 'act': 'connection', 'id': handle_id, 'n': number}
         if transfer.ended is not None:
-            message['counted'] = True
             self._counted[number] = transfer.ended
-        self._peer.send(message, transfer.sock, partial(self._answered, number))
+        self._peer.send_raw(
+            connection_line(
+                handle_id, number, transfer.sock.family, counted=transfer.ended is not None),
+            transfer.sock, partial(self._answered, number))
 
     def _answered(self, number: int, error: BaseException | None) -> None:
         transfer = self._under_way.pop(number, None)

@@ -125,7 +125,8 @@ class WorkerSide:
         self._is_supervised = False
         self._acts: dict[str, Callable[[dict[str, Any], Any], None]] = {
             'connection': self._connection, 'bound': self._bound, 'failed': self._failed,
-            'disconnect': self._told_to_disconnect, 'dropped': self._dropped, 'ask': self._asked,
+            'disconnect': self._told_to_disconnect, 'dropped': self._dropped,
+            'ping': self._pinged, 'ask': self._asked,
         }
         self._peer.when_opened = self._begin
 
@@ -178,6 +179,9 @@ class WorkerSide:
             take(message, sock)
         elif sock is not None:
             sock.close()
+
+    def _pinged(self, _message: dict[str, Any], _sock: Any) -> None:
+        self.send('pong')
 
     # --- listening --------------------------------------------------------------------------------
 
@@ -255,7 +259,7 @@ class WorkerSide:
             return
         call = request.call
         loop = call.intake.connections.loop
-        path = call.request.path if request.query.type == PATH else None
+        path = call.request.path
         handle: Distributed | Acceptor
         if sock is None:
             handle = Distributed(

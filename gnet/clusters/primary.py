@@ -18,8 +18,10 @@ from ..events.emitter import EventEmitter
 from ..loop.loop import Loop, get_loop
 from ..loop.watchers import close_watcher
 from ..node import system_errors
+from ..options.environment import inherited_environment
 from ..options.limits import NO_LIMITS, LimitOptions
-from ..servers.listener import Listener, adopt, bind_path, bind_port
+from ..servers.listener import Listener, adopt, adopt_given, bind_path, bind_port
+from . import of_systemd
 from .forked_worker import ForkedWorker, Line, ListeningAddress
 from .observer import Observer
 from .protocol import COMMAND, PATH, Query
@@ -61,6 +63,7 @@ class News(Enum):
     TERMINATED = 'it was sent SIGTERM, and wants to be told to disconnect'
     SERVES_ALONE = 'a server of it listens by itself'
     CLOSED = 'it has closed a server'
+    ANSWERED = 'it was asked to answer, and has'
     HAS_CUT = 'it has destroyed connections at its deadline: how many'
 
 
@@ -106,7 +109,8 @@ class PrimarySide:
             'refused': self._refused, 'room': self._room, 'close': self._closed,
             'limit': self._limit, 'released': self._released,
             'leaving': self._leaving, 'cut': self._cut,
-            'terminate': self._terminated, 'alone': self._serves_alone, 'answer': self._answered,
+            'terminate': self._terminated, 'alone': self._serves_alone, 'pong': self._ponged,
+            'answer': self._answered,
             'metrics': self._reported,
         }
 
@@ -129,7 +133,10 @@ class PrimarySide:
         self._last_worker += 1  # at once: starting a process blocks, and others may call
         number = self._last_worker
         options = {name: settings[name] for name in _FORK_OPTIONS if name in settings}
-        options['env'] = {**os.environ, **env, 'NODE_UNIQUE_ID': str(number)}
+        options['env'] = {
+            **inherited_environment(), **of_systemd.passed_on(self.loop), **env,
+            'NODE_UNIQUE_ID': str(number)}
+        of_systemd.await_workers()
         process = child_process.fork(settings['exec'], settings['args'], options)
         line = Line(number, process, self._let_go)
         worker = line.worker
@@ -229,6 +236,12 @@ class PrimarySide:
         line = self._lines.get(worker)
         if line is not None:  # else it has ended
             line.disconnect(deadline)
+
+    def ping(self, worker: ForkedWorker) -> None:
+        """Have *worker* answer, which it does as soon as its hub turns."""
+        line = self._lines.get(worker)
+        if line is not None and worker.is_connected():
+            line.send('ping', {})
 
     def ask(self, worker: ForkedWorker, what: str, answered: Callable[[Any], object]) -> None:
         """Ask *worker* for something: see :mod:`gnet.clusters.questions`.
@@ -367,6 +380,8 @@ class PrimarySide:
         if line.worker.is_connected():
             line.progress.life = Life.LISTENING
         info = ListeningAddress(query.address, query.port, query.type, query.fd)
+        if line.tell is None:
+            of_systemd.workers_serve()
         self.loop.tick(self._emit_of, line, 'listening', info)
         return True
 
@@ -415,6 +430,10 @@ class PrimarySide:
         self._tell(line, News.SERVES_ALONE)
         return True
 
+    def _ponged(self, line: Line, _message: dict[str, Any]) -> bool:
+        self._tell(line, News.ANSWERED)
+        return True
+
     def _cut(self, line: Line, message: dict[str, Any]) -> bool:
         count = message.get('count')
         if type(count) is not int or count < 0:
@@ -450,6 +469,8 @@ class PrimarySide:
 
 def _bind(query: Query) -> Listener:
     if query.fd is not None:
+        if of_systemd.is_given(query.fd):
+            return adopt_given(query.fd, None)
         return adopt(query.fd, query.backlog)
     if query.type != PATH:
         return bind_port(

@@ -20,6 +20,7 @@ from the worker
 ``terminate``      it was sent SIGTERM, and is to be told to disconnect (``--workers`` only)
 ``alone``          a server of it listens by itself (``--workers`` only)
 ``cut``            *count* connections were destroyed at the deadline
+``pong``           to ``ping``: its hub turns
 ``answer``         *n*, *value*: what was asked for; null if this worker does not know that
 ``metrics``        *values*: what it has counted until now (see ``observing/snapshot.py``)
 =================  ==============================================================================
@@ -33,6 +34,7 @@ from the primary
                    ``released`` is to be said of it
 ``dropped``        *id*, *reason*, *ends* and *network* of a connection that a limit has refused
 ``disconnect``     close all servers and then the channel; after *deadline* seconds, by force
+``ping``           to be answered by ``pong`` (``--workers`` with a watchdog of systemd's only)
 ``ask``            *n* (the number of the question), *what*: see ``clusters/questions.py``
 =================  ==============================================================================
 """
@@ -51,6 +53,7 @@ __all__ = [
     'COMMAND',
     'PATH',
     'Query',
+    'connection_line',
     'name_of',
 ]
 
@@ -118,6 +121,17 @@ class Query(NamedTuple):
         ):
             return None
         return query
+
+
+#: The message ``connection`` in what carries a raw handle: made for each connection, so by hand.
+_CONNECTION = (
+    b'{"cmd":"NODE_HANDLE","type":"net.Native","family":%d,'
+    b'"msg":{"cmd":"NODE_CLUSTER","act":"connection","id":%d,"n":%d%b}}\n')
+
+
+def connection_line(handle_id: int, number: int, family: int, *, counted: bool) -> bytes:
+    """Return the line of a ``connection``, as a channel takes it."""
+    return _CONNECTION % (family, handle_id, number, b',"counted":true' if counted else b'')
 
 
 def name_of(sock: Any) -> tuple[int, Any]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import socket as _stdlib
 from collections.abc import Callable
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
-
-from gevent import Greenlet
 
 from ..addresses.ends import FAMILIES, Ends
 from ..lifecycle import DropReason
@@ -176,7 +175,8 @@ class Distributed:
             self._loop.report(intake.server, error)
         else:
             if connection is not None:
-                Greenlet.spawn(intake.serve_later, connection)
+                handlers = self._loop.handlers
+                self._loop.from_hub(partial(handlers.call, intake.serve_later, connection))
         finally:
             if counted is not None:
                 if intake.reads_headers:

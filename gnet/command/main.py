@@ -156,6 +156,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     finally:
         # All is decided: the exit hook must not serve on after a failure or sys.exit.
         exit_hook.set_stay_alive(False)
+        _give_up_what_cannot_be_said()
+
+
+def _give_up_what_cannot_be_said() -> None:
+    """Let a log that is full be no reason for Python to end with another status than the program's.
+
+    Of stdout it stays one: that may be what the program is for.
+    """
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        sys.stderr = None  # Python allows for that
 
 
 def _tell_live(reply: Callable[[Any], object]) -> None:

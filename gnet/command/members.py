@@ -90,6 +90,8 @@ class Member:
         self.listening_since: float | None = None
         #: How many connections it had to cut.
         self.cut = 0
+        #: Turns of the watchdog since it was asked; 0 if it has answered.
+        self.unanswered = 0
         #: Of what will be done if it does not end, or is not ready, in time.
         self.timer: Any = None
 

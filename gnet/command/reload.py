@@ -40,6 +40,12 @@ class Staff(Protocol):
     def servers_of(self, member: Member) -> int:
         """Return how many listeners *member* shares now."""
 
+    def reloading(self) -> None:
+        """A reload begins."""
+
+    def reloaded(self) -> None:
+        """It is over, well or not."""
+
 
 class Reload:
     """The replacing of all workers, when it goes on and when not."""
@@ -70,6 +76,7 @@ class Reload:
         self.generation += 1
         self._left = list(self._staff.seats)
         say('SIGHUP: the workers are replaced')
+        self._staff.reloading()
         self._go_on()
 
     def _go_on(self) -> None:
@@ -132,6 +139,7 @@ class Reload:
 
     def _end(self) -> None:
         self._left = None
+        self._staff.reloaded()
         if self._again:
             self._again = False
             self.begin()

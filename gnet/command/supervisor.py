@@ -40,6 +40,7 @@ from ..clusters.primary import News
 from ..loop import running
 from ..loop.loop import get_loop
 from ..loop.watchers import close_watcher
+from .announcer import Announcer
 from .members import KILL_GRACE, Member, Role, Seat, counted, say, say_cut, status_of
 from .reload import Reload
 
@@ -111,10 +112,11 @@ class Supervisor:
         self.seats = [Seat() for _ in range(count)]
         self._members: list[Member] = []
         self._reload = Reload(self)
+        self._announcer = Announcer(self)
         self._reactions: dict[News, Callable[..., None]] = {
             News.LEAVING: self._leaves, News.TERMINATED: self._terminated,
             News.SERVES_ALONE: self._serves, News.CLOSED: self._closes,
-            News.HAS_CUT: self._has_cut,
+            News.HAS_CUT: self._has_cut, News.ANSWERED: self._answers,
         }
         self._interrupted = False
         self._pause: Any = None
@@ -130,11 +132,13 @@ class Supervisor:
         self._loop.hold()
         try:
             with running.serving(self._loop), self._signals():
+                self._announcer.begin()
                 self._start()
                 while not self._is_over():
                     handle, arguments = self._events.get()
                     handle(*arguments)
         finally:
+            self._announcer.end()
             # Something went wrong if there are any left.
             for member in self._members:
                 member.signal('SIGKILL')
@@ -225,8 +229,8 @@ class Supervisor:
         self._reload.look_whether_ready()
 
     def _listens(self, member: Member, address: ListeningAddress) -> None:
-        self._serves(member)
         member.addresses.add(address)
+        self._serves(member)
         self._reload.look_whether_ready()
 
     def _serves(self, member: Member) -> None:
@@ -235,6 +239,14 @@ class Supervisor:
             self._phase = Phase.SERVING
         if member.listening_since is None:
             member.listening_since = self._loop.now()
+        self._announcer.listens()
+
+    def ping(self, member: Member) -> None:
+        """Have *member* answer."""
+        self._primary.ping(member.worker)
+
+    def _answers(self, member: Member) -> None:
+        member.unanswered = 0
 
     def _closes(self, _member: Member) -> None:
         """A server was closed: a new worker may be ready with less."""
@@ -290,6 +302,7 @@ class Supervisor:
         seat = member.seat
         if seat.current is member:
             seat.current = None
+        self._announcer.changed()
         how = f'ended with status {code}' if signal_name is None else f'was killed by {signal_name}'
         if self._ending:
             if signal_name not in (None, 'SIGKILL', 'SIGTERM', 'SIGINT') or code:
@@ -357,6 +370,14 @@ class Supervisor:
         if not self._ending:
             self._reload.begin()
 
+    def reloading(self) -> None:
+        """The workers are about to be replaced."""
+        self._announcer.reloading()
+
+    def reloaded(self) -> None:
+        """They were, or it was given up."""
+        self._announcer.reloaded()
+
     def servers_of(self, member: Member) -> int:
         """Return how many listeners *member* shares now."""
         return self._primary.servers_of(member.worker)
@@ -382,6 +403,7 @@ class Supervisor:
     def _enter(self, phase: Phase) -> None:
         """Begin to end: nothing is started any more."""
         self._phase = phase
+        self._announcer.stopping(phase.value)
         self._reload.forget()
         for seat in self.seats:
             close_watcher(seat.timer)

@@ -122,6 +122,8 @@ class Termination:
         # (When all have finished nothing is done: there may be other things that the program does.)
         drain = Drain(loop, lambda: None, lambda count: say_cut('', count, self._drain_timeout))
         drain.close(open_servers(loop), accept_rest=True)
+        if 'NOTIFY_SOCKET' in os.environ:
+            _tell_service(self._drain_timeout)
         # Not before: who comes after this is not accepted any more.
         say(f'SIGTERM: what is open may finish, for {self._drain_timeout:g} s')
         drain.limit(self._drain_timeout)
@@ -139,6 +141,14 @@ class Termination:
         if getcurrent() is loop.hub:
             main: Any = loop.hub.parent
             loop.from_hub(main.throw, SystemExit(0))
+
+
+def _tell_service(seconds: float) -> None:
+    from ..systemd.service import get_service
+
+    service = get_service()
+    if service is not None:
+        service.stopping(f'what is open may finish, for {seconds:g} s')
 
 
 def _die() -> None:

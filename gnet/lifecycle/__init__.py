@@ -122,5 +122,6 @@ show_as(__name__, globals(), ['DropReason', 'publish'])
 
 # The events are imported by the first one who asks for one of them: a subscriber, or who has a
 # subscriber to tell. That is why has_subscribers() is asked before one of their names is used.
-__getattr__ = at_first_use(
-    __name__, globals(), dict.fromkeys(set(__all__) - {'DropReason', 'publish'}, '.events'))
+if not TYPE_CHECKING:  # to which it would say that any name is there
+    __getattr__ = at_first_use(
+        __name__, globals(), dict.fromkeys(set(__all__) - {'DropReason', 'publish'}, '.events'))

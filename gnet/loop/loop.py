@@ -29,6 +29,7 @@ from . import agenda, forks
 from .agenda import Agenda
 from .handler_greenlets import Handlers
 from .idle_timers import IdleTimers
+from .reports import outlive_lost_reports
 from .runner import Runner, RunnerState
 from .watchers import Watchers, close_watcher, is_libuv
 
@@ -55,6 +56,7 @@ class Loop(Agenda, Watchers):
             # The hub asks for this list whenever nothing is left to wait for, as at the end of
             # run(). gevent's libuv loop makes it from handles that may have been freed: a crash.
             self.native.debug = list
+        outlive_lost_reports(hub)
         #: Runners that wait for the next turn.
         self.parked: list[Runner] = []
         #: The greenlets of `'connection'` listeners.

@@ -54,6 +54,8 @@ def run(timeout: float | None = None) -> bool:
     hub = loop.hub
     if gevent.getcurrent() is not hub.parent:
         raise RuntimeError('gnet.run() must be called from the main greenlet of its thread')
+    if 'NOTIFY_SOCKET' in os.environ:
+        _tell_service(loop)
     if timeout is not None:
         # hub.join counts from the loop's cached time, which a blocking call leaves behind.
         loop.update_now()
@@ -62,6 +64,18 @@ def run(timeout: float | None = None) -> bool:
     if not finished:
         program.duty = Duty.DONE
     return finished
+
+
+def _tell_service(loop: Loop) -> None:
+    """Tell the service manager that the program is ready, unless it is about to listen."""
+    from ..systemd.service import get_service
+    from .service_watchdog import begin
+
+    service = get_service()
+    if service is not None:
+        begin(loop, service)
+        if not service.is_awaited:
+            service.ready('running')
 
 
 @contextmanager

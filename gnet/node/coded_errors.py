@@ -100,6 +100,45 @@ def path_as_port(path: object) -> CodedValueError:
     )
 
 
+def systemd_environment(what: str) -> CodedValueError:
+    """Build ``ERR_SYSTEMD_ENVIRONMENT``, gnet's own as all that follow of systemd."""
+    return CodedValueError(
+        'ERR_SYSTEMD_ENVIRONMENT', f'The sockets that systemd passes cannot be found: {what}')
+
+
+def systemd_no_sockets(process: str | None, own: int) -> CodedRuntimeError:
+    """Build ``ERR_SYSTEMD_NO_SOCKETS``; *process* is what ``LISTEN_PID`` says."""
+    why = 'LISTEN_PID and LISTEN_FDS are not set'
+    if process is not None:
+        why = (
+            f'LISTEN_PID is {process}, and this process is {own}. A shell that starts the program '
+            'has to do so with "exec"') if process != str(own) else 'LISTEN_FDS is 0'
+    return CodedRuntimeError(
+        'ERR_SYSTEMD_NO_SOCKETS', f'systemd has passed no sockets to this process: {why}')
+
+
+def systemd_unknown_name(name: object, there: str) -> CodedValueError:
+    """Build ``ERR_SYSTEMD_UNKNOWN_NAME``; *there* lists what there is."""
+    return CodedValueError(
+        'ERR_SYSTEMD_UNKNOWN_NAME',
+        f'systemd has passed no socket of the name {name!r}. There is {there}')
+
+
+def systemd_ambiguous(wanted: object, meant: str) -> CodedValueError:
+    """Build ``ERR_SYSTEMD_AMBIGUOUS``; *meant* lists those that it may be."""
+    how = (
+        'say which by its name' if wanted is True else
+        'give each a FileDescriptorName= of its own, or say which by fd=')
+    return CodedValueError(
+        'ERR_SYSTEMD_AMBIGUOUS', f'systemd has passed several sockets, {meant}: {how}')
+
+
+def systemd_wrong_socket(which: str, flaw: str) -> CodedValueError:
+    """Build ``ERR_SYSTEMD_WRONG_SOCKET``; *flaw* says what is wrong with it."""
+    return CodedValueError(
+        'ERR_SYSTEMD_WRONG_SOCKET', f'What systemd has passed as {which} {flaw}')
+
+
 def missing_args(*names: str) -> CodedTypeError:
     """Build ``ERR_MISSING_ARGS``: one of *names* must be given."""
     listed = ' or '.join(f'"{name}"' for name in names)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .coded_errors import STATE_TEXTS
+from .inspection import inspect
 from .spelling import NodeNames
 
 __all__ = [
@@ -247,6 +248,41 @@ def socket_closed() -> NodeOSError:
     """
     error = _system_error(_errno.EBADF, 'read', STATE_TEXTS['ERR_SOCKET_CLOSED'])
     error.code, error.syscall = 'ERR_SOCKET_CLOSED', None
+    return error
+
+
+#: Of gnet's own limits: Node has none. By code: why the connection was ended, for so many
+#: milliseconds.
+_LIMIT_TEXTS = {
+    'ERR_LIFETIME': 'The connection has lasted for {} ms, as long as it may',
+    'ERR_READ_TIMEOUT': 'The peer has sent nothing for {} ms',
+    'ERR_WRITE_TIMEOUT': 'The peer has taken nothing for {} ms of what is to be sent',
+}
+
+
+def beyond_limit(code: str, msecs: float) -> NodeOSError:
+    """Build what a connection is ended with whose peer is too slow: a TimeoutError.
+
+    Args:
+        code: ``ERR_READ_TIMEOUT``, ``ERR_WRITE_TIMEOUT`` or ``ERR_LIFETIME``.
+        msecs: the limit.
+    """
+    error = _system_error(_errno.ETIMEDOUT, 'read', _LIMIT_TEXTS[code].format(inspect(msecs)))
+    error.code, error.syscall = code, None
+    return error
+
+
+def is_beyond_limit(error: object) -> bool:
+    """Return whether *error* is what :func:`beyond_limit` builds."""
+    return isinstance(error, NodeOSError) and error.code in _LIMIT_TEXTS
+
+
+def buffer_full(size: int, limit: int) -> NodeOSError:
+    """Build ``ERR_BUFFER_FULL``: *size* bytes wait to be sent, of at most *limit*."""
+    error = _system_error(
+        _errno.ENOBUFS, 'write', f'{size} bytes wait to be sent, and {limit} may. The peer is '
+        "slower than what is written: wait for 'drain' when write() returns False")
+    error.code, error.syscall = 'ERR_BUFFER_FULL', None
     return error
 
 

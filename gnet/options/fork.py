@@ -15,6 +15,7 @@ from ..node.records import NamedTuple
 from ..node.spelling import snake_options
 from ..node.validators import validate_boolean, validate_signal
 from ..node.values import is_number, truthy
+from .environment import inherited_environment
 
 __all__ = [
     'FORK_OPTIONS',
@@ -189,7 +190,7 @@ def _words(name: str, value: Any) -> list[str]:
 
 def _environment(value: Any) -> dict[str, str]:
     if value is None:
-        return dict(os.environ)
+        return inherited_environment()
     if not isinstance(value, Mapping):
         raise coded_errors.invalid_arg_type('options.env', 'of type object', value)
     return {str(name): str(each) for name, each in value.items() if each is not None}

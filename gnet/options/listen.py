@@ -39,13 +39,15 @@ class ListenTarget(Enum):
     PATH = 'path'
     FD = 'fd'
     HANDLE = 'handle'
+    SYSTEMD = 'systemd'
 
 
 class ListenRequest(NamedTuple):
     """One validated call of ``listen``.
 
     Attributes:
-        target: decides which of the next five are set; the others are None.
+        target: decides which of the next five are set; the others are None. Of SYSTEMD that is
+            *fd*, and *path* for a unix socket.
         port: of PORT, 0 for any free one.
         host: of PORT, never empty; None for every address of the machine.
         path: of PATH; a name with a leading NUL is an abstract one.
@@ -80,8 +82,17 @@ class ListenRequest(NamedTuple):
 #: The names of the options.
 LISTEN_OPTIONS = frozenset({
     '_handle', 'backlog', 'exclusive', 'fd', 'handle', 'host', 'ipv6_only', 'path', 'port',
-    'readable_all', 'reuse_port', 'signal', 'writable_all',
+    'readable_all', 'reuse_port', 'signal', 'systemd', 'writable_all',
 })
+
+#: What is decided already where systemd has opened the socket.
+_DECIDED_BY_SYSTEMD = (
+    '_handle', 'backlog', 'exclusive', 'fd', 'handle', 'host', 'ipv6_only', 'path', 'port',
+    'readable_all', 'reuse_port', 'writable_all',
+)
+
+#: What the option systemd is where it is not meant. (The test is one of equality: 0 is False.)
+_NOT_BY_SYSTEMD = (None, False, UNDEFINED)
 
 
 def listen_request(options: Mapping[str, Any], args: tuple[Any, ...] = ()) -> ListenRequest:
@@ -99,10 +110,13 @@ def listen_request(options: Mapping[str, Any], args: tuple[Any, ...] = ()) -> Li
             a NUL, or a mode for an abstract path; ``ERR_INVALID_ARG_TYPE`` for a signal or a host
             of the wrong type.
         CodedValueError: ``ERR_SOCKET_BAD_PORT``.
+        CodedError: ``ERR_SYSTEMD_…``, see :func:`gnet.systemd.activation.find`.
     """
     if not options and not args:
         options = {'port': None}
     backlog = _backlog(options, args)
+    if options.get('systemd') not in _NOT_BY_SYSTEMD:
+        return _of_systemd(options)
     wrapped = _wrapped(options)
     if wrapped is not None:
         handle = _adoptable(wrapped)
@@ -114,8 +128,7 @@ def listen_request(options: Mapping[str, Any], args: tuple[Any, ...] = ()) -> Li
         options = snake_options(wrapped)
         backlog = _backlog(options, args)
 
-    signal = options.get('signal', UNDEFINED)
-    signal = None if signal is UNDEFINED else validate_signal('options.signal', signal)
+    signal = _signal(options)
     reuse_port = options.get('reuse_port') is True
     common = ListenRequest(
         ListenTarget.PORT,
@@ -142,6 +155,26 @@ def listen_request(options: Mapping[str, Any], args: tuple[Any, ...] = ()) -> Li
     if 'port' in options or 'path' in options:
         raise invalid_arg_value('options', options)
     raise invalid_arg_value('options', options, _MISSING_TARGET)
+
+
+def _of_systemd(options: Mapping[str, Any]) -> ListenRequest:
+    for name in _DECIDED_BY_SYSTEMD:
+        if truthy(options.get(name)):
+            raise invalid_arg_value(
+                f'options.{name}', options[name],
+                'cannot be chosen with systemd, which has opened the socket')
+    # Not before it is asked for: most programs never are services of systemd's.
+    from ..systemd.activation import find
+
+    found = find(options['systemd'])
+    return ListenRequest(
+        ListenTarget.SYSTEMD, DEFAULT_BACKLOG, fd=found.fd, path=found.path,
+        signal=_signal(options))
+
+
+def _signal(options: Mapping[str, Any]) -> Any:
+    signal = options.get('signal', UNDEFINED)
+    return None if signal is UNDEFINED else validate_signal('options.signal', signal)
 
 
 def _wrapped(options: Mapping[str, Any]) -> Any:

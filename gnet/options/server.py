@@ -10,6 +10,7 @@ from ..node.records import NamedTuple
 from ..node.validators import validate_number
 from ..node.values import UNDEFINED, truthy
 from .limits import LIMIT_OPTIONS, FullPolicy, LimitOptions, full_policy, limit_options
+from .peer_limits import PEER_LIMITS, PeerLimits, peer_limits
 from .shared import DEFAULT_HIGH_WATER_MARK, block_list, keep_alive_seconds
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class ServerOptions(NamedTuple):
         max_connections: as the property: whatever it is compared with.
         max_connections_policy: what becomes of those beyond it.
         limits: all others.
+        peer_limits: how slow and how greedy the peers may be, or None.
     """
 
     allow_half_open: bool
@@ -53,12 +55,13 @@ class ServerOptions(NamedTuple):
     max_connections: Any
     max_connections_policy: FullPolicy
     limits: LimitOptions
+    peer_limits: PeerLimits | None
 
 
 #: The names of the options.
 SERVER_OPTIONS = frozenset({
     'allow_half_open', 'block_list', 'high_water_mark', 'keep_alive', 'keep_alive_initial_delay',
-    'no_delay', 'pause_on_connect', 'proxy_protocol', *LIMIT_OPTIONS,
+    'no_delay', 'pause_on_connect', 'proxy_protocol', *LIMIT_OPTIONS, *PEER_LIMITS,
 })
 
 
@@ -100,6 +103,7 @@ def server_options(options: Mapping[str, Any]) -> ServerOptions:
             FullPolicy.DROP if policy is UNDEFINED
             else full_policy('options.maxConnectionsPolicy', policy)),
         limits=limit_options(options),
+        peer_limits=peer_limits(options, mark),
     )
 
 

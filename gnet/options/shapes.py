@@ -18,7 +18,7 @@ __all__ = [
 ]
 
 #: Options that say what to listen on.
-_TARGETS = ('port', 'path', 'fd', 'handle', '_handle')
+_TARGETS = ('port', 'path', 'fd', 'handle', '_handle', 'systemd')
 
 
 def split_server_arguments(

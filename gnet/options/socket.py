@@ -13,6 +13,7 @@ from ..node.records import NamedTuple
 from ..node.validators import validate_integer, validate_signal
 from ..node.values import MAX_INT32, UNDEFINED, truthy
 from ..streams.encodings import canonical
+from .peer_limits import PEER_LIMITS, PeerLimits, peer_limits
 from .shared import block_list, high_water_mark, keep_alive_seconds
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ class SocketOptions(NamedTuple):
         signal: set means destroy, or None.
         block_list: addresses that must not be connected to, or None.
         capture_rejections: as of every emitter, or None.
+        limits: how slow and how greedy the peer may be, or None.
     """
 
     allow_half_open: bool
@@ -75,6 +77,7 @@ class SocketOptions(NamedTuple):
     signal: Any
     block_list: BlockList | None
     capture_rejections: Any
+    limits: PeerLimits | None
 
 
 #: Options that a socket does not have: an error where they are true.
@@ -88,7 +91,7 @@ SOCKET_OPTIONS = frozenset({
     'allow_half_open', 'block_list', 'capture_rejections', 'default_encoding', 'encoding', 'fd',
     'high_water_mark', 'keep_alive', 'keep_alive_initial_delay', 'no_delay', 'onread', 'readable',
     'readable_high_water_mark', 'signal', 'type_of_service', 'writable',
-    'writable_high_water_mark', *_OBJECT_MODES,
+    'writable_high_water_mark', *PEER_LIMITS, *_OBJECT_MODES,
 })
 
 
@@ -110,11 +113,14 @@ def socket_options(options: Mapping[str, Any]) -> SocketOptions:
     signal = options.get('signal', UNDEFINED)
     encoding = options.get('encoding')
     default_encoding = options.get('default_encoding')
+    read_mark = high_water_mark(options, 'readable')
+    write_mark = high_water_mark(options, 'writable')
     return SocketOptions(
-        read_mark=high_water_mark(options, 'readable'),
+        read_mark=read_mark,
         default_encoding='utf8' if default_encoding is None else canonical(default_encoding),
         encoding=canonical(encoding) if truthy(encoding) else None,
-        write_mark=high_water_mark(options, 'writable'),
+        write_mark=write_mark,
+        limits=peer_limits(options, write_mark),
         signal=None if signal in (None, UNDEFINED) else validate_signal('signal', signal),
         fd=None if fd in (None, UNDEFINED) else validate_integer('fd', fd, 0, MAX_INT32),
         onread=_on_read(options.get('onread')),

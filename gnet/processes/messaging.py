@@ -193,7 +193,7 @@ class Messaging(Guarded):
             return
         inner = message.get('msg')
         if _is_internal(inner):
-            sock = sendable.raw_socket_of(fd)
+            sock = sendable.raw_socket_of(fd, message.get('family'))
             self._emit_internal(inner, sock)
             # Afterwards: so that it means that the listener has dealt with it, as workers need it.
             channel.write(_ACK)

@@ -111,6 +111,13 @@ class Peer:
             line = wrap(line, handle)
         return self.send_line(line, handle, callback or _nothing)
 
+    def send_raw(self, line: bytes, sock: Any, callback: Callback) -> None:
+        """Like :meth:`send`, for what is wrapped already: a line that stands for a raw socket."""
+        if self.connected:
+            self.send_line(line, RawHandle(sock), callback)
+        else:
+            self.loop.tick(callback, coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
+
     def send_line(
         self, line: bytes, handle: RawHandle | None, callback: Callback | None,
     ) -> bool:

@@ -113,7 +113,10 @@ class UnderWay:
         assert entry.handle is not None
         entry.handle.delivered()
         if entry.callback is not None:
-            self._loop.tick(self._call, entry.callback, None)
+            if entry.is_raw:
+                entry.callback(None)  # gnet's own, and this is a runner: no tick is needed
+            else:
+                self._loop.tick(self._call, entry.callback, None)
         self._go_on()
 
     def not_received(self) -> None:

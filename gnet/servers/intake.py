@@ -15,6 +15,8 @@ from ..loop.agenda import EXITS
 from ..node.logs import Log
 from ..node.values import is_number
 from ..options import shared
+from ..options.peer_limits import PeerLimits
+from ..sockets.limited import limit
 from ..sockets.ownership import hand_over
 from ..sockets.socket import Socket, accept
 from .connections import Connections, Limiter
@@ -37,7 +39,9 @@ class Intake:
     """What takes connections for a server; `Accepting` of its acceptor."""
 
     __slots__ = (
-        'accept_failed', 'accepted_at', 'block_list', 'connections', 'refusals', 'server')
+        'accept_failed', 'accepted_at', 'block_list', 'connections', 'peer_limits', 'refusals',
+        'server',
+    )
 
     #: Whose a connection is is known by its address.
     reads_headers = False
@@ -66,6 +70,8 @@ class Intake:
         self.accepted_at: float | None = None
         #: What the log is told of the limits, once they have refused a connection.
         self.refusals: Refusals | None = None
+        #: How slow and how greedy peers may be; None for any.
+        self.peer_limits: PeerLimits | None = None
 
     # --- connections, in the hub ------------------------------------------------------------------
 
@@ -118,6 +124,8 @@ class Intake:
         try:
             if server.no_delay or server.keep_alive:
                 self._set_options(connection)
+            if self.peer_limits is not None:
+                limit(connection, self.peer_limits)
         except BaseException:
             connection.destroy()  # a property was set to what is none: counted, it must end
             raise

@@ -21,7 +21,7 @@ from ..loop.resolver import Found, look_up
 from ..node import system_errors
 from ..options.listen import ListenRequest, ListenTarget
 from .acceptor import Acceptor, Counting, Handle, take_over
-from .listener import HANDLE_KEY, Listener, adopt, bind_path, bind_port
+from .listener import HANDLE_KEY, Listener, adopt, adopt_given, bind_path, bind_port
 from .primary import get_primary
 
 __all__ = [
@@ -154,6 +154,12 @@ class ListenCall:
         request = self.request
         if request.target is ListenTarget.FD:
             return adopt(request.fd, request.backlog)
+        if request.target is ListenTarget.SYSTEMD:
+            from ..systemd import activation  # the options have imported it
+
+            assert request.fd is not None
+            self._loop.close_in_child(activation.found(), activation.close)
+            return adopt_given(int(request.fd), request.path)
         if request.target is ListenTarget.PATH:
             assert request.path is not None
             return bind_path(

@@ -25,6 +25,7 @@ __all__ = [
     'HANDLE_KEY',
     'Listener',
     'adopt',
+    'adopt_given',
     'bind_path',
     'bind_port',
     'receive',
@@ -48,6 +49,9 @@ _V6 = 6
 #: The descriptors of this process's listeners. To listen on one of them once more, by its number,
 #: is Node's EEXIST: two owners would close it twice.
 _owned: set[int] = set()
+
+#: Those that this process was started with, and that a server listens on a duplicate of.
+_taken: set[int] = set()
 
 
 class _File(NamedTuple):
@@ -294,6 +298,32 @@ def adopt(given: Any, backlog: int) -> Listener:
         raise
     close = getattr(given, 'close', None)
     return Listener(sock, HANDLE_KEY, closers=(close,) if close is not None else ())
+
+
+def adopt_given(fd: int, path: str | None) -> Listener:
+    """Listen on a duplicate of what systemd has opened, and goes on having.
+
+    Args:
+        fd: the descriptor, of a stream socket that listens. Its backlog stays as it is.
+        path: of a unix socket; its file stays where it is.
+
+    Raises:
+        NodeOSError: ``EADDRINUSE`` if another server listens on it.
+    """
+    if fd in _taken:
+        raise listen_error(errno.EADDRINUSE, None, None)
+    copy = None
+    try:
+        copy = os.dup(fd)
+        sock = _Socket(fileno=copy)
+    except OSError as error:  # there are too many, or the program has closed it
+        if copy is not None:
+            _close(copy)
+        raise listen_error(error.errno or errno.EINVAL, None, None) from None
+    sock.setblocking(False)
+    _taken.add(fd)
+    return Listener(
+        sock, FD_KEY, path, closers=(lambda: _taken.discard(fd),), owns_path=False)
 
 
 def receive(sock: Any, key: str, path: str | None) -> Listener:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
@@ -26,6 +27,10 @@ class Roster:
     def add(self, server: Any) -> None:
         """*server* is about to listen."""
         self.servers[server] = monotonic()
+        if 'NOTIFY_SOCKET' in os.environ:
+            from .announcing import about_to_listen
+
+            about_to_listen(server)
         tell, self.when_first = self.when_first, None
         if tell is not None:
             tell()
@@ -34,6 +39,13 @@ class Roster:
         """Return the servers. In any thread: while another one adds some."""
         return [server for server in (ref() for ref in self.servers.keyrefs())
                 if server is not None]
+
+    def decided(self, is_undecided: Callable[[Any], bool]) -> None:
+        """A server of it listens, or has failed to. *is_undecided*: whether one is about to."""
+        if 'NOTIFY_SOCKET' in os.environ:
+            from .announcing import decided
+
+            decided(self.all(), is_undecided)
 
 
 #: The one there is.

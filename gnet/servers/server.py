@@ -37,6 +37,7 @@ __all__ = [
     'create_server',
     'handle_of',
     'is_open',
+    'is_undecided',
 ]
 
 
@@ -101,6 +102,9 @@ class Server(Limiting):
                   connection_rate, connection_rate_per_address, connection_burst,
                   connection_burst_per_address, ipv4_prefix, ipv6_prefix: limits; see the
                   properties, by which they are changed at any time.
+                - read_timeout, write_timeout, lifetime: milliseconds; max_buffered: bytes. How slow
+                  and how greedy the peers may be: see the properties of :class:`gnet.Socket` of
+                  these names (no limits).
 
         Raises:
             CodedTypeError: ``ERR_INVALID_ARG_TYPE``, ``ERR_INVALID_ARG_VALUE``.
@@ -127,6 +131,7 @@ class Server(Limiting):
         self._counter.limit = chosen.max_connections
         self._full_policy = chosen.max_connections_policy
         self._counter.limit_options = chosen.limits
+        self._intake.peer_limits = chosen.peer_limits
         self._handle: Handle | None = None
         self._pipe_name: str | None = None
         #: Grows with each ``listen`` and ``close``.
@@ -170,11 +175,15 @@ class Server(Limiting):
 
         Args:
             signal: anything with ``rawlink`` (a :class:`gevent.event.Event`): set means close.
+            systemd: True for the one listening socket that systemd has opened, or the name of one
+                (``FileDescriptorName=``), instead of all but *signal*. The server is listening when
+                the call returns; systemd has the socket when the server is closed, too.
 
         Raises:
             CodedTypeError, CodedValueError: for arguments that make no sense (``ERR_INVALID_…``,
-                ``ERR_SOCKET_BAD_PORT``). A callback stays registered.
-            CodedRuntimeError: ``ERR_SERVER_ALREADY_LISTEN``.
+                ``ERR_SOCKET_BAD_PORT``; ``ERR_SYSTEMD_…``: there is no such socket). A callback
+                stays registered.
+            CodedRuntimeError: ``ERR_SERVER_ALREADY_LISTEN``; ``ERR_SYSTEMD_NO_SOCKETS``.
             OSError: the mode of a unix socket could not be set (syscall ``'uv_pipe_chmod'``).
             TypeError: for a keyword that is no option; in a mapping it is ignored, as in Node.
 
@@ -388,6 +397,7 @@ class Server(Limiting):
         if self._handle is not None and not self._handle.closed:
             if lifecycle.has_subscribers():
                 lifecycle.publish(lifecycle.ServerListening, self, self.address())
+            roster.decided(is_undecided)
             self._emit_guarded('listening')
 
     def _emit_close(self) -> None:
@@ -406,6 +416,7 @@ class Server(Limiting):
     def _emit_error(self, error: BaseException) -> None:
         if lifecycle.has_subscribers():
             lifecycle.publish(lifecycle.ServerError, self, error)
+            roster.decided(is_undecided)
         self._route_error(self.emit, 'error', error)
 
     def _route_error(self, emit: Callable[..., object], *args: Any) -> None:
@@ -467,6 +478,11 @@ def is_open(server: Server) -> bool:
     """Return whether *server* listens, is about to, or has connections."""
     # inside: what decides it has no public name
     return server.listening or server._is_undecided() or server._counter.count > 0
+
+
+def is_undecided(server: Server) -> bool:
+    """Return whether `'listening'` or `'error'` of *server* is still to come."""
+    return server._is_undecided()  # inside: as with is_open
 
 
 def handle_of(server: Server) -> Handle | None:

@@ -31,7 +31,7 @@ __all__ = [
 ]
 
 #: Options that say what to listen on, instead of a port.
-_INSTEAD_OF_PORT = frozenset({'_handle', 'fd', 'handle', 'path'})
+_INSTEAD_OF_PORT = frozenset({'_handle', 'fd', 'handle', 'path', 'systemd'})
 
 
 def serve(
@@ -58,8 +58,8 @@ def serve(
         host: the name or address to listen on. By default this machine alone can connect; None is
             every address, IPv6 and IPv4.
         options: all of :func:`gnet.create_server` and of :meth:`.Server.listen`, in either
-            spelling. With *path*, *fd* or *handle* there is neither port nor host. When *signal* is
-            set before the server listens, the call ends, too.
+            spelling. With *path*, *fd*, *handle* or *systemd* there is neither port nor host. When
+            *signal* is set before the server listens, the call ends, too.
 
     Raises:
         OSError: what `'error'` would be emitted with: the port is taken (``code`` is
@@ -88,9 +88,11 @@ def serve_by(
         validate_function('handler', handler)
     named = snake_options(options)
     server = make({name: named.pop(name) for name in {*of_server} & named.keys()}, handler)
+    if named.get('systemd', True) in (None, False):
+        del named['systemd']  # as if it were not there: systemd='LISTEN_FDS' in os.environ
     if _INSTEAD_OF_PORT & named.keys():
         if port != 0:
-            raise TypeError('gnet.serve() takes a port, or one of path, fd and handle')
+            raise TypeError('gnet.serve() takes a port, or one of path, fd, handle and systemd')
     elif _is_path(port):
         raise path_as_port(port)
     else:

@@ -8,17 +8,17 @@ and :mod:`gnet.sockets.blocking_writes`.
 
 from __future__ import annotations
 
-import socket as _stdlib
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any, Final
 
-from gevent import Timeout, getcurrent
+from gevent import getcurrent
 
 from ..loop.agenda import WORK_BUDGET
 from ..streams.states import ACTIVE, FULL, HELD
 from ..streams.wire import BULK_SIZE, MAX_READS, READ_SIZE
 from .socket_wire import SocketWire
+from .wait_limit import WaitLimit
 
 __all__ = ['NOT_USED', 'Blocking', 'peek']
 
@@ -30,13 +30,15 @@ class Blocking:
     """
 
     __slots__ = (
-        'close_wanted', 'enders', 'io_refs', 'more_likely', 'more_reads', 'more_until', 'seconds',
-        'senders',
+        'close_wanted', 'enders', 'io_refs', 'limit', 'more_likely', 'more_reads', 'more_until',
+        'seconds', 'senders',
     )
 
     def __init__(self) -> None:
         #: What settimeout() was given: None waits for ever, 0.0 never.
         self.seconds: float | None = None
+        #: Of that time, for the next call that has to wait; None while there is none to be used.
+        self.limit: WaitLimit | None = None
         #: Greenlets that are blocked in a write.
         self.senders = 0
         #: Greenlets that are blocked until all is sent, and the FIN.
@@ -51,6 +53,10 @@ class Blocking:
         self.more_until = 0.0
         #: Whether the last read got all that it asked for: then looking costs more than reading.
         self.more_likely = False
+
+    def __del__(self) -> None:
+        if self.limit is not None:
+            self.limit.forget()
 
     def expect_more(self, size: int) -> None:
         """A large chunk of *size* bytes was handed over: more of the stream is likely to wait."""
@@ -70,36 +76,71 @@ class Blocking:
             self.more_reads = 0
         return chunk
 
+    def set_seconds(self, seconds: float | None) -> None:
+        """From the next call on, wait at most *seconds*; None for ever, 0 not at all."""
+        self.seconds = seconds
+        self.drop_limit()
+
+    def drop_limit(self) -> None:
+        """Forget the limit that is kept for the next wait: there may be none."""
+        if self.limit is not None:
+            self.limit.cancel()
+            self.limit = None
+
     def wait_for_chunk(self, wire: SocketWire) -> bytes | None:
         """Block until the hub hands a chunk over, or (None) has something else to say.
 
         Raises:
             TimeoutError: it has not, within the time of ``settimeout``.
         """
-        chunk: bytes | None
-        wire.reader = getcurrent()
-        try:
-            if self.seconds is None:
+        chunk: bytes | None = None
+        wire.reader = waiting = getcurrent()
+        if self.seconds is None:
+            try:
                 chunk = wire.schedule.block()
-            else:
-                chunk = self.within_seconds(wire.schedule.block)
+            finally:
+                wire.reader = None
+            return chunk
+        limit = self._begin_limit(wire.schedule, waiting)
+        try:
+            chunk = wire.schedule.block()
         finally:
             wire.reader = None
+            self._end_limit(limit, chunk is not None)
         return chunk
 
-    def within_seconds(self, wait: Callable[[], Any]) -> Any:
-        """Return what *wait* returns; TimeoutError if it takes longer than ``settimeout`` allows.
+    def within_seconds(self, loop: Any, wait: Callable[[], Any]) -> Any:
+        """Return what *wait* returns, which blocks on *loop*.
+
+        Raises:
+            TimeoutError: it takes longer than ``settimeout`` allows.
         """
         if self.seconds is None:
             return wait()
-        late: Any = _stdlib.timeout('timed out')
-        late.gnet_waited = self
+        limit = self._begin_limit(loop, getcurrent())
+        in_time = False
         try:
-            with Timeout(self.seconds, late):
-                return wait()
+            outcome = wait()
+            in_time = True
+            return outcome
         finally:
-            # Its traceback has this frame: a cycle, which would keep the socket of the callers.
-            del late
+            self._end_limit(limit, in_time)
+
+    def _begin_limit(self, loop: Any, waiting: Any) -> WaitLimit:
+        limit, self.limit = self.limit, None
+        if limit is None:
+            assert self.seconds is not None
+            limit = WaitLimit(loop, self.seconds)
+        limit.begin(waiting, self)
+        return limit
+
+    def _end_limit(self, limit: WaitLimit, keep: bool) -> None:
+        """A wait is over; *keep*: another one is likely to follow."""
+        limit.end()
+        if keep and self.limit is None and limit.seconds == self.seconds:
+            self.limit = limit
+        else:
+            limit.cancel()
 
     def is_late(self, error: BaseException) -> bool:
         """Whether *error* says that this socket's peer has let somebody wait for too long."""

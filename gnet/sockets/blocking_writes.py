@@ -148,7 +148,7 @@ class BlockingWrites(BlockingReads):
         blocking.senders += 1
         try:
             self._flush()
-            error = self._blocking.within_seconds(done.get)
+            error = self._blocking.within_seconds(self._loop, done.get)
         except BaseException as reason:
             unsent = len(request.data)
             is_late = isinstance(reason, _stdlib.timeout) and self._stage not in GONE
@@ -237,7 +237,7 @@ class BlockingWrites(BlockingReads):
         blocking = self._own_blocking()
         blocking.enders += 1
         try:
-            error: BaseException | None = blocking.within_seconds(done.get)
+            error: BaseException | None = blocking.within_seconds(self._loop, done.get)
         finally:
             blocking.enders -= 1
         return error

@@ -22,7 +22,7 @@ class BufferWire(DescriptorWire):
     One buffer's content is delivered at a time: while the callback blocks, nothing is read.
     """
 
-    __slots__ = ('_buffer', '_callback', '_filled', '_is_telling', '_made_by', 'stopped')
+    __slots__ = ('_buffer', '_callback', '_filled', '_made_by', 'stopped', 'telling')
 
     can_block = False
 
@@ -39,7 +39,7 @@ class BufferWire(DescriptorWire):
         #: Bytes in the buffer that the callback has not seen the end of.
         self._filled = 0
         #: Whether it is at work on them.
-        self._is_telling = False
+        self.telling = False
         #: Whether a callback that returned False has stopped reading.
         self.stopped = False
 
@@ -78,7 +78,7 @@ class BufferWire(DescriptorWire):
         if stream is None:
             return
         answer = None
-        self._is_telling = True
+        self.telling = True
         try:
             answer = self._callback(self._filled, self._buffer)
             if self._made_by is not None:
@@ -87,7 +87,7 @@ class BufferWire(DescriptorWire):
             self.listener_failed(stream, 'onread', error)
         finally:
             self._filled = 0
-            self._is_telling = False
+            self.telling = False
         self.stopped = answer is False
         if not self.stopped and self.stream is not None and not self.is_paused():
             self.go_on()
@@ -95,7 +95,7 @@ class BufferWire(DescriptorWire):
     def take_all(self) -> list[Any]:
         """Return all that has arrived, also what the callback was not told of yet."""
         taken = super().take_all()
-        if self._filled and not self._is_telling:
+        if self._filled and not self.telling:
             taken.append(bytes(memoryview(self._buffer).cast('B')[:self._filled]))
             self._filled = 0
         return taken
@@ -103,7 +103,7 @@ class BufferWire(DescriptorWire):
     def give_back(self, chunk: bytes | memoryview) -> None:
         """Put *chunk* in front of what has arrived: into the buffer, where it came from."""
         target = memoryview(self._buffer).cast('B')
-        if self._filled or self._is_telling or len(chunk) > len(target):
+        if self._filled or self.telling or len(chunk) > len(target):
             super().give_back(chunk)
             return
         target[:len(chunk)] = chunk

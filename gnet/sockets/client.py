@@ -46,9 +46,9 @@ from ..streams.states import (
 )
 from .buffer_wire import BufferWire
 from .connector import Connector
+from .limited import Limited
 from .ownership import forsake
 from .python_names import PythonNames
-from .settings import Tuned
 from .socket_wire import SocketWire
 from .wire import DescriptorWire
 
@@ -66,7 +66,7 @@ _UNENDED = (WRITABLE, LENT)
 _CLOSING = (DESTROYED, MUTE)
 
 
-class Client(Tuned, PythonNames):
+class Client(Limited, PythonNames):
     """What makes connections. Without state of its own: :class:`gnet.Socket` has it."""
 
     __slots__ = ()
@@ -232,6 +232,8 @@ class Client(Tuned, PythonNames):
 
     def _start_anew(self) -> None:
         """Forget the connection that was, but not the listeners, the encoding and the options."""
+        if self._settings.watch is not None:
+            self._watch_no_more()
         self._errored = None
         self._read_state, self._write_state = NOT_ENDED, WRITABLE
         self._buffer = self._turns = None
@@ -338,6 +340,8 @@ class Client(Tuned, PythonNames):
         self._wire.open(self, sock)
         self._stage = CONNECTED
         self.opened_at = self._loop.now()
+        if self._settings.limits is not None:
+            self._watch_peer(self.opened_at)
 
     def _destroy_on(self, signal: Any) -> None:
         """Destroy the socket when *signal* is set, or now if it is."""

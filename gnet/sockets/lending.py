@@ -131,6 +131,7 @@ class Lender(Movable):
         self._loop.check_thread()
         if self.writable_ended:
             raise coded_errors.state_error('ERR_STREAM_WRITE_AFTER_END')
+        self._settle_held()
         self._write_state = LENT  # as when it is lent
         return self._wire
 
@@ -141,6 +142,7 @@ class Lender(Movable):
         self._buffer, self._length = None, 0
         wire.taker = GREENLET
         # What this socket is told to write by mistake must not go out, in plain text.
+        self._settle_held()
         self._write_state = LENT
         return Lent(
             wire, b''.join(chunks), self._remote, self.writable_length > 0)
@@ -154,6 +156,7 @@ class Lender(Movable):
         self._owner, borrower._owner = borrower._owner, None
         self._blocking_user = borrower._blocking_user  # inside: as above
         self._write_state = WRITABLE
+        self._take_limits(borrower)
         wire = self._wire
         wire.stream = self
         wire.taker = self._taker_by_events()
@@ -175,6 +178,7 @@ class Lender(Movable):
             self._counter = Uncounted(lender._counter.server)  # inside: as above
         if lender.gettimeout() is not None:
             self.settimeout(lender.gettimeout())
+        self._take_limits(lender)
         wire = lender._wire  # inside: as above
         is_at_work = wire.handled or self._blocking_user is BlockingUser.PROGRAM
         return NOBODY_YET if is_at_work else EVENTS

@@ -38,6 +38,9 @@ __all__ = ['PythonNames']
 #: a few steps, and little enough that reading it from a disk holds up the hub for a moment only.
 FILE_BLOCK = 1 << 18
 
+#: What settimeout() takes, as in the standard library, which counts nanoseconds in 64 bits.
+MAX_SECONDS = 9_223_372_036
+
 
 class PythonNames(BlockingWrites):
     """What lets a ``gnet.Socket`` be handed to code that expects a ``socket.socket``."""
@@ -50,10 +53,22 @@ class PythonNames(BlockingWrites):
     # --- how long to wait -------------------------------------------------------------------------
 
     def settimeout(self, seconds: float | None) -> None:
-        """Let blocking calls wait at most *seconds*; None (the default) for ever, 0 not at all."""
-        if seconds is not None and seconds < 0:
-            raise ValueError('Timeout value out of range')
-        self._own_blocking().seconds = seconds
+        """Let blocking calls wait at most *seconds*; None (the default) for ever, 0 not at all.
+
+        A call that waits already keeps the time that it has begun with.
+
+        Raises:
+            ValueError: it is negative, or NaN.
+            OverflowError: it is longer than 292 years.
+        """
+        if seconds is not None:
+            if seconds != seconds:
+                raise ValueError('Invalid value NaN (not a number)')
+            if seconds < 0:
+                raise ValueError('Timeout value out of range')
+            if seconds > MAX_SECONDS:
+                raise OverflowError('timestamp out of range')
+        self._own_blocking().set_seconds(seconds)
 
     def gettimeout(self) -> float | None:
         """Return what :meth:`settimeout` was given."""
@@ -61,7 +76,7 @@ class PythonNames(BlockingWrites):
 
     def setblocking(self, flag: bool) -> None:
         """``settimeout(None)`` if *flag*, else ``settimeout(0)``."""
-        self._own_blocking().seconds = None if flag else 0.0
+        self._own_blocking().set_seconds(None if flag else 0.0)
 
     def getblocking(self) -> bool:
         """Return whether blocking calls wait at all."""

@@ -19,8 +19,10 @@ from ..node.inspection import inspect
 from ..node.spelling import snake_options
 from ..node.validators import validate_function, validate_msecs
 from ..node.values import MAX_INT32, to_int32, to_number, truthy
+from ..options.peer_limits import PeerLimits
 from ..options.socket import OnRead, type_of_service
 from ..streams.duplex import Duplex
+from .peer_watch import PeerWatch
 from .socket_wire import SocketWire
 
 if TYPE_CHECKING:
@@ -43,8 +45,8 @@ class Settings:
     """
 
     __slots__ = (
-        'block_list', 'host', 'keep_alive', 'no_delay', 'onread', 'readable', 'signal', 'timeout',
-        'type_of_service', 'writable',
+        'block_list', 'host', 'keep_alive', 'limits', 'no_delay', 'onread', 'readable', 'signal',
+        'timeout', 'type_of_service', 'watch', 'writable',
     )
 
     def __init__(self) -> None:
@@ -62,6 +64,14 @@ class Settings:
         self.block_list: BlockList | None = None
         #: What connect() was told to connect to, last: a name or an address; None for a path.
         self.host: str | None = None
+        #: How slow and how greedy the peer may be; None for any.
+        self.limits: PeerLimits | None = None
+        #: Looks after that while there is a connection, if it has to do with time.
+        self.watch: PeerWatch | None = None
+
+    def __del__(self) -> None:
+        if self.watch is not None:
+            self.watch.forget()
 
 
 #: Never changed.

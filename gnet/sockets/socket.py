@@ -134,6 +134,9 @@ class Socket(Lender):
                 :meth:`resume`.
             fd: the number of a connected descriptor (TCP, unix socket or pipe), which belongs to
                 the socket from now on.
+            read_timeout: as of :attr:`read_timeout`, in milliseconds; so *write_timeout* and
+                *lifetime*.
+            max_buffered: as of :attr:`max_buffered`, in bytes.
             readable: False to never read.
             writable: False to never write.
 
@@ -174,6 +177,7 @@ class Socket(Lender):
         if chosen.keep_alive:
             self.set_keep_alive(True, chosen.keep_alive_seconds * 1000)
         settings.type_of_service = chosen.type_of_service
+        settings.limits = chosen.limits
         settings.readable, settings.writable = chosen.readable, chosen.writable
         if chosen.encoding is not None:
             self.set_encoding(chosen.encoding)
@@ -227,7 +231,7 @@ class Socket(Lender):
         self._bring(unread)
         self._apply_options()
         if seconds is not None:
-            self._own_blocking().seconds = seconds
+            self._own_blocking().set_seconds(seconds)
         if signal is not None:
             self._destroy_on(signal)
         return self
@@ -286,6 +290,10 @@ class Socket(Lender):
         if self._linger_timer is not None:
             self._linger_timer.cancel()
             self._linger_timer = None
+        if self._settings.watch is not None:
+            self._watch_no_more()
+        if self._blocking.limit is not None:
+            self._blocking.drop_limit()
         super().destroy(error)
         if self._counter is not None:
             self._counter.destroyed(self)

@@ -31,6 +31,14 @@ class SocketWire(Wire, Protocol):
         """Whether blocking calls may read it."""
 
     @property
+    def stopped(self) -> bool:
+        """Whether the program reads nothing now, by other means than ``pause()``: `onread`."""
+
+    @property
+    def telling(self) -> bool:
+        """Whether the callback of `onread` is at work."""
+
+    @property
     def sock(self) -> Any:
         """The socket of the system; None while there is no connection."""
 

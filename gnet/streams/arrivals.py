@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import warnings
 from collections import deque
-from typing import Any
+from typing import Any, TypeVar
 from weakref import ProxyTypes, proxy
 
 from ..events.guarded import EXITS
@@ -32,6 +32,8 @@ from .wire import Schedule
 
 __all__ = ['BY_RUNNERS', 'Arrivals']
 
+Failure = TypeVar('Failure', bound=BaseException)
+
 #: Who have a runner take what has arrived.
 BY_RUNNERS = (EVENTS, NOBODY_YET, DRAIN)
 
@@ -46,6 +48,8 @@ class Arrivals:
 
     #: Whether the program has stopped reading by other means than the stream's.
     stopped = False
+    #: Whether it is telling the program, by other means than the stream's, what has come.
+    telling = False
     #: Whether blocking calls may read it.
     can_block = True
 
@@ -128,8 +132,7 @@ class Arrivals:
 
     def fail_with(self, failure: BaseException) -> None:
         """The same with an error that is the stream's already."""
-        self.failures = (*self.failures, failure)
-        self._fail(failure)
+        self._fail(self.own(failure))
 
     def _fail(self, failure: BaseException) -> None:
         self.error = failure
@@ -153,7 +156,10 @@ class Arrivals:
                 and known.errno == number and known.syscall == syscall
             ):
                 return known
-        failure = system_errors.system_error(number, syscall)
+        return self.own(system_errors.system_error(number, syscall))
+
+    def own(self, failure: Failure) -> Failure:
+        """Return *failure*, which is known as this connection's from now on."""
         self.failures = (*self.failures, failure)
         return failure
 

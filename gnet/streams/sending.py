@@ -84,9 +84,8 @@ class Sending(Readable):
 
     __slots__ = (
         '_begun', '_bytes_sent', '_corked', '_default_encoding', '_end_callbacks', '_ended_first',
-        '_in_flight', '_needs_drain',
-        '_pending_callbacks', '_queue', '_queued_bytes', '_queued_units', '_write_mark',
-        '_write_state', 'allow_half_open',
+        '_held', '_in_flight', '_needs_drain', '_pending_callbacks', '_queue', '_queued_bytes',
+        '_queued_units', '_write_mark', '_write_state', 'allow_half_open',
     )
 
     _write_state: WriteState
@@ -104,6 +103,8 @@ class Sending(Readable):
         )
         self._write_state = WRITABLE
         self._queue: deque[WriteRequest] | None = None
+        #: What cork() holds back behind the queue, and is no request yet: see `Corked`.
+        self._held: list[bytes] | None = None
         #: The requests at the head that the kernel has been offered; None while it takes all.
         self._in_flight: list[WriteRequest] | None = None
         #: How many at the head of the queue were begun with, and wait for the connection.
@@ -123,6 +124,8 @@ class Sending(Readable):
     # --- the queue --------------------------------------------------------------------------------
 
     def _enqueue(self, request: WriteRequest) -> None:
+        if self._held is not None:
+            self._settle_held()
         if self._queue is None:
             self._queue = deque()
         self._queue.append(request)
@@ -180,16 +183,20 @@ class Sending(Readable):
             else:
                 self._tick(self._written, callback)
         if failure is not None and at_once:
-            self._errored = self._wire.own_failure(failure.errno or 0, 'write')
-            if self._in_flight:
-                self._in_flight[0].failure = failure.errno or 0
-            self._tick(self._sending_failed, failure)
+            self._failed_at_once(failure)
         elif failure is not None:
             self._sending_failed(failure)
         elif self._in_flight is None and not self._queue and (
             self._write_state is ENDING
         ):
             self._shut()
+
+    def _failed_at_once(self, failure: OSError) -> None:
+        """What is in flight has met a failure, in a call of the program's."""
+        self._errored = self._wire.own_failure(failure.errno or 0, 'write')
+        if self._in_flight:
+            self._in_flight[0].failure = failure.errno or 0
+        self._tick(self._sending_failed, failure)
 
     def _sent_in_part(self) -> None:
         """Wait until the wire takes the rest of what is in flight.
@@ -277,6 +284,7 @@ class Sending(Readable):
 
     def _take_unsent(self) -> Unsent:
         """Give up what was not sent: requests in flight, queued ones, callbacks of ``end()``."""
+        self._settle_held()
         in_flight = self._in_flight or []
         queued = list(self._queue or ())
         callbacks = self._end_callbacks or []
@@ -307,6 +315,10 @@ class Sending(Readable):
             if calls:
                 self._tick(self._call_all, calls)
             call()
+
+    def _settle_held(self) -> None:
+        """Put what cork() holds back into the queue. `Corked` has it."""
+        raise NotImplementedError
 
     def _shut(self) -> None:
         """Everything is in the kernel: send the FIN. `Writable` has it."""
@@ -339,6 +351,7 @@ class Sending(Readable):
 
     def _fail_with(self, failure: BaseException, size: int, callback: Callback) -> None:
         """A write has failed at once: the stream is destroyed, but on a tick."""
+        self._settle_held()
         self._errored = failure
         self._queued_bytes += size  # they count as written
         self._in_flight = []  # writes to come queue behind it

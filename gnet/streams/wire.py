@@ -135,6 +135,9 @@ class Wire(Protocol):
     def own_failure(self, number: int, syscall: str) -> NodeOSError:
         """Return the error of what has happened to this connection, and note it as its own."""
 
+    def own(self, failure: Any) -> Any:
+        """Return *failure*, and note it as its own."""
+
     def is_own(self, error: BaseException) -> bool:
         """Whether *error* is this connection's."""
 

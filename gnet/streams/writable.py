@@ -19,8 +19,9 @@ from typing import Any
 from ..node import coded_errors, system_errors
 from ..node.threads import get_ident
 from ..node.values import truthy
+from .corked import Corked
 from .encodings import as_bytes, canonical, encode
-from .sending import Callback, Sending, WriteRequest
+from .sending import Callback, WriteRequest
 from .states import (
     CLOSED,
     CONNECTED,
@@ -37,7 +38,7 @@ from .states import (
 __all__ = ['Writable']
 
 
-class Writable(Sending):
+class Writable(Corked):
     """The writing half, on top of the reading one: together Node's Duplex stream."""
 
     __slots__ = ()
@@ -75,15 +76,30 @@ class Writable(Sending):
         if callback is not None and not callable(callback):
             callback = None
         if (
-            self._stage is not CONNECTED or self._write_state is not WRITABLE
-            or self._in_flight is not None or self._queue or self._corked
+            self._corked or self._stage is not CONNECTED or self._write_state is not WRITABLE
+            or self._in_flight is not None or self._queue
         ):
+            held = self._held
+            if held is not None and callback is None and (data is chunk or len(data) == units):
+                # What _enqueue() would do, without a request for each: see Corked.
+                held.append(data)
+                self._queued_units = queued = self._queued_units + units
+                if queued < self._write_mark:
+                    return True
+                return self._mark_reached()
             if self._write_state is not WRITABLE or self._stage in GONE:
                 return self._refuse(callback)
             if self._stage is NEW and not self._corked and self._errored is None:
                 self._fail_with(self._refusal(), 0, callback)
                 return False
-            self._enqueue(WriteRequest(data, units, callback))
+            if (
+                self._corked and callback is None and 0 < units == len(data)
+                and self._stage is CONNECTED and self._errored is None
+            ):
+                self._settle_held()
+                self._hold_back(data)
+            else:
+                self._enqueue(WriteRequest(data, units, callback))
             if self._errored is not None:
                 return False  # a write before it has failed
             if self._stage is CONNECTING:
@@ -110,6 +126,10 @@ class Writable(Sending):
             self._sent_in_part()
         if self._queued_units < self._write_mark or not self._queued_units:
             return True
+        return self._mark_reached()
+
+    def _mark_reached(self) -> bool:
+        """What write() returns when the high-water mark is reached."""
         self._needs_drain = True
         return False
 
@@ -138,19 +158,6 @@ class Writable(Sending):
             self._tick(self._call_guarded, callback, error)
         self.destroy(error)
         return False
-
-    # --- corking ----------------------------------------------------------------------------------
-
-    def cork(self) -> None:
-        """Only queue until the matching :meth:`uncork`, to send many small chunks as one."""
-        self._corked += 1
-
-    def uncork(self) -> None:
-        """Undo one :meth:`cork`; the last one sends what is queued in one system call."""
-        if self._corked:
-            self._corked -= 1
-            if not self._corked:
-                self._flush()
 
     # --- ending -----------------------------------------------------------------------------------
 
@@ -192,6 +199,7 @@ class Writable(Sending):
                     self._end_callbacks.pop()  # type: ignore[union-attr]  # it was added above
                 raise
         self._corked = 0
+        self._settle_held()
         if self._queue:
             self._flush()
         if changes and self._write_state is WRITABLE and self._errored is None:
@@ -271,6 +279,7 @@ class Writable(Sending):
     @property
     def bytes_written(self) -> int:
         """Bytes accepted by :meth:`write` so far, those still queued included."""
+        self._settle_held()
         return self._bytes_sent + self._queued_bytes
 
     @property
@@ -289,11 +298,6 @@ class Writable(Sending):
         return (
             self._needs_drain and self._stage not in GONE and self._write_state is WRITABLE
         )
-
-    @property
-    def writable_corked(self) -> int:
-        """How many :meth:`uncork` calls are missing."""
-        return self._corked
 
     @property
     def writable_ended(self) -> bool:

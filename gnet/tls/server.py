@@ -115,7 +115,9 @@ class Server(plain.Server):
         self._tls_options: TLSServerOptions = options
         self._watches = watches
         self._watch: ContextWatch | None = None
+        peer_limits = self._intake.peer_limits
         self._intake = SecureIntake(self, self._counter, self._accept_failed)
+        self._intake.peer_limits = peer_limits
         self._contexts = ServedContexts(options.context, given, self._use)
         if watches:
             self._contexts.check_files()

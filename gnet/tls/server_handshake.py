@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from ..loop.agenda import EXITS
 from ..loop.idle_timers import IdleTimer
-from ..node.system_errors import hung_up
+from ..node.system_errors import hung_up, is_beyond_limit
 from .alpn import select_alpn
 from .client_hello import ClientHello, ClientHelloReader, NoClientHello
 from .engine import Engine
@@ -258,7 +258,9 @@ class ServerHandshake(Handshake):
     def closed(self) -> None:
         """The socket is closed, for a reason that nobody was told of."""
         if not self._told:
-            self.failure = self.failure or hung_up()
+            errored = self._sock.errored
+            self.failure = self.failure or (
+                errored if is_beyond_limit(errored) else hung_up())
             self._tell(self.failure)
 
     def is_heard(self) -> bool:

@@ -206,6 +206,7 @@ class TLSSocket(Handshaking):
         self._stage = CONNECTED
         self._readable_wanted = True
         exit_hook.arm()
+        self._watch_peer()
         self._begin_handshake(b'')
         if self._flow is not PAUSED:
             self._take(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..harness.plain import PlainSocket
+from ..harness.ports import free_port
 from ..harness.scripts import Running
 
 Program = Callable[..., Running]
@@ -96,7 +97,7 @@ def test_disconnecting_again_and_again_leaves_nothing(program: Program, policy: 
         else:
             server = gnet.create_server(lambda sock: sock.end('x'))
             server.listen(int(sys.argv[1]), '127.0.0.1')
-    """, str(_free_port()), policy=policy).wait()
+    """, str(free_port()), policy=policy).wait()
     assert finished.stdout.splitlines() == ['1', '((0, None), 0)']
     assert (finished.status, finished.stderr) == (0, '')
 
@@ -117,10 +118,3 @@ def test_a_server_that_is_not_shared_and_not_ref_ed_holds_up_nothing(
     """, policy=policy).wait()
     assert finished.stdout.splitlines() == ['exit 0 None']
     assert (finished.status, finished.stderr) == (0, '')
-
-
-def _free_port() -> int:
-    with PlainSocket() as free:
-        free.bind(('127.0.0.1', 0))
-        port: int = free.getsockname()[1]
-    return port

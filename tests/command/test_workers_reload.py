@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import signal
 
 import pytest
 
+from ..harness.waiting import PROCESS_PATIENCE, until
 from .workers import SERVER, children_of, slow
 
 
@@ -122,5 +124,30 @@ def test_sighup_at_the_start_is_obeyed(program):
     started.wait_for('^gnet: started')
     started.kill(signal.SIGHUP)
     started.wait_for('^gnet: the workers were replaced')
+    started.kill(signal.SIGTERM)
+    assert started.wait()[0] == 0
+
+
+def test_workers_that_are_killed_in_a_reload_cost_what_they_had_open_and_no_more(serving, ask):
+    started = serving()
+    stop = started.load()
+    killed = []
+
+    def kill(pid):
+        killed.append(pid)
+        os.kill(pid, signal.SIGKILL)
+
+    started.kill(signal.SIGHUP)
+    kill(min(started.workers))  # one of those that are replaced
+    [new, _] = [int(started.wait_for(r'worker (\d+) listens')[1]) for _ in range(2)]
+    kill(new)  # one of those that replace them
+    started.kill(signal.SIGHUP)
+    started.wait_for('^gnet: .*(the workers were replaced|the other workers stay)')
+    until(lambda: len({ask(started) for _ in range(4)}) == started.count, PROCESS_PATIENCE)
+    answers, failures = stop()
+    assert len(failures) <= len(killed)  # the client has one connection at a time
+    assert not [failure for failure in failures if 'Refused' in failure]
+    assert answers
+    assert len(children_of(started.pid)) <= started.count + 1  # and one that drains
     started.kill(signal.SIGTERM)
     assert started.wait()[0] == 0

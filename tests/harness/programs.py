@@ -17,7 +17,7 @@ import pytest
 from .scripts import Running
 from .waiting import PATIENCE
 
-__all__ = ['Daemon', 'find_program', 'import_package']
+__all__ = ['Daemon', 'find_library', 'find_program', 'import_package']
 
 #: Where Debian has programs that are not on the PATH of everybody.
 _MORE_DIRECTORIES = ('/usr/sbin', '/usr/local/sbin', '/sbin')
@@ -40,6 +40,16 @@ def find_program(name: str, package: str, *patterns: str) -> str:
             f'the program {name!r} is missing; install the Debian package {package!r}: '
             f'apt-get install {package}')
     return found
+
+
+def find_library(pattern: str, package: str) -> str:
+    """Return the path of a shared library below ``/usr/lib``, of the Debian package *package*."""
+    found = sorted(map(str, Path('/usr/lib').glob(pattern)))
+    if not found:
+        _is_missing(
+            f'the library {pattern!r} is missing; install the Debian package {package!r}: '
+            f'apt-get install {package}')
+    return found[0]
 
 
 def import_package(module: str, package: str) -> Any:

@@ -13,7 +13,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import gevent
 import pytest_timeout
@@ -22,8 +22,12 @@ from gevent.util import format_run_info
 
 __all__ = ['start']
 
-_allocate_lock: Any = monkey.get_original('_thread', 'allocate_lock')
+_sleep: Any = monkey.get_original('time', 'sleep')
 _start_new_thread: Any = monkey.get_original('_thread', 'start_new_thread')
+
+#: Seconds between looks at the test that runs. One thread looks at all of them: one for each would
+#: often take more than the test.
+_LOOK_INTERVAL = 0.5
 
 #: The status of a run that the watchdog ended: that of pytest for failed tests.
 _STATUS = 1
@@ -32,19 +36,36 @@ _STATUS = 1
 _CALLS = 12
 
 
+class _Limit(NamedTuple):
+    item: Any
+    seconds: float
+    #: On the clock of ``time.monotonic``.
+    deadline: float
+    hub: Any
+
+
+#: Those of the tests that run, which is one or none; in a list, by which the thread sees it.
+_running: list[_Limit] = []
+
+#: The process that has a thread which looks at them.
+_watched: set[int] = set()
+
+
 def start(item: Any, seconds: float) -> Callable[[], None]:
     """End the whole process when *item* takes more than *seconds*; return what calls that off."""
-    finished = _allocate_lock()
-    finished.acquire()
-    hub = gevent.get_hub()
+    _running[:] = [_Limit(item, seconds, time.monotonic() + seconds, gevent.get_hub())]
+    if os.getpid() not in _watched:
+        _watched.add(os.getpid())
+        _start_new_thread(_watch, ())
+    return _running.clear
 
-    def watch() -> None:
-        if finished.acquire(timeout=seconds) or pytest_timeout.is_debugging():
-            return
-        _give_up(item, seconds, hub)
 
-    _start_new_thread(watch, ())
-    return lambda: finished.release() if finished.locked() else None
+def _watch() -> None:
+    while True:
+        _sleep(_LOOK_INTERVAL)
+        for limit in tuple(_running):
+            if time.monotonic() > limit.deadline and not pytest_timeout.is_debugging():
+                _give_up(limit.item, limit.seconds, limit.hub)
 
 
 def _give_up(item: Any, seconds: float, hub: Any) -> None:

@@ -11,8 +11,9 @@ from gevent.event import AsyncResult
 import gnet
 from gnet.proxy_protocol import ProxyHeader
 
+from ..harness.clock import Clock
 from ..harness.plain import PlainSocket
-from ..harness.waiting import PROCESS_PATIENCE
+from ..harness.waiting import PROCESS_PATIENCE, until
 from .common import BLOCKING, BRACKETS, sent, wait_in
 
 
@@ -95,6 +96,24 @@ def test_half_a_character_travels_along(fork: Any, serve: Any, connect: Any) -> 
     assert peer.recv_exactly(3) == b'[\xc3]'
 
 
+def test_nobody_looks_after_the_peer_of_one_that_has_gone(
+    fork: Any, serve: Any, connect: Any, clock: Clock,
+) -> None:
+    child = fork(BLOCKING)
+    gone: list[Any] = []
+    server = serve(
+        lambda sock: (child.send('take', sock), gone.append(sock)), pause_on_connect=True,
+        read_timeout=1000, lifetime=1000)
+    peer = connect(server)
+    until(lambda: gone and gone[0]._settings.watch is None)
+    clock.go(5000)
+    assert not gone[0].destroyed
+    peer.sendall(b'body')
+    assert peer.recv_exactly(6) == b'[body]'
+    peer.end()
+    assert peer.recv_until_end() == b''
+
+
 def test_what_was_still_to_be_written_travels_along(fork: Any, serve: Any, connect: Any) -> None:
     child = fork("""
         import gnet
@@ -105,12 +124,15 @@ def test_what_was_still_to_be_written_travels_along(fork: Any, serve: Any, conne
 
     def handler(sock: Any) -> None:
         sock.write(data, written.append)
+        sock.cork()
+        sock.write(b'held ')
+        sock.write(b'back, ')
         assert sock.writable_length
         child.send('take', sock, lambda error: written.append('sent'))
 
     server = serve(handler)
     peer = connect(server)
-    assert peer.recv_until_end() == data + b'the end'
+    assert peer.recv_until_end() == data + b'held back, the end'
     assert sorted(map(str, written)) == ['None', 'sent']
 
 

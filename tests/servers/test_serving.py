@@ -163,7 +163,7 @@ def test_a_name_that_is_not_found_is_raised_at_the_call() -> None:
 
 @pytest.mark.parametrize(('options', 'kind', 'text'), [
     ({'prot': 80}, TypeError, r"serve\(\) got an unexpected keyword argument 'prot'. Did you mean"),
-    ({'port': 80, 'path': 'x'}, TypeError, 'takes a port, or one of path, fd and handle'),
+    ({'port': 80, 'path': 'x'}, TypeError, 'takes a port, or one of path, fd, handle and systemd'),
     ({'port': 65536}, gnet.CodedValueError, r'options\.port should be >= 0 and < 65536'),
     ({'port': 'socket'}, gnet.CodedValueError, 'Received type string'),
     ({'port': '/no/port'}, gnet.CodedValueError, r"by its name: path='/no/port'\.$"),

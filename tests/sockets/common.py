@@ -17,7 +17,7 @@ from ..harness.native import Peer
 from ..harness.waiting import PATIENCE, turn
 
 __all__ = [
-    'Connection', 'both_spellings', 'code', 'connected', 'refused', 'shown', 'target_of',
+    'Connection', 'both_spellings', 'code', 'connected', 'failing', 'refused', 'shown', 'target_of',
 ]
 
 
@@ -120,3 +120,12 @@ def connected(server: gnet.Server, **options: Any) -> Connection:
     sock.on('error', lambda error: None)
     sock.connect(server.address().port, '127.0.0.1')
     return connection
+
+
+def failing(events: list[Any]) -> Callable[[Connection], None]:
+    """Return a set-up that reads by events, and notes the codes of errors."""
+    def setup(c: Connection) -> None:
+        c.sock.on('data', lambda chunk: None)
+        c.sock.on('error', lambda error: events.append(code(error)))
+
+    return setup

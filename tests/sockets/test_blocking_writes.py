@@ -130,7 +130,8 @@ def test_sendall_sends_what_cork_holds_back(hold: Hold) -> None:
     c = hold()
     c.sock.settimeout(PATIENCE)
     c.sock.cork()
-    c.sock.write(b'first ')
+    c.sock.write(b'fir')
+    c.sock.write(b'st ')
     c.sock.sendall(b'second')
     assert c.peer.recv_exactly(12) == b'first second'
 

@@ -357,6 +357,24 @@ def test_its_idle_time_is_forgotten_with_it(local: Service) -> None:
     assert all(timer.expired is None for _, _, timer in get_loop().idle_timers._heap)
 
 
+@pytest.mark.filterwarnings('ignore:unclosed:ResourceWarning')
+def test_the_time_of_its_waits_is_forgotten_with_it(local: Service) -> None:
+    def use() -> Any:
+        sock = talked(local)
+        sock.settimeout(60)
+        reading = gevent.spawn(sock.recv, 1)
+        turn()
+        local.ends[0].sendall(b'x')
+        assert reading.get(timeout=PATIENCE) == b'x'
+        assert sock._blocking.limit.armed
+        return sock
+
+    forgotten, _ = forgets(use)
+    until(lambda: forgotten() is None)
+    turn()
+    assert all(timer.expired is None for _, _, timer in get_loop().idle_timers._heap)
+
+
 # --- not collected --------------------------------------------------------------------------------
 
 

@@ -6,14 +6,13 @@ Each program is one class, with the same questions: a test is written once and r
 from __future__ import annotations
 
 import os
-import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from ..harness.families import Family
-from ..harness.plain import PlainSocket
+from ..harness.ports import free_port
 from ..harness.programs import find_program
 from ..harness.scripts import Running
 from ..harness.waiting import PATIENCE
@@ -138,9 +137,7 @@ class Gnutls:
     ) -> dict[str, Any]:
         # It is told a port and no address: it takes those of all families, and does not say which
         # port it got if that was 0.
-        with PlainSocket(socket.AF_INET6 if ':' in str(family.host) else socket.AF_INET) as free:
-            free.bind((family.host, 0))
-            port = free.getsockname()[1]
+        port = free_port()
         command = [
             find_program('gnutls-serv', 'gnutls-bin'), '--echo', '--port', str(port),
             '--x509certfile', own, '--x509keyfile', own, '--priority', _gnutls_priority(version),

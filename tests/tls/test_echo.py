@@ -52,6 +52,18 @@ def only(version: str) -> dict[str, Any]:
     return {'minimum_version': number, 'maximum_version': number}
 
 
+def test_what_cork_holds_back_comes_whole_and_in_order(accept_tls: Accept) -> None:
+    c = accept_tls()
+    before = c.sock.bytes_written
+    c.sock.cork()
+    for number in range(100):
+        c.sock.write(b'line %2d\n' % number)
+    assert c.sock.writable_length == 800
+    c.sock.uncork()
+    assert c.sock.bytes_written - before == 800
+    assert c.peer.recv_exactly(800) == b''.join(b'line %2d\n' % number for number in range(100))
+
+
 @STYLES
 @VERSIONS
 def test_a_server_echoes(

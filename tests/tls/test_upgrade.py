@@ -65,7 +65,9 @@ def test_a_server_goes_on_with_tls_in_event_style(
     def handler(sock: Any) -> None:
         def command(data: bytes) -> None:
             sock.remove_all_listeners('data')
-            sock.write(b'220 go on\r\n')
+            sock.cork()  # which holds back, until it is lent
+            sock.write(b'220 ')
+            sock.write(b'go on\r\n')
             secure = tls.TLSSocket(sock, {'isServer': True, **certified.options})
             traces.set(Connection(secure))
             secure.on('data', lambda chunk: secure.write(chunk.upper()))

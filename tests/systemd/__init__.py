@@ -1,0 +1,1 @@
+"""systemd: sockets that it has opened, what it is told, and its own programs."""
