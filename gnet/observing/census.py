@@ -12,7 +12,7 @@ from time import monotonic
 from types import CodeType, FrameType
 from typing import Any
 
-from gevent import getcurrent
+from gevent import getcurrent, monkey
 from gevent.hub import Hub
 
 from ..addresses.ends import Address, address_of
@@ -36,6 +36,7 @@ from .heap import (
     greenlet_class,
     is_machinery,
     look_around,
+    native_threads,
     places_of,
     program_place,
     waiting_greenlet,
@@ -46,8 +47,14 @@ __all__ = ['Census']
 #: That of the function in which the listeners of a connection run, with its argument ``sock``.
 _HAND_OVER: CodeType = hand_over.__code__
 
+#: In which module the threads of ``concurrent.futures`` wait for work.
+_EXECUTORS = 'concurrent.futures.thread'
+
 #: What SO_PEERCRED gives: pid, uid, gid.
 _CREDENTIALS = struct.Struct('3i')
+
+
+_get_ident: Callable[[], int] = monkey.get_original('_thread', 'get_ident')
 
 
 class Census:
@@ -101,6 +108,7 @@ class Census:
         self._add_watchers(heap.watchers)
         for each in _each(heap.greenlets, self._mains, [self._current], kind=greenlet_class):
             self._add_greenlet(each)
+        self._add_threads()
         self._add_holds()
         return self._entries
 
@@ -281,6 +289,20 @@ class Census:
         self._add(entry(
             Kind.HANDLER, holds or facts.holds, age=self._age_of(facts), local=local,
             peer=peer, server=self._server_of(sock)))
+
+    def _add_threads(self) -> None:
+        for thread, innermost in native_threads():
+            if thread.ident == _get_ident():
+                innermost = self._frame
+            stack = places_of(innermost)
+            # At the end, an executor tells its threads, which wait for work, to end.
+            is_of_executor = any(
+                each.f_globals.get('__name__') == _EXECUTORS for each in frames_of(innermost))
+            holds = False if thread.daemon else None if is_of_executor else True
+            if holds or not is_machinery(stack):
+                self._add(LiveEntry(
+                    Kind.THREAD, holds, name=thread.name, where=program_place(stack), stack=stack,
+                    id=id(thread)))
 
     # --- the rest ---------------------------------------------------------------------------------
 

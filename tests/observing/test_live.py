@@ -8,12 +8,14 @@ import re
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import gevent
 import pytest
-from gevent import subprocess
+from gevent import monkey, subprocess
 from gevent.event import Event
 
 import gnet
@@ -299,6 +301,32 @@ def test_looking_keeps_nothing_in_memory(serve: Any, connect: Any) -> None:
         peer.close()
     until(lambda: server.get_connections() == 0)
     assert [each for each in gnet.live() if each.kind in ('socket', 'handler')] == []
+
+
+@pytest.mark.skipif(monkey.is_module_patched('threading'), reason='they are greenlets')
+def test_native_threads_are_told() -> None:
+    """Python waits at its end for one that is no daemon."""
+    go = threading.Event()
+
+    def work() -> None:
+        go.wait()
+
+    threads = [threading.Thread(target=work, name=name, daemon=name == 'daemon')
+               for name in ('plain', 'daemon')]
+    for each in threads:
+        each.start()
+    with ThreadPoolExecutor(1, 'pool') as executor:
+        executor.submit(work)
+        try:
+            until(lambda: len([each for each in entries('thread') if each.where is not None
+                               and each.where.function == 'work']) == 3)
+            found = {str(each.name): each.keeps_alive for each in entries('thread')}
+        finally:
+            go.set()
+    for each in threads:
+        each.join()
+    assert found == {'plain': True, 'daemon': False, 'pool_0': None}
+    assert entries('thread') == []
 
 
 class Unused:
