@@ -172,7 +172,10 @@ def ask(path: str) -> Report:
             while not answer.endswith(b'"end": true}\n'):
                 data = sock.recv(65536)
                 if not data:
-                    raise UnreachableError(f'{path} does not let this user in')
+                    raise UnreachableError(
+                        f'{path} has ended in the middle of its answer' if answer else
+                        f'{path} lets nobody in: it is of another user, looked at by too many '
+                        'already, or about to end')
                 answer += data
         except socket.timeout:
             raise UnreachableError(
