@@ -40,6 +40,10 @@ _ENTER, _LEAVE = '\x1b[?1049h\x1b[?25l', '\x1b[?25h\x1b[?1049l'
 _HOME, _CLEAR_LINE, _CLEAR_BELOW = '\x1b[H', '\x1b[K', '\x1b[J'
 
 
+#: How an answer ends.
+_END = b'"end": true}\n'
+
+
 class UnreachableError(Exception):
     """The program cannot be asked; the text says why."""
 
@@ -168,20 +172,22 @@ def ask(path: str) -> Report:
         answer = bytearray()
         try:
             sock.connect(path)
-            sock.sendall(b'live\n')
-            while not answer.endswith(b'"end": true}\n'):
-                data = sock.recv(65536)
-                if not data:
-                    raise UnreachableError(
-                        f'{path} has ended in the middle of its answer' if answer else
-                        f'{path} lets nobody in: it is of another user, looked at by too many '
-                        'already, or about to end')
-                answer += data
-        except socket.timeout:
-            raise UnreachableError(
-                f'no answer of {path} in {PATIENCE:g} s: its hub is blocked') from None
+            with suppress(BrokenPipeError, ConnectionResetError):  # as an end
+                sock.sendall(b'live\n')
+                while data := sock.recv(65536):
+                    answer += data
+                    if answer.endswith(_END):
+                        break
+        except (socket.timeout, BlockingIOError):  # this, if as many wait as may
+            raise UnreachableError(f'no answer of {path}: its hub is blocked') from None
         except OSError as error:
             raise UnreachableError(f'{path}: {error.strerror or error}') from None
+    if not answer:
+        raise UnreachableError(
+            f'{path} lets nobody in: it is of another user, looked at by too many already, or '
+            'about to end')
+    if not answer.endswith(_END):
+        raise UnreachableError(f'{path} has ended in the middle of its answer')
     try:
         return Report([json.loads(line) for line in answer.splitlines()])
     except (ValueError, LookupError, TypeError, AttributeError):

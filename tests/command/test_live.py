@@ -221,7 +221,8 @@ def test_what_cannot_be_shown_is_said(words: Any, status: int, text: str, capsys
     (b'HTTP/1.1 400\r\n{"end": true}\n', 'is not what gnet'),
     (b'1\n{"end": true}\n', 'is not what gnet'),
     (b'{"pid": 1, "workers": []}\n["kind"]\n{"end": true}\n', 'is not what gnet'),
-    (b'{"pid": 1, "workers": []}\n{"kind": "moon", "process": 1}\n{"end": true}\n', 'is not what gnet'),
+    (b'{"pid": 1, "workers": []}\n{"kind": "moon", "process": 1}\n{"end": true}\n',
+     'is not what gnet'),
 ])
 def test_what_answers_otherwise_is_no_program_of_gnet(
     native: Any, place: str, capsys: Any, answer: bytes, text: str,
