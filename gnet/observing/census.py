@@ -238,7 +238,7 @@ class Census:
 
     def _add_watchers(self, watchers: Iterable[Any]) -> None:
         for watcher in watchers:
-            if not watcher.active or _is_of_gnet(watcher.callback):
+            if not _is_active(watcher) or _is_of_gnet(watcher.callback):
                 continue
             kind = type(watcher).__name__.rstrip('_')
             holds = bool(watcher.ref)
@@ -330,6 +330,12 @@ def _connection_of(frame: FrameType | None) -> Any:
             # arguments.
             return each.f_locals['sock']
     return None
+
+
+def _is_active(watcher: Any) -> bool:
+    with suppress(AttributeError):  # on libuv, one for a child process that is closed has no answer
+        return bool(watcher.active)
+    return False
 
 
 def _is_of_gnet(callback: Any) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import socket
 import sys
@@ -232,6 +233,14 @@ def test_processes_are_told_as_long_as_they_run() -> None:
     assert (entry.age is not None) is (sys.platform == 'linux')
     plain.communicate(b'\n')
     assert entries('process', child=plain.pid) == []
+
+
+def test_a_watcher_that_is_closed_and_still_referenced_is_none() -> None:
+    loop = gevent.get_hub().loop
+    closed = [loop.child(os.getpid()), loop.timer(1), loop.async_(), loop.signal(23)]
+    for each in closed:
+        each.close()
+    assert not {each.id for each in gnet.live()} & set(map(id, closed))
 
 
 @pytest.mark.usefixtures('thawed')
