@@ -39,7 +39,8 @@ class LiveEntry:
         state: of a server ``'listening'``, ``'starting'`` or ``'closing'``; of a socket its
             ``ready_state``, or ``'awaiting header'`` as long as its proxy has not said whose it is
             (its peer is the proxy then, and there are no counts of bytes); of a greenlet
-            ``'waiting'``, ``'running'`` or ``'starting'``.
+            ``'waiting'``, ``'running'`` or ``'starting'``; of what could not be asked, as it is in
+            the middle of its making, ``'unreadable'``.
         age: seconds since the server was told to listen, the connection was established (or asked
             for), the process was started; of a handler, that of its connection.
         name: of a greenlet, a timer or a watcher: what it is for. Of a thread: its name. Of a

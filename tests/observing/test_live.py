@@ -12,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -233,6 +234,28 @@ def test_processes_are_told_as_long_as_they_run() -> None:
     assert (entry.age is not None) is (sys.platform == 'linux')
     plain.communicate(b'\n')
     assert entries('process', child=plain.pid) == []
+
+
+@pytest.mark.parametrize('kind', [gnet.Socket, gnet.Server, subprocess.Popen])
+def test_what_is_in_the_middle_of_its_making_hides_nothing_else(kind: Any, serve: Any) -> None:
+    """As when a signal handler asks."""
+    server = serve()
+    half = kind.__new__(kind)
+    half.pid = 1
+    found = gnet.live()
+    assert id(server) in {each.id for each in found.of('server')}
+    told, = (each for each in found if each.id == id(half))
+    assert (told.state, told.keeps_alive) == ('unreadable', None)
+    assert str(told.name) == f'{kind.__name__}: AttributeError'
+
+
+@pytest.mark.parametrize('kind', [str, os.fsencode, Path])
+def test_a_command_may_be_any_that_subprocess_takes(kind: Any) -> None:
+    program = kind('/bin/cat')
+    for command in (program, [program]):
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as cat:
+            assert [each.name for each in entries('process', child=cat.pid)] == ['/bin/cat']
+            cat.communicate()
 
 
 def test_a_watcher_that_is_closed_and_still_referenced_is_none() -> None:
