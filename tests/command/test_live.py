@@ -150,6 +150,29 @@ def test_a_script_may_have_another_use_for_the_signal(scripts: Any, how: str) ->
     assert ended == (0, 'True\n', '')
 
 
+def test_signals_that_come_while_one_is_answered_are_no_recursion(monkeypatch: Any) -> None:
+    from gnet.command import live_signal
+    from gnet.observing import live
+
+    before = signal.getsignal(signal.SIGUSR1)
+    asked: list[int] = []
+
+    def ask_again(**_: Any) -> Any:
+        asked.append(1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(live, 'live', ask_again)
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+    try:
+        live_signal.expect()
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert len(asked) == 2
+
+
 def test_children_have_the_default(scripts: Any) -> None:
     ended = scripts.run("""
         import os, signal, subprocess, sys
