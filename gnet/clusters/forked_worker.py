@@ -108,6 +108,9 @@ class Line:
         #: Of who looks after the worker: see :meth:`gnet.clusters.primary.PrimarySide.look_after`.
         self.tell: Callable[..., object] | None = None
 
+    def __repr__(self) -> str:
+        return repr(self.worker)
+
     def send(self, act: str, fields: dict[str, Any], sock: Any = None) -> None:
         """Send the worker a message; *sock* is closed when it has that."""
         done = None if sock is None else lambda _error: sock.close()
@@ -142,8 +145,11 @@ class Line:
             return  # it was refused
         if error is None:
             transfer.accepted()
+            return
+        self._counted.pop(number, None)
+        if getattr(error, 'code', None) == 'ERR_HANDLE_NOT_RECEIVED':
+            transfer.not_received()
         else:
-            self._counted.pop(number, None)
             transfer.failed()
 
     def has_refused(self, number: Any) -> bool:
@@ -165,9 +171,12 @@ class Line:
         return ended is not None
 
     def release_all(self) -> None:
-        """The worker is gone, and so are its connections."""
-        while self._counted:
-            self._counted.popitem()[1]()
+        """The worker is gone, and so are its connections.
+
+        Not those that it has not answered: other workers get them, who say when they have ended.
+        """
+        for number in self._counted.keys() - self._under_way.keys():
+            self._counted.pop(number)()
 
     def send_dropped(self, fields: dict[str, Any]) -> None:
         """Have the worker emit `'drop'`."""

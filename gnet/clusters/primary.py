@@ -364,8 +364,7 @@ class PrimarySide:
                 RoundRobin(self.loop, self._last_handle, listener) if self.in_turn
                 else SharedListener(self.loop, self._last_handle, listener)
             )
-        if limits.are_any:
-            handle.limit(limits)
+        handle.limit(line, limits)  # also none: it may be the first one of a program that has none
         family, name = handle.name
         line.send(
             'bound', {'seq': number, 'id': handle.id, 'family': family, 'name': name},
@@ -401,7 +400,7 @@ class PrimarySide:
         key = self._handle_of(line, message)
         limits = LimitOptions.of(message.get('limits'))
         if key is not None and limits is not None:
-            self._handles[key].limit(limits)
+            self._handles[key].limit(line, limits)
         return limits is not None
 
     @staticmethod

@@ -40,7 +40,9 @@ class Told(Protocol):
 class PrimaryLimits:
     """Those of one listener."""
 
-    __slots__ = ('_handle_id', '_limits', '_loop', '_name', '_refusals')
+    __slots__ = (
+        '_handle_id', '_limits', '_loop', '_name', '_of_workers', '_refusals', 'are_any',
+    )
 
     def __init__(self, loop: Loop, handle_id: int, name: Any) -> None:
         """Begin without any.
@@ -53,25 +55,34 @@ class PrimaryLimits:
         self._loop = loop
         self._handle_id = handle_id
         self._name = name
+        #: Whether :meth:`decide` is to be asked.
+        self.are_any = False
+        #: None until there were some.
         self._limits: Limits | None = None
+        #: What each worker has said they are; the one that was the last to say so comes last.
+        self._of_workers: dict[Told, LimitOptions] = {}
         self._refusals = Refusals()
-
-    @property
-    def are_any(self) -> bool:
-        """Whether :meth:`decide` is to be asked."""
-        return self._limits is not None
 
     def __repr__(self) -> str:
         return f'<listener of a cluster {self._name}>'
 
-    def configure(self, options: LimitOptions) -> None:
-        """Have other limits from now on. Connections that were not counted stay so."""
-        if not options.are_any:
-            self._limits = None
-        elif self._limits is None:
+    def configure(self, worker: Told, options: LimitOptions) -> None:
+        """Have the limits that *worker* says from now on. What was not counted stays so."""
+        self._of_workers.pop(worker, None)
+        self._of_workers[worker] = options
+        self._configure(options)
+
+    def forget(self, worker: Told) -> None:
+        """*worker* is gone. What those have said who are left holds; if nobody is, what did."""
+        if self._of_workers.pop(worker, None) is not None and self._of_workers:
+            self._configure(next(reversed(self._of_workers.values())))
+
+    def _configure(self, options: LimitOptions) -> None:
+        self.are_any = options.are_any
+        if self._limits is not None:
+            self._limits.configure(options)  # also if none is left: what was counted may end later
+        elif self.are_any:
             self._limits = Limits(options, self._loop.now)
-        else:
-            self._limits.configure(options)
 
     def decide(
         self, sock: Any, remote: Any, workers: Iterable[Told],

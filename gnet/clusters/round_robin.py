@@ -14,6 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..loop.loop import Loop
+from ..loop.watchers import close_watcher
 from ..servers.acceptor import MAX_LAST, Acceptor, reset
 from ..servers.listener import Listener
 from .primary_limits import PrimaryLimits, Told
@@ -42,6 +43,13 @@ class Recipient(Told, Protocol):
     def send_connection(self, handle_id: int, transfer: Transfer) -> None:
         """Send a connection, and call one of the methods of *transfer* in the end."""
 
+#: Seconds after which a worker that had no descriptor for a connection is given one again: it does
+#: not know of that connection, and so does not say when it has room.
+RETRY_TIME = 0.5
+
+#: Seconds without that after which it is logged again; as the acceptor's.
+EPISODE_GAP = 10.0
+
 #: Connections that may be under way to one worker. One that is busy gets few, which is what keeps
 #: the load even; but more than one, so that it need not wait for the next at each.
 MAX_UNDER_WAY = 4
@@ -52,13 +60,15 @@ class SeatState(Enum):
 
     OPEN = 'it takes connections'
     FULL = 'it has refused one, and will say when there is room'
+    STARVED = 'one did not get through to it; it is tried again after a while'
     LEFT = 'it gets none any more'
 
 
 #: Which may follow which.
 FOLLOWS: dict[SeatState, set[SeatState]] = {
-    SeatState.OPEN: {SeatState.OPEN, SeatState.FULL, SeatState.LEFT},
+    SeatState.OPEN: {SeatState.OPEN, SeatState.FULL, SeatState.STARVED, SeatState.LEFT},
     SeatState.FULL: {SeatState.OPEN, SeatState.LEFT},
+    SeatState.STARVED: {SeatState.OPEN, SeatState.FULL, SeatState.LEFT},
     SeatState.LEFT: {SeatState.LEFT},
 }
 
@@ -66,13 +76,16 @@ FOLLOWS: dict[SeatState, set[SeatState]] = {
 class _Seat:
     """The place of a worker at a listener."""
 
-    __slots__ = ('state', 'under_way', 'worker')
+    __slots__ = ('starved_at', 'state', 'timer', 'under_way', 'worker')
 
     def __init__(self, worker: Recipient) -> None:
         self.worker = worker
         self.state = SeatState.OPEN
         #: How many connections it has not answered yet.
         self.under_way = 0
+        #: While it is starved: what opens it again; and when it was starved last, if ever.
+        self.timer: Any = None
+        self.starved_at: float | None = None
 
 
 class Transfer:
@@ -104,6 +117,10 @@ class Transfer:
         """The worker has no room, or no server any more."""
         self._answered(SeatState.FULL)
 
+    def not_received(self) -> None:
+        """The worker, which has no descriptors left, does not know of it."""
+        self._answered(SeatState.STARVED)
+
     def failed(self) -> None:
         """The worker is gone, or its channel: its seat is taken away with it."""
         self._answered(SeatState.LEFT)
@@ -129,6 +146,7 @@ class RoundRobin:
     accepted_at: float | None = None
 
     def __init__(self, loop: Loop, handle_id: int, listener: Listener) -> None:
+        self._loop = loop
         self.id = handle_id
         #: ``(family, name)`` for the workers.
         self.name = name_of(listener.socket)
@@ -177,6 +195,8 @@ class RoundRobin:
         if seat is not None:
             self._take_out(seat)
             seat.state = SeatState.LEFT
+            close_watcher(seat.timer)
+            self._limits.forget(worker)
 
     def has_closed(self, worker: Recipient) -> None:
         """*worker* says that it has left."""
@@ -211,6 +231,8 @@ class RoundRobin:
         """Free the address, and reset what nobody has accepted."""
         self._is_closed = True
         self._acceptor.close()
+        for seat in self._seats.values():
+            close_watcher(seat.timer)
         while self._waiting:
             reset(self._waiting.popleft().sock)
 
@@ -243,9 +265,9 @@ class RoundRobin:
         self._last_number += 1
         self._waiting.append(_Waiting(self._last_number, sock, ended))
 
-    def limit(self, options: LimitOptions) -> None:
-        """Have these limits from now on: those of the worker that was the last to say so."""
-        self._limits.configure(options)
+    def limit(self, worker: Recipient, options: LimitOptions) -> None:
+        """Have these limits: of the workers that are there, *worker* was the last to say so."""
+        self._limits.configure(worker, options)
 
     def serve(self, sock: Any) -> None:
         raise AssertionError('connections are for the workers')
@@ -295,9 +317,30 @@ class RoundRobin:
             seat.state = state
             if state is SeatState.OPEN:
                 self._put_in(seat)
+            elif state is SeatState.STARVED:
+                self._starve(seat)
+        elif seat.state is SeatState.STARVED and state is SeatState.FULL:
+            seat.state = state  # it will say when it has room
         if state is not SeatState.OPEN:
             self._give_back(sent)
         self._look_whether_finished()
+
+    def _starve(self, seat: _Seat) -> None:
+        """Let others have its turn for a while."""
+        now, last = self._loop.now(), seat.starved_at
+        if last is None or now - last >= EPISODE_GAP:
+            _log.warning(
+                '%r has no descriptors for connections; they go to others, or wait', seat.worker)
+        seat.starved_at = now
+        if seat.timer is None:
+            seat.timer = self._loop.call_after(RETRY_TIME, self._try_again, seat)
+
+    def _try_again(self, seat: _Seat) -> None:
+        close_watcher(seat.timer)
+        seat.timer = None
+        if seat.state is SeatState.STARVED:
+            seat.state = SeatState.OPEN
+            self._put_in(seat)
 
     def _give_back(self, sent: _Waiting) -> None:
         if self._is_closed:

@@ -57,7 +57,7 @@ class SharedListener:
         if copy is not None:
             copy.close()
 
-    def limit(self, options: LimitOptions) -> None:
+    def limit(self, worker: Hashable, options: LimitOptions) -> None:
         """Whoever accepts has the limits: each worker by itself."""
 
     def has_room(self, worker: Hashable) -> bool:

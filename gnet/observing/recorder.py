@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from .. import lifecycle
 from ..servers.roster import roster
 from ..servers.server import Server, connections_of
+from ..sockets.socket import Socket
 from .server_labels import ServerLabels
 from .snapshot import Snapshot
 from .tally import Tally, code_of, count
@@ -54,7 +55,10 @@ class Recorder:
             if server.listening:
                 tally = self._tally(server)
                 if tally is not None:
-                    tally.open.update(dict.fromkeys(connections_of(server).sockets, (0, 0)))
+                    # (The others wait for a header of a proxy, and are to be opened.)
+                    tally.open.update({
+                        each: (0, 0) for each in connections_of(server).sockets
+                        if isinstance(each, Socket)})
 
     def __call__(self, event: Any) -> None:
         """Take an event."""

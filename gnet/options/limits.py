@@ -6,7 +6,7 @@ has none of these but ``maxConnections``; so nothing is converted here, and what
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any
@@ -32,6 +32,10 @@ _IPV4_BITS, _IPV6_BITS = 32, 128
 
 #: What one subscriber has of IPv6 at least (RFC 6177): a limit for one address of that is none.
 _IPV6_SUBSCRIBER = 64
+
+
+#: Connections per second: one in 31 years. The time that one takes must be a number to reckon with.
+_LOWEST_RATE = 1e-9
 
 
 class FullPolicy(Enum):
@@ -90,8 +94,8 @@ def _count(name: str, value: Any) -> int | None:
 def _rate(name: str, value: Any) -> float | None:
     if value is None:
         return None
-    if not 0 < validate_number(name, value) < math.inf:
-        raise out_of_range(name, 'a positive finite number', value)
+    if not _LOWEST_RATE <= validate_number(name, value) <= sys.float_info.max:
+        raise out_of_range(name, f'>= {_LOWEST_RATE} and finite', value)
     return float(value)
 
 

@@ -97,6 +97,9 @@ def proxy_trust(given: Any) -> ProxyTrust:
 
 def _add(addresses: BlockList, name: str, each: Any) -> None:
     text = str(each)
+    if '%' in text:
+        # A BlockList does not tell zones apart: the same address in another one would be believed.
+        raise invalid_arg_value(name, each, 'must have addresses without a zone')
     try:
         if '/' in text:
             addresses.add_cidr(text)
@@ -184,7 +187,11 @@ def _tlvs(name: str, options: Mapping[str, Any]) -> Tlvs:
             continue
         if not isinstance(value, str):
             raise invalid_arg_type(f'{name}.{option}', 'of type string', value)
-        found.append((kind, value.encode('utf-8')))
+        try:
+            found.append((kind, value.encode('utf-8')))
+        except UnicodeEncodeError as error:
+            raise invalid_arg_value(
+                f'{name}.{option}', value, 'has no form in UTF-8') from error
     unique_id = options.get('unique_id')
     if unique_id is not None:
         if not isinstance(unique_id, bytes):
@@ -193,7 +200,10 @@ def _tlvs(name: str, options: Mapping[str, Any]) -> Tlvs:
             raise invalid_arg_value(
                 f'{name}.uniqueId', unique_id, f'has more than {MAX_UNIQUE_ID} bytes')
         found.append((UNIQUE_ID, unique_id))
-    for pair in options.get('tlvs') or ():
+    pairs = options.get('tlvs') or ()
+    if not isinstance(pairs, Iterable):
+        raise invalid_arg_type(f'{name}.tlvs', 'a list of pairs', pairs)
+    for pair in pairs:
         if not _is_tlv(pair):
             raise invalid_arg_value(
                 f'{name}.tlvs', pair, 'must have pairs of a type, 0 to 255, and bytes')
@@ -249,6 +259,8 @@ def _end_of(family: int, name: Any) -> End:
 
 def _given_end(name: str, end: Any) -> End:
     if isinstance(end, str):
+        if is_ip(end):
+            raise invalid_arg_value(name, end, 'goes with a port')  # it would be taken for a path
         return end
     if not isinstance(end, (tuple, list)) or len(end) < 2:
         raise invalid_arg_type(name, 'a socket, an address and a port, or a path', end)

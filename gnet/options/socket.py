@@ -113,13 +113,12 @@ def socket_options(options: Mapping[str, Any]) -> SocketOptions:
     signal = options.get('signal', UNDEFINED)
     encoding = options.get('encoding')
     default_encoding = options.get('default_encoding')
-    read_mark = high_water_mark(options, 'readable')
-    write_mark = high_water_mark(options, 'writable')
+    # What is wrong first, in Node's order, is what is said.
     return SocketOptions(
-        read_mark=read_mark,
+        read_mark=high_water_mark(options, 'readable'),
         default_encoding='utf8' if default_encoding is None else canonical(default_encoding),
         encoding=canonical(encoding) if truthy(encoding) else None,
-        write_mark=write_mark,
+        write_mark=(write_mark := high_water_mark(options, 'writable')),
         limits=peer_limits(options, write_mark),
         signal=None if signal in (None, UNDEFINED) else validate_signal('signal', signal),
         fd=None if fd in (None, UNDEFINED) else validate_integer('fd', fd, 0, MAX_INT32),

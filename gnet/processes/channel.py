@@ -43,6 +43,9 @@ MAX_LINE = 1 << 28
 #: Descriptors that may wait for their lines. One is under way at a time; more is no peer of ours.
 MAX_WAITING_DESCRIPTORS = 64
 
+#: Seconds without a descriptor that could not be received, after which the next one is logged.
+_EPISODE_GAP = 10.0
+
 #: Values nested in one another that everybody can decode.
 SHALLOW = 300
 
@@ -155,6 +158,8 @@ class Channel:
         self._line_size = 0
         #: Those whose lines are to come; None for one that could not be received.
         self._descriptors: deque[int | None] = deque()
+        #: When that was so last, if ever.
+        self._short_at: float | None = None
         self._write_watcher: Any = None
         self._read_watcher = loop.io(fd, READ)
         loop.start_io(self._read_watcher, self._on_readable)
@@ -362,7 +367,10 @@ class Channel:
                         os.set_inheritable(number, False)
                     self._descriptors.append(number)
         if flags & _socket.MSG_CTRUNC:
-            _log.warning('a descriptor could not be received: there are too many open ones')
+            now, last = self._loop.now(), self._short_at
+            if last is None or now - last >= _EPISODE_GAP:
+                _log.warning('a descriptor could not be received: there are too many open ones')
+            self._short_at = now
             # Its place is kept: its message must not get that of a later one.
             self._descriptors.append(None)
         if len(self._descriptors) > MAX_WAITING_DESCRIPTORS:

@@ -129,8 +129,9 @@ class UnderWay:
             entry.resent += 1
             self._write(entry)
             return
-        _log.warning('%r: Handle did not reach the receiving process correctly',
-                     self._channel.owner)
+        if not entry.is_raw:  # who sends gnet's own has a line for many
+            _log.warning('%r: Handle did not reach the receiving process correctly',
+                         self._channel.owner)
         self._give_back(entry, coded_errors.state_error('ERR_HANDLE_NOT_RECEIVED'))
         self._go_on()
 

@@ -26,6 +26,7 @@ from .tlvs import (
     ProxySSL,
     Tlvs,
     check_tlvs,
+    checked_tlvs,
     pack_tlvs,
     read_ssl,
     read_tlvs,
@@ -158,9 +159,10 @@ class ProxyHeader(_Header, NodeNames):
         IPv6 ones both.
 
         Raises:
-            CodedValueError: ``ERR_PROXY_PROTOCOL``: a path, a value or all of it is too long, or an
-                address is none.
+            CodedValueError: ``ERR_PROXY_PROTOCOL``: a path, a value or all of it is too long, or
+                something is none of what a header can say.
         """
+        _check_written(self)
         return _write_v1(self) if self.version == 1 else _write_v2(self)
 
 
@@ -362,6 +364,22 @@ def _read_path(data: bytes) -> str:
 # --- writing --------------------------------------------------------------------------------------
 
 
+def _check_written(header: ProxyHeader) -> None:
+    """Look at what a program may have set to anything."""
+    if header.version not in (1, _V2):
+        raise proxy_protocol_error(f'its version is {header.version!r}')
+    if not isinstance(header.command, Command):
+        raise proxy_protocol_error(f'its command is {header.command!r}')
+    if header.transport not in _TRANSPORTS.values():
+        raise proxy_protocol_error(f'its transport is {header.transport!r}')
+    for end in (header.source, header.destination):
+        if isinstance(end, Address):
+            if type(end.port) is not int or not 0 <= end.port <= MAX_PORT:
+                raise proxy_protocol_error(f'its port is {end.port!r}')
+        elif end is not None and not isinstance(end, str):
+            raise proxy_protocol_error(f'{end!r} is no Address, and no path')
+
+
 def _write_v1(header: ProxyHeader) -> bytes:
     near, far = header.source, header.destination
     if not (
@@ -378,7 +396,7 @@ def _write_v1(header: ProxyHeader) -> bytes:
 
 
 def _write_v2(header: ProxyHeader) -> bytes:
-    tlvs = header.tlvs
+    tlvs = checked_tlvs(header.tlvs)
     if header.command is Command.LOCAL:
         return _SIGNATURE + bytes([_V2 << 4, 0, 0, 0])
     near, far = header.source, header.destination

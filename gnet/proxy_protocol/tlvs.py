@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from ..node.coded_errors import CodedValueError, proxy_protocol_error
+from ..node.coded_errors import proxy_protocol_error
 from ..node.spelling import NodeNames
 from .crc32c import crc32c
 
@@ -23,6 +23,7 @@ __all__ = [
     'UNIQUE_ID',
     'ProxySSL',
     'check_tlvs',
+    'checked_tlvs',
     'pack_tlvs',
     'read_ssl',
     'read_tlvs',
@@ -113,21 +114,34 @@ def check_tlvs(tlvs: Tlvs, header: bytes) -> None:
     Raises:
         CodedValueError: ``ERR_PROXY_PROTOCOL``.
     """
+    if _check_forms(tlvs) and with_checksum(header, tlvs) != header:
+        raise proxy_protocol_error('the checksum is wrong')
+
+
+def checked_tlvs(tlvs: Iterable[tuple[int, bytes]]) -> Tlvs:
+    """Return *tlvs* as they can be written: a checksum is blank, to be made right.
+
+    Raises:
+        CodedValueError: ``ERR_PROXY_PROTOCOL``: whoever reads it would refuse it.
+    """
+    found = tuple((kind, bytes(4) if kind == CRC32C else value) for kind, value in tlvs)
+    _check_forms(found)
+    return found
+
+
+def _check_forms(tlvs: Tlvs) -> bool:
+    """Look at all but what a checksum says; return whether there is one."""
+    checksums = 0
     for kind, value in tlvs:
         if kind == UNIQUE_ID and len(value) > MAX_UNIQUE_ID:
             raise proxy_protocol_error(f'a unique id has {MAX_UNIQUE_ID} bytes at most')
         if kind == SSL:
             read_ssl(value)
-    checksums = [value for kind, value in tlvs if kind == CRC32C]
-    if checksums:
-        _check_checksum(tlvs, checksums, header)
-
-
-def _check_checksum(tlvs: Tlvs, checksums: list[bytes], header: bytes) -> None:
-    if len(checksums) > 1 or len(checksums[0]) != 4:
-        raise proxy_protocol_error('a checksum has 4 bytes, and there is one')
-    if with_checksum(header, tlvs) != header:
-        raise proxy_protocol_error('the checksum is wrong')
+        if kind == CRC32C:
+            checksums += 1
+            if checksums > 1 or len(value) != 4:
+                raise proxy_protocol_error('a checksum has 4 bytes, and there is one')
+    return bool(checksums)
 
 
 def with_checksum(header: bytes, tlvs: Tlvs) -> bytes:
@@ -166,17 +180,14 @@ def pack_tlvs(tlvs: Iterable[tuple[int, bytes]]) -> bytes:
     """Put *tlvs* together; the reverse of :func:`read_tlvs`.
 
     Raises:
-        CodedValueError: ``ERR_PROXY_PROTOCOL``: a value is too long.
+        CodedValueError: ``ERR_PROXY_PROTOCOL``: a value is too long, or its type is none.
     """
-    return b''.join(
-        bytes([kind]) + _checked_length(value).to_bytes(2, 'big') + value for kind, value in tlvs)
+    return b''.join(_checked_start(kind, value) + value for kind, value in tlvs)
 
 
-def _checked_length(value: bytes) -> int:
+def _checked_start(kind: int, value: bytes) -> bytes:
+    if type(kind) is not int or not 0 <= kind <= 0xFF:
+        raise proxy_protocol_error(f'the type of a value (TLV) is {kind!r}')
     if len(value) > _MAX_VALUE:
-        raise _too_long()
-    return len(value)
-
-
-def _too_long() -> CodedValueError:
-    return proxy_protocol_error(f'a value (TLV) has {_MAX_VALUE} bytes at most')
+        raise proxy_protocol_error(f'a value (TLV) has {_MAX_VALUE} bytes at most')
+    return bytes([kind]) + len(value).to_bytes(2, 'big')

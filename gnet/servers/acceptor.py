@@ -247,16 +247,23 @@ class Acceptor(StreamServer):
         self._watcher = self._timer = None
 
     def accept_last(self) -> None:
-        """Accept what waits in the kernel's queue by now, and nothing that comes later."""
+        """Accept what waits in the kernel's queue by now, and nothing that comes later.
+
+        Those for whom the gate has no room stay there, and are reset when this is closed.
+        """
         self.stop_accepting()
+        gate = self.gate
+        start: Callable[..., object] = self.gnet_loop.start if gate is None else gate.start
         for _ in range(MAX_LAST):
+            if gate is not None and not gate.room():
+                return
             try:
                 accepted = self.do_read()
             except OSError as error:
                 if error.errno not in _PEER_FAULTS:
                     return  # a BlockingIOError when there are no more
             else:
-                self.gnet_loop.start(self.hand_over, *accepted)
+                start(self.hand_over, *accepted)
 
     # --- accepting, in the hub --------------------------------------------------------------------
 

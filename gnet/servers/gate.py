@@ -79,7 +79,7 @@ class Gate:
         left = to_number(connections.limit) - connections.count - self._on_their_way
         if left >= most or math.isnan(left):  # NaN is no limit
             return most
-        return max(0, math.ceil(left))
+        return math.ceil(left) if left > 0 else 0  # it may be -Infinity, which has no ceiling
 
     def start(self, hand_over: Callable[..., object], *accepted: Any) -> None:
         """Have a connection that was accepted handed over in its turn, and count it until then."""

@@ -135,8 +135,7 @@ class Limits:
         now = self._now()
         buckets = self._buckets
         if key is not None:
-            of_one = self._of_one
-            if of_one is not None and self._counts.get(key, 0) >= of_one:
+            if self.has_most(key):
                 return DropReason.MAX_CONNECTIONS_PER_ADDRESS
             if buckets is not None and buckets.is_empty(key, now):
                 return DropReason.CONNECTION_RATE_PER_ADDRESS
@@ -150,6 +149,12 @@ class Limits:
                 buckets.take(key, now)
             self._count(key)
         return None
+
+    def has_most(self, key: int | None) -> bool:
+        """Whether the peer *key* has as many open connections as one address may."""
+        return (
+            self._of_one is not None and key is not None
+            and self._counts.get(key, 0) >= self._of_one)
 
     def _count(self, key: int | None) -> None:
         if key is not None and self._of_one is not None:

@@ -72,6 +72,11 @@ class ProxiedIntake:
             sock: the non-blocking socket of the system; if this raises, the caller closes it.
             remote: its peer's name; None if it is not known any more.
         """
+        if remote is None:
+            # One that only looks whether somebody listens, and which a worker was sent too late.
+            self._drop(
+                sock, None, DropReason.PROXY_HEADER, 'it has gone already', is_news=False)
+            return None
         if not self._trust.includes(sock.family, remote):
             self._drop(sock, remote, DropReason.UNTRUSTED_PROXY, 'it is not trusted')
             return None
@@ -143,8 +148,8 @@ class ProxiedIntake:
                 sock, remote, DropReason.PROXY_TIMEOUT,
                 f'its header has not come within {self._trust.timeout:g} s')
         else:
-            # One that only looks whether somebody listens is no news.
-            is_news = parser.has_begun or not isinstance(error, EOFError)
+            # One that only looks whether somebody listens is no news. HAProxy ends with a reset.
+            is_news = parser.has_begun or not isinstance(error, (EOFError, ConnectionResetError))
             self._drop(sock, remote, DropReason.PROXY_HEADER, str(error), is_news=is_news)
 
     def _drop(
@@ -160,13 +165,19 @@ class ProxiedIntake:
         if is_news:
             self._dropped_at[reason] = now
         is_first = is_news and (last is None or now - last >= _EPISODE_GAP)
-        peer = address_of_peer(sock.family, remote)
         _log.log(
             logging.WARNING if is_first else logging.DEBUG,
             '%r: PROXY protocol: a connection from %s is dropped: %s', self.server,
-            'a unix socket' if peer is None else peer.address, why)
+            _whence(sock.family, remote), why)
         if lifecycle.has_subscribers():
             loop.tick(lifecycle.publish, lifecycle.ConnectionDropped, self.server, data, reason)
+
+
+def _whence(family: int, remote: Any) -> str:
+    peer = address_of_peer(family, remote)
+    if peer is not None:
+        return peer.address
+    return 'somebody' if remote is None else 'a unix socket'
 
 
 def _named(sock: Any, remote: Any, parser: HeaderParser) -> ProxiedName:

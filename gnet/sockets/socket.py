@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import _socket
 from collections.abc import Mapping
 from operator import attrgetter
 from sys import intern
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .. import lifecycle
-from ..addresses.ends import (
-    TCP_FAMILIES,
-    Address,
-    ProxiedName,
-    address_of_near_end,
-    address_of_peer,
-)
+from ..addresses.ends import TCP_FAMILIES
 from ..loop.loop import Loop, get_loop
 from ..node import coded_errors
 from ..node.keywords import check_keywords
@@ -26,17 +19,14 @@ from ..options.shapes import normalize_arguments
 from ..options.socket import SOCKET_OPTIONS, SocketOptions, socket_options
 from ..streams.duplex import Duplex
 from ..streams.states import CLOSED, CONNECTED, CONNECTING, FAILED, GONE, NEW, PAUSED
+from .addressed import Addressed
 from .blocking import NOT_USED
 from .descriptors import adopt_descriptor, adopt_socket, remember, reset_on_close
 from .giving_away import take_unread
-from .lending import Lender
 from .own_thread import keep_to_thread
 from .ownership import BlockingUser, Counter
 from .settings import DEFAULTS, TimeoutOverflowWarning
 from .wire import DescriptorWire
-
-if TYPE_CHECKING:
-    from ..proxy_protocol.header import ProxyHeader
 
 __all__ = [
     'Socket',
@@ -55,7 +45,7 @@ _READY_STATES = {
 }
 
 
-class Socket(Lender):
+class Socket(Addressed):
     """One end of a TCP or unix-socket connection.
 
     A server hands it to its `'connection'` listeners; :func:`gnet.connect` makes one that connects.
@@ -299,7 +289,7 @@ class Socket(Lender):
             self._counter.destroyed(self)
         return self
 
-    destroy.__doc__ = Lender.destroy.__doc__
+    destroy.__doc__ = Addressed.destroy.__doc__
 
     def _forsake(self) -> None:
         # Not what a subclass has made of destroy(): none of the program's code runs now.
@@ -354,66 +344,6 @@ class Socket(Lender):
         return self._wire.sock
 
     # --- properties -------------------------------------------------------------------------------
-
-    def address(self) -> Address | None:
-        """Return the local end as ``(address, family, port)``.
-
-        None for a unix socket, and while there is no connection.
-        """
-        sock = self._wire.sock
-        return None if sock is None else address_of_near_end(sock, self._remote)
-
-    @property
-    def local_address(self) -> str | None:
-        """The local IP address; None for unix sockets and without a connection."""
-        local = self.address()
-        return local.address if local else None
-
-    @property
-    def local_port(self) -> int | None:
-        """The local port; None for unix sockets and without a connection."""
-        local = self.address()
-        return local.port if local else None
-
-    @property
-    def local_family(self) -> str | None:
-        """``'IPv4'`` or ``'IPv6'``; None for unix sockets and without a connection."""
-        local = self.address()
-        return local.family if local else None
-
-    def _peer(self) -> Address | None:
-        remote = self._remote
-        if not isinstance(remote, tuple):
-            return None
-        return address_of_peer(
-            _socket.AF_INET6 if len(remote) == 4 else _socket.AF_INET, remote)
-
-    @property
-    def remote_address(self) -> str | None:
-        """The peer's IP address, also after the connection is closed; None for unix sockets."""
-        peer = self._peer()
-        return peer.address if peer else None
-
-    @property
-    def remote_port(self) -> int | None:
-        """The peer's port, also after the connection is closed; None for unix sockets."""
-        peer = self._peer()
-        return peer.port if peer else None
-
-    @property
-    def remote_family(self) -> str | None:
-        """``'IPv4'`` or ``'IPv6'``; None for unix sockets."""
-        peer = self._peer()
-        return peer.family if peer else None
-
-    @property
-    def proxy(self) -> ProxyHeader | None:
-        """What the header of the PROXY protocol has told, also after the connection is closed.
-
-        None where none was read: see *proxy_protocol* of :func:`gnet.create_server`.
-        """
-        remote = self._remote
-        return remote.header if type(remote) is ProxiedName else None
 
     @property
     def buffer_size(self) -> int | None:

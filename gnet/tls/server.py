@@ -7,6 +7,7 @@ from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
+from ..addresses.ends import host_of
 from ..loop.agenda import EXITS
 from ..loop.loop import Loop
 from ..node import coded_errors
@@ -122,7 +123,7 @@ class Server(plain.Server):
         if watches:
             self._contexts.check_files()
             self._contexts.refresh(force=True)
-        self._intake.pending = PendingHandshakes(given)
+        self._intake.pending = PendingHandshakes(given, self._counter)
         self._intake.block_list = self.block_list
         self.on('connection', self._secure)
         if listener is not None:
@@ -252,9 +253,15 @@ class SecureIntake(Intake):
 
     def admit(self, sock: Any, remote: Any) -> Any:
         """Decide on a new connection; its handshake begins."""
-        if self.pending.is_full(remote):
+        if self.pending.is_full():
             self.drop(sock, remote, lifecycle.DropReason.PENDING_HANDSHAKES)
             return None
+        limits = self.pending.of_one()
+        if limits is not None:
+            key = limits.key_of(host_of(remote))
+            if limits.has_most(key):
+                self.drop(sock, remote, lifecycle.DropReason.PENDING_HANDSHAKES, limits, key)
+                return None
         connection = super().admit(sock, remote)
         if not isinstance(connection, TLSSocket):
             return connection

@@ -221,3 +221,42 @@ def test_several_are_under_way_and_who_has_fewest_gets_the_next(
     for transfer in slow.offered:
         transfer.accepted()
     del peers
+
+
+def test_a_worker_that_had_no_descriptor_gets_connections_again(
+    handle: Handle, connect: Connect, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(cluster_handles, 'RETRY_TIME', 0.01)
+    worker = Worker()
+    handle.add(worker)
+    connect(handle.address)
+    with caplog.at_level(logging.WARNING, 'gnet.cluster'):
+        for count in (1, 2, 3):
+            _until(lambda count=count: len(worker.offered) == count)  # type: ignore[misc]
+            worker.offered[-1].not_received()
+    assert len(caplog.records) == 1  # for all of them
+    _until(lambda: len(worker.offered) == 4)
+    assert len({transfer.sock for transfer in worker.offered}) == 1
+    worker.offered[-1].accepted()
+
+
+def test_one_that_had_no_descriptor_and_then_no_room_is_left_in_peace(
+    handle: Handle, connect: Connect, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cluster_handles, 'MAX_UNDER_WAY', 2)
+    monkeypatch.setattr(cluster_handles, 'RETRY_TIME', 0.001)
+    worker = Worker()
+    handle._free.append(deque())  # for two under way
+    handle.add(worker)
+    for _ in range(2):
+        connect(handle.address)
+    _until(lambda: len(worker.offered) == 2)
+    worker.offered[0].not_received()
+    worker.offered[1].refused()
+    gevent.sleep(0.02)  # far more than RETRY_TIME
+    assert len(worker.offered) == 2
+    assert handle.has_room(worker)
+    _until(lambda: len(worker.offered) == 4)
+    for transfer in worker.offered[2:]:
+        transfer.accepted()

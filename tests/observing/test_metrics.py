@@ -52,6 +52,24 @@ def test_nothing_is_counted_before_somebody_asks(serve: Serve, connect: Connect)
     assert len(zope.event.subscribers) == 1
 
 
+def test_a_connection_that_waited_for_its_proxys_header_before_is_accepted_later(
+    serve: Serve, connect: Connect,
+) -> None:
+    server = serve(echo, proxy_protocol={'trusted': ['127.0.0.1']})
+    metrics.name_server(server, 'named')
+    peer = connect(server)
+    until(lambda: server.get_connections() == 1)
+    text = metrics.openmetrics()
+    assert 'gnet_connections_open{server="named"} 1\n' in text
+    assert 'gnet_connections_accepted_total{server="named"} 0\n' in text
+    peer.sendall(b'PROXY TCP4 192.0.2.1 198.51.100.7 1 443\r\nhello')
+    assert peer.recv_exactly(5) == b'hello'
+    text = metrics.openmetrics()
+    assert 'gnet_connections_open{server="named"} 1\n' in text
+    assert 'gnet_connections_accepted_total{server="named"} 1\n' in text
+    assert 'gnet_received_bytes_total{server="named"} 5\n' in text
+
+
 def test_a_connection_that_was_open_before_is_open_and_its_bytes_count(
     serve: Serve, connect: Connect,
 ) -> None:

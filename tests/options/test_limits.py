@@ -30,7 +30,8 @@ def test_a_limit_is_a_number(name, value):
 
 @pytest.mark.parametrize(('name', 'value'), [
     *((name, value) for name in COUNTS for value in (0, -1, 1.5, math.nan, math.inf, 2**31)),
-    *((name, value) for name in RATES for value in (0, -0.5, math.nan, math.inf)),
+    *((name, value) for name in RATES for value in (
+        0, -0.5, 5e-324, 10 ** 400, math.nan, math.inf)),
     ('ipv4_prefix', 0), ('ipv4_prefix', 33), ('ipv6_prefix', 0), ('ipv6_prefix', 129),
     ('ipv6_prefix', 1.5),
 ])

@@ -311,10 +311,26 @@ def test_a_zone_stays_on_its_machine() -> None:
     ProxyHeader(source=gnet.Address('nowhere', 'IPv4', 1), destination=FRONT),
     ProxyHeader(source=CLIENT, destination=FRONT, tlvs=((1, bytes(65536)),)),
     ProxyHeader(source=CLIENT, destination=FRONT, tlvs=((1, bytes(40_000)), (2, bytes(40_000)))),
+    ProxyHeader(source=CLIENT, destination=FRONT, tlvs=((256, b''),)),
+    ProxyHeader(source=CLIENT, destination=FRONT, tlvs=((3, bytes(4)), (3, bytes(4)))),
+    ProxyHeader(source=CLIENT, destination=FRONT, tlvs=((5, bytes(129)),)),
+    ProxyHeader(source=CLIENT, destination=FRONT, tlvs=((0x20, b'four'),)),
+    ProxyHeader(source=CLIENT, destination=FRONT._replace(port=65536)),
+    ProxyHeader(1, source=CLIENT, destination=FRONT._replace(port=-1)),
+    ProxyHeader(source=('192.0.2.1', 5), destination=FRONT),  # type: ignore[arg-type]
+    ProxyHeader(source=CLIENT, destination=FRONT, transport='TCP'),
+    ProxyHeader(command='LOCAL'),  # type: ignore[arg-type]
+    ProxyHeader(3, source=CLIENT, destination=FRONT),
 ])
 def test_what_no_header_can_say_is_refused(header: ProxyHeader) -> None:
     with pytest.raises(gnet.CodedValueError, match='No valid PROXY protocol header'):
         header.to_bytes()
+
+
+@pytest.mark.parametrize('value', [b'', b'abc', b'abcdefgh'])
+def test_a_checksum_of_any_form_is_made_right(value: bytes) -> None:
+    header = ProxyHeader(source=CLIENT, destination=FRONT, tlvs=((3, value), (1, b'h2')))
+    assert read(header.to_bytes()).alpn == 'h2'
 
 
 def test_one_end_of_each_kind_is_not_said() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -12,12 +13,14 @@ import zope.event
 import gnet
 from gnet import lifecycle
 from gnet.lifecycle import DropReason
+from gnet.loop.loop import get_loop
 from gnet.servers import refusals
+from gnet.servers.draining import Drain
 
 from ..harness.families import Family
 from ..harness.native import Native
 from ..harness.plain import PlainSocket
-from ..harness.waiting import tick, until
+from ..harness.waiting import tick, turn, until
 from .common import drain, ended, happens, listening
 
 Serve = Callable[..., gnet.Server]
@@ -378,6 +381,35 @@ def test_a_raised_limit_a_changed_policy_and_no_limit_let_them_in(
     there(2)
     server.max_connections = None
     there(5)
+
+
+def test_even_a_limit_below_all_numbers_has_them_wait(serve: Serve, visitors: Visitors) -> None:
+    server = serve(drain, max_connections=-math.inf, max_connections_policy='wait')
+    listening(server)
+    visitors.come(Family('ipv4', '127.0.0.1'), server.address(), 1)
+    turn()
+    turn()
+    assert server.get_connections() == 0
+    server.max_connections = 1
+    until(lambda: server.get_connections() == 1)
+
+
+def test_a_drain_does_not_drop_those_who_wait(serve: Serve, visitors: Visitors) -> None:
+    server = serve(drain, max_connections=1, max_connections_policy='wait')
+    dropped = records_of(server)
+    listening(server)
+    visitors.come(Family('ipv4', '127.0.0.1'), server.address(), 3)
+    until(lambda: server.get_connections() == 1)
+    done: list[bool] = []
+    draining = Drain(get_loop(), lambda: done.append(True), lambda count: None)
+    tick(lambda: draining.close([server], accept_rest=True))
+    until(lambda: not server.listening)
+    for waiting in visitors.open[1:]:
+        with pytest.raises(ConnectionResetError):
+            waiting.recv(1)
+    assert (dropped, done) == ([], [])
+    visitors.leave()
+    until(lambda: done)
 
 
 def test_a_server_that_is_full_can_be_closed_and_listen_again(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -267,26 +268,47 @@ def test_what_is_no_header_is_dropped(
     assert len([record for record in caplog.records if record.levelno > logging.DEBUG]) == 1
 
 
+@pytest.mark.parametrize('end', ['close', 'reset'])
+@pytest.mark.parametrize('waits', [False, True])
 def test_who_only_looks_whether_somebody_listens_is_no_news(
     serve: Serve, connect: Connect, dropped: list[Any], caplog: pytest.LogCaptureFixture,
-) -> None:
-    listening_server = listening(serve(**trusting()))
-    connect(listening_server).close()
-    until(lambda: dropped)
-    assert dropped[0][0] is DropReason.PROXY_HEADER
-    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
-
-
-def test_a_reset_before_the_header_costs_nothing(
-    serve: Serve, connect: Connect, dropped: list[Any],
+    end: str, waits: bool,
 ) -> None:
     server = listening(serve(**trusting()))
     peer = connect(server)
-    until(lambda: server.get_connections() == 1)
-    peer.reset()
+    if waits:
+        until(lambda: server.get_connections() == 1)
+    getattr(peer, end)()
     until(lambda: dropped)
     assert dropped[0][0] is DropReason.PROXY_HEADER
     assert server.get_connections() == 0
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+
+def test_who_has_gone_before_a_worker_was_sent_the_connection_is_no_news(
+    serve: Serve, dropped: list[Any], caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = listening(serve(proxy_protocol={'trusted': ['127.0.0.1']}))
+    near, far = _socket.socketpair()
+    far.close()
+    assert server._handle.intake.admit(near, None) is None
+    assert near.fileno() < 0
+    until(lambda: dropped)
+    assert dropped == [(DropReason.PROXY_HEADER, None)]
+    assert [record for record in caplog.records if record.levelno > logging.DEBUG] == []
+
+
+def test_who_resets_in_the_middle_of_a_header_is_news(
+    serve: Serve, connect: Connect, dropped: list[Any], caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = listening(serve(**trusting()))
+    peer = connect(server)
+    peer.sendall(V1[:9])
+    until(lambda: [each for each in server._counter.sockets if each.parser.has_begun])
+    peer.reset()
+    until(lambda: dropped)
+    [line] = [record.getMessage() for record in caplog.records if record.levelno > logging.DEBUG]
+    assert 'a connection from 127.0.0.1 is dropped: ' in line
 
 
 def test_a_header_that_does_not_come_in_time(
@@ -334,6 +356,7 @@ def test_serve_has_it_in_both_spellings(connect: Connect) -> None:
     ({'trusted': []}, "The property 'options.proxyProtocol.trusted' must name who is believed"),
     ({'trusted': ['example.org']}, "must have addresses, as '10.0.0.1' or '10.0.0.0/8', or 'unix'"),
     ({'trusted': ['10.0.0.0/33']}, "must have addresses, as '10.0.0.1' or '10.0.0.0/8', or 'unix'"),
+    ({'trusted': ['fe80::1%lo']}, 'must have addresses without a zone'),
     ({'trusted': ['::1'], 'timeout': 0}, '"options.proxyProtocol.timeout" is out of range'),
     ({'trusted': ['::1'], 'timeout': '1'}, 'property must be of type number'),
     ({'trusted': ['::1'], 'max_pending': 0}, '"options.proxyProtocol.maxPending" is out of range'),

@@ -12,6 +12,7 @@ import zope.event
 from gnet import lifecycle, tls
 
 from ..harness.native import Peer
+from ..harness.plain import PlainSocket
 from ..harness.waiting import until
 from ..sockets.common import code, refused, target_of
 from .authority import authority
@@ -118,6 +119,31 @@ def test_one_address_may_have_its_own_limit(
     with pytest.raises((ssl.SSLError, OSError)):
         dial_tls(('127.0.0.1', server.address().port)).shake()
     assert dial_tls(('::1', server.address().port)).shake().recv() == b'served'
+
+
+def test_of_pending_handshakes_one_address_is_what_the_server_says(
+    serve_tls: Serve, connect: Callable[[Any], Peer], published: list[Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server = serve_tls(max_pending_handshakes_per_address=1, ipv4_prefix=24)
+    connect(server)
+    until(lambda: server.get_connections() == 1)
+
+    def come(source: str) -> None:
+        peer.bind((source, 0))
+        peer.connect(('127.0.0.1', server.address().port))
+
+    with PlainSocket() as peer:
+        come('127.0.0.2')
+        until(lambda: of(published, lifecycle.ConnectionDropped))
+    [event] = of(published, lifecycle.ConnectionDropped)
+    assert (event.reason, event.network, event.data.network) == (
+        lifecycle.DropReason.PENDING_HANDSHAKES, '127.0.0.0/24', '127.0.0.0/24')
+    assert [' drops connections of 127.0.0.0/24: ' in said for said in caplog.messages] == [True]
+    server.ipv4_prefix = 32
+    with PlainSocket() as peer:
+        come('127.0.0.3')
+        until(lambda: server.get_connections() == 2)
 
 
 def test_the_limits_of_a_server_come_before_the_handshake(
