@@ -32,6 +32,8 @@ def expect() -> None:
 
 
 def _teller(process: int) -> Callable[[int, FrameType | None], None]:
+    is_telling = False
+
     def tell(number: int, frame: FrameType | None) -> None:
         """The signal handler. Python calls it in any frame."""
         if os.getpid() != process:
@@ -39,15 +41,26 @@ def _teller(process: int) -> Callable[[int, FrameType | None], None]:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
-        from ..observing.plain_stderr import write_to_stderr
-
+        nonlocal is_telling
+        if is_telling:
+            return  # signals that come faster than they are answered would be a recursion
+        is_telling = True
         try:
-            from ..observing.live import live
-
-            text = '\n'.join(live(frame=frame).lines())
-        except Exception as error:
-            # It would be raised in whatever was interrupted.
-            text = f'gnet: what lives in process {process} cannot be told: {error!r}'
-        write_to_stderr(f'{text}\n')
+            _tell(process, frame)
+        finally:
+            is_telling = False
 
     return tell
+
+
+def _tell(process: int, frame: FrameType | None) -> None:
+    from ..observing.plain_stderr import write_to_stderr
+
+    try:
+        from ..observing.live import live
+
+        text = '\n'.join(live(frame=frame).lines())
+    except Exception as error:
+        # It would be raised in whatever was interrupted.
+        text = f'gnet: what lives in process {process} cannot be told: {error!r}'
+    write_to_stderr(f'{text}\n')
