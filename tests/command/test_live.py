@@ -179,8 +179,10 @@ def test_a_program_that_is_out_of_descriptors_tells_too(scripts: Any) -> None:
 
         lowest = os.dup(0)
         os.close(lowest)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, lowest))
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
         os.kill(os.getpid(), signal.SIGUSR1)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         print('goes on')
     """, launcher=['-m', 'gnet'])
     assert (ended.status, ended.stdout) == (0, 'goes on\n')
