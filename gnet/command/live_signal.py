@@ -19,15 +19,21 @@ from collections.abc import Callable
 from types import FrameType
 
 from ..clusters import primary_watch
+from ..observing.plain_stderr import write_to_stderr
 from ..processes.inheritance import inherited_channel
 
 __all__ = ['expect']
+
+#: A descriptor that is given up for the first answer: what makes it is imported then, and a program
+#: that is out of descriptors is one that people ask.
+_spare: list[int] = []
 
 
 def expect() -> None:
     """Tell, from now on and until the process ends, unless somebody has decided about SIGUSR1."""
     is_own = inherited_channel is None or primary_watch.SUPERVISED in os.environ
     if is_own and signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+        _spare.append(os.open(os.devnull, os.O_RDONLY))
         signal.signal(signal.SIGUSR1, _teller(os.getpid()))
 
 
@@ -54,9 +60,9 @@ def _teller(process: int) -> Callable[[int, FrameType | None], None]:
 
 
 def _tell(process: int, frame: FrameType | None) -> None:
-    from ..observing.plain_stderr import write_to_stderr
-
     try:
+        while _spare:
+            os.close(_spare.pop())
         from ..observing.live import live
 
         text = '\n'.join(live(frame=frame).lines())
