@@ -133,6 +133,6 @@ def _outgoing(sock: Any) -> int:
     """Return how many bytes are in the kernel that the peer has not taken."""
     try:
         answer = ioctl(sock.fileno(), TIOCOUTQ, bytes(4))
-    except (AttributeError, OSError):
-        return 0  # a pipe, or a stream that is no descriptor: only what is sent tells
+    except (AttributeError, OSError, ValueError):
+        return 0  # a pipe, or a stream that is no descriptor (-1): only what is sent tells
     return int.from_bytes(answer, byteorder)
