@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from types import TracebackType
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -44,9 +45,10 @@ class Clock:
             raise RuntimeError('this loop has a clock already: use clock_of()')
         self._depth += 1
         if known is None:
-            self._began = self._time = self._loop.now()
+            # A whole number: sums of it and times that can be read are exact.
+            self._began = self._time = float(ceil(self._loop.now()))
             _clocks[self._loop] = self
-            self._loop.now = self._now  # type: ignore[method-assign]
+            self._loop.now = self._now
         return self
 
     def __exit__(

@@ -26,6 +26,7 @@ class _InMemory(DescriptorWire):
     __slots__ = ()
 
     def open(self, stream: Any, sock: MemoryDescriptor) -> None:
+        """Carry *stream* on *sock* from now on."""
         super().open(stream, sock)
         # With these in place, none is made for a descriptor's number.
         traffic = traffic_of(self.schedule)
@@ -33,8 +34,6 @@ class _InMemory(DescriptorWire):
         self._write_watcher = Readiness(sock.can_write, traffic)
         sock.watch(self._read_watcher)
         sock.watch(self._write_watcher)
-
-    open.__doc__ = DescriptorWire.open.__doc__
 
     def settle_hold(self) -> None:
         """It never keeps the program alive: nothing comes that the program does not bring about.

@@ -10,7 +10,6 @@ from typing import Any
 
 import gevent
 
-from ..loop.loop import get_loop
 from ..node import coded_errors
 from ..node.keywords import check_keywords
 from ..node.originals import original
