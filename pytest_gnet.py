@@ -31,10 +31,12 @@ def pytest_unconfigure() -> None:
 
 
 @pytest.fixture
-def gnet_kit() -> Iterator[Kit]:
+def gnet_kit(request: pytest.FixtureRequest) -> Iterator[Kit]:
     """All of the fixtures below in one object: a ``gnet.testing.Kit``."""
     from gnet.testing import Kit
 
+    if 'gnet_leaks' in request.fixturenames:
+        request.getfixturevalue('gnet_leaks')  # so that it looks when all of the kit is closed
     kit = Kit()
     yield kit
     kit.close()

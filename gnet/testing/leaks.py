@@ -159,7 +159,7 @@ def _where(greenlet: Any) -> str:
     """Name a greenlet and the line at which it waits."""
     frame = greenlet.gr_frame
     if frame is None:
-        return f'{greenlet!r} (not begun)'
+        return f'{greenlet!r} (not begun, or in no Python code)'
     while frame.f_back is not None and 'gevent' in frame.f_globals.get('__name__', ''):
         frame = frame.f_back
     return f'{greenlet!r} in {frame.f_code.co_name}, {frame.f_code.co_filename}:{frame.f_lineno}'

@@ -79,7 +79,7 @@ class MemoryDescriptor:
         self.family = _socket.AF_INET6 if len(local) == 4 else _socket.AF_INET
         self._local, self._remote = local, remote
         self._capacity, self._piece = capacity, piece
-        self._arrived = bytearray()
+        self.arrived = bytearray()
         self._options: dict[tuple[int, int], Any] = {}
         #: What has happened to the connection, and nobody was told yet: an error number, or 0.
         self._error = 0
@@ -87,7 +87,8 @@ class MemoryDescriptor:
         self._has_fin = self._sent_fin = False
         #: Whether bytes that are sent lead nowhere; whether reading is over.
         self._is_dead = self._is_deaf = False
-        self._is_closed = False
+        #: Whether ``close()`` was called.
+        self.is_closed = False
         self._other = self
         self._watchers: list[Readiness] = []
 
@@ -99,7 +100,8 @@ class MemoryDescriptor:
         """Have *readiness* told of changes, until this is closed."""
         self._watchers.append(readiness)
 
-    def _changed(self) -> None:
+    def changed(self) -> None:
+        """Have the watchers look: what a poll would say may be another thing now."""
         for watcher in self._watchers:
             watcher.look()
 
@@ -107,17 +109,17 @@ class MemoryDescriptor:
 
     def can_read(self) -> bool:
         """Whether ``recv()`` would return, or raise, at once."""
-        return bool(self._arrived or self._error or self._has_fin or self._is_deaf)
+        return bool(self.arrived or self._error or self._has_fin or self._is_deaf)
 
     def can_write(self) -> bool:
         """Whether ``send()`` would."""
         return bool(
-            self._error or self._sent_fin or self._is_dead or self._other._is_closed
-            or len(self._other._arrived) < self._capacity)
+            self._error or self._sent_fin or self._is_dead or self._other.is_closed
+            or len(self._other.arrived) < self._capacity)
 
     def has_bytes(self) -> bool:
         """Whether bytes wait to be read."""
-        return bool(self._arrived)
+        return bool(self.arrived)
 
     def has_failed(self) -> bool:
         """Whether an error waits to be told."""
@@ -132,20 +134,20 @@ class MemoryDescriptor:
         return self._local
 
     def getpeername(self) -> Any:
-        if self._is_dead or self._is_closed:
+        if self._is_dead or self.is_closed:
             raise _os_error(errno.ENOTCONN)
         return self._remote
 
     def recv(self, size: int, flags: int = 0) -> bytes:
         """Return what has arrived, up to *size* bytes; ``b''`` for the end."""
-        if self._is_closed:
+        if self.is_closed:
             raise _os_error(errno.EBADF)
         size = size if self._piece is None else min(size, self._piece)
-        if self._arrived:
-            data = bytes(self._arrived[:size])
+        if self.arrived:
+            data = bytes(self.arrived[:size])
             if not flags & _socket.MSG_PEEK:
-                del self._arrived[:size]
-                self._other._changed()
+                del self.arrived[:size]
+                self._other.changed()
             return data
         if self._error and not self._has_fin:
             raise _os_error(self._take_error())
@@ -161,7 +163,7 @@ class MemoryDescriptor:
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Take what there is room for at the other end; return how many bytes that was."""
-        if self._is_closed:
+        if self.is_closed:
             raise _os_error(errno.EBADF)
         if self._error:
             raise _os_error(self._take_error())
@@ -169,16 +171,16 @@ class MemoryDescriptor:
             raise _os_error(errno.EPIPE)
         view = memoryview(data).cast('B')
         other = self._other
-        if other._is_closed:
+        if other.is_closed:
             # It is taken, and answered with a reset.
             if len(view):
-                self._reset()
+                self.receive_reset()
             return len(view)
-        room = self._capacity - len(other._arrived)
+        room = self._capacity - len(other.arrived)
         if not room and len(view):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        other._arrived += view[:room]
-        other._changed()
+        other.arrived += view[:room]
+        other.changed()
         return min(room, len(view))
 
     def sendmsg(self, chunks: list[Any]) -> int:
@@ -191,37 +193,40 @@ class MemoryDescriptor:
             raise _os_error(errno.ENOTCONN)
         if how != _socket.SHUT_RD and not self._sent_fin:
             self._sent_fin = True
-            self._other._fin_comes()
+            self._other.receive_fin()
         if how != _socket.SHUT_WR:
             self._is_deaf = True
-        self._changed()
+        self.changed()
 
     def close(self) -> None:
         """End the connection; with a reset if bytes are unread, or SO_LINGER says so."""
-        if self._is_closed:
+        if self.is_closed:
             return
-        self._is_closed = True
-        has_unread = bool(self._arrived)
-        self._arrived.clear()
+        self.is_closed = True
+        has_unread = bool(self.arrived)
+        self.arrived.clear()
         self._watchers.clear()
         if has_unread or self._options.get(_LINGER) == struct.pack('ii', 1, 0):
-            self._other._reset()
+            self._other.receive_reset()
         elif not self._sent_fin:
             self._sent_fin = True
-            self._other._fin_comes()
-        self._other._changed()  # who waits for room has none to wait for
+            self._other.receive_fin()
+        self._other.changed()  # who waits for room has none to wait for
 
-    def _fin_comes(self) -> None:
+    # --- what the other end does ------------------------------------------------------------------
+
+    def receive_fin(self) -> None:
+        """It will send no more."""
         self._has_fin = True
-        self._changed()
+        self.changed()
 
-    def _reset(self) -> None:
-        """The other end has answered with a reset."""
-        if not self._is_dead and not self._is_closed:
+    def receive_reset(self) -> None:
+        """It has answered with a reset."""
+        if not self._is_dead and not self.is_closed:
             self._is_dead = True
             self._error = errno.EPIPE if self._has_fin else errno.ECONNRESET
-            self._other._arrived.clear()
-            self._changed()
+            self._other.arrived.clear()
+            self.changed()
 
     def _take_error(self) -> int:
         number, self._error = self._error, 0

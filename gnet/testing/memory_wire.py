@@ -17,7 +17,7 @@ from ..sockets.wire import DescriptorWire
 from .memory_descriptor import MemoryDescriptor, Readiness
 from .traffic import traffic_of
 
-__all__ = ['MemorySocket', 'open_socket']
+__all__ = ['MemorySocket']
 
 
 class _InMemory(DescriptorWire):
@@ -71,35 +71,30 @@ class MemorySocket(Socket):
 
     It cannot be sent to another process, or taken out (``detach``, ``to_socket``), and
     ``fileno()`` is -1.
+
+    Args:
+        options: of :class:`gnet.Socket`.
+        descriptor: one end of a connection.
+        counter: who counts it, as if a server had accepted it; None for one of the program's.
     """
 
     __slots__ = ()
+
+    def __init__(
+        self, options: dict[str, Any], descriptor: MemoryDescriptor, counter: Counter | None = None,
+    ) -> None:
+        super().__init__(options)
+        if counter is None:
+            self._adopt(descriptor)
+        else:
+            self._counter = counter
+            self._owner = None
+            self._remote = descriptor.getpeername()
+            self._open(descriptor)
+        self._apply_options()
 
     def _make_wire(self, loop: Loop, before: Any = None) -> Any:
         if before is not None:
             return super()._make_wire(loop, before)  # connect() leads out of memory
         onread = self._settings.onread
         return MemoryWire(loop) if onread is None else MemoryBufferWire(loop, onread, None)
-
-
-def open_socket(
-    descriptor: MemoryDescriptor, options: dict[str, Any], counter: Counter | None = None,
-) -> MemorySocket:
-    """Return a socket on *descriptor*.
-
-    Args:
-        descriptor: one end of a connection.
-        options: of :class:`gnet.Socket`.
-        counter: who counts it, as if a server had accepted it; None for one of the program's.
-    """
-    sock = MemorySocket(options)
-    # inside: this is the class's own constructor
-    if counter is None:
-        sock._adopt(descriptor)
-    else:
-        sock._counter = counter
-        sock._owner = None
-        sock._remote = descriptor.getpeername()
-        sock._open(descriptor)
-    sock._apply_options()
-    return sock

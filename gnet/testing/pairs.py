@@ -18,7 +18,7 @@ from ..sockets.ownership import fail, hand_over
 from ..sockets.socket import Socket
 from .clock import Clock, clock_of
 from .memory_descriptor import connected_descriptors
-from .memory_wire import open_socket
+from .memory_wire import MemorySocket
 from .waiting import settle
 
 __all__ = ['MemoryPair', 'connected_pair', 'memory_pair']
@@ -111,9 +111,9 @@ class MemoryPair:
         ends = connected_descriptors(client_name, server_name, capacity, piece)
         made: list[Socket] = []
         try:
-            made.append(open_socket(ends[0], client_options))
-            made.append(open_socket(
-                ends[1], server_options, None if handler is None else _InTest()))
+            made.append(MemorySocket(client_options, ends[0]))
+            made.append(MemorySocket(
+                server_options, ends[1], None if handler is None else _InTest()))
         except BaseException:
             for sock in made:
                 sock.destroy()
