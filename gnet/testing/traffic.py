@@ -1,8 +1,9 @@
-"""What is on its way between ends in memory: so that a test can tell when nothing is."""
+"""What is on its way between ends in memory: it arrives when the loop polls, as from a kernel."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from ..loop.loop import Loop
@@ -11,21 +12,32 @@ __all__ = ['Traffic', 'traffic_of']
 
 
 class Traffic:
-    """Callbacks of the hub for connections in memory, of one loop, counted."""
+    """What a poll of one loop will find, for connections in memory."""
 
-    def __init__(self, from_hub: Callable[..., object]) -> None:
-        self._from_hub = from_hub
-        #: How many are still to come.
-        self.due = 0
+    def __init__(self, native: Any) -> None:
+        self._due: list[Callable[[], object]] = []
+        # One that is sent is found by a poll, and keeps the loop alive until then.
+        self._watcher = native.async_(ref=False)
+
+    @property
+    def is_due(self) -> bool:
+        """Whether something is on its way."""
+        return bool(self._due)
 
     def call(self, callback: Callable[[], object]) -> None:
-        """Call *callback* in the hub, soon."""
-        self.due += 1
-        self._from_hub(self._call, callback)
+        """Call *callback* in the hub, when the loop polls next."""
+        self._due.append(callback)
+        if len(self._due) == 1:
+            self._watcher.start(self._arrive)
+            self._watcher.ref = True
+            self._watcher.send()
 
-    def _call(self, callback: Callable[[], object]) -> None:
-        self.due -= 1
-        callback()
+    def _arrive(self) -> None:
+        self._watcher.ref = False
+        self._watcher.stop()
+        due, self._due = self._due, []
+        for callback in due:
+            callback()
 
 
 _of_loops: WeakKeyDictionary[Loop, Traffic] = WeakKeyDictionary()
@@ -35,5 +47,5 @@ def traffic_of(loop: Loop) -> Traffic:
     """Return the one of *loop*."""
     traffic = _of_loops.get(loop)
     if traffic is None:
-        traffic = _of_loops[loop] = Traffic(loop.native.run_callback)
+        traffic = _of_loops[loop] = Traffic(loop.native)
     return traffic

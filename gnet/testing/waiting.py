@@ -41,7 +41,7 @@ def settle() -> None:
     quiet = 0
     for _ in range(1000):
         turn()
-        quiet = quiet + 1 if loop.is_idle and not traffic.due else 0
+        quiet = quiet + 1 if loop.is_idle and not traffic.is_due else 0
         if quiet == _QUIET_TURNS:
             return
 

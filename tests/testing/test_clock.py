@@ -1,4 +1,4 @@
-"""The clock that a test moves: what is due comes in order, at its time; then time is the real one."""
+"""The clock that a test moves: what is due comes in order, at its time; then it is the real one."""
 
 from __future__ import annotations
 
