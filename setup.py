@@ -33,6 +33,7 @@ LINT = ['ruff == 0.17.*']
 TYPES = [
     'cryptography >= 42',
     PROMETHEUS,
+    'pytest >= 8.0',
     'mypy == 2.4.*; python_version >= "3.10"',
     'types-gevent == 26.9.*; python_version >= "3.10"',
 ]
@@ -47,6 +48,8 @@ setup(
     license='MIT',
     license_files=['LICENSE'],
     packages=find_packages(include=['gnet', 'gnet.*']),
+    # Not in the package: pytest imports it at each start, and shall not import gnet by that.
+    py_modules=['pytest_gnet'],
     package_data={'gnet': ['py.typed']},
     zip_safe=False,  # type checkers look for py.typed in a directory
     python_requires='>= 3.9',
@@ -62,9 +65,13 @@ setup(
         'types': TYPES,
         'dev': [*TEST, *LINT, *TYPES],
     },
-    entry_points={'console_scripts': ['gnet = gnet.command.main:main']},
+    entry_points={
+        'console_scripts': ['gnet = gnet.command.main:main'],
+        'pytest11': ['pytest_gnet = pytest_gnet'],
+    },
     classifiers=[
         'Development Status :: 3 - Alpha',
+        'Framework :: Pytest',
         'Intended Audience :: Developers',
         'Operating System :: POSIX',
         'Programming Language :: Python :: 3',

@@ -31,6 +31,7 @@ The rooms of the house, from the ground up; each imports only from those before 
 - ``clusters``: `cluster`: workers that share what they listen on;
 - ``observing``, ``metrics``, ``logs``: what watches a program: `live`, `watch_hub`, and the public
   faces of the rest, imported when they are first used;
+- ``testing``: for the tests of programs that use gnet; a public face, imported likewise;
 - ``command``: ``python -m gnet``.
 
 ``docs/architecture.md`` has the pictures.
@@ -202,6 +203,7 @@ _ROOMS = {
     'process': '.processes.this_process',
     'proxy_protocol': '.proxy_protocol',
     'systemd': '.systemd',
+    'testing': '.testing',
     'tls': '.tls',
     'watch_hub': '.observing.blocked_hub',
 }
@@ -212,7 +214,7 @@ __getattr__ = at_first_use(__name__, globals(), _ROOMS)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, 'logs', 'metrics', 'proxy_protocol', 'systemd', 'tls'])
+    return sorted([*__all__, 'logs', 'metrics', 'proxy_protocol', 'systemd', 'testing', 'tls'])
 
 
 if worker_number is not None:

@@ -7,19 +7,24 @@ invisible line before it says how to run:
 - ``<!-- run until SIGTERM: SENT => ANSWER -->``: the same, but the client sends all but the first
   byte after the signal;
 - ``<!-- run against an echo: OUTPUT -->``: a client, and what it prints;
-- ``<!-- run as a cluster -->``: four workers, each of which says its number.
+- ``<!-- run as a cluster -->``: four workers, each of which says its number;
+- ``<!-- run as tests -->``: tests, all of a page in one process, by pytest.
 """
 
 from __future__ import annotations
 
 import ast
+import os
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from gevent import subprocess
+from gevent.monkey import is_module_patched as is_patched
 
 import gnet
 
@@ -180,6 +185,18 @@ def test_the_cluster_of_a_document_answers_with_all_workers(
     assert answers == {b'from 1', b'from 2', b'from 3', b'from 4'}
     running.send_signal(signal.SIGINT)
     assert running.wait()[::2] == (-signal.SIGINT, '')
+
+
+def test_the_tests_of_a_document_pass(tmp_path: Path) -> None:
+    code = '\n\n'.join(block.code for block in PYTHON if block.mark == 'run as tests')
+    (tmp_path / 'test_it.py').write_text(code)
+    launcher = ['-m', 'gevent.monkey', '--module'] if is_patched('socket') else ['-m']
+    ran = subprocess.run(
+        [sys.executable, *launcher, 'pytest', '-q', '-p', 'no:cacheprovider', '-p', 'pytest_gnet',
+         '-W', 'error', 'test_it.py'],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, 'PYTHONPATH': str(ROOT), 'PYTEST_ADDOPTS': ''})
+    assert f'{code.count("def test_")} passed' in ran.stdout, ran
 
 
 # --- what is cited --------------------------------------------------------------------------------
