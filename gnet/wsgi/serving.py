@@ -68,8 +68,8 @@ def serve(
 
         named['secure_context'] = context
         return serve_by(
-            lambda own, handler: SecureWSGIServer(site, own, handler), ALL_OPTIONS, site.serve, port,
-            host, named)
+            lambda own, handler: SecureWSGIServer(site, own, handler), ALL_OPTIONS, site.serve,
+            port, host, named)
     return serve_by(
         lambda own, handler: WSGIServer(site, own, handler), SERVER_OPTIONS, site.serve, port,
         host, named)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import gevent
 import pytest
@@ -79,12 +79,12 @@ def django_application() -> Any:
 class Urls:
     """What Django takes for a module of URLs."""
 
-    urlpatterns: list[Any] = []
+    urlpatterns: ClassVar[list[Any]] = []
 
 
 @pytest.fixture(params=[flask_application, django_application], scope='module')
-def application(request: pytest.FixtureRequest) -> Iterator[Any]:
-    yield request.param()
+def application(request: pytest.FixtureRequest) -> Any:
+    return request.param()
 
 
 @pytest.fixture
