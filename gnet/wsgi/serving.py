@@ -25,6 +25,9 @@ KEEP_ALIVE_TIMEOUT = 30_000
 #: ever. And no answer is to wait for an acknowledgement.
 DEFAULTS = {'no_delay': True, 'read_timeout': 60_000, 'write_timeout': 60_000}
 
+#: With one of these it is TLS.
+_OF_TLS = ('cert', 'key', 'pfx', 'secure_context')
+
 
 def serve(
     application: Callable[..., Iterable[bytes]], port: int | str | None = 0,
@@ -41,7 +44,8 @@ def serve(
         application: as PEP 3333 has it: ``application(environ, start_response)``.
         port: 0 (the default) is any free one.
         host: the name or address to listen on; None is every address.
-        options: all of :func:`gnet.serve`, ``ssl_context`` included, in either spelling, and:
+        options: all of :func:`gnet.serve`, in either spelling; with ``ssl_context``, or ``key`` and
+            ``cert``, those of :func:`gnet.tls.serve`, which it is then. And:
 
             - keep_alive_timeout: milliseconds that a connection may wait for its next request, or
               for its first one (30000); 0 and None: for ever.
@@ -64,9 +68,10 @@ def serve(
         environ_of(named.pop('environ', None)), request_log_of(named.pop('request_log', None)))
     context = named.pop('ssl_context', None)
     if context is not None:
+        named['secure_context'] = context
+    if any(named.get(name) is not None for name in _OF_TLS):
         from .secure import ALL_OPTIONS, SecureWSGIServer  # which imports ssl
 
-        named['secure_context'] = context
         return serve_by(
             lambda own, handler: SecureWSGIServer(site, own, handler), ALL_OPTIONS, site.serve,
             port, host, named)
