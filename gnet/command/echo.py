@@ -36,16 +36,16 @@ def echo(sock: Any) -> None:
     sock.pipe(sock)
 
 
-def serve(options: argparse.Namespace) -> None:
+def serve(options: argparse.Namespace) -> Any:
+    """Return the server."""
     found = server_options(options)
     if 'key' in found:
         from .. import tls
 
-        listen('echo', tls.serve, echo, options.place, found)
-    else:
-        import gnet
+        return listen('echo', tls.serve, echo, options.place, found)
+    import gnet
 
-        listen('echo', gnet.serve, echo, options.place, found)
+    return listen('echo', gnet.serve, echo, options.place, found)
 
 
 if __name__ == '__main__':

@@ -89,7 +89,8 @@ class Relay:
         gnet.pipeline(server, client, over)
 
 
-def serve(options: argparse.Namespace) -> None:
+def serve(options: argparse.Namespace) -> Any:
+    """Return the server."""
     if options.to_ca is not None and not options.to_tls:
         make_parser().error('--to-ca is of --to-tls')
     with failing_in_one_line('proxy'):
@@ -101,8 +102,9 @@ def serve(options: argparse.Namespace) -> None:
 
         make = tls.serve
     # Half open: a client that has sent its request and ended shall still get the answer.
-    listen('proxy', make, relay, getattr(options, 'from'), {**found, 'allow_half_open': True})
-    say(f'proxy: to {place_text(options.to)}')
+    return listen(
+        'proxy', make, relay, getattr(options, 'from'), {**found, 'allow_half_open': True},
+        f' for {place_text(options.to)}')
 
 
 if __name__ == '__main__':

@@ -150,9 +150,9 @@ def failing_in_one_line(name: str) -> Iterator[None]:
 
 def listen(
     name: str, serve: Callable[..., Any], handler: Any, where: dict[str, Any],
-    options: dict[str, Any],
+    options: dict[str, Any], what_for: str = '',
 ) -> Any:
-    """Serve, and say so; or say why not.
+    """Serve, say so, and return the server; or say why not.
 
     Args:
         name: of the command.
@@ -160,6 +160,7 @@ def listen(
         handler: its first.
         where: what :func:`place` has returned.
         options: its others.
+        what_for: the end of the line that is said.
     """
     from ..observing.server_labels import address_text
 
@@ -167,5 +168,5 @@ def listen(
     with failing_in_one_line(name):
         server = serve(handler, **target, **options)
     if worker_number in (None, '1'):
-        say(f'{name}: listening on {address_text(server.address())}')
+        say(f'{name}: listening on {address_text(server.address())}{what_for}')
     return server

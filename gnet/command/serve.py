@@ -104,7 +104,8 @@ def _is_of_socketserver(handler: Any) -> bool:
             and issubclass(handler, socketserver.BaseRequestHandler))
 
 
-def serve(options: argparse.Namespace) -> None:
+def serve(options: argparse.Namespace) -> Any:
+    """Return the server."""
     where = _where(make_parser(), options)
     found = server_options(options)
     handler = _find(options.what, 'application' if options.wsgi else 'handler')
@@ -116,7 +117,7 @@ def serve(options: argparse.Namespace) -> None:
             handler = gnet.from_socketserver(handler)
         if 'key' in found:
             make = gnet.tls.serve
-    listen('serve', make, handler, where, found)
+    return listen('serve', make, handler, where, found)
 
 
 if __name__ == '__main__':
