@@ -92,6 +92,7 @@ def run(words: Sequence[str]) -> None:
 
 def _connected(options: argparse.Namespace) -> Any:
     """Return a socket that is connected."""
+    sock: Any
     if not options.tls:
         sock = gnet.connect(**options.place, allow_half_open=True)
     else:

@@ -42,8 +42,15 @@ class Serving(Protocol):
         """It has one, or there will be none."""
 
 
-class Handler(pywsgi.WSGIHandler):
+#: (Its types say less than it has, and bytes are texts to them.)
+_Handler: Any = pywsgi.WSGIHandler
+
+
+class Handler(_Handler):  # type: ignore[misc]
     """Serves one connection, request by request."""
+
+    response_headers: list[tuple[bytes, bytes]]
+    time_finish: float
 
     def __init__(self, sock: Any, site: Serving) -> None:
         address = (
@@ -160,7 +167,7 @@ class Handler(pywsgi.WSGIHandler):
         if not isinstance(ex, (OSError, ValueError)):
             # Nothing that a client should be able to cause.
             log.error('a request of %s could not be read', self._who(), exc_info=ex)
-            return pywsgi.WSGIHandler._handle_client_error(self, ValueError(str(ex)))
+            return super()._handle_client_error(ValueError(str(ex)))
         return super()._handle_client_error(ex)
 
     def log_error(self, msg: str, *args: Any) -> None:
