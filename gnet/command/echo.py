@@ -29,7 +29,8 @@ def make_parser() -> CommandParser:
 
 def run(words: Sequence[str]) -> None:
     """Run it."""
-    start('gnet.command.echo', make_parser(), words)
+    options = make_parser().parse_args(words)
+    start('echo', words, options, options.place)
 
 
 def echo(sock: Any) -> None:

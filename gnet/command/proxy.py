@@ -52,7 +52,8 @@ def make_parser() -> CommandParser:
 
 def run(words: Sequence[str]) -> None:
     """Run it."""
-    start('gnet.command.proxy', make_parser(), words)
+    options = make_parser().parse_args(words)
+    start('proxy', words, options, getattr(options, 'from'))
 
 
 class Relay:

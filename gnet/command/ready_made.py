@@ -7,6 +7,7 @@ metrics and all else of the command are the same for it.
 from __future__ import annotations
 
 import argparse
+import socket
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 from ..errors import CodedError
 from ..node.coded_errors import CodedValueError
+from ..node.system_errors import listen_error, lookup_error
 from ..node.validators import validate_port
 from ..processes.inheritance import worker_number
 from .members import say
@@ -120,22 +122,58 @@ def server_options(options: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def start(module: str, parser: CommandParser, words: Sequence[str]) -> None:
-    """Check *words*, and run *module* with them as ``gnet -m`` does.
+def start(
+    name: str, words: Sequence[str], options: argparse.Namespace, where: dict[str, Any],
+) -> None:
+    """Run a command that serves as ``gnet -m`` does.
+
+    Args:
+        name: of the command, and of its file, which has the words parsed again, in each process.
+        words: what follows its name.
+        options: what they were found to say.
+        where: what :func:`place` has returned.
 
     Raises:
-        SystemExit: a wrong usage, or how the program has ended.
+        SystemExit: a port that is taken, or how the program has ended.
     """
-    options = parser.parse_args(words)
+    if options.workers is not None:
+        with failing_in_one_line(name):
+            _bind_once(where)
     own: list[str] = []
-    for name in RUNNER_VALUES:
-        value = getattr(options, name[2:].replace('-', '_'))
+    for option in RUNNER_VALUES:
+        value = getattr(options, _attribute(option))
         if value is not None:
-            own += [name, value]
-    own += [name for name in RUNNER_FLAGS if getattr(options, name[2:].replace('-', '_'))]
+            own += [option, value]
+    own += [option for option in RUNNER_FLAGS if getattr(options, _attribute(option))]
     from .main import main
 
-    main([*own, '-m', module, *words])
+    main([*own, '-m', f'{__package__}.{name}', *words])
+
+
+def _attribute(option: str) -> str:
+    return option[2:].replace('-', '_')
+
+
+def _bind_once(where: dict[str, Any]) -> None:
+    """See whether a port is free, so that one process says that it is not, and not each worker.
+
+    Raises:
+        OSError: it is taken, or nobody may listen there.
+    """
+    if 'path' in where:
+        return
+    host = None if where['host'] == '*' else where['host']
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, where['port'], type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    except socket.gaierror as error:
+        raise lookup_error(error, where['host']) from None
+    with socket.socket(family, kind, protocol) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind(address)
+        except OSError as error:
+            raise listen_error(error.errno or 0, *address[:2]) from None
 
 
 @contextmanager

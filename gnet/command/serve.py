@@ -51,8 +51,8 @@ def make_parser() -> CommandParser:
 def run(words: Sequence[str]) -> None:
     """Run it."""
     parser = make_parser()
-    _where(parser, parser.parse_args(words))
-    start('gnet.command.serve', parser, words)
+    options = parser.parse_args(words)
+    start('serve', words, options, _where(parser, options))
 
 
 def _where(parser: CommandParser, options: argparse.Namespace) -> dict[str, Any]:

@@ -25,7 +25,7 @@ GRACE = 1.0
 
 
 class Phase(Enum):
-    """Whether the server goes on."""
+    """Whether a server of an application goes on."""
 
     OPEN = 'connections are kept for the next request'
     CLOSING = 'each has an answer to the request that has come, and is closed'

@@ -14,7 +14,9 @@ import pytest
 from gevent import subprocess
 
 from gnet.command import completion, doctor, main, subcommands
+from gnet.command.program import find_script
 
+from ..harness.plain import PlainSocket
 from ..harness.waiting import PROCESS_PATIENCE
 from .common import GNET, PATCHED
 
@@ -89,6 +91,33 @@ def test_a_wrong_usage_is_one_line(
     said = capsys.readouterr().err
     assert said.startswith(f'gnet {name}: {reason}')
     assert said.endswith(f' (gnet {name} --help)\n')
+    assert said.count('\n') == 1
+
+
+def test_an_option_in_front_of_a_command_is_told_where_it_belongs(
+    capsys: pytest.CaptureFixture[str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as ends:
+        find_script('echo')
+    assert ends.value.code == 2
+    assert capsys.readouterr().err.endswith(
+        'No such file or directory (options of a command follow its name: gnet echo …)\n')
+
+
+@pytest.mark.parametrize('host', ['127.0.0.1', '*', 'no.such.name.invalid'])
+def test_a_port_that_is_taken_is_one_line_of_all_workers(
+    capsys: pytest.CaptureFixture[str], host: str,
+) -> None:
+    with PlainSocket() as taken:
+        taken.bind(('0.0.0.0', 0))
+        taken.listen()
+        with pytest.raises(SystemExit) as ends:
+            run('echo', f'{host}:{taken.getsockname()[1]}', '--workers', '2')
+    assert ends.value.code == 1
+    said = capsys.readouterr().err
+    assert said.startswith('gnet: echo: ')
+    assert ('ENOTFOUND' if 'name' in host else 'listen EADDRINUSE: address already') in said
     assert said.count('\n') == 1
 
 
