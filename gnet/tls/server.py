@@ -34,9 +34,9 @@ from .wire import TlsWire
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ['Server', 'create_server', 'serve']
+__all__ = ['ALL_OPTIONS', 'Server', 'create_server', 'serve']
 
-_OPTIONS = (
+ALL_OPTIONS = (
     server.SERVER_OPTIONS | TLS_SERVER_OPTIONS | PENDING_OPTIONS
     | {'ssl_context', 'watch_certificates'})
 
@@ -99,7 +99,7 @@ class Server(plain.Server):
         """
         check_keywords(
             'create_server', keywords,
-            _OPTIONS | {'listener', 'options'})
+            ALL_OPTIONS | {'listener', 'options'})
         if len(args) > 1 and args[1] is not None and not callable(args[1]) and not (
             callable(args[0])
         ):
@@ -351,6 +351,6 @@ def serve(
         OSError, CodedTypeError, CodedValueError, TypeError, AbortError, RuntimeError: as
             :func:`gnet.serve`.
     """
-    server = serve_by(Server, _OPTIONS, handler, port, host, options)
+    server = serve_by(Server, ALL_OPTIONS, handler, port, host, options)
     assert isinstance(server, Server)
     return server
