@@ -30,6 +30,12 @@ TEST = [
 # Linters and type checkers learn new complaints with each minor version, so that is pinned: a clone
 # of today must still pass tomorrow. Python 3.9 has no such mypy; its types are checked elsewhere.
 LINT = ['ruff == 0.17.*']
+# The site, whose warnings are errors: so this is pinned as well, to what each Python has.
+DOCS = [
+    'sphinx == 9.0.*; python_version >= "3.11"',
+    'furo == 2025.12.19; python_version >= "3.11"',
+    'myst-parser == 5.*; python_version >= "3.11"',
+]
 TYPES = [
     'cryptography >= 42',
     PROMETHEUS,
@@ -60,7 +66,9 @@ setup(
         'test': TEST,
         'lint': LINT,
         'types': TYPES,
-        'dev': [*TEST, *LINT, *TYPES],
+        # scripts/docs builds the site with it, on Python 3.11 and later.
+        'docs': DOCS,
+        'dev': [*TEST, *LINT, *TYPES, *DOCS],
     },
     entry_points={'console_scripts': ['gnet = gnet.command.main:main']},
     classifiers=[
