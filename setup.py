@@ -19,12 +19,14 @@ PROMETHEUS = 'prometheus-client >= 0.12'
 # The suite runs on all three event loops of gevent: two of them need cffi, which is what
 # gevent[recommended] brings. setuptools builds the wheel that the suite looks into.
 # cryptography makes the certificates of the tests; proxy-protocol is a second implementation of
-# that protocol. The last line is legacy code, which tests/legacy runs on gnet's sockets.
+# that protocol. The last two lines are legacy code, which tests/legacy runs on gnet's sockets, and
+# what a program of examples/ported was written for.
 TEST = [
     'gevent[recommended]', 'pytest >= 8.0', 'pytest-timeout >= 2.3', 'pytest-xdist >= 3.5',
     'setuptools >= 70.1', 'cryptography >= 42', 'proxy-protocol >= 0.11',
     PROMETHEUS,
     'paramiko >= 3.4', 'pg8000 >= 1.30', 'redis >= 5.0',
+    'eventlet >= 0.36',
 ]
 
 # Linters and type checkers learn new complaints with each minor version, so that is pinned: a clone

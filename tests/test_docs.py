@@ -18,9 +18,9 @@ import ast
 import re
 import signal
 import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
-from textwrap import indent
 from types import ModuleType
 from typing import Any, NamedTuple
 
@@ -124,7 +124,7 @@ def telling_its_port(code: str) -> str:
     if not begun.startswith('server.'):
         begun = f'server = {begun}'
     say = SAY_THE_PORT if 'listen(' in begun else '\nprint(server.address().port, flush=True)\n'
-    return code.replace(line[0], indent(f'{begun}{say}', line[1]), 1)
+    return code.replace(line[0], textwrap.indent(f'{begun}{say}', line[1]), 1)
 
 
 @pytest.mark.parametrize(('page', 'exchange', 'code'), programs('run'))
