@@ -9,7 +9,8 @@ invisible line before it says how to run:
 - ``<!-- run against an echo: OUTPUT -->``: a client, and what it prints;
 - ``<!-- run as a cluster -->``: four workers, each of which says its number;
 - ``<!-- run with TLS: SENT => ANSWER -->``: a server with ``key.pem`` and ``cert.pem`` beside it;
-- ``<!-- run on the program above -->``: tests of that program, which they import.
+- ``<!-- run on the program above -->``: tests of that program, which they import;
+- ``<!-- run as FILE -->``: what that file has below its docstring, which other tests run.
 """
 
 from __future__ import annotations
@@ -236,6 +237,16 @@ def test_a_test_of_a_document_passes(
     names: dict[str, Any] = {}
     exec(code, names)
     names[name]()
+
+
+@pytest.mark.parametrize(('name', 'code'), [
+    (block.mark[len('run as '):], block.code)
+    for block in blocks() if re.match(r'run as \S+\.\w+$', block.mark)
+])
+def test_a_program_of_a_document_is_the_file_that_it_says(name: str, code: str) -> None:
+    text = read(name)
+    header = r'(?://.*\n)*' if name.endswith('.js') else r'"""(?s:.*?)"""\n+'
+    assert re.sub(header, '', text, count=1) == code
 
 
 # --- what is cited --------------------------------------------------------------------------------
