@@ -56,6 +56,8 @@ myst_url_schemes = ('http', 'https', 'mailto', 'checkout')
 
 # Docstrings say `Socket` of what they mean: a link where the reference has it, else code.
 default_role = 'py:obj'
+# Two classes are called Server: where a docstring does not say which, it is gnet.Server.
+suppress_warnings = ['ref.python']
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'signature'
 autodoc_typehints_format = 'short'
