@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +107,8 @@ def prepare_source(app: Any, docname: str, source: list[str]) -> None:
     text = re.sub(r'\]\(([\w./-]+)\)', mark, source[0])
     if docname == root_doc:
         text = f'{text}\n{contents(source[0])}'
+    if docname == 'docs/reference/lifecycle':
+        text = f'{text}\n## Interfaces\n\n{interfaces()}'
     source[0] = text
 
 
@@ -147,6 +150,35 @@ def highlighted(app: Any, path: Path) -> str:
 # --- the reference --------------------------------------------------------------------------------
 
 
+def import_all(app: Any) -> None:
+    """Have public names that are imported at their first use be there when autodoc looks."""
+    for path in sorted((ROOT / 'docs' / 'reference').glob('*.md')):
+        for name in re.findall(r'automodule:: ([\w.]+)', path.read_text('utf-8')):
+            module = import_module(name)
+            for each in module.__all__:
+                vars(module).setdefault(each, getattr(module, each))
+
+
+def interfaces() -> str:
+    """Return the reference of the interfaces in gnet.lifecycle, which are no classes to autodoc."""
+    module = import_module('gnet.lifecycle')
+    lines = ['```{eval-rst}']
+    for name in module.__all__:
+        if name[0] == 'I' and name[1].isupper():
+            interface = getattr(module, name)
+            lines += [f'.. py:class:: gnet.lifecycle.{name}', '', f'   {interface.getDoc()}', '']
+            for attribute, about in sorted(interface.namesAndDescriptions()):
+                text = ' '.join(about.getDoc().split())
+                lines += [f'   .. py:attribute:: {attribute}', '', f'      {text}', '']
+    return '\n'.join([*lines, '```', ''])
+
+
+def keep_first_line(app: Any, what: str, name: str, value: Any, options: Any, lines: Any) -> None:
+    """Keep napoleon from taking "Like `x`: the same" for a type and what is of that type."""
+    if what in ('attribute', 'data', 'property'):
+        lines.insert(0, '')
+
+
 def hide_spellings(
     app: Any, what: str, name: str, member: Any, skip: bool, options: Any,
 ) -> bool | None:
@@ -158,6 +190,8 @@ def setup(app: Any) -> dict[str, bool]:
     app.connect('source-read', prepare_source)
     app.connect('doctree-resolved', link_files)
     app.connect('html-collect-pages', file_pages)
+    app.connect('builder-inited', import_all)
+    app.connect('autodoc-process-docstring', keep_first_line, priority=400)  # napoleon has 500
     app.connect('autodoc-skip-member', hide_spellings)
     # The set of linked files is of one process, and of a build from scratch.
     return {'parallel_read_safe': True, 'parallel_write_safe': False}
