@@ -22,9 +22,8 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..events.guarded import Guarded
 from ..node import coded_errors
 from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
@@ -33,10 +32,16 @@ from ..options.fork import interpreter_options
 from ..processes.inheritance import inherited_channel, worker_number
 from ..processes.this_process import process
 from ..servers.primary import set_primary
-from .forked_worker import ForkedWorker, ListeningAddress
+from .forked_worker import ForkedWorker
+from .listening_address import ListeningAddress
 from .own_worker import OwnWorker, WorkerSide
 from .primary import SETTINGS, PrimarySide
 from .worker import Worker
+
+if TYPE_CHECKING:
+    from .typed_events import TypedGuarded as Guarded
+else:
+    from ..events.guarded import Guarded
 
 __all__ = [
     'Cluster',

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..node.records import NamedTuple
-from ..node.spelling import NodeNames
 from ..processes.messaging import peer_of
 from .protocol import COMMAND, connection_line
 from .questions import Asked
@@ -22,31 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     'ForkedWorker',
     'Line',
-    'ListeningAddress',
 ]
-
-
-class _ListeningAddress(NamedTuple):
-    address: str | None
-    port: int
-    address_type: int
-    fd: int | None
-
-
-class ListeningAddress(_ListeningAddress, NodeNames):
-    """Where a worker listens: what `'listening'` is emitted with.
-
-    Attributes:
-        address: an IP address or a path; None for every address.
-        port: the real port; -1 for unix sockets.
-        address_type: 4, 6, or -1 for unix sockets.
-        fd: a descriptor of the primary that the worker asked for, else None.
-    """
-
-    __slots__ = ()
-
-    # Once more, because NodeNames gives a second spelling to what the class itself has.
-    address_type = _ListeningAddress.address_type
 
 
 class ForkedWorker(Worker):

@@ -37,6 +37,7 @@ from gevent.queue import Queue
 from ..clusters import primary_watch
 from ..clusters.cluster import ListeningAddress, cluster, primary_side
 from ..clusters.primary import News
+from ..events.emitter import EventEmitter
 from ..loop import running
 from ..loop.loop import get_loop
 from ..loop.watchers import close_watcher
@@ -218,7 +219,7 @@ class Supervisor:
             ('online', self._online), ('listening', self._listens),
             ('disconnect', self._disconnected), ('exit', self._exited), ('error', self._failed),
         ):
-            worker.on(event, lambda *arguments, handle=handle: self._put(
+            EventEmitter.on(worker, event, lambda *arguments, handle=handle: self._put(
                 handle, member, *arguments))
         self._primary.look_after(worker, lambda news, *arguments: self._put(
             self._reactions[news], member, *arguments))

@@ -24,12 +24,15 @@ from . import stopping
 from .acceptor import Counting, Handle
 from .connections import Connections
 from .intake import Intake
-from .limiting import Limiting
 from .listen_call import ListenCall, close_on
 from .roster import roster
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+    from .typed_events import TypedLimiting as Limiting
+else:
+    from .limiting import Limiting
 
 __all__ = [
     'Server',

@@ -117,10 +117,8 @@ def _listen(server: Server, options: dict[str, Any]) -> None:
         errors.append(error)
         settled.set()
 
-    listeners: dict[str, Callable[..., Any]] = {
-        'listening': settled.set, 'close': settled.set, 'error': failed}
-    for event, listener in listeners.items():
-        server.on(event, listener)
+    done = settled.set
+    server.on('listening', done).on('close', done).on('error', failed)
     try:
         server.listen(**options)
         settled.wait()
@@ -128,8 +126,7 @@ def _listen(server: Server, options: dict[str, Any]) -> None:
         server.close()
         raise
     finally:
-        for event, listener in listeners.items():
-            server.off(event, listener)
+        server.off('listening', done).off('close', done).off('error', failed)
     if errors:
         raise errors[0]
     if not server.listening:

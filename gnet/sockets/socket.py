@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from operator import attrgetter
 from sys import intern
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
 from ..addresses.ends import TCP_FAMILIES
@@ -19,7 +19,6 @@ from ..options.shapes import normalize_arguments
 from ..options.socket import SOCKET_OPTIONS, SocketOptions, socket_options
 from ..streams.duplex import Duplex
 from ..streams.states import CLOSED, CONNECTED, CONNECTING, FAILED, GONE, NEW, PAUSED
-from .addressed import Addressed
 from .blocking import NOT_USED
 from .descriptors import adopt_descriptor, adopt_socket, remember, reset_on_close
 from .giving_away import take_unread
@@ -27,6 +26,11 @@ from .own_thread import keep_to_thread
 from .ownership import BlockingUser, Counter
 from .settings import DEFAULTS, TimeoutOverflowWarning
 from .wire import DescriptorWire
+
+if TYPE_CHECKING:
+    from .typed_events import TypedAddressed as Addressed
+else:
+    from .addressed import Addressed
 
 __all__ = [
     'Socket',

@@ -34,6 +34,10 @@ from .wire import TlsWire
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from .typed_server_events import TypedServer as PlainServer
+else:
+    PlainServer = plain.Server
+
 __all__ = ['Server', 'create_server', 'serve']
 
 _OPTIONS = (
@@ -46,7 +50,7 @@ _log = logging.getLogger('gnet.tls')
 _UNAVAILABLE = frozenset({'OCSPRequest', 'keylog', 'newSession', 'resumeSession'})
 
 
-class Server(plain.Server):
+class Server(PlainServer):
     """A TLS server, as Node's ``tls.Server``: a :class:`gnet.Server`, and
 
     ======================  ====================  ==================================================

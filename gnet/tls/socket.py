@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import copy_context
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
 from ..loop import exit_hook
@@ -33,7 +33,6 @@ from ..streams.states import CONNECTED, CONNECTING, EVENTS, PAUSED
 from .duplex_wire import DuplexWire, is_duplex
 from .errors import TLSError, unavailable
 from .handshake import ClientHandshake, Handshake
-from .handshaking import Handshaking
 from .options import (
     TLS_CONNECT_OPTIONS,
     TLS_SERVER_OPTIONS,
@@ -44,6 +43,11 @@ from .options import (
 )
 from .server_handshake import ServerHandshake, Terms
 from .wire import TlsWire
+
+if TYPE_CHECKING:
+    from .typed_socket_events import TypedHandshaking as Handshaking
+else:
+    from .handshaking import Handshaking
 
 __all__ = ['TLS_SOCKET_OPTIONS', 'TLSSocket']
 
