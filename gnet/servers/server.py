@@ -28,8 +28,9 @@ from .listen_call import ListenCall, close_on
 from .roster import roster
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
+    from ..options.typed import ListenKeywords, NewServerKeywords
     from .typed_events import TypedLimiting as Limiting
 else:
     from .limiting import Limiting
@@ -79,7 +80,7 @@ class Server(Limiting):
         'pause_on_connect',
     )
 
-    def __init__(self, *args: Any, **keywords: Any) -> None:
+    def __init__(self, *args: Any, **keywords: Unpack[NewServerKeywords]) -> None:
         """Make a server; :meth:`listen` starts it.
 
         Args:
@@ -157,7 +158,7 @@ class Server(Limiting):
 
     # --- listening --------------------------------------------------------------------------------
 
-    def listen(self, *args: Any, **keywords: Any) -> Self:
+    def listen(self, *args: Any, **keywords: Unpack[ListenKeywords]) -> Self:
         """Start listening; returns the server.
 
         The forms, each of which may be followed by a callback for `'listening'`::
@@ -250,7 +251,7 @@ class Server(Limiting):
         """Whether the server is bound and listening."""
         return self._handle is not None
 
-    def address(self) -> Address | str | None:
+    def address(self) -> Address | Any:
         """Return where the server listens.
 
         Returns:
@@ -463,7 +464,7 @@ def _forsake(server: Any) -> None:
     server._counter.forsake()
 
 
-def create_server(*args: Any, **keywords: Any) -> Server:
+def create_server(*args: Any, **keywords: Unpack[NewServerKeywords]) -> Server:
     """Make a :class:`Server`; the arguments are the same: ``(options, listener)``, or keywords."""
     check_keywords('create_server', keywords, _KEYWORDS)
     return Server(*args, **keywords)

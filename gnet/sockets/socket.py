@@ -28,6 +28,9 @@ from .settings import DEFAULTS, TimeoutOverflowWarning
 from .wire import DescriptorWire
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..options.typed import NewConnectionKeywords, SocketKeywords
     from .typed_events import TypedAddressed as Addressed
 else:
     from .addressed import Addressed
@@ -102,7 +105,7 @@ class Socket(Addressed):
     #: ``'address:port'`` of each address tried, where a host had several; else None.
     auto_select_family_attempted_addresses: list[str] | None
 
-    def __init__(self, given: Any = None, **keywords: Any) -> None:
+    def __init__(self, given: Any = None, **keywords: Unpack[SocketKeywords]) -> None:
         """Make a socket; it has no connection yet, unless *fd* is given.
 
         Args:
@@ -423,7 +426,7 @@ def accept(
     return made  # type: ignore[no-any-return]
 
 
-def connect(*args: Any, **keywords: Any) -> Socket:
+def connect(*args: Any, **keywords: Unpack[NewConnectionKeywords]) -> Socket:
     """Make a :class:`Socket` and connect it; returns it at once.
 
     The arguments are those of :meth:`Socket.connect` (but for its blocking form) and the options

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..node.coded_errors import CodedTypeError, invalid_arg_type
 from ..node.keywords import check_keywords
@@ -21,6 +21,11 @@ from .context_options import CONTEXT_OPTIONS, ContextOptions, context_options
 from .errors import operation_failed, state_error, tls_error, unavailable
 from .identities import load_identities
 from .pem import as_file
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .typed_options import ContextKeywords
 
 __all__ = [
     'SecureContext',
@@ -142,7 +147,7 @@ class SecureContext:
 
 
 def create_secure_context(
-    options: Mapping[str, Any] | None = None, **keywords: Any,
+    options: Mapping[str, Any] | None = None, **keywords: Unpack[ContextKeywords],
 ) -> SecureContext:
     """Make what ``connect``, servers and ``add_context`` take as ``secure_context``.
 

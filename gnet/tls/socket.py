@@ -45,6 +45,9 @@ from .server_handshake import ServerHandshake, Terms
 from .wire import TlsWire
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .typed_options import TLSSocketKeywords
     from .typed_socket_events import TypedHandshaking as Handshaking
 else:
     from .handshaking import Handshaking
@@ -91,7 +94,9 @@ class TLSSocket(Handshaking):
     #: What a client connects to, for errors.
     _target: Mapping[str, Any]
 
-    def __init__(self, socket: Any = None, options: Any = None, **keywords: Any) -> None:
+    def __init__(
+        self, socket: Any = None, options: Any = None, **keywords: Unpack[TLSSocketKeywords],
+    ) -> None:
         """Speak TLS on a connection that exists; or, without one, on that of ``connect()``.
 
         Args:
