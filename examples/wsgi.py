@@ -7,6 +7,7 @@ for them (workers, draining, limits), and each is handled by pywsgi, as in a ser
 """
 
 import sys
+from typing import Any, cast
 
 from gevent import pywsgi
 
@@ -17,19 +18,20 @@ MAX_IDLE = 60  # seconds that a client may keep its connection without asking fo
 port = sys.argv[1] if len(sys.argv) > 1 else 8000
 
 
-def application(environ, start_response):
+def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     """Say hello, or send back what was sent. Put your Flask or Django application in its place."""
     body = environ['wsgi.input'].read() or b'hello\n'
     start_response('200 OK', [('Content-Type', 'text/plain'), ('Content-Length', str(len(body)))])
     return [body]
 
 
-def serve(sock):
+def serve(sock: gnet.Socket) -> None:
     sock.settimeout(MAX_IDLE)
-    http.handle(sock, (sock.remote_address, sock.remote_port))
+    # Its types know of no sockets but Python's own, and an address is a pair here.
+    http.handle(cast(Any, sock), cast(Any, (sock.remote_address, sock.remote_port)))
 
 
-def ready():
+def ready() -> None:
     host, _, port = server.address()
     http.address = (host, port)
     http.update_environ()  # with SERVER_NAME and SERVER_PORT

@@ -31,6 +31,7 @@ The rooms of the house, from the ground up; each imports only from those before 
 - ``clusters``: `cluster`: workers that share what they listen on;
 - ``observing``, ``metrics``, ``logs``: what watches a program: `live`, `watch_hub`, and the public
   faces of the rest, imported when they are first used;
+- ``typed_waiting``: the types of `once` and `on`, for type checkers;
 - ``command``: ``python -m gnet``.
 
 ``docs/architecture.md`` has the pictures.

@@ -25,7 +25,7 @@ from .pem import as_file
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from .typed_options import ContextKeywords
+    from .typed_context_options import ContextKeywords
 
 __all__ = [
     'SecureContext',

@@ -10,8 +10,7 @@ __all__: list[str] = []
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Sequence
-    from os import PathLike
-    from typing import Any, TypedDict, Union
+    from typing import Any, Union
 
     from ..options.typed import (
         ListenerKeywords,
@@ -23,37 +22,9 @@ if TYPE_CHECKING:
     )
     from .secure_context import SecureContext
     from .sessions import Session
+    from .typed_context_options import ContextKeywords
 
-    #: Text and bytes are the thing itself; what has a path is read.
-    Content = Union[str, bytes, PathLike[str]]
     Context = Union[SecureContext, ssl.SSLContext, None]
-
-    class ContextKeywords(TypedDict, total=False):
-        """Of :func:`gnet.tls.create_secure_context`."""
-
-        allow_partial_trust_chain: bool | None
-        ca: Content | Sequence[Content] | None
-        cert: Content | Sequence[Content] | None
-        certificate_compression: Any
-        ciphers: str | None
-        client_cert_engine: Any
-        crl: Content | Sequence[Content] | None
-        dhparam: Content | None
-        ecdh_curve: str | None
-        honor_cipher_order: bool | None
-        key: Any
-        max_version: str | None
-        min_version: str | None
-        passphrase: str | bytes | None
-        pfx: Any
-        private_key_engine: Any
-        private_key_identifier: Any
-        secure_options: int | None
-        secure_protocol: str | None
-        session_id_context: Any
-        session_timeout: Any
-        sigalgs: Any
-        ticket_keys: Any
 
     class EitherEndKeywords(ContextKeywords, total=False):
         """What both ends may say of a connection."""
