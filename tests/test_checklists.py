@@ -73,3 +73,8 @@ def test_commands_that_are_cited_are_there(page: str, capsys: pytest.CaptureFixt
     assert lines
     words = [word for line in lines for word in re.findall(r'(?<![\w-])--[a-z-]+', line)]
     assert [word for word in words if word not in helped] == []
+
+
+def test_all_loggers_are_listed() -> None:
+    listed = re.findall(r'^\| `(gnet\.\w+)` \|', read('docs/errors.md'), re.M)
+    assert sorted(LOGGERS) == sorted(set(listed) & LOGGERS)

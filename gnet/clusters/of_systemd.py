@@ -56,11 +56,14 @@ def _service() -> Any:
     return get_service()
 
 
-def await_workers() -> None:
+def await_workers(loop: Loop) -> None:
     """The service is not ready before a worker serves."""
     service = _service()
     if service is not None:
+        from ..loop.service_watchdog import have_repeated
+
         service.is_awaited = True
+        have_repeated(loop, service)
 
 
 def workers_serve() -> None:

@@ -140,7 +140,7 @@ class PrimarySide:
         options['env'] = {
             **inherited_environment(), **of_systemd.passed_on(self.loop),
             **self.worker_environment, **env, 'NODE_UNIQUE_ID': str(number)}
-        of_systemd.await_workers()
+        of_systemd.await_workers(self.loop)
         process = child_process.fork(settings['exec'], settings['args'], options)
         line = Line(number, process, self._let_go)
         worker = line.worker

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..clusters.cluster import ListeningAddress
+from ..loop.loop import get_loop
 from ..loop.watchers import close_watcher
 from .members import Member, Seat, counted, say
 
@@ -53,9 +54,12 @@ class Announcer:
     def begin(self) -> None:
         """The supervisor begins."""
         if 'NOTIFY_SOCKET' in os.environ:
+            from ..loop.service_watchdog import have_repeated
             from ..systemd.service import get_service
 
             self._service = get_service()
+            if self._service is not None:
+                have_repeated(get_loop(), self._service)
             self._turn()
 
     def end(self) -> None:

@@ -19,19 +19,27 @@ from collections.abc import Callable
 from types import FrameType
 
 from ..clusters import primary_watch
+from ..observing.plain_stderr import write_to_stderr
 from ..processes.inheritance import inherited_channel
 
 __all__ = ['expect']
+
+#: A descriptor that is given up for the first answer: what makes it is imported then, and a program
+#: that is out of descriptors is one that people ask.
+_spare: list[int] = []
 
 
 def expect() -> None:
     """Tell, from now on and until the process ends, unless somebody has decided about SIGUSR1."""
     is_own = inherited_channel is None or primary_watch.SUPERVISED in os.environ
     if is_own and signal.getsignal(signal.SIGUSR1) is signal.SIG_DFL:
+        _spare.append(os.open(os.devnull, os.O_RDONLY))
         signal.signal(signal.SIGUSR1, _teller(os.getpid()))
 
 
 def _teller(process: int) -> Callable[[int, FrameType | None], None]:
+    is_telling = False
+
     def tell(number: int, frame: FrameType | None) -> None:
         """The signal handler. Python calls it in any frame."""
         if os.getpid() != process:
@@ -39,15 +47,26 @@ def _teller(process: int) -> Callable[[int, FrameType | None], None]:
             signal.signal(number, signal.SIG_DFL)
             os.kill(os.getpid(), number)
             return
-        from ..observing.plain_stderr import write_to_stderr
-
+        nonlocal is_telling
+        if is_telling:
+            return  # signals that come faster than they are answered would be a recursion
+        is_telling = True
         try:
-            from ..observing.live import live
-
-            text = '\n'.join(live(frame=frame).lines())
-        except Exception as error:
-            # It would be raised in whatever was interrupted.
-            text = f'gnet: what lives in process {process} cannot be told: {error!r}'
-        write_to_stderr(f'{text}\n')
+            _tell(process, frame)
+        finally:
+            is_telling = False
 
     return tell
+
+
+def _tell(process: int, frame: FrameType | None) -> None:
+    try:
+        while _spare:
+            os.close(_spare.pop())
+        from ..observing.live import live
+
+        text = '\n'.join(live(frame=frame).lines())
+    except Exception as error:
+        # It would be raised in whatever was interrupted.
+        text = f'gnet: what lives in process {process} cannot be told: {error!r}'
+    write_to_stderr(f'{text}\n')

@@ -19,10 +19,11 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
 
+from .._version import __version__
 from ..observing.control_path import candidates
 from ..observing.entries import Kind, LiveEntry
 from ..observing.heap import Place
-from ..observing.live_text import amount, line_of, summary
+from ..observing.live_text import amount, line_of, printable, summary
 from .members import counted, say
 
 __all__ = ['main']
@@ -37,6 +38,10 @@ PATIENCE = 5.0
 #: a line from its beginning on, or the screen below.
 _ENTER, _LEAVE = '\x1b[?1049h\x1b[?25l', '\x1b[?25h\x1b[?1049l'
 _HOME, _CLEAR_LINE, _CLEAR_BELOW = '\x1b[H', '\x1b[K', '\x1b[J'
+
+
+#: How an answer ends.
+_END = b'"end": true}\n'
 
 
 class UnreachableError(Exception):
@@ -88,7 +93,7 @@ class Report:
             lines[0] += f', {amount(int(max(moved, 0) / max(passed, 0.001)))} bytes/s'
         if self.silent:
             lines.append(f'no answer of {", ".join(map(str, self.silent))}: blocked?')
-        return lines
+        return [printable(line) for line in lines]
 
 
 def main(argv: Sequence[str]) -> None:
@@ -139,7 +144,7 @@ def _positive(word: str) -> float:
 
 
 def _path_of(target: str) -> str:
-    if not target.isdigit():
+    if not (target.isascii() and target.isdigit()):
         return target
     try:
         found = candidates(int(target))
@@ -167,21 +172,27 @@ def ask(path: str) -> Report:
         answer = bytearray()
         try:
             sock.connect(path)
-            sock.sendall(b'live\n')
-            while not answer.endswith(b'"end": true}\n'):
-                data = sock.recv(65536)
-                if not data:
-                    raise UnreachableError(f'{path} does not let this user in')
-                answer += data
-        except socket.timeout:
-            raise UnreachableError(
-                f'no answer of {path} in {PATIENCE:g} s: its hub is blocked') from None
+            with suppress(BrokenPipeError, ConnectionResetError):  # as an end
+                sock.sendall(b'live\n')
+                while data := sock.recv(65536):
+                    answer += data
+                    if answer.endswith(_END):
+                        break
+        except (socket.timeout, BlockingIOError):  # this, if as many wait as may
+            raise UnreachableError(f'no answer of {path}: its hub is blocked') from None
         except OSError as error:
             raise UnreachableError(f'{path}: {error.strerror or error}') from None
+    if not answer:
+        raise UnreachableError(
+            f'{path} lets nobody in: it is of another user, looked at by too many already, or '
+            'about to end')
+    if not answer.endswith(_END):
+        raise UnreachableError(f'{path} has ended in the middle of its answer')
     try:
         return Report([json.loads(line) for line in answer.splitlines()])
-    except (ValueError, KeyError, TypeError):
-        raise UnreachableError(f'{path} is no control socket of gnet') from None
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise UnreachableError(
+            f'what {path} answers is not what gnet {__version__} does') from None
 
 
 def _entry_of(line: dict[str, Any]) -> LiveEntry:
@@ -223,14 +234,9 @@ def _draw(lines: list[str]) -> None:
         left = len(lines) - height + 1
         lines = [*lines[:height - 1], f'… and {left} more (gnet top --once shows all)']
     # One letter less: behind a line as wide as the screen, clearing would take the last one.
-    text = '\n'.join(_CLEAR_LINE + _clean(line)[:width - 1] for line in lines)
+    text = '\n'.join(_CLEAR_LINE + line[:width - 1] for line in lines)
     sys.stdout.write(f'{_HOME}{text}{_CLEAR_BELOW}')
     sys.stdout.flush()
-
-
-def _clean(line: str) -> str:
-    """Return *line* without what a terminal would obey: names come from the program."""
-    return ''.join(letter if letter.isprintable() else '?' for letter in line)
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import sys
 from typing import Any, Protocol
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 __all__ = [
     'Forsaken',
@@ -47,18 +47,20 @@ class Forsaken(Protocol):
         """Close all, and do nothing any more: this is a forked child."""
 
 
-_loops: WeakSet[Any] = WeakSet()
+#: (As keys: a copy of them can be taken while another thread adds one.)
+_loops: WeakKeyDictionary[Any, None] = WeakKeyDictionary()
 _forked = False
 
 
 def remember(loop: Forsaken) -> None:
     """Note that this process has *loop*."""
-    _loops.add(loop)
+    _loops[loop] = None
 
 
 def loops() -> list[Any]:
-    """Return the loops of this process that can run."""
-    return [loop for loop in _loops if loop.is_usable]
+    """Return the loops of this process that can run. In any thread."""
+    known = [ref() for ref in _loops.keyrefs()]
+    return [loop for loop in known if loop is not None and loop.is_usable]
 
 
 def is_forked() -> bool:

@@ -6,6 +6,7 @@ of the hub, and on libuv and CFFI the whole process (docs/gevent.md, T18).
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 __all__ = [
@@ -14,22 +15,28 @@ __all__ = [
 
 
 class _Printer:
-    """``print_exception`` of a hub, in the place of its own."""
+    """``print_exception`` of a hub, around that of its class, whichever that is at the time."""
 
-    def __init__(self, print_exception: Any) -> None:
-        self._print = print_exception
+    def __init__(self, hub: Any) -> None:
+        self._hub = hub
         #: How many reports were lost, for who looks with a debugger.
         self.lost = 0
 
-    def __call__(self, *failure: Any) -> None:
+    def __call__(self, *failure: Any, **named: Any) -> None:
         try:
-            self._print(*failure)
-        except (OSError, ValueError):
-            # Not written, or closed. It cannot be said that it could not be said.
+            type(self._hub).print_exception(self._hub, *failure, **named)
+        except OSError:
+            self.lost += 1  # it cannot be said that it could not be said
+        except ValueError:
+            if not getattr(sys.stderr, 'closed', False):
+                raise
             self.lost += 1
 
 
 def outlive_lost_reports(hub: Any) -> None:
-    """Have *hub* go on when it cannot print a report."""
-    if not isinstance(hub.print_exception, _Printer):
-        hub.print_exception = _Printer(hub.print_exception)
+    """Have *hub* go on when it cannot print a report.
+
+    One that a program has given its own ``print_exception`` is left alone.
+    """
+    if 'print_exception' not in vars(hub):
+        hub.print_exception = _Printer(hub)

@@ -1,7 +1,8 @@
-"""The service manager's watchdog: told from the hub that it turns, as long as it does."""
+"""What a service needs of a loop: the watchdog is told that it turns, as long as it does."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .loop import Loop
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     'begin',
+    'have_repeated',
 ]
 
 
@@ -42,5 +44,27 @@ _begun: dict[Service, ServiceWatchdog] = {}
 
 def begin(loop: Loop, service: Service) -> None:
     """Tell the watchdog, if there is one, from now on to the end of the process."""
-    if service.watchdog is not None and service not in _begun and loop.is_main:
+    if not loop.is_main:
+        return
+    have_repeated(loop, service)
+    if service.watchdog is not None and service not in _begun:
         _begun[service] = ServiceWatchdog(loop, service, service.watchdog)
+
+
+def have_repeated(loop: Loop, service: Service) -> None:
+    """Have repeated by *loop* what the service manager has no room for."""
+    if service.call_after is not None:
+        return
+
+    def call_after(seconds: float, callback: Callable[[], None]) -> None:
+        loop.in_own_thread(start, seconds, callback)
+
+    def start(seconds: float, callback: Callable[[], None]) -> None:
+        def fire() -> None:
+            close_watcher(timer)
+            callback()
+
+        timer = loop.call_after(seconds, fire)
+
+    service.call_after = call_after
+    loop.close_in_child(service, type(service).forget)

@@ -12,7 +12,7 @@ from time import monotonic
 from types import CodeType, FrameType
 from typing import Any
 
-from gevent import getcurrent
+from gevent import getcurrent, monkey
 from gevent.hub import Hub
 
 from ..addresses.ends import Address, address_of
@@ -36,6 +36,7 @@ from .heap import (
     greenlet_class,
     is_machinery,
     look_around,
+    native_threads,
     places_of,
     program_place,
     waiting_greenlet,
@@ -46,8 +47,17 @@ __all__ = ['Census']
 #: That of the function in which the listeners of a connection run, with its argument ``sock``.
 _HAND_OVER: CodeType = hand_over.__code__
 
+#: What a command may be, or a word of it.
+_WORDS = (str, bytes, os.PathLike)
+
+#: In which module the threads of ``concurrent.futures`` wait for work.
+_EXECUTORS = 'concurrent.futures.thread'
+
 #: What SO_PEERCRED gives: pid, uid, gid.
 _CREDENTIALS = struct.Struct('3i')
+
+
+_get_ident: Callable[[], int] = monkey.get_original('_thread', 'get_ident')
 
 
 class Census:
@@ -74,6 +84,8 @@ class Census:
         #: By loop: holds that entries account for.
         self._explained: dict[Loop, int] = dict.fromkeys(forks.loops(), 0)
         self._mains = {loop.hub.parent for loop in self._explained}
+        #: Connections of servers, each with its server: sockets, and those that are none yet.
+        self._accepted: list[tuple[Server, Any]] = []
         #: Where servers listen, as a text.
         self._places: dict[Any, str | None] = {}
         #: Greenlets for which a watcher holds the loop, or (False) does not.
@@ -83,13 +95,12 @@ class Census:
         """Return what there is, in no order."""
         heap = look_around()
         opened = [thing for loop in self._explained for thing in loop.opened()]
-        servers = _each(heap.servers, opened, roster.servers.keys(), kind=Server)
-        self._add_servers(servers)
-        accepted = [
-            (server, sock) for server in servers for sock in list(connections_of(server).sockets)]
-        self._add_sockets(
-            _each(heap.sockets, opened, (sock for _, sock in accepted), kind=Socket))
-        for server, sock in accepted:
+        servers = _each(heap.servers, opened, roster.all(), kind=Server)
+        self._tell(Kind.SERVER, servers, self._add_server)
+        accepted = (sock for _, sock in self._accepted)
+        self._tell(
+            Kind.SOCKET, _each(heap.sockets, opened, accepted, kind=Socket), self._add_socket)
+        for server, sock in self._accepted:
             if isinstance(sock, PendingHeader):
                 self._add_pending(server, sock)
         self._add_processes(heap)
@@ -98,11 +109,23 @@ class Census:
                 channel.has_ref() and channel.fd != -1
                 for channel in _each(loop.opened(), kind=Channel))
         # Before greenlets: they tell for which of them the program goes on.
-        self._add_watchers(heap.watchers)
-        for each in _each(heap.greenlets, self._mains, [self._current], kind=greenlet_class):
-            self._add_greenlet(each)
+        self._tell(Kind.WATCHER, heap.watchers, self._add_watcher)
+        greenlets = _each(heap.greenlets, self._mains, [self._current], kind=greenlet_class)
+        self._tell(Kind.GREENLET, greenlets, self._add_greenlet)
+        self._add_threads()
         self._add_holds()
         return self._entries
+
+    def _tell(self, kind: Kind, things: Iterable[Any], add: Callable[[Any], object]) -> None:
+        for thing in things:
+            try:
+                add(thing)
+            except Exception as error:
+                # It is in the middle of its making, which a signal has interrupted; or the program
+                # has overridden what was asked for. That is no reason to tell of nothing else.
+                self._add(LiveEntry(
+                    kind, None, state='unreadable', id=id(thing),
+                    name=f'{type(thing).__name__}: {type(error).__name__}'))
 
     def _add(self, entry: LiveEntry) -> None:
         self._entries.append(entry)
@@ -114,23 +137,23 @@ class Census:
 
     # --- servers and sockets ----------------------------------------------------------------------
 
-    def _add_servers(self, servers: Iterable[Server]) -> None:
-        for server in servers:
-            if not is_open(server):
-                continue
-            handle = handle_of(server)
-            counter = connections_of(server)
-            listens = handle is not None and handle.started and not handle.closed
-            holds = listens and handle is not None and handle.has_ref()
-            if holds:
-                self._explain(counter.loop)
-            since = roster.servers.get(server)
-            self._add(LiveEntry(
-                Kind.SERVER, holds, None if handle is None else handle.has_ref(),
-                'listening' if listens else 'closing' if counter.count else 'starting',
-                None if since is None else self._now - since,
-                name=_class_of(server, Server), local=self._place_of(server),
-                connections=counter.count, id=id(server)))
+    def _add_server(self, server: Server) -> None:
+        if not is_open(server):
+            return
+        handle = handle_of(server)
+        counter = connections_of(server)
+        self._accepted += [(server, sock) for sock in list(counter.sockets)]
+        listens = handle is not None and handle.started and not handle.closed
+        holds = listens and handle is not None and handle.has_ref()
+        if holds:
+            self._explain(counter.loop)
+        since = roster.servers.get(server)
+        self._add(LiveEntry(
+            Kind.SERVER, holds, None if handle is None else handle.has_ref(),
+            'listening' if listens else 'closing' if counter.count else 'starting',
+            None if since is None else self._now - since,
+            name=_class_of(server, Server), local=self._place_of(server),
+            connections=counter.count, id=id(server)))
 
     def _place_of(self, server: Any) -> str | None:
         if server not in self._places:
@@ -140,19 +163,17 @@ class Census:
             self._places[server] = _text_of(where)
         return self._places[server]
 
-    def _add_sockets(self, sockets: Iterable[Socket]) -> None:
-        for sock in sockets:
-            facts = facts_of(sock)
-            if facts is None:
-                continue
-            if facts.holds:
-                self._explain(sock.__gnet_loop__)
-            local, peer = self._ends_of(sock, facts)
-            self._add(LiveEntry(
-                Kind.SOCKET, facts.holds, facts.referenced, sock.ready_state,
-                self._age_of(facts), _class_of(sock, Socket), local, peer,
-                self._server_of(sock), sock.bytes_read, sock.bytes_written, sock.writable_length,
-                facts.unread, id=id(sock)))
+    def _add_socket(self, sock: Socket) -> None:
+        facts = facts_of(sock)
+        if facts is None:
+            return
+        if facts.holds:
+            self._explain(sock.__gnet_loop__)
+        local, peer = self._ends_of(sock, facts)
+        self._add(LiveEntry(
+            Kind.SOCKET, facts.holds, facts.referenced, sock.ready_state, self._age_of(facts),
+            _class_of(sock, Socket), local, peer, self._server_of(sock), sock.bytes_read,
+            sock.bytes_written, sock.writable_length, facts.unread, id=id(sock)))
 
     def _add_pending(self, server: Server, pending: PendingHeader) -> None:
         """Tell of a connection whose proxy has not said yet whose it is; it is no socket so far."""
@@ -200,10 +221,11 @@ class Census:
     # --- processes --------------------------------------------------------------------------------
 
     def _add_processes(self, heap: Heap) -> None:
-        known = set()
-        for child in _each(heap.children, kind=ChildProcess):
+        known: set[int | None] = set()
+
+        def add_child(child: ChildProcess) -> None:
             if not is_running(child):
-                continue
+                return
             known.add(child.pid)
             holds = is_referenced(child)
             if holds:
@@ -211,36 +233,40 @@ class Census:
                     self._explained[loop] += loop.is_main  # the one that may have processes
             state = 'connected' if child.connected else 'disconnected'
             self._add_process(child.pid, child.spawnargs, holds, holds, state, id(child))
-        for popen in heap.popens:
+
+        def add_popen(popen: Any) -> None:
             pid = getattr(popen, 'pid', None)  # it may not have been started
             if pid is not None and popen.returncode is None and pid not in known:
                 # Of gevent's, a watcher holds the program: see there.
                 self._add_process(pid, popen.args, None, None, None, id(popen))
 
+        self._tell(Kind.PROCESS, _each(heap.children, kind=ChildProcess), add_child)
+        self._tell(Kind.PROCESS, heap.popens, add_popen)
+
     def _add_process(
         self, pid: int | None, command: Any, holds: bool | None, referenced: bool | None,
         state: str | None, number: int,
     ) -> None:
-        words = command if isinstance(command, str) else ' '.join(map(str, command))
+        words = [command] if isinstance(command, _WORDS) else command
+        name = ' '.join(os.fsdecode(each) for each in words)
         self._add(LiveEntry(
-            Kind.PROCESS, holds, referenced, state, _age_of_process(pid), words, child=pid,
+            Kind.PROCESS, holds, referenced, state, _age_of_process(pid), name, child=pid,
             id=number))
 
     # --- gevent's watchers ------------------------------------------------------------------------
 
-    def _add_watchers(self, watchers: Iterable[Any]) -> None:
-        for watcher in watchers:
-            if not watcher.active or _is_of_gnet(watcher.callback):
-                continue
-            kind = type(watcher).__name__.rstrip('_')
-            holds = bool(watcher.ref)
-            greenlet = waiting_greenlet(watcher)
-            if greenlet is not None:
-                self._watched[greenlet] = self._watched.get(greenlet, False) or holds
-            elif holds or kind == 'timer':  # others are gevent's own
-                self._add(LiveEntry(
-                    Kind.TIMER if kind == 'timer' else Kind.WATCHER, holds,
-                    name=f'{kind}: {_function_name(watcher.callback)}', id=id(watcher)))
+    def _add_watcher(self, watcher: Any) -> None:
+        if not _is_active(watcher) or _is_of_gnet(watcher.callback):
+            return
+        kind = type(watcher).__name__.rstrip('_')
+        holds = bool(watcher.ref)
+        greenlet = waiting_greenlet(watcher)
+        if greenlet is not None:
+            self._watched[greenlet] = self._watched.get(greenlet, False) or holds
+        elif holds or kind == 'timer':  # others are gevent's own
+            self._add(LiveEntry(
+                Kind.TIMER if kind == 'timer' else Kind.WATCHER, holds,
+                name=f'{kind}: {_function_name(watcher.callback)}', id=id(watcher)))
 
     # --- greenlets --------------------------------------------------------------------------------
 
@@ -282,6 +308,20 @@ class Census:
             Kind.HANDLER, holds or facts.holds, age=self._age_of(facts), local=local,
             peer=peer, server=self._server_of(sock)))
 
+    def _add_threads(self) -> None:
+        for thread, innermost in native_threads():
+            if thread.ident == _get_ident():
+                innermost = self._frame
+            stack = places_of(innermost)
+            # At the end, an executor tells its threads, which wait for work, to end.
+            is_of_executor = any(
+                each.f_globals.get('__name__') == _EXECUTORS for each in frames_of(innermost))
+            holds = False if thread.daemon else None if is_of_executor else True
+            if holds or not is_machinery(stack):
+                self._add(LiveEntry(
+                    Kind.THREAD, holds, name=thread.name, where=program_place(stack), stack=stack,
+                    id=id(thread)))
+
     # --- the rest ---------------------------------------------------------------------------------
 
     def _add_holds(self) -> None:
@@ -308,6 +348,12 @@ def _connection_of(frame: FrameType | None) -> Any:
             # arguments.
             return each.f_locals['sock']
     return None
+
+
+def _is_active(watcher: Any) -> bool:
+    with suppress(AttributeError):  # on libuv, one for a child process that is closed has no answer
+        return bool(watcher.active)
+    return False
 
 
 def _is_of_gnet(callback: Any) -> bool:

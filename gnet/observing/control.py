@@ -47,6 +47,9 @@ MAX_CLIENTS = 16
 #: may take.
 PATIENCE = 10.0
 
+#: Seconds for which nobody is let in when there are no descriptors: the loop would ask at once.
+PAUSE = 1.0
+
 #: Lines that are made and sent at a time: some 50 KB, which takes a millisecond.
 PIECE = 200
 
@@ -110,6 +113,7 @@ class Control:
         self._clients: set[_Client] = set()
         self._file: ControlFile | None = open_control(path)
         self.path = self._file.path
+        self._pause: Any = None
         self._watcher: Any = loop.io(self._file.socket.fileno(), READ)
         loop.start_io(self._watcher, self._let_in)
         loop.close_in_child(self, Control.close)
@@ -120,6 +124,7 @@ class Control:
         if file is None:
             return
         close_watcher(self._watcher)
+        close_watcher(self._pause)
         for client in list(self._clients):
             client.cut()
         if os.getpid() == self._process:
@@ -134,8 +139,12 @@ class Control:
                 return
             try:
                 sock, _ = self._file.socket.accept()
+            except BlockingIOError:
+                return  # it has gone
             except OSError:
-                return  # it has gone, or there are no descriptors: then nobody is let in
+                self._watcher.stop()
+                self._pause = self._loop.call_after(PAUSE, self._loop.from_hub, self._go_on)
+                return
             if len(self._clients) >= MAX_CLIENTS or not is_allowed(sock):
                 sock.close()
                 return
@@ -143,6 +152,12 @@ class Control:
             self._clients.add(_Client(self._loop, sock, self._ask, self._clients.discard))
         except BaseException as error:
             self._loop.report(self, error)
+
+    def _go_on(self) -> None:
+        close_watcher(self._pause)
+        self._pause = None
+        if self._file is not None:
+            self._loop.start_io(self._watcher, self._let_in)
 
     def _ask(self, request: str, reply: Callable[[list[dict[str, Any]]], object]) -> None:
         if request != 'live':

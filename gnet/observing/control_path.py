@@ -99,7 +99,8 @@ def _is_running(pid: int) -> bool:
 
 
 def candidates(pid: int) -> list[str]:
-    """Return where the control socket of process *pid* may be; those that are there.
+    """Return where the control socket of process *pid* may be; those that are there, and are its
+    user's: anybody may make such a directory in /tmp.
 
     Raises:
         ProcessLookupError: there is no such process.
@@ -110,7 +111,13 @@ def candidates(pid: int) -> list[str]:
     with suppress(OSError):  # a system without /proc: it is of the same user
         uid = os.stat(f'/proc/{pid}').st_uid
     paths = [directory / f'{pid}.sock' for directory in _directories(uid)]
-    return [str(path) for path in paths if path.exists()]
+    return [str(path) for path in paths if _owner_of(path) == uid]
+
+
+def _owner_of(path: Path) -> int | None:
+    with suppress(OSError):
+        return os.lstat(path).st_uid
+    return None
 
 
 def open_control(path: str) -> ControlFile:

@@ -20,6 +20,7 @@ class Kind(str, Enum):
     HANDLER = 'handler'
     LISTENER = 'listener'
     GREENLET = 'greenlet'
+    THREAD = 'thread'
     TIMER = 'timer'
     WATCHER = 'watcher'
     HOLD = 'hold'
@@ -32,15 +33,18 @@ class LiveEntry:
     Attributes:
         kind: a :class:`Kind`, which is a str.
         keeps_alive: whether the program would go on for this alone; None for a greenlet that waits
-            for nothing that is known to do so (a lock, say: then something else has to come).
+            for nothing that is known to do so (a lock, say: then something else has to come), and
+            for a thread of an executor, which ends with its work.
         referenced: what ``ref()`` and ``unref()`` have said of a server, a socket or a process.
         state: of a server ``'listening'``, ``'starting'`` or ``'closing'``; of a socket its
             ``ready_state``, or ``'awaiting header'`` as long as its proxy has not said whose it is
             (its peer is the proxy then, and there are no counts of bytes); of a greenlet
-            ``'waiting'``, ``'running'`` or ``'starting'``.
+            ``'waiting'``, ``'running'`` or ``'starting'``; of what could not be asked, as it is in
+            the middle of its making, ``'unreadable'``.
         age: seconds since the server was told to listen, the connection was established (or asked
             for), the process was started; of a handler, that of its connection.
-        name: of a greenlet, a timer or a watcher: what it is for. Of a process: its command.
+        name: of a greenlet, a timer or a watcher: what it is for. Of a thread: its name. Of a
+            process: its command.
         local: this end, such as ``'127.0.0.1:7000'``; of a unix socket its path.
         peer: the other end; of a unix socket ``'pid 123'`` where the system tells.
         server: of what was accepted: where its server listens.
@@ -50,7 +54,7 @@ class LiveEntry:
         unread: bytes that have arrived, and that the program has not taken.
         connections: how many a server has open in this process.
         child: the number of a process that this one has started.
-        where: the innermost line of the program's own code at which a greenlet is.
+        where: the innermost line of the program's own code at which a greenlet or thread is.
         stack: all lines, the innermost last.
         id: tells the entries of one process apart, as long as they live.
     """

@@ -24,8 +24,8 @@ from ..servers.server import Server
 from ..sockets.socket import Socket
 
 __all__ = [
-    'Heap', 'Place', 'frames_of', 'greenlet_class', 'is_machinery', 'look_around', 'places_of',
-    'program_place', 'waiting_greenlet',
+    'Heap', 'Place', 'frames_of', 'greenlet_class', 'is_machinery', 'look_around',
+    'native_threads', 'places_of', 'program_place', 'waiting_greenlet',
 ]
 
 #: Frames that are told of one greenlet, from the innermost: more are a recursion.
@@ -97,6 +97,19 @@ def _popen_classes() -> list[type]:
     """Return the classes of processes, as far as anybody has loaded them."""
     modules = (sys.modules.get(name) for name in ('subprocess', 'gevent.subprocess'))
     return [module.Popen for module in modules if module is not None]
+
+
+def native_threads() -> list[tuple[Any, FrameType]]:
+    """Return the threads of ``threading``, and where they are. Not the main one.
+
+    Where they are patched they are greenlets. ``threading.enumerate`` takes a lock, which who asks
+    in a signal handler may have interrupted; so its list is read as it is.
+    """
+    threading = sys.modules.get('threading')
+    known: dict[int, Any] = {} if threading is None else dict(vars(threading)['_active'])
+    frames = sys._current_frames()
+    return [(thread, frames[number]) for number, thread in known.items()
+            if number in frames and not isinstance(thread, vars(threading)['_MainThread'])]
 
 
 def waiting_greenlet(watcher: Any) -> Any:

@@ -63,8 +63,9 @@ def live(*, frame: FrameType | None = None) -> Live:
     """Return what lives in this process.
 
     Servers, sockets, child processes, handlers that have not returned (with the line where they
-    wait), other greenlets, timers and watchers of gevent's, and what else holds a loop. It takes
-    some 10 ms for each 100,000 objects that the program has, during which nothing else happens.
+    wait), other greenlets, native threads, timers and watchers of gevent's, and what else holds a
+    loop. It takes some 10 ms for each 100,000 objects that the program has, during which nothing
+    else happens.
 
     Args:
         frame: where the calling greenlet is said to be; here by default. For signal handlers.

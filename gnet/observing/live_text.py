@@ -7,7 +7,10 @@ from collections.abc import Iterable
 
 from .entries import LiveEntry
 
-__all__ = ['amount', 'heading', 'line_of', 'seconds', 'summary']
+__all__ = ['amount', 'heading', 'line_of', 'printable', 'seconds', 'summary']
+
+#: Letters of a command, or of another name.
+MAX_NAME = 100
 
 
 def heading(pid: int, entries: Iterable[LiveEntry]) -> str:
@@ -31,7 +34,7 @@ def line_of(entry: LiveEntry) -> str:
     """Return the line of *entry*."""
     mark = {True: '*', False: ' ', None: '?'}[entry.keeps_alive]
     words = [
-        f'{mark} {entry.kind.value:<9}{seconds(entry.age):>7}', ends(entry), entry.name,
+        f'{mark} {entry.kind.value:<9}{seconds(entry.age):>7}', ends(entry), _shortened(entry.name),
         entry.state, None if entry.referenced is not False else 'unref',
         None if entry.child is None else f'pid {entry.child}',
         None if entry.connections is None else f'connections {entry.connections}',
@@ -41,7 +44,23 @@ def line_of(entry: LiveEntry) -> str:
                      f'queued {amount(entry.queued)} unread {amount(entry.unread)}')
     if entry.where is not None:
         words.append(f'at {entry.where}')
-    return '  '.join(word for word in words if word)
+    return printable('  '.join(word for word in words if word))
+
+
+def printable(text: str) -> str:
+    """Return *text* without what a terminal would obey, or what would look like another line.
+
+    Commands come from the program, and the name of a peer at a unix socket comes from the peer.
+    """
+    if text.isprintable():
+        return text
+    return ''.join(
+        letter if letter.isprintable() else letter.encode('unicode_escape').decode()
+        for letter in text)
+
+
+def _shortened(name: str | None) -> str | None:
+    return name if name is None or len(name) <= MAX_NAME else f'{name[:MAX_NAME]}…'
 
 
 def ends(entry: LiveEntry) -> str | None:

@@ -21,8 +21,9 @@ __all__ = ['write_to_stderr']
 #: Seconds that the reader of a full pipe has: what calls this holds up the program for as long.
 PATIENCE = 0.5
 
-#: Bytes at a time: what a pipe takes without mixing it with what other processes write (PIPE_BUF).
-CHUNK = 4096
+#: Bytes at a time: what a pipe that has room takes without waiting, and without mixing it with what
+#: other processes write.
+CHUNK = select.PIPE_BUF
 
 _poll: Callable[[], Any] = monkey.get_original('select', 'poll')
 
@@ -30,7 +31,8 @@ _poll: Callable[[], Any] = monkey.get_original('select', 'poll')
 def write_to_stderr(text: str) -> bool:
     """Write *text*; return False if there is no stderr, or it did not take all. Never raises.
 
-    In pieces of whole lines, so that those of several processes are not mixed up.
+    In pieces of whole lines, so that those of several processes are not mixed up; but for lines
+    that are longer than a piece.
     """
     with suppress(OSError, ValueError, AttributeError):  # closed, or replaced by what has no number
         fd = sys.stderr.fileno()
@@ -46,7 +48,7 @@ def _write(fd: int, piece: bytes, give_up: float) -> bool:
         if not writable.poll(max(0, give_up - monotonic()) * 1000):
             return False
         with suppress(BlockingIOError):
-            piece = piece[os.write(fd, piece):]
+            piece = piece[os.write(fd, piece[:CHUNK]):]
     return True
 
 

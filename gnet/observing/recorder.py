@@ -51,7 +51,7 @@ class Recorder:
 
     def take_stock(self) -> None:
         """Begin with what there is: servers that listen, and their open connections."""
-        for server in list(roster.servers):
+        for server in roster.all():
             if server.listening:
                 tally = self._tally(server)
                 if tally is not None:

@@ -109,5 +109,5 @@ class Drain:
 def open_servers(loop: Loop) -> list[Server]:
     """Return the servers of *loop* that listen, are about to, or have connections."""
     return [
-        server for server in list(roster.servers)
+        server for server in roster.all()
         if connections_of(server).loop is loop and is_open(server)]

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
     from ..addresses.block_list import BlockList
     from .refusals import Refusals
 
-__all__ = [
-    'Intake',
-]
+__all__ = ['Intake', 'usable_mark']
 
 _log = Log('gnet.server')
 
@@ -110,7 +108,7 @@ class Intake:
                 place = limits, key
         mark = server.high_water_mark
         if type(mark) is not int or mark < 0:
-            mark = _usable_mark(mark)
+            mark = usable_mark(mark)
         try:
             connection = self.accept(
                 counter, loop, sock, remote, mark, bool(server.allow_half_open),
@@ -238,7 +236,7 @@ class Intake:
             self.connections.loop.report(self.server, error)
 
 
-def _usable_mark(mark: Any) -> int:
+def usable_mark(mark: Any) -> int:
     """Return the high-water mark that *mark* stands for: the default if it is no whole number."""
     if is_number(mark) and mark >= 0 and mark % 1 == 0:
         return int(mark)

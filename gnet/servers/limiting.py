@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..options.limits import FullPolicy, checked_limit, full_policy
+from ..options.peer_limits import UNLIMITED, PeerLimits, buffer_limit, time_limit
 from .admission import Admitting
+from .intake import usable_mark
 
 if TYPE_CHECKING:
     from ..options.limits import LimitOptions
@@ -27,6 +29,7 @@ class Limiting(Admitting):
     __slots__ = ()
 
     _full_policy: FullPolicy
+    high_water_mark: Any
 
     @property
     def _limits(self) -> LimitOptions:
@@ -130,6 +133,60 @@ class Limiting(Admitting):
     @ipv6_prefix.setter
     def ipv6_prefix(self, value: int) -> None:
         self._limit('ipv6_prefix', value)
+
+    # --- how slow and how greedy ------------------------------------------------------------------
+
+    @property
+    def read_timeout(self) -> float | None:
+        """Milliseconds: what :attr:`gnet.Socket.read_timeout` of a new connection is; None: none.
+
+        As the next three, it is that of connections to come: those that exist have their own.
+        """
+        return self._peer_limits.read_timeout
+
+    @read_timeout.setter
+    def read_timeout(self, msecs: float | None) -> None:
+        self._limit_peers(read_timeout=time_limit('readTimeout', msecs))
+
+    @property
+    def write_timeout(self) -> float | None:
+        """Milliseconds: what :attr:`gnet.Socket.write_timeout` of a new connection is."""
+        return self._peer_limits.write_timeout
+
+    @write_timeout.setter
+    def write_timeout(self, msecs: float | None) -> None:
+        self._limit_peers(write_timeout=time_limit('writeTimeout', msecs))
+
+    @property
+    def lifetime(self) -> float | None:
+        """Milliseconds: what :attr:`gnet.Socket.lifetime` of a new connection is."""
+        return self._peer_limits.lifetime
+
+    @lifetime.setter
+    def lifetime(self, msecs: float | None) -> None:
+        self._limit_peers(lifetime=time_limit('lifetime', msecs))
+
+    @property
+    def max_buffered(self) -> int | None:
+        """Bytes: what :attr:`gnet.Socket.max_buffered` of a new connection is.
+
+        Not less than ``high_water_mark``.
+        """
+        return self._peer_limits.max_buffered
+
+    @max_buffered.setter
+    def max_buffered(self, size: int | None) -> None:
+        self._limit_peers(
+            max_buffered=buffer_limit('maxBuffered', size, usable_mark(self.high_water_mark)))
+
+    @property
+    def _peer_limits(self) -> PeerLimits:
+        return self._intake.peer_limits or UNLIMITED
+
+    def _limit_peers(self, **checked: Any) -> None:
+        self._check_thread()
+        limits = self._peer_limits._replace(**checked)
+        self._intake.peer_limits = None if limits == UNLIMITED else limits
 
     # --- what comes of it -------------------------------------------------------------------------
 

@@ -35,12 +35,17 @@ class Roster:
         if tell is not None:
             tell()
 
+    def all(self) -> list[Any]:
+        """Return the servers. In any thread: while another one adds some."""
+        return [server for server in (ref() for ref in self.servers.keyrefs())
+                if server is not None]
+
     def decided(self, is_undecided: Callable[[Any], bool]) -> None:
         """A server of it listens, or has failed to. *is_undecided*: whether one is about to."""
         if 'NOTIFY_SOCKET' in os.environ:
             from .announcing import decided
 
-            decided(list(self.servers), is_undecided)
+            decided(self.all(), is_undecided)
 
 
 #: The one there is.

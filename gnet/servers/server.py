@@ -408,6 +408,7 @@ class Server(Limiting):
         try:
             if lifecycle.has_subscribers():
                 lifecycle.publish(lifecycle.ServerClosed, self)
+            roster.decided(is_undecided)
             self._emit_guarded('close')
         finally:
             self._counter.closed()
@@ -420,7 +421,7 @@ class Server(Limiting):
     def _emit_error(self, error: BaseException) -> None:
         if lifecycle.has_subscribers():
             lifecycle.publish(lifecycle.ServerError, self, error)
-            roster.decided(is_undecided)
+        roster.decided(is_undecided)
         self._route_error(self.emit, 'error', error)
 
     def _route_error(self, emit: Callable[..., object], *args: Any) -> None:

@@ -32,6 +32,7 @@ from ..streams.states import (
     HELD,
     NEW,
     NOT_ENDED,
+    OVER,
 )
 from ..streams.wire import BULK_SIZE
 from .blocking import NOT_USED, Blocking, peek
@@ -209,8 +210,8 @@ class BlockingReads(Owned):
                 or self._linger_timer is not None
             ):
                 raise self._blocked_error()
-            if self._stage is CONNECTED and wire.reading is not ACTIVE:
-                wire.want()
+            if self._stage is CONNECTED and wire.reading is not ACTIVE and wire.reading is not OVER:
+                wire.want()  # (over: sending has failed, of which a runner is about to tell)
             if wire.reader is not None:
                 raise coded_errors.state_error('ERR_CONCURRENT_READ')
             handed_over = self._wait_for_bytes()
@@ -236,7 +237,7 @@ class BlockingReads(Owned):
         """Block until the hub hands a chunk over, or (None) has something else to say."""
         wire = self._wire
         if self._blocking.seconds == 0:
-            if self._stage is CONNECTED:
+            if self._stage is CONNECTED and wire.reading is ACTIVE:
                 # Nobody may ever let the hub have a turn: look into the kernel now.
                 wire.on_readable()
                 if wire.arrived or wire.reading is not ACTIVE:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from ..addresses.ends import TCP_FAMILIES
 from ..node import system_errors
 from ..options.peer_limits import UNLIMITED, PeerLimits, buffer_limit, time_limit
 from ..streams.sending import BlockingRequest
@@ -17,6 +20,7 @@ from ..streams.states import (
     PAUSED,
 )
 from .blocking import Blocking
+from .descriptors import reset_on_close
 from .peer_watch import PeerWatch
 from .settings import Tuned
 
@@ -59,8 +63,9 @@ class Limited(Tuned):
         what waits for a connection, is not. A peer takes something when it acknowledges a byte.
 
         The socket is destroyed with a TimeoutError, ``ERR_WRITE_TIMEOUT``; a blocked write raises
-        that, and callbacks of what was not sent get ``ECANCELED``. Up to a quarter of the time may
-        go by before it is noticed.
+        that, and callbacks of what was not sent get ``ECANCELED``. The peer of a TCP connection
+        sees a reset: it has not got all. Up to a quarter of the time may go by before it is
+        noticed.
         """
         return self._limits.write_timeout
 
@@ -140,23 +145,39 @@ class Limited(Tuned):
         try:
             beyond = self._beyond(limits, watch)
             if beyond is not None:
-                self.destroy(self._wire.own(system_errors.beyond_limit(*beyond)))
+                self._destroy_beyond_limit(system_errors.beyond_limit(*beyond))
                 return
             watch.look_again(limits)
         except BaseException as error:
             self._wire.failed_in_hub(self, error)
 
+    def _destroy_beyond_limit(self, error: system_errors.NodeOSError) -> None:
+        """Destroy the socket, whose peer has gone beyond a limit.
+
+        Where not all was sent, that is a reset: a FIN would say that it was. And it would leave
+        what the kernel has of it there, megabytes perhaps, for as long as the peer likes.
+        """
+        wire = self._wire
+        sock = wire.sock
+        if self._queued_units and getattr(sock, 'family', None) in TCP_FAMILIES:
+            with suppress(OSError):  # not on Linux: of a connection that the peer has reset
+                reset_on_close(sock)
+        self.destroy(wire.own(error))
+
     def _beyond(self, limits: PeerLimits, watch: PeerWatch) -> tuple[str, float] | None:
         """Return the name of the limit that is reached, and its milliseconds; None for none."""
         if limits.lifetime is not None and watch.left_of(limits.lifetime) <= 0:
             return 'ERR_LIFETIME', limits.lifetime
+        # A hub that was blocked, in a process that was stopped say, has seen nothing of what the
+        # peer did meanwhile: what the kernel knows counts, too.
+        wire = self._wire
         if limits.read_timeout is not None:
-            silent = watch.silent_for(self._asks_peer(), self._wire.bytes_read)
-            if silent * 1000 >= limits.read_timeout:
+            silent = watch.silent_for(self._asks_peer(), wire.bytes_read)
+            if silent * 1000 >= limits.read_timeout and not watch.is_unheard(wire.sock):
                 return 'ERR_READ_TIMEOUT', limits.read_timeout
         if limits.write_timeout is not None:
-            stuck = watch.stuck_for(bool(self._in_flight), self._bytes_sent, self._wire.sock)
-            if stuck * 1000 >= limits.write_timeout:
+            stuck = watch.stuck_for(bool(self._in_flight), self._bytes_sent, wire.sock)
+            if stuck * 1000 >= limits.write_timeout and not watch.is_unserved(wire.sock):
                 return 'ERR_WRITE_TIMEOUT', limits.write_timeout
         return None
 
@@ -186,8 +207,7 @@ class Limited(Tuned):
                 size -= sum(
                     len(request.data) for request in queued if isinstance(request, BlockingRequest))
             if size > limits.max_buffered:
-                self.destroy(self._wire.own(
-                    system_errors.buffer_full(size, limits.max_buffered)))
+                self._destroy_beyond_limit(system_errors.buffer_full(size, limits.max_buffered))
                 return False
         return super()._mark_reached()
 

@@ -7,6 +7,7 @@ costs a microsecond a look, and a message costs nothing.
 
 from __future__ import annotations
 
+import select
 from collections.abc import Callable
 from fcntl import ioctl
 from sys import byteorder
@@ -15,6 +16,7 @@ from typing import Any
 from weakref import ref
 
 from ..loop.idle_timers import IdleTimer
+from ..node.originals import original
 from ..options.peer_limits import PeerLimits
 
 __all__ = ['PeerWatch']
@@ -27,6 +29,9 @@ _SHORTEST = 0.001
 
 _NEVER = float('inf')
 
+#: The patched one would let others run.
+_poll: Callable[[], Any] = original('select', 'poll')
+
 
 class PeerWatch(IdleTimer):
     """The entry of the heap for one connection, and what the last look has found.
@@ -35,8 +40,8 @@ class PeerWatch(IdleTimer):
     """
 
     __slots__ = (
-        '_loop', '_outgoing', '_read', '_sent', '_silent_since', '_stuck_since', 'began', 'look',
-        'sock',
+        '_excused_read', '_excused_sent', '_loop', '_outgoing', '_read', '_sent', '_silent_since',
+        '_stuck_since', 'began', 'look', 'sock',
     )
 
     def __init__(
@@ -63,6 +68,8 @@ class PeerWatch(IdleTimer):
         self._stuck_since: float | None = None
         #: Bytes, at the last look: read, sent, and in the kernel on their way.
         self._read = self._sent = self._outgoing = 0
+        #: What the two were when it was excused for a hub that was blocked.
+        self._excused_read = self._excused_sent = -1
 
     def look_again(self, limits: PeerLimits) -> None:
         """Have a look when it is time for the next one."""
@@ -102,6 +109,27 @@ class PeerWatch(IdleTimer):
         self._read = read
         return 0 if self._silent_since is None else now - self._silent_since
 
+    def is_unheard(self, sock: Any) -> bool:
+        """Whether the peer has said something that the hub had no time for: it is not silent.
+
+        Only once for each that has come from it: TLS may have to leave bytes where they are, for as
+        long as the peer takes nothing.
+        """
+        unheard = self._excused_read != self._read and _is_ready(sock, select.POLLIN)
+        if unheard:
+            self._silent_since, self._excused_read = self._loop.now(), self._read
+        return unheard
+
+    def is_unserved(self, sock: Any) -> bool:
+        """Whether the kernel takes more, and the hub had no time for that: the peer has read.
+
+        Only once for each that was sent, likewise.
+        """
+        unserved = self._excused_sent != self._sent and _is_ready(sock, select.POLLOUT)
+        if unserved:
+            self._stuck_since, self._excused_sent = self._loop.now(), self._sent
+        return unserved
+
     def stuck_for(self, is_sending: bool, sent: int, sock: Any) -> float:
         """Return for how many seconds the peer has taken nothing of what is to be sent.
 
@@ -136,3 +164,14 @@ def _outgoing(sock: Any) -> int:
     except (AttributeError, OSError):
         return 0  # a pipe, or a stream that is no descriptor: only what is sent tells
     return int.from_bytes(answer, byteorder)
+
+
+def _is_ready(sock: Any, event: int) -> bool:
+    """Return whether the hub is about to be told so of *sock*, the socket of the system."""
+    try:
+        number = sock.fileno()
+    except AttributeError:
+        return False  # a stream that is no descriptor
+    poller = _poll()
+    poller.register(number, event)
+    return bool(poller.poll(0))

@@ -35,6 +35,9 @@ __all__ = [
 #: The first of the descriptors: the one after stderr (SD_LISTEN_FDS_START).
 FIRST = 3
 
+#: Of how many there may be. (No process has a million descriptors at its start.)
+MOST_DIGITS = 6
+
 #: The name of one that has none (sd_listen_fds_with_names(3)).
 NAMELESS = 'unknown'
 
@@ -66,6 +69,8 @@ class _Found:
 
     def __init__(self) -> None:
         self.given: list[Given] | None = None
+        #: What each descriptor was then: a program that uses its number may close it.
+        self.identities: dict[int, tuple[int, int]] = {}
         #: Whether the descriptors are here, and not in the primary of this worker.
         self.is_here = False
         #: Of a worker whose primary was not given those that there are: see :func:`_meant`.
@@ -82,20 +87,42 @@ def given() -> list[Given]:
         CodedValueError: ``ERR_SYSTEMD_ENVIRONMENT``: they make no sense.
     """
     if _found.given is None:
-        if os.environ.get('LISTEN_PID') != str(os.getpid()):
-            return []  # none, or another process's, whose variables are left alone
-        _found.given = _read(os.environ.get('LISTEN_FDS', ''), os.environ.get('LISTEN_FDNAMES'))
-        _found.is_here = True
+        there = _look()
+        if there is None:
+            return []
+        for each in there:
+            identity = _identity(each.fd)
+            if identity is not None:
+                os.set_inheritable(each.fd, False)  # whoever this process starts does not get it
+                _found.identities[each.fd] = identity
+        _found.given, _found.is_here = there, True
         for name in _IS_OF_SYSTEMD:
             os.environ.pop(name, None)
     return _found.given
 
 
+def _look() -> list[Given] | None:
+    """Return what the variables say, and leave them; None if they are not for this process."""
+    if os.environ.get('LISTEN_PID') != str(os.getpid()):
+        return None
+    return _read(os.environ.get('LISTEN_FDS', ''), os.environ.get('LISTEN_FDNAMES'))
+
+
+def _identity(fd: int) -> tuple[int, int] | None:
+    """Return what tells the file of *fd* from all others; None if it is none."""
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
 def _read(count: str, names: str | None) -> list[Given]:
-    if not count:
+    if count in ('', '0'):
         return []
-    if not (count.isascii() and count.isdigit()):
-        raise coded_errors.systemd_environment(f'LISTEN_FDS is {count!r}, which is no number')
+    if not (count.isascii() and count.isdigit() and len(count) <= MOST_DIGITS):
+        raise coded_errors.systemd_environment(
+            f'LISTEN_FDS is {count[:40]!r}, which is no number of descriptors')
     numbers = range(FIRST, FIRST + int(count))
     named = [NAMELESS] * len(numbers) if names is None else names.split(':')
     if len(named) != len(numbers):
@@ -105,9 +132,9 @@ def _read(count: str, names: str | None) -> list[Given]:
 
 
 def _look_at(name: str, fd: int) -> Given:
-    """Find out what *fd* is. Whoever this process starts does not get it."""
+    """Find out what *fd* is."""
     try:
-        os.set_inheritable(fd, False)
+        os.fstat(fd)
     except OSError as error:
         return Given(name, fd, None, f'is no descriptor: {error.strerror}')
     try:
@@ -189,8 +216,15 @@ def socket_names() -> list[str]:
 
 
 def is_given(fd: int) -> bool:
-    """Return whether *fd* is one of the descriptors that this process was started with."""
-    return _found.is_here and any(each.fd == fd for each in _found.given or ())
+    """Return whether *fd* is one of the descriptors that this process was started with, and has."""
+    if not any(each.fd == fd for each in _found.given or _look() or ()):
+        return False
+    given()  # a worker has asked for it: from now on they are gnet's
+    return _is_still(fd)
+
+
+def _is_still(fd: int) -> bool:
+    return _found.is_here and _identity(fd) == _found.identities.get(fd, ())
 
 
 def found() -> object:
@@ -202,8 +236,10 @@ def close(_whose: object = None) -> None:
     """Close them: this is a forked child, and they are its parent's."""
     if _found.is_here:
         for each in _found.given or ():
-            # (The patched os.close() of a child would wait for the loop.)
-            _socket.close(each.fd)
+            # (What listen(fd=…) has taken over was closed by that, and the number may be another
+            # file's. The patched os.close() of a child would wait for the loop.)
+            if _is_still(each.fd):
+                _socket.close(each.fd)
         _found.given, _found.is_here = [], False
 
 
@@ -211,8 +247,11 @@ def close(_whose: object = None) -> None:
 
 
 def passed_on() -> dict[str, str]:
-    """Return the variables by which a worker knows what this process has: one, or none."""
-    there = given()
+    """Return the variables by which a worker knows what this process has: one, or none.
+
+    systemd's stay as they are: a primary may have its own use for them.
+    """
+    there = _found.given or _look() or []
     if not there and _meant()[0] is None:
         return {}
     return {PASSED_ON: json.dumps([_meant(), there])}

@@ -9,11 +9,14 @@ from __future__ import annotations
 import _socket
 import logging
 import os
+from enum import Enum
 
 from ..node.coded_errors import invalid_arg_type, invalid_arg_value
 
 __all__ = [
+    'Outcome',
     'notify',
+    'open_socket',
     'send',
 ]
 
@@ -21,6 +24,14 @@ _log = logging.getLogger('gnet.systemd')
 
 #: The sockets that could not be told something, about which one warning is enough.
 _lost: set[str] = set()
+
+
+class Outcome(Enum):
+    """What became of a message."""
+
+    SENT = 'it was sent'
+    FULL = 'it was not: more are waiting than the service manager has room for'
+    FAILED = 'it was not, nor will it be'
 
 
 def notify(*assignments: str) -> bool:
@@ -46,28 +57,54 @@ def notify(*assignments: str) -> bool:
         if not each.partition('=')[0].isidentifier() or '=' not in each or '\n' in each:
             raise invalid_arg_value('assignments', each, 'must be one line, NAME=value')
     path = os.environ.get('NOTIFY_SOCKET')
-    return bool(path and assignments) and send(path or '', assignments)
+    if not path or not assignments:
+        return False
+    outcome = send(path, assignments)
+    if outcome is Outcome.FULL:
+        _warn(path, assignments, Outcome.FULL.value)
+    return outcome is Outcome.SENT
 
 
-def send(path: str, assignments: tuple[str, ...]) -> bool:
-    """Send *assignments* to the socket *path*; return whether that was done."""
-    # (Of the kernel's own: the patched one would make watchers, and block.)
+def send(path: str, assignments: tuple[str, ...], fd: int | None = None) -> Outcome:
+    """Send *assignments* to the socket *path*. If that fails, say so, unless it may be repeated.
+
+    Args:
+        fd: what :func:`open_socket` has returned; None for a socket of its own.
+    """
     try:
-        sock = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
+        sock = _socket.socket(fileno=open_socket() if fd is None else fd)
         try:
             sock.setblocking(False)
             text = '\n'.join(assignments)
             sock.sendto(text.encode('utf-8', 'surrogateescape'), _address(path))
         finally:
-            sock.close()
+            if fd is None:
+                sock.close()
+            else:
+                sock.detach()
+    except BlockingIOError:
+        return Outcome.FULL
     except (OSError, ValueError) as error:
-        if path not in _lost:
-            _lost.add(path)
-            _log.warning(
-                'The service manager cannot be told %r at NOTIFY_SOCKET=%s: %s',
-                assignments[0], path, error)
-        return False
-    return True
+        _warn(path, assignments, error)
+        return Outcome.FAILED
+    return Outcome.SENT
+
+
+def open_socket() -> int:
+    """Return the descriptor of a socket to send from.
+
+    (Of the kernel's own: the patched one would make watchers, and block.)
+    """
+    kind = _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC
+    return _socket.socket(_socket.AF_UNIX, kind).detach()
+
+
+def _warn(path: str, assignments: tuple[str, ...], reason: object) -> None:
+    if path not in _lost:
+        _lost.add(path)
+        _log.warning(
+            'The service manager cannot be told %r at NOTIFY_SOCKET=%s: %s',
+            assignments[0], path, reason)
 
 
 def _address(path: str) -> bytes:

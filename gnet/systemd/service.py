@@ -10,11 +10,16 @@ was told, so that nothing is told twice or out of turn; when, is known by
 
 from __future__ import annotations
 
+import _socket
 import os
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
 from enum import Enum
 from time import monotonic
 
 from . import notification
+from .notification import Outcome
 
 __all__ = [
     'Service',
@@ -23,6 +28,14 @@ __all__ = [
 ]
 
 MICROSECONDS = 1_000_000
+
+#: Seconds after which something is said again for which the service manager had no room, at first
+#: and at most. It is shared by all services: when a machine starts, it may be full for a while.
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 1.0
+
+#: What may wait to be said. More are there only if nobody listens, and the last ones matter.
+ROOM = 16
 
 
 class ServiceStage(Enum):
@@ -55,11 +68,21 @@ class Service:
                 ``WATCHDOG=1``; None if it does not look.
         """
         self._path = path
+        #: Open from now on: what keeps a watchdog quiet must not need one when there are none left.
+        self._fd: int | None = None
+        with suppress(OSError):  # there are none already: it is tried again for each message
+            self._fd = notification.open_socket()
         self._stage = ServiceStage.STARTING
         self._status = ''
         self.watchdog = watchdog
         #: Whether somebody will say when it is ready, as it is about to listen.
         self.is_awaited = False
+        #: ``call_after(seconds, callback)`` of who has a loop, for any thread; without it, nothing
+        #: is repeated before something else is said.
+        self.call_after: Callable[[float, Callable[[], None]], object] | None = None
+        self._unsaid: deque[tuple[str, ...]] = deque(maxlen=ROOM)
+        self._pause = FIRST_PAUSE
+        self._will_repeat = False
 
     def _enter(self, stage: ServiceStage, *assignments: str) -> bool:
         if stage not in FOLLOWS[self._stage]:
@@ -69,7 +92,31 @@ class Service:
         return True
 
     def _say(self, *assignments: str) -> None:
-        notification.send(self._path, assignments)
+        self._unsaid.append(assignments)
+        if not self._will_repeat:
+            self._say_all()
+
+    def _say_all(self) -> None:
+        """Say, in its order, what is there to be said. (In any thread: each takes its message.)"""
+        self._will_repeat = False
+        while self._unsaid:
+            message = self._unsaid.popleft()
+            if notification.send(self._path, message, self._fd) is Outcome.FULL:
+                self._unsaid.appendleft(message)
+                if self.call_after is not None:
+                    self._will_repeat = True
+                    self.call_after(self._pause, self._say_all)
+                    self._pause = min(2 * self._pause, LONGEST_PAUSE)
+                return
+        self._pause = FIRST_PAUSE
+
+    def forget(self) -> None:
+        """Have nothing more to say: this is a forked child."""
+        self._unsaid.clear()
+        fd, self._fd = self._fd, None
+        if fd is not None:
+            # (The patched os.close() of a child would wait for the loop.)
+            _socket.close(fd)
 
     def ready(self, status: str) -> None:
         """It serves, or serves again after a reload. *status* is for who looks at it."""
@@ -96,8 +143,9 @@ class Service:
         self._enter(ServiceStage.STOPPING, 'STOPPING=1', f'STATUS={status}')
 
     def alive(self) -> None:
-        """It is not stuck."""
-        self._say('WATCHDOG=1')
+        """It is not stuck. This is not repeated: it soon comes anew."""
+        if not self._unsaid:
+            notification.send(self._path, ('WATCHDOG=1',), self._fd)
 
 
 _services: dict[int, Service | None] = {}

@@ -150,6 +150,45 @@ def test_a_script_may_have_another_use_for_the_signal(scripts: Any, how: str) ->
     assert ended == (0, 'True\n', '')
 
 
+def test_signals_that_come_while_one_is_answered_are_no_recursion(monkeypatch: Any) -> None:
+    from gnet.command import live_signal
+    from gnet.observing import live
+
+    before = signal.getsignal(signal.SIGUSR1)
+    asked: list[int] = []
+
+    def ask_again(**_: Any) -> Any:
+        asked.append(1)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(live, 'live', ask_again)
+    signal.signal(signal.SIGUSR1, signal.SIG_DFL)
+    try:
+        live_signal.expect()
+        for _ in range(2):
+            os.kill(os.getpid(), signal.SIGUSR1)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert len(asked) == 2
+
+
+def test_a_program_that_is_out_of_descriptors_tells_too(scripts: Any) -> None:
+    ended = scripts.run("""
+        import os, resource, signal
+
+        lowest = os.dup(0)
+        os.close(lowest)
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+        os.kill(os.getpid(), signal.SIGUSR1)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        print('goes on')
+    """, launcher=['-m', 'gnet'])
+    assert (ended.status, ended.stdout) == (0, 'goes on\n')
+    assert re.match(r'gnet: alive in process \d+', ended.stderr)
+
+
 def test_children_have_the_default(scripts: Any) -> None:
     ended = scripts.run("""
         import os, signal, subprocess, sys
@@ -203,6 +242,7 @@ def test_workers_are_asked_by_their_primary(
 @pytest.mark.parametrize(('words', 'status', 'text'), [
     (['4194305'], 1, 'there is no process 4194305'),
     ([str(os.getpid())], 1, 'has no control socket here: it was not started by'),
+    (['\N{SUPERSCRIPT TWO}'], 1, 'No such file or directory'),
     (['/nowhere/at/all'], 1, 'gnet: /nowhere/at/all: No such file or directory'),
     ([], 2, 'the following arguments are required: PID|PATH'),
     (['--interval', '0', '1'], 2, 'is no number of seconds from 0.1 on'),
@@ -214,24 +254,33 @@ def test_what_cannot_be_shown_is_said(words: Any, status: int, text: str, capsys
     assert text in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(('answer', 'text'), [
+    (b'', 'lets nobody in'),
+    (b'{"pid": 1, "workers": []}\n{"ki', 'has ended in the middle'),
+    (b'HTTP/1.1 400\r\n{"end": true}\n', 'is not what gnet'),
+    (b'1\n{"end": true}\n', 'is not what gnet'),
+    (b'{"pid": 1, "workers": []}\n["kind"]\n{"end": true}\n', 'is not what gnet'),
+    (b'{"pid": 1, "workers": []}\n{"kind": "moon", "process": 1}\n{"end": true}\n',
+     'is not what gnet'),
+])
 def test_what_answers_otherwise_is_no_program_of_gnet(
-    native: Any, place: str, capsys: Any,
+    native: Any, place: str, capsys: Any, answer: bytes, text: str,
 ) -> None:
     with PlainSocket(socket.AF_UNIX) as listener:
         listener.bind(place)
         listener.listen()
 
-        def answer() -> None:
+        def serve() -> None:
             client, _ = listener.accept()
             with client:
                 assert client.recv(100) == b'live\n'
-                client.sendall(b'HTTP/1.1 400\r\n{"end": true}\n')
+                client.sendall(answer)
 
-        call = native.start(answer)
+        call = native.start(serve)
         with pytest.raises(SystemExit):
             top.main([place])
         call.get()
-    assert 'is no control socket of gnet' in capsys.readouterr().err
+    assert text in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(('words', 'text'), [

@@ -19,7 +19,7 @@ from gnet.observing import control, control_path
 from gnet.observing.control import Control, tell_live
 
 from ..harness.native import Peer
-from ..harness.waiting import until
+from ..harness.waiting import turn, until
 
 
 @pytest.fixture
@@ -145,6 +145,31 @@ def test_more_clients_than_may_be_are_turned_away(
     read_answer(again)
 
 
+def test_without_descriptors_clients_wait_and_the_loop_does_not_spin(
+    opened: Any, connect: Any, place: str, monkeypatch: Any,
+) -> None:
+    resource = pytest.importorskip('resource')
+    looks: list[None] = []
+    let_in = Control._let_in
+    monkeypatch.setattr(Control, '_let_in', lambda self: (looks.append(None), let_in(self)))
+    monkeypatch.setattr(control, 'PAUSE', 0.2)
+    opened()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    peer = connect(place)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        until(lambda: looks)
+        for _ in range(50):
+            turn()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert len(looks) < 10
+    peer.sendall(b'live\n')
+    assert read_answer(peer)[-1] == {'end': True}
+
+
 def test_another_user_is_turned_away(
     opened: Any, connect: Any, place: str, monkeypatch: Any,
 ) -> None:
@@ -221,6 +246,9 @@ def test_the_place_by_the_number_is_in_a_directory_of_the_owners(
     assert not ended.exists()
     with pytest.raises(ProcessLookupError):
         control_path.candidates(2 ** 22 + 1)
+    if os.geteuid() == 0:  # who else could give files away
+        os.chown(path, 4711, -1)
+        assert control_path.candidates(os.getpid()) == []
     directory.chmod(0o755)
     with pytest.raises(PermissionError, match='own directory'):
         control_path.default_path()

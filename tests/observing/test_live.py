@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import socket
 import sys
+import tempfile
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import gevent
 import pytest
-from gevent import subprocess
+from gevent import monkey, subprocess
 from gevent.event import Event
 
 import gnet
+from gnet.loop import forks
+from gnet.observing.entries import Kind
+from gnet.observing.live_text import line_of as line_of_entry
+from gnet.servers.roster import roster
 
 from ..harness.families import Family
+from ..harness.plain import PlainSocket
 from ..harness.waiting import until
 from ..servers.proxied import CLIENT, V1, trusting
 
@@ -226,6 +236,36 @@ def test_processes_are_told_as_long_as_they_run() -> None:
     assert entries('process', child=plain.pid) == []
 
 
+@pytest.mark.parametrize('kind', [gnet.Socket, gnet.Server, subprocess.Popen])
+def test_what_is_in_the_middle_of_its_making_hides_nothing_else(kind: Any, serve: Any) -> None:
+    """As when a signal handler asks."""
+    server = serve()
+    half = kind.__new__(kind)
+    half.pid = 1
+    found = gnet.live()
+    assert id(server) in {each.id for each in found.of('server')}
+    told, = (each for each in found if each.id == id(half))
+    assert (told.state, told.keeps_alive) == ('unreadable', None)
+    assert str(told.name) == f'{kind.__name__}: AttributeError'
+
+
+@pytest.mark.parametrize('kind', [str, os.fsencode, Path])
+def test_a_command_may_be_any_that_subprocess_takes(kind: Any) -> None:
+    program = kind('/bin/cat')
+    for command in (program, [program]):
+        with subprocess.Popen(command, stdin=subprocess.PIPE) as cat:
+            assert [each.name for each in entries('process', child=cat.pid)] == ['/bin/cat']
+            cat.communicate()
+
+
+def test_a_watcher_that_is_closed_and_still_referenced_is_none() -> None:
+    loop = gevent.get_hub().loop
+    closed = [loop.child(os.getpid()), loop.timer(1), loop.async_(), loop.signal(23)]
+    for each in closed:
+        each.close()
+    assert not {each.id for each in gnet.live()} & set(map(id, closed))
+
+
 @pytest.mark.usefixtures('thawed')
 def test_one_line_each_the_oldest_first(serve: Any, connect: Any) -> None:
     first, second = serve(lambda _: None), serve(lambda sock: sock.recv(1))
@@ -236,7 +276,11 @@ def test_one_line_each_the_oldest_first(serve: Any, connect: Any) -> None:
     found.print(text)
     lines = text.getvalue().splitlines()
     assert len(lines) == len(found) + 1
-    assert re.match(rf'gnet: alive in process {found.pid}, \* keeps it so: .*2 servers', lines[0])
+    # (Fixtures of a session, which other tests have, may have servers, too.)
+    servers = sum(each.keeps_alive for each in found.of('server'))
+    assert servers >= 2
+    assert re.match(
+        rf'gnet: alive in process {found.pid}, \* keeps it so: .*\b{servers} servers', lines[0])
     ages = [each.age for each in found if each.age is not None]
     assert ages == sorted(ages, reverse=True)
     port = first.address().port
@@ -245,6 +289,25 @@ def test_one_line_each_the_oldest_first(serve: Any, connect: Any) -> None:
     handler, = (line for line in lines if line.startswith('* handler'))
     assert handler.endswith(f'<- 127.0.0.1:{peer.getsockname()[1]}  waiting  '
                             f'at {__file__}:{_second_line()} in <lambda>')
+
+
+def test_a_line_is_one_line_whatever_others_call_themselves(serve: Any) -> None:
+    """The name of a peer at a unix socket is the peer's; commands may be of any text."""
+    with tempfile.TemporaryDirectory(prefix='gnet-') as directory, PlainSocket(
+        socket.AF_UNIX,
+    ) as peer:
+        serve(lambda sock: sock.resume(), target={'path': f'{directory}/server'})
+        peer.bind(f'{directory}/a\n* server\x1b]0;b\x07\udcff')
+        peer.connect(f'{directory}/server')
+        until(lambda: entries('socket', state='open'))
+        found = gnet.live()
+        lines = found.lines()
+        assert len(lines) == len(found) + 1
+        assert all(line.isprintable() for line in lines)
+        name = r'a\n* server\x1b]0;b\x07\udcff'
+        assert any(f'{directory}/server <- {directory}/{name}  open' in line for line in lines)
+    entry = gnet.LiveEntry(Kind.PROCESS, True, name='x' * 5000 + '\n')
+    assert line_of_entry(entry).endswith(f'  {"x" * 100}…')
 
 
 def _second_line() -> int:
@@ -274,6 +337,67 @@ def test_looking_keeps_nothing_in_memory(serve: Any, connect: Any) -> None:
         peer.close()
     until(lambda: server.get_connections() == 0)
     assert [each for each in gnet.live() if each.kind in ('socket', 'handler')] == []
+
+
+@pytest.mark.skipif(monkey.is_module_patched('threading'), reason='they are greenlets')
+def test_native_threads_are_told() -> None:
+    """Python waits at its end for one that is no daemon."""
+    go = threading.Event()
+
+    def work() -> None:
+        go.wait()
+
+    threads = [threading.Thread(target=work, name=name, daemon=name == 'daemon')
+               for name in ('plain', 'daemon')]
+    for each in threads:
+        each.start()
+    with ThreadPoolExecutor(1, 'pool') as executor:
+        executor.submit(work)
+        try:
+            until(lambda: len([each for each in entries('thread') if each.where is not None
+                               and each.where.function == 'work']) == 3)
+            found = {str(each.name): each.keeps_alive for each in entries('thread')}
+        finally:
+            go.set()
+    for each in threads:
+        each.join()
+    assert found == {'plain': True, 'daemon': False, 'pool_0': None}
+    assert entries('thread') == []
+
+
+class Unused:
+    """Stands for a server of another thread, and for its loop."""
+
+    is_usable = False
+
+
+def test_it_may_be_asked_while_another_thread_begins() -> None:
+    stay = [Unused() for _ in range(2000)]
+    for each in stay:
+        roster.servers[each] = 0.0
+        forks.remember(each)
+    done: list[bool] = []
+    turns: list[bool] = []
+
+    def churn() -> None:
+        while not done:
+            more = [Unused() for _ in range(20)]
+            for each in more:
+                roster.servers[each] = 0.0
+                forks.remember(each)
+            turns.append(True)
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    thread = gevent.get_hub().threadpool.spawn(churn)
+    try:
+        until(lambda: turns)
+        for _ in range(10):
+            gnet.live()
+    finally:
+        done.append(True)
+        thread.get()
+        sys.setswitchinterval(before)
 
 
 def test_a_forked_child_is_told_that_it_has_nothing(run_script: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -299,3 +300,29 @@ def test_a_reset_is_told_of_instead(accept: Callable[..., Connection], read: Any
     c.until_closed()
     with pytest.raises(ConnectionResetError):
         read(c.sock)
+
+
+@pytest.mark.parametrize('seconds', [None, PATIENCE, 0.0])
+def test_a_read_that_begins_when_a_write_has_failed_reads_on_until_it_is_told(
+    seconds: float | None,
+) -> None:
+    mine, peer = socket.socketpair()
+    sock = gnet.Socket.from_socket(mine)
+    sock.write(bytes(16 << 20))
+    peer.sendall(b'hello')
+    peer.close()  # without having read: what is on its way fails
+    while not sock.bytes_read:
+        gevent.sleep(0)  # and so this goes on before any runner does
+    sock.settimeout(seconds)
+    assert sock.recv(100) == b'hello'
+    told: list[Any] = []
+    while not told:
+        try:
+            sock.recv(100)
+        except BlockingIOError:
+            gevent.sleep(0)
+        except OSError as error:
+            told.append(error)
+    assert told == [sock.errored]
+    assert told[0].code in {'EPIPE', 'ECONNRESET'}
+    assert told[0].syscall == 'write'

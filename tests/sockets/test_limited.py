@@ -6,8 +6,10 @@ Time is the test's own here, but for a test at the end.
 from __future__ import annotations
 
 import logging
+import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 from weakref import ref
 
@@ -18,6 +20,7 @@ from gevent.event import Event
 
 import gnet
 from gnet import lifecycle
+from gnet.sockets.peer_watch import PeerWatch
 
 from ..harness.clock import Clock
 from ..harness.families import Family
@@ -110,6 +113,38 @@ def test_nor_is_one_that_listens_and_is_at_work(accept: Accept, clock: Clock) ->
     assert code(c.sock.errored) == 'ERR_READ_TIMEOUT'
 
 
+@pytest.mark.parametrize('says', ['data', 'end'])
+def test_nor_is_one_silent_that_a_blocked_hub_has_not_heard(
+    accept: Accept, clock: Clock, says: str,
+) -> None:
+    events: list[Any] = []
+
+    def setup(c: Connection) -> None:
+        failing(events)(c)
+        c.sock.on('data', events.append).on('end', lambda: events.append('end'))
+
+    c = accept(setup, read_timeout=1000)
+    clock.go(500)
+    if says == 'data':
+        c.peer.plain.sendall(b'x')
+    else:
+        c.peer.end()
+    clock.go(3000, 1)  # and it is looked before the hub has read
+    until(lambda: events)
+    assert events == [b'x' if says == 'data' else 'end']
+
+
+def test_what_the_hub_leaves_in_the_kernel_is_no_excuse_for_ever(clock: Clock) -> None:
+    mine, peer = socket.socketpair()
+    with mine, peer:
+        watch = PeerWatch(mine, clock.loop, lambda sock, watch: None, None)
+        peer.send(b'x')
+        assert [watch.is_unheard(mine), watch.is_unheard(mine)] == [True, False]
+        assert [watch.is_unserved(mine), watch.is_unserved(mine)] == [True, False]
+        watch.silent_for(True, 1)  # it was read meanwhile
+        assert watch.is_unheard(mine)
+
+
 @pytest.mark.parametrize('stop', ['pause', 'full', 'unread'])
 def test_nor_is_one_that_has_stopped_reading(accept: Accept, clock: Clock, stop: str) -> None:
     def setup(c: Connection) -> None:
@@ -190,6 +225,21 @@ def test_a_peer_that_takes_nothing_is_given_up(
     clock.until(lambda: events)
     assert events == ['ERR_WRITE_TIMEOUT']
     assert written == ['ECANCELED']
+    if family.name != 'unix':
+        with pytest.raises(ConnectionResetError):  # it has not got all, and nothing is left for it
+            c.peer.recv_until_end()
+
+
+def test_a_lifetime_that_cuts_off_what_is_corked_resets_the_connection(
+    accept: Accept, clock: Clock,
+) -> None:
+    c = accept(failing([]), lifetime=1000)
+    c.sock.cork()
+    c.sock.write(b'half')
+    clock.go(1600)
+    assert code(c.sock.errored) == 'ERR_LIFETIME'
+    with pytest.raises(ConnectionResetError):
+        c.peer.recv()
     assert isinstance(c.sock.errored, TimeoutError)
 
 
@@ -203,6 +253,25 @@ def test_a_slow_one_is_not(accept: Accept, clock: Clock) -> None:
         left -= len(c.peer.recv_exactly(1 << 20))
         assert not c.sock.destroyed
     assert len(c.peer.recv_exactly(left)) == left
+
+
+def test_nor_is_the_reader_of_a_pipe_that_a_blocked_hub_has_not_seen_reading(clock: Clock) -> None:
+    reads, writes = os.pipe()
+    os.set_blocking(reads, False)
+    sock = gnet.Socket(fd=writes, readable=False, write_timeout=1000)
+    try:
+        sock.on('error', lambda error: None).write(bytes(1 << 20))
+        clock.go(500)
+        with suppress(BlockingIOError):
+            while os.read(reads, 1 << 20):
+                pass
+        clock.go(3000, 1)  # and it is looked before the hub has written
+        assert sock.errored is None
+        clock.go(1600)
+        assert code(sock.errored) == 'ERR_WRITE_TIMEOUT'
+    finally:
+        sock.destroy()
+        os.close(reads)
 
 
 def test_a_blocked_write_raises_it(accept: Accept, clock: Clock) -> None:

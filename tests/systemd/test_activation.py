@@ -193,6 +193,31 @@ def test_a_forked_child_closes_what_is_its_parents(
     PlainSocket(fileno=copy).close()
 
 
+def test_a_forked_child_leaves_alone_what_has_taken_the_number_since(
+    loopback: PlainSocket, pass_sockets: PassSockets,
+) -> None:
+    pass_sockets(loopback)
+    assert [each.fd for each in activation.given()] == [FIRST]
+    with open(os.devnull, 'rb') as stranger:
+        os.dup2(stranger.fileno(), FIRST)  # after listen(fd=FIRST), and close()
+        activation.close()
+        assert os.path.sameopenfile(stranger.fileno(), FIRST)
+
+
+def test_a_primary_has_the_variables_until_a_worker_wants_what_they_tell_of(
+    loopback: PlainSocket, pass_sockets: PassSockets,
+) -> None:
+    pass_sockets(loopback, names='web')
+    assert f'[["web", {FIRST}, null, null]]' in activation.passed_on()[activation.PASSED_ON]
+    assert not activation.is_given(FIRST + 1)
+    assert os.environ['LISTEN_FDNAMES'] == 'web'
+    assert os.get_inheritable(FIRST)
+    assert activation.is_given(FIRST)
+    assert 'LISTEN_FDNAMES' not in os.environ
+    assert not os.get_inheritable(FIRST)
+    assert f'[["web", {FIRST}, null, null]]' in activation.passed_on()[activation.PASSED_ON]
+
+
 def test_a_program_can_ask_what_there_is(
     loopback: PlainSocket, pass_sockets: PassSockets,
 ) -> None:
@@ -280,7 +305,8 @@ def test_a_descriptor_that_is_not_there_is_refused(pass_sockets: PassSockets) ->
 
 
 @pytest.mark.parametrize('variables', [
-    {'LISTEN_FDS': 'one'}, {'LISTEN_FDS': '-1'}, {'LISTEN_FDNAMES': 'web:admin'},
+    {'LISTEN_FDS': 'one'}, {'LISTEN_FDS': '-1'}, {'LISTEN_FDS': '9' * 5000},
+    {'LISTEN_FDNAMES': 'web:admin'},
 ])
 def test_variables_that_make_no_sense(
     loopback: PlainSocket, pass_sockets: PassSockets, variables: dict[str, str],

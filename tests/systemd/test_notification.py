@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import gevent
 import pytest
 
 import gnet
+from gnet.loop import service_watchdog
+from gnet.loop.loop import get_loop
 from gnet.systemd import notification
-from gnet.systemd.service import Service, ServiceStage
+from gnet.systemd.service import ROOM, Service, ServiceStage
 
 from ..harness.scripts import Running
 from .conftest import Manager
@@ -86,8 +90,14 @@ def test_what_is_no_assignment_is_refused(assignment: Any, code: str) -> None:
 # --- what gnet says, and when ---------------------------------------------------------------------
 
 
-def test_nothing_is_told_twice_or_out_of_turn(manager: Manager) -> None:
-    service = Service(manager.address, None)
+@pytest.fixture
+def service(told: Manager) -> Iterator[Service]:
+    there = Service(told.address, None)
+    yield there
+    there.forget()
+
+
+def test_nothing_is_told_twice_or_out_of_turn(service: Service, told: Manager) -> None:
     service.reloading('too early')
     service.ready('serving')
     service.ready('serving')
@@ -100,14 +110,65 @@ def test_nothing_is_told_twice_or_out_of_turn(manager: Manager) -> None:
     service.stopping('the end')
     service.ready('too late')
     service.alive()
-    assert manager.next() == ['READY=1', 'STATUS=serving']
-    assert manager.next() == ['STATUS=serving more']
-    reloading, time, status = manager.next()
+    assert told.next() == ['READY=1', 'STATUS=serving']
+    assert told.next() == ['STATUS=serving more']
+    reloading, time, status = told.next()
     assert (reloading, status) == ('RELOADING=1', 'STATUS=a reload')
     assert before <= int(time.partition('=')[2]) <= monotonic() * 1_000_000
-    assert manager.next() == ['READY=1', 'STATUS=serving anew']
-    assert manager.next() == ['STOPPING=1', 'STATUS=the end']
-    assert manager.next() == ['WATCHDOG=1']
+    assert told.next() == ['READY=1', 'STATUS=serving anew']
+    assert told.next() == ['STOPPING=1', 'STATUS=the end']
+    assert told.next() == ['WATCHDOG=1']
+
+
+def test_what_the_manager_has_no_room_for_is_said_again_in_its_order(
+    service: Service, told: Manager, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(notification, '_lost', set())
+    service_watchdog.have_repeated(get_loop(), service)
+    sent = 0
+    while notification.send(told.address, ('OF=others',)) is notification.Outcome.SENT:
+        sent += 1
+    service.ready('serving')
+    service.reloading('a reload')
+    service.alive()
+    service.ready('serving anew')
+    for _ in range(sent):
+        assert told.next() == ['OF=others']
+    assert told.next() == ['READY=1', 'STATUS=serving']
+    assert told.next()[0] == 'RELOADING=1'
+    assert told.next() == ['READY=1', 'STATUS=serving anew']
+    service.alive()
+    assert told.next() == ['WATCHDOG=1']
+    assert caplog.messages == []
+
+
+def test_what_nobody_reads_does_not_pile_up_and_a_child_does_not_say_it(
+    service: Service, told: Manager,
+) -> None:
+    service_watchdog.have_repeated(get_loop(), service)
+    while notification.send(told.address, ('OF=others',)) is notification.Outcome.SENT:
+        pass
+    for number in range(100):
+        service.ready(f'{number}')
+    assert len(service._unsaid) == ROOM
+    service.forget()
+    while told.next() != ['END=1']:
+        gevent.sleep(0.06)  # more than what is repeated takes
+        notification.send(told.address, ('END=1',))
+    assert {message[0] for message in told.told} == {'OF=others', 'END=1'}
+
+
+def test_the_watchdog_is_told_when_no_descriptors_are_left(
+    service: Service, told: Manager,
+) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+    try:
+        service.alive()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert told.next() == ['WATCHDOG=1']
 
 
 def test_all_stages_can_be_reached() -> None:
@@ -140,6 +201,25 @@ def test_a_program_is_ready_when_all_of_it_listens_and_says_that_it_drains(
     running.send_signal(signal.SIGTERM)
     assert manager.wait_for('STOPPING=1') == ['STATUS=what is open may finish, for 30 s']
     assert running.wait()[:2] == (0, 'NOTIFY_SOCKET\n')
+
+
+@pytest.mark.parametrize('other', [
+    "other.on('error', lambda _: None).listen(path='/no/where')",
+    "other.listen(0, 'localhost'); one.on('listening', other.close)",
+], ids=['fails', 'is closed'])
+def test_one_whose_other_server_never_listens_is_ready_all_the_same(
+    start_script: Start, manager: Manager, other: str,
+) -> None:
+    running = start_script(f"""
+        import gnet
+
+        one, other = gnet.create_server(), gnet.create_server()
+        one.listen(path='one')
+        {other}
+        gnet.run()
+        """, env={'NOTIFY_SOCKET': manager.address})
+    assert manager.next() == ['READY=1', 'STATUS=serving on one']
+    running.close()
 
 
 def test_one_without_a_server_is_ready_when_it_runs(start_script: Start, manager: Manager) -> None:
