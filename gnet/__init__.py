@@ -229,7 +229,7 @@ _ROOMS = {
 
 show_as(__name__, globals(), (name for name in __all__ if name not in _ROOMS))
 
-__getattr__ = at_first_use(__name__, globals(), _ROOMS)
+__getattr__: Callable[[str], Any] = at_first_use(__name__, globals(), _ROOMS)
 
 
 def __dir__() -> list[str]:

@@ -94,10 +94,10 @@ class Cluster(Guarded):
     def __init__(self, worker: OwnWorker | None = None) -> None:
         super().__init__()
         #: In a worker: itself.
-        self.worker = worker
+        self.worker: OwnWorker | None = worker
         self._primary = PrimarySide(self, self._listener_failed) if worker is None else None
         self.settings: dict[str, Any] = {}
-        self.scheduling_policy = {
+        self.scheduling_policy: int = {
             'none': self.SCHED_NONE, 'rr': self.SCHED_RR,
         }.get(os.environ.get('NODE_CLUSTER_SCHED_POLICY', ''), self.SCHED_RR)
 
@@ -242,7 +242,7 @@ def _this_worker() -> WorkerSide | None:
 
 
 _worker_side = _this_worker()
-cluster = Cluster(None if _worker_side is None else _worker_side.worker)
+cluster: Cluster = Cluster(None if _worker_side is None else _worker_side.worker)
 
 
 def primary_side() -> PrimarySide:

@@ -65,20 +65,20 @@ class Line:
     ) -> None:
         self._peer = peer_of(process)
         self._let_go = let_go
-        self.progress = Progress()
-        self.worker = ForkedWorker(number, process, self.progress, self.disconnect)
+        self.progress: Progress = Progress()
+        self.worker: ForkedWorker = ForkedWorker(number, process, self.progress, self.disconnect)
         #: Connections that it has not answered yet, and the number of the last one.
         self._under_way: dict[int, Transfer] = {}
         self._number = 0
-        self.asked = Asked()
+        self.asked: Asked = Asked()
         #: What to call when a connection ends that it has, by its number; where limits count those.
         self._counted: dict[int, Callable[[], object]] = {}
         #: How many drops are on their way to it.
         self.dropped = 0
         #: Whether its messages are emitted as the cluster's, too.
-        self.is_forwarded = False
+        self.is_forwarded: bool = False
         #: Whether it has sent nonsense.
-        self.is_denounced = False
+        self.is_denounced: bool = False
         #: Of who looks after the worker: see :meth:`gnet.clusters.primary.PrimarySide.look_after`.
         self.tell: Callable[..., object] | None = None
 

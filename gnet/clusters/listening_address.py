@@ -28,4 +28,4 @@ class ListeningAddress(_ListeningAddress, NodeNames):
     __slots__ = ()
 
     # Once more, because NodeNames gives a second spelling to what the class itself has.
-    address_type = _ListeningAddress.address_type
+    address_type: int = _ListeningAddress.address_type

@@ -56,7 +56,7 @@ class Progress:
     __slots__ = ('life',)
 
     def __init__(self, life: Life = Life.NONE) -> None:
-        self.life = life
+        self.life: Life = life
 
 
 class Worker(EventEmitter):

@@ -110,7 +110,7 @@ class Supervisor:
         self._events: Queue[tuple[Callable[..., None], tuple[Any, ...]]] = Queue()
         self._phase = Phase.STARTING
         self._status = 0
-        self.seats = [Seat() for _ in range(count)]
+        self.seats: list[Seat] = [Seat() for _ in range(count)]
         self._members: list[Member] = []
         self._reload = Reload(self)
         self._announcer = Announcer(self)

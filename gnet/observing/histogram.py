@@ -24,7 +24,7 @@ class Histogram:
     def __init__(
         self, bounds: Sequence[float], counts: Sequence[int] | None = None, total: float = 0.0,
     ) -> None:
-        self.bounds = bounds
+        self.bounds: Sequence[float] = bounds
         self.counts = [0] * (len(bounds) + 1) if counts is None else [*counts]
         #: The sum of all values.
         self.total = total

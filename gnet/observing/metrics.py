@@ -24,7 +24,7 @@ __all__ = ['Metrics', 'labels', 'metrics']
 _PATIENCE = 10.0
 
 #: What servers are called, in metrics and in logs.
-labels = ServerLabels()
+labels: ServerLabels = ServerLabels()
 
 
 class Counting(Enum):
@@ -112,4 +112,4 @@ class Metrics:
 
 
 #: The one there is.
-metrics = Metrics()
+metrics: Metrics = Metrics()

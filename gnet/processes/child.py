@@ -90,8 +90,8 @@ class ChildProcess(Messaging):
         self.exit_code: int | None = None
         self.signal_code: str | None = None
         self.killed = False
-        self.spawnfile = command[0]
-        self.spawnargs = list(command)
+        self.spawnfile: str = command[0]
+        self.spawnargs: list[str] = list(command)
         self.stdin: Socket | None = None
         self.stdout: Socket | None = None
         self.stderr: Socket | None = None

@@ -122,4 +122,4 @@ class Process(Messaging):
             (channel.ref if heard else channel.unref)()
 
 
-process = Process(inherited_channel)
+process: Process = Process(inherited_channel)

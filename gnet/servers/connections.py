@@ -86,8 +86,8 @@ class Connections:
             loop: where they live. May be set while there are none.
             look: called when there may be none any more, after :attr:`count` has changed.
         """
-        self.server = server
-        self.loop = loop
+        self.server: Any = server
+        self.loop: Loop = loop
         self._look = look
         #: How many are open in this process, or on their way to another one; while worker
         #: processes are asked whether theirs have ended, one more.

@@ -119,15 +119,15 @@ class Server(Limiting):
         given, listener = shapes.split_server_arguments(args, keywords)
         super().__init__()
         chosen = server.server_options(given)
-        self.allow_half_open = chosen.allow_half_open
-        self.pause_on_connect = chosen.pause_on_connect
-        self.no_delay = chosen.no_delay
-        self.keep_alive = chosen.keep_alive
+        self.allow_half_open: bool = chosen.allow_half_open
+        self.pause_on_connect: bool = chosen.pause_on_connect
+        self.no_delay: bool = chosen.no_delay
+        self.keep_alive: bool = chosen.keep_alive
         #: In whole seconds, as Node stores it; the option is in milliseconds.
-        self.keep_alive_initial_delay = chosen.keep_alive_initial_delay
+        self.keep_alive_initial_delay: int = chosen.keep_alive_initial_delay
         #: For the connections to come. What is no number of bytes (NaN, Infinity, a fraction)
         #: stands for the default; Node ends the process at the next connection then.
-        self.high_water_mark = chosen.high_water_mark
+        self.high_water_mark: float = chosen.high_water_mark
         self._counter = Connections(self, get_loop(), self._emit_close_if_drained)
         self._intake = Intake(self, self._counter, self._accept_failed)
         self._intake.block_list = chosen.block_list

@@ -80,7 +80,8 @@ class DescriptorWire(Arrivals):
         self.handled = False
         self._holds = False
         #: Of the descriptor, also when it is closed; at first those of a ``socket.socket()``.
-        self.family, self.proto = _socket.AF_INET, 0
+        self.family: int = _socket.AF_INET
+        self.proto: int = 0
 
     def open(self, stream: Any, sock: Any) -> None:
         """Carry *stream* on *sock* from now on."""

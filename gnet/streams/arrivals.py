@@ -62,7 +62,7 @@ class Arrivals:
         self.context: Any = None
         self.arrived: deque[Any] | None = None
         self.arrived_size = 0
-        self.bytes_read = 0
+        self.bytes_read: int = 0
         self.ended = False
         self.error: BaseException | None = None
         #: What this connection has failed with, in every way.

@@ -35,7 +35,7 @@ def is_duplex(value: object) -> bool:
 class NoDescriptor:
     """Stands where a wire on a descriptor has its socket."""
 
-    family = _socket.AF_UNIX
+    family: int = _socket.AF_UNIX
     proto = 0
 
     def __init__(self, wire: DuplexWire) -> None:
