@@ -74,7 +74,7 @@ class Line:
         #: What to call when a connection ends that it has, by its number; where limits count those.
         self._counted: dict[int, Callable[[], object]] = {}
         #: How many drops are on their way to it.
-        self.dropped = 0
+        self.dropped: int = 0
         #: Whether its messages are emitted as the cluster's, too.
         self.is_forwarded: bool = False
         #: Whether it has sent nonsense.

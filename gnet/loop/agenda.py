@@ -62,7 +62,7 @@ class Agenda:
         self.ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = deque()
         self.work: deque[Deliverable] = deque()
         #: Whether a wake will come that sees what is added now.
-        self.wake_scheduled = False
+        self.wake_scheduled: bool = False
         #: Until when runners may go on, by ``perf_counter()``.
         self.deadline: float = 0.0
         self._wake = wake

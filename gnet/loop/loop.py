@@ -70,9 +70,9 @@ class Loop(Agenda, Watchers):
         #: One heap for the time-outs of all its sockets.
         self.idle_timers: IdleTimers = IdleTimers(self)
         #: True while the main greenlet waits in ``gnet.run()``: failures end that call.
-        self.running = False
+        self.running: bool = False
         #: Whether one was reported instead.
-        self.failed = False
+        self.failed: bool = False
         #: What is open, with what closes it in a forked child.
         self._open: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
         #: In a forked child: the greenlet that has forked it.

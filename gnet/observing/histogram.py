@@ -25,9 +25,9 @@ class Histogram:
         self, bounds: Sequence[float], counts: Sequence[int] | None = None, total: float = 0.0,
     ) -> None:
         self.bounds: Sequence[float] = bounds
-        self.counts = [0] * (len(bounds) + 1) if counts is None else [*counts]
+        self.counts: list[int] = [0] * (len(bounds) + 1) if counts is None else [*counts]
         #: The sum of all values.
-        self.total = total
+        self.total: float = total
 
     def observe(self, value: float) -> None:
         """Count *value*."""

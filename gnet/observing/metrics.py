@@ -43,7 +43,7 @@ class Metrics:
     """What counts in this process, while it is on."""
 
     def __init__(self) -> None:
-        self.counting = Counting.OFF
+        self.counting: Counting = Counting.OFF
         self._loop: Loop | None = None
         self._recorder: Recorder
         self._lag: HubLag

@@ -54,8 +54,8 @@ class Tally:
         self.handshakes: Histogram = Histogram(CATALOGUE['gnet_handshake_duration_seconds'].bounds)
         self.handshakes_failed: int = 0
         #: Bytes of connections that are closed.
-        self.received = 0
-        self.sent = 0
+        self.received: int = 0
+        self.sent: int = 0
         #: Those that are open, until what is published of their end; with the bytes that they had
         #: when they were last looked at.
         self.open: dict[Any, tuple[int, int]] = {}

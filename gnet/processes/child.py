@@ -89,7 +89,7 @@ class ChildProcess(Messaging):
         self.pid: int | None = None
         self.exit_code: int | None = None
         self.signal_code: str | None = None
-        self.killed = False
+        self.killed: bool = False
         self.spawnfile: str = command[0]
         self.spawnargs: list[str] = list(command)
         self.stdin: Socket | None = None

@@ -12,7 +12,7 @@ from ..addresses.ends import Address, address_of
 from ..events.emitter import OnceListener
 from ..loop import exit_hook
 from ..loop.agenda import EXITS
-from ..loop.loop import Loop, get_loop
+from ..loop.loop import get_loop
 from ..node import coded_errors, system_errors
 from ..node.keywords import check_keywords
 from ..options import server, shapes
@@ -285,7 +285,7 @@ class Server(Limiting):
         return self
 
     @property
-    def __gnet_loop__(self) -> Loop:
+    def __gnet_loop__(self) -> Any:
         """For ``gnet.call_from_thread()``."""
         return self._counter.loop
 

@@ -109,7 +109,7 @@ class Attempts:
         #: Several candidates: one failure is not the end.
         self._several = False
         #: Whether there is a connection, or the socket was destroyed.
-        self.over = False
+        self.over: bool = False
 
     def __len__(self) -> int:
         return len(self._on_their_way)

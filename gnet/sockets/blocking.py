@@ -48,11 +48,11 @@ class Blocking:
         #: Whether close() was called.
         self.close_wanted: bool = False
         #: How often a reader may look into the kernel by itself, before others have their turn.
-        self.more_reads = 0
+        self.more_reads: int = 0
         #: The time, of ``perf_counter()``, from which on they have it anyway.
-        self.more_until = 0.0
+        self.more_until: float = 0.0
         #: Whether the last read got all that it asked for: then looking costs more than reading.
-        self.more_likely = False
+        self.more_likely: bool = False
 
     def __del__(self) -> None:
         if self.limit is not None:

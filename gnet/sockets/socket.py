@@ -104,6 +104,7 @@ class Socket(Addressed):
 
     #: ``'address:port'`` of each address tried, where a host had several; else None.
     auto_select_family_attempted_addresses: list[str] | None
+    opened_at: float
 
     def __init__(self, given: Any = None, **keywords: Unpack[SocketKeywords]) -> None:
         """Make a socket; it has no connection yet, unless *fd* is given.
@@ -340,7 +341,7 @@ class Socket(Addressed):
         return self
 
     @property
-    def __gnet_loop__(self) -> Loop:
+    def __gnet_loop__(self) -> Any:
         """For ``gnet.call_from_thread()``."""
         loop: Loop = self._loop
         return loop

@@ -69,8 +69,8 @@ class DuplexWire(Arrivals):
         self._duplex = duplex
         self.sock: NoDescriptor | None = None
         self.idle_timer: IdleTimer | None = None
-        self.ref = True
-        self.handled = False
+        self.ref: bool = True
+        self.handled: bool = False
         #: What is to be written, by a runner.
         self._waiting: deque[bytes] = deque()
         self._waiting_size = 0

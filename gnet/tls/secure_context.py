@@ -64,13 +64,17 @@ class SecureContext:
 
     __slots__ = ('__weakref__', '_options', '_roots', '_variants', 'certificates', 'given', 'paths')
 
+    given: ssl.SSLContext | None
+    paths: tuple[str, ...]
+    certificates: tuple[bytes, ...]
+
     def __init__(self, options: Mapping[str, Any] | None = None, **keywords: Any) -> None:
         """Check the options, as :func:`create_secure_context`."""
         check_keywords('create_secure_context', keywords, CONTEXT_OPTIONS)
         self._set_up(_checked(options, keywords))
 
     def _set_up(self, options: ContextOptions) -> None:
-        self.given: ssl.SSLContext | None = None
+        self.given = None
         self._options = options
         self._roots = roots.snapshot()
         self._variants: dict[tuple[Any, ...], ssl.SSLContext] = {}

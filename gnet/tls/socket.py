@@ -87,6 +87,7 @@ class TLSSocket(Handshaking):
         'authorization_error', 'authorized', 'servername',
     )
 
+    authorized: bool
     _wire: Any
     _options: TLSConnectOptions | TLSServerOptions
     #: What becomes of the handshake; None before it begins, and when it is over.
