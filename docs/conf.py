@@ -77,10 +77,11 @@ def contents(index: str) -> str:
     """Return the table of contents: the headings of the index, and the pages linked below each."""
     parts = []
     for heading, text in re.findall(r'^## (.*)\n((?:(?!## ).*\n)*)', index, re.M):
-        pages = dict.fromkeys(re.findall(r'\]\(([\w./-]+)\.md\)', text))
+        pages = re.findall(r'\[([^]]*)\]\(([\w./-]+)\.md\)', text)
         if pages:
-            names = '\n'.join(f'/{(ROOT / "docs" / page).resolve().relative_to(ROOT)}'
-                              for page in pages)
+            names = '\n'.join(
+                f'{title} </{(ROOT / "docs" / page).resolve().relative_to(ROOT)}>'
+                for title, page in pages)
             parts.append(f'```{{toctree}}\n:caption: {heading}\n:hidden:\n\n{names}\n```\n')
     return '\n'.join(parts)
 

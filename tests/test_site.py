@@ -91,7 +91,7 @@ def public_names() -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.any_loop
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_the_site_is_built_and_is_whole(tmp_path: Path) -> None:
     if sys.version_info < (3, 11):
         pytest.skip('the tools that build the site need Python 3.11')
