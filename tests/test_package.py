@@ -94,10 +94,10 @@ def test_each_module_lists_its_public_names(name: str) -> None:
 #: imports may bring some of it with other versions, so they come first.)
 _FOR_LATER = (
     'gnet.child_process', 'gnet.clusters.cluster', 'gnet.processes.messaging', 'gnet.tls',
-    'gnet.addresses.block_list', 'gnet.events.iterator', 'gnet.lifecycle.events',
+    'gnet.addresses.block_list', 'gnet.events.iterator', 'gnet.handlers', 'gnet.lifecycle.events',
     'gnet.loop.foreign_calls', 'gnet.proxy_protocol', 'gnet.options.proxy_protocol',
     'gnet.servers.gate', 'gnet.servers.limits', 'gnet.servers.proxied_intake',
-    'gnet.servers.refusals', 'gnet.streams.pipeline',
+    'gnet.servers.refusals', 'gnet.streams.pipeline', 'gnet.wsgi',
     'concurrent.futures', 'dataclasses', 'decimal', 'difflib', 'inspect', 'ipaddress', 'json',
     'logging', 'ssl', 'subprocess', 'threading',
 )
@@ -139,14 +139,15 @@ def test_a_program_that_is_no_service_loads_nothing_of_services() -> None:
 
 #: The modules that programs import.
 FACES = (
-    'gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.lifecycle', 'gnet.logs',
-    'gnet.metrics', 'gnet.proxy_protocol', 'gnet.testing', 'gnet.tls')
+    'gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.handlers', 'gnet.lifecycle',
+    'gnet.logs', 'gnet.metrics', 'gnet.proxy_protocol', 'gnet.testing', 'gnet.tls', 'gnet.wsgi')
 
 
 def test_dir_shows_the_public_names_and_nothing_else() -> None:
     # (Some modules are imported when they are used, and "from gnet import *" is no use of them.)
     assert dir(gnet) == sorted([
-        *gnet.__all__, 'logs', 'metrics', 'proxy_protocol', 'systemd', 'testing', 'tls'])
+        *gnet.__all__, 'handlers', 'logs', 'metrics', 'proxy_protocol', 'systemd', 'testing',
+        'tls', 'wsgi'])
 
 
 @pytest.mark.parametrize('face', FACES)

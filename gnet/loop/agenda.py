@@ -58,13 +58,13 @@ class Agenda:
     def __init__(self, hub: Any, wake: Callable[[], None]) -> None:
         self.hub = hub
         #: gevent's loop.
-        self.native = hub.loop
+        self.native: Any = hub.loop
         self.ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = deque()
         self.work: deque[Deliverable] = deque()
         #: Whether a wake will come that sees what is added now.
-        self.wake_scheduled = False
+        self.wake_scheduled: bool = False
         #: Until when runners may go on, by ``perf_counter()``.
-        self.deadline = 0.0
+        self.deadline: float = 0.0
         self._wake = wake
         self._starts: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._soon: list[Callable[[], object]] = []

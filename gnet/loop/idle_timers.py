@@ -37,12 +37,12 @@ class IdleTimer:
         #: Called in the hub, with this timer, when the idle period is over: must not block or
         #: raise. None once cancelled.
         self.expired: Callable[[IdleTimer], object] | None = expired
-        self.seconds = seconds
-        self.last_active = now
+        self.seconds: float = seconds
+        self.last_active: float = now
         #: Whether it waits for its time. Not so after it fired, until the next activity.
-        self.armed = False
+        self.armed: bool = False
         #: Bytes of a write that the kernel had not taken when the period was last over.
-        self.in_flight = 0
+        self.in_flight: int = 0
 
 
 class IdleTimers:

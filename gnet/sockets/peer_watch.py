@@ -58,10 +58,10 @@ class PeerWatch(IdleTimer):
         """
         now = loop.now()
         super().__init__(_look, 0.0, now)
-        self.sock = ref(sock)
-        self.look = look
+        self.sock: ref[Any] = ref(sock)
+        self.look: Callable[[Any, PeerWatch], None] = look
         self._loop = loop
-        self.began = now if began is None else began
+        self.began: float = now if began is None else began
         #: The loop's time since when it has been silent, or has taken nothing; None while it is
         #: not asked to speak, or nothing is to be sent.
         self._silent_since: float | None = None
