@@ -15,12 +15,14 @@ def store():
 
 
 def test_everybody_hears_of_each_change_in_order(store, gnet_memory_pair, gnet_recorder):
-    events = gnet_recorder()
-    for name in ('left', 'right'):
-        pair = gnet_memory_pair(store.watch, **WATCHING)
-        events.listen(pair.client, 'data', 'end', label=name)
+    everybody = [
+        gnet_recorder(gnet_memory_pair(store.watch, **WATCHING).client, 'data', 'end', merge=False)
+        for _ in range(3)]
     store.change('colour', 'red')
-    events.expect(('left data', b'colour=red\n'), ('right data', b'colour=red\n'))
+    gnet.testing.settle()
+    store.change('colour', 'blue')
+    for events in everybody:
+        events.expect(('data', b'colour=red\n'), ('data', b'colour=blue\n'))
 
 
 def test_who_has_gone_is_forgotten(store, gnet_server, gnet_client, gnet_recorder):
