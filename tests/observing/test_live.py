@@ -277,7 +277,7 @@ def test_one_line_each_the_oldest_first(serve: Any, connect: Any) -> None:
     lines = text.getvalue().splitlines()
     assert len(lines) == len(found) + 1
     # (Fixtures of a session, which other tests have, may have servers, too.)
-    servers = sum(each.keeps_alive for each in found.of('server'))
+    servers = sum(each.keeps_alive is True for each in found.of('server'))
     assert servers >= 2
     assert re.match(
         rf'gnet: alive in process {found.pid}, \* keeps it so: .*\b{servers} servers', lines[0])
