@@ -17,6 +17,7 @@ from gevent.socket import wait_read, wait_write
 import gnet
 
 from ..loop import running
+from ..loop.loop import get_loop
 from .members import say
 from .parser import CommandParser
 from .ready_made import add_place, failing_in_one_line
@@ -83,7 +84,7 @@ def run(words: Sequence[str]) -> None:
         parser.error(f'--{of_tls[0]} is of --tls')
     gnet.set_stay_alive(False)
     try:
-        with failing_in_one_line('cat'):
+        with failing_in_one_line('cat'), running.serving(get_loop()):
             _talk(_connected(options))
     except KeyboardInterrupt as interrupt:
         running.print_nothing_for(interrupt)
@@ -148,6 +149,8 @@ def _send(sock: Any) -> None:
 
 def _input() -> Any:
     """Yield what comes; wait for it in this greenlet alone."""
+    if sys.stdin is None:
+        return  # it was closed: "<&-"
     number = sys.stdin.fileno()
     waits = _may_wait(number)
     while True:
@@ -163,7 +166,9 @@ class _Output:
     """Standard output, written in this greenlet alone."""
 
     def __init__(self) -> None:
-        self._number = sys.stdout.fileno()
+        # (Closed, by ">&-", it is what nobody reads.)
+        self._number = (
+            os.open(os.devnull, os.O_WRONLY) if sys.stdout is None else sys.stdout.fileno())
         self._waits = _may_wait(self._number)
 
     def write(self, chunk: bytes) -> None:

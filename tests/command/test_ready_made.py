@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socketserver
 import sys
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from ..harness.native import Native
 from ..harness.waiting import PATIENCE
 from ..tls.authority import NAMES, authority
 from ..tls.peers import TlsPeer, client_context
+from .common import GNET
 
 Run = Callable[..., Any]
 
@@ -324,6 +326,14 @@ def test_cat_says_in_one_line_that_there_is_no_server(
         talk(b'', '127.0.0.1:1')
     assert ends.value.code == 1
     assert capfd.readouterr().err == 'gnet: cat: connect ECONNREFUSED 127.0.0.1:1\n'
+
+
+def test_ctrl_c_ends_cat_quietly(serve: Any, python: Any) -> None:
+    server = serve(lambda sock: sock.sendall(b'hello\n') or gevent.sleep(3600))
+    started = python.start(*GNET, 'cat', str(server.address().port))
+    assert started.read_line() == 'hello'  # it waits for more, and for its input
+    started.send_signal(signal.SIGINT)
+    assert started.wait() == (-signal.SIGINT, 'hello\n', '')
 
 
 # --- places -------------------------------------------------------------------------------------
