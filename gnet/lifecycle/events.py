@@ -140,7 +140,8 @@ class IConnectionSecured(ILifecycleEvent):
 class IHandshakeFailed(ILifecycleEvent):
     """A TLS handshake has come to nothing."""
 
-    server: Any = Attribute('The server that accepted the connection; None for one to somewhere else.')
+    server: Any = Attribute(
+        'The server that accepted the connection; None for one to somewhere else.')
     socket: Any = Attribute('The connection.')
     error: Any = Attribute('The exception that says why.')
     duration: Any = Attribute('Seconds from its beginning, as a float.')
