@@ -44,6 +44,7 @@ TYPES = [
     'pytest >= 8.0',
     'mypy == 2.4.*; python_version >= "3.10"',
     'types-gevent == 26.9.*; python_version >= "3.10"',
+    'pyright[nodejs] == 1.1.414; python_version >= "3.10"',
 ]
 
 setup(

@@ -105,7 +105,8 @@ class WorkerSide:
         self._process = process
         self._peer = peer_of(process)
         self._progress = Progress()
-        self.worker = OwnWorker(number, process, self._progress, self.disconnect, self.end)
+        self.worker: OwnWorker = OwnWorker(
+            number, process, self._progress, self.disconnect, self.end)
         self._stay = _Stay.STAYING
         self._requests: dict[int, _Request] = {}
         self._last_request = 0

@@ -74,29 +74,29 @@ class ILifecycleEvent(Interface):
 class IServerListening(ILifecycleEvent):
     """A server has begun to listen."""
 
-    server = Attribute('The server.')
-    address = Attribute('What its address() returned then: a named tuple, or the path.')
+    server: Any = Attribute('The server.')
+    address: Any = Attribute('What its address() returned then: a named tuple, or the path.')
 
 
 class IServerClosed(ILifecycleEvent):
     """A server is closed, and so are all of its connections."""
 
-    server = Attribute('The server.')
+    server: Any = Attribute('The server.')
 
 
 class IServerError(ILifecycleEvent):
     """A server failed: what its ``'error'`` listeners are told."""
 
-    server = Attribute('The server.')
-    error = Attribute('The exception.')
+    server: Any = Attribute('The server.')
+    error: Any = Attribute('The exception.')
 
 
 class IConnectionOpened(ILifecycleEvent):
     """A server has accepted a connection and keeps it."""
 
-    server = Attribute('The server.')
-    socket = Attribute('The connection.')
-    waited = Attribute(
+    server: Any = Attribute('The server.')
+    socket: Any = Attribute('The connection.')
+    waited: Any = Attribute(
         'Seconds from accept(2) to now, as a float; in a worker, from its arrival there. 0.0 for '
         'a connection to somewhere else.')
 
@@ -104,22 +104,22 @@ class IConnectionOpened(ILifecycleEvent):
 class IConnectionClosed(ILifecycleEvent):
     """A connection is closed for good; its descriptor is gone."""
 
-    server = Attribute('The server that accepted it; None for a connection to somewhere else.')
-    socket = Attribute('The connection. Its addresses can still be read.')
-    bytes_read = Attribute('How many bytes were received.')
-    bytes_written = Attribute('How many bytes were handed to the operating system.')
-    duration = Attribute('Seconds from the moment it was open, as a float.')
-    error = Attribute('The exception that destroyed it; None if it ended well.')
-    ended_by = Attribute('An EndedBy: who ended it first.')
+    server: Any = Attribute('The server that accepted it; None for a connection to somewhere else.')
+    socket: Any = Attribute('The connection. Its addresses can still be read.')
+    bytes_read: Any = Attribute('How many bytes were received.')
+    bytes_written: Any = Attribute('How many bytes were handed to the operating system.')
+    duration: Any = Attribute('Seconds from the moment it was open, as a float.')
+    error: Any = Attribute('The exception that destroyed it; None if it ended well.')
+    ended_by: Any = Attribute('An EndedBy: who ended it first.')
 
 
 class IConnectionDropped(ILifecycleEvent):
     """A server closed a new connection at once instead of keeping it."""
 
-    server = Attribute('The server.')
-    data = Attribute("Both addresses: the record of the 'drop' event. None for unix sockets.")
-    reason = Attribute('A DropReason.')
-    network = Attribute(
+    server: Any = Attribute('The server.')
+    data: Any = Attribute("Both addresses: the record of the 'drop' event. None for unix sockets.")
+    reason: Any = Attribute('A DropReason.')
+    network: Any = Attribute(
         "Whose limit it was, as text: an address, or a network such as '2001:db8::/64'. None for "
         'what is no limit of one address.')
 
@@ -127,38 +127,39 @@ class IConnectionDropped(ILifecycleEvent):
 class IConnectionSecured(ILifecycleEvent):
     """The TLS handshake of a connection is done, and its peer is whom it should be."""
 
-    server = Attribute('The server that accepted it; None for a connection to somewhere else.')
-    socket = Attribute('The connection.')
-    protocol = Attribute("The version of TLS, such as 'TLSv1.3'.")
-    cipher = Attribute("The name of the cipher suite, as OpenSSL's.")
-    servername = Attribute('The name that the client has asked for; None without.')
-    alpn_protocol = Attribute('What was agreed upon by ALPN; None for nothing.')
-    session_reused = Attribute('Whether it was a short handshake, of an earlier session.')
-    duration = Attribute('Seconds that the handshake took, as a float.')
+    server: Any = Attribute('The server that accepted it; None for a connection to somewhere else.')
+    socket: Any = Attribute('The connection.')
+    protocol: Any = Attribute("The version of TLS, such as 'TLSv1.3'.")
+    cipher: Any = Attribute("The name of the cipher suite, as OpenSSL's.")
+    servername: Any = Attribute('The name that the client has asked for; None without.')
+    alpn_protocol: Any = Attribute('What was agreed upon by ALPN; None for nothing.')
+    session_reused: Any = Attribute('Whether it was a short handshake, of an earlier session.')
+    duration: Any = Attribute('Seconds that the handshake took, as a float.')
 
 
 class IHandshakeFailed(ILifecycleEvent):
     """A TLS handshake has come to nothing."""
 
-    server = Attribute('The server that accepted the connection; None for one to somewhere else.')
-    socket = Attribute('The connection.')
-    error = Attribute('The exception that says why.')
-    duration = Attribute('Seconds from its beginning, as a float.')
+    server: Any = Attribute(
+        'The server that accepted the connection; None for one to somewhere else.')
+    socket: Any = Attribute('The connection.')
+    error: Any = Attribute('The exception that says why.')
+    duration: Any = Attribute('Seconds from its beginning, as a float.')
 
 
 class IHubBlocked(ILifecycleEvent):
     """A hub that is watched (``gnet.watch_hub``) was blocked, and goes on."""
 
-    duration = Attribute('Seconds that it was blocked, as a float.')
-    stack = Attribute('Where its thread was: a list of lines, the innermost last.')
+    duration: Any = Attribute('Seconds that it was blocked, as a float.')
+    stack: Any = Attribute('Where its thread was: a list of lines, the innermost last.')
 
 
 class IListenerFailed(ILifecycleEvent):
     """A listener or a callback raised an exception."""
 
-    emitter = Attribute('The server or socket whose event it was.')
-    event = Attribute("The name of the event; 'callback' for a function given to a method.")
-    error = Attribute('The exception.')
+    emitter: Any = Attribute('The server or socket whose event it was.')
+    event: Any = Attribute("The name of the event; 'callback' for a function given to a method.")
+    error: Any = Attribute('The exception.')
 
 
 # --- events -------------------------------------------------------------------------------------

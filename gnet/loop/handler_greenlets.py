@@ -12,10 +12,15 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from sys import getrefcount
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import getweakrefcount
 
 from gevent import Greenlet
+
+if TYPE_CHECKING:
+    _AnyGreenlet = Greenlet[..., Any]
+else:
+    _AnyGreenlet = Greenlet  # not subscriptable at run time
 
 __all__ = [
     'MAX_IDLE_HANDLERS',
@@ -28,7 +33,7 @@ __all__ = [
 MAX_IDLE_HANDLERS = 32
 
 
-class Handler(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run time
+class Handler(_AnyGreenlet):
     """A greenlet that makes one call after another, each as if it were made for it."""
 
     # Named as gnet's: the program gets this greenlet, too, and may give it attributes of its own.

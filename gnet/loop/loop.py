@@ -45,13 +45,16 @@ _CAPTURED = RunnerState.CAPTURED
 class Loop(Agenda, Watchers):
     """Ticks, work, watchers and life-time of one hub. Get it with :func:`get_loop`."""
 
+    deadline: float
+    wake_scheduled: bool
+
     def __init__(self, hub: Any) -> None:
         _import_what_may_be_needed()
         super().__init__(hub, self._work_off)
         #: The native thread that it belongs to; None if that is one of the parent process.
         self.thread: int | None = hub.thread_ident
         #: Blocks the calling greenlet until somebody switches to it, and returns what it is given.
-        self.block = hub.switch
+        self.block: Any = hub.switch
         if is_libuv(self.native):
             # The hub asks for this list whenever nothing is left to wait for, as at the end of
             # run(). gevent's libuv loop makes it from handles that may have been freed: a crash.
@@ -198,7 +201,7 @@ class Loop(Agenda, Watchers):
         self._later.clear()
         nothing: Any = _nothing
         dead.soon = dead.later = dead.from_hub = dead.hold = dead.release = nothing
-        self.block = self.check_thread  # which raises
+        dead.block = self.check_thread  # which raises
         with ExitStack() as closing:  # each, whatever another one raises
             closing.callback(close_watcher, self._next_turn)
             closing.callback(close_watcher, self._anchor)

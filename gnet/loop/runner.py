@@ -12,10 +12,16 @@ import sys
 from contextvars import Context
 from enum import Enum
 from time import perf_counter
+from typing import TYPE_CHECKING, Any
 
 from gevent import Greenlet, GreenletExit
 
 from .agenda import Agenda, Deliverable
+
+if TYPE_CHECKING:
+    _AnyGreenlet = Greenlet[..., Any]
+else:
+    _AnyGreenlet = Greenlet  # not subscriptable at run time
 
 __all__ = [
     'MAX_IDLE_RUNNERS',
@@ -39,7 +45,7 @@ class RunnerState(Enum):
 _CAPTURED = RunnerState.CAPTURED  # a name of the module: see streams/states.py
 
 
-class Runner(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run time
+class Runner(_AnyGreenlet):
     """A greenlet that takes ticks and work until there is none, then parks.
 
     Args:

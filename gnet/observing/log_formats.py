@@ -44,7 +44,8 @@ class Fields:
 
     def __init__(self, event: str, values: Mapping[str, Any]) -> None:
         self.event: str = event
-        self.values = {name: value for name, value in values.items() if value is not None}
+        self.values: dict[str, Any] = {
+            name: value for name, value in values.items() if value is not None}
 
     def __str__(self) -> str:
         return ' '.join(

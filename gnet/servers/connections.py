@@ -25,7 +25,7 @@ from ..lifecycle import DropReason
 from ..loop.loop import Loop
 from ..node import coded_errors
 from ..node.values import to_number
-from ..options.limits import NO_LIMITS
+from ..options.limits import NO_LIMITS, LimitOptions
 from ..sockets.ownership import forsake
 
 __all__ = [
@@ -106,7 +106,7 @@ class Connections:
         self.drops: Any = False
         #: All other limits, as the program has set them, and what enforces them while the server
         #: listens; None if there are none.
-        self.limit_options = NO_LIMITS
+        self.limit_options: LimitOptions = NO_LIMITS
         self.limits: Limiter | None = None
         #: Called when there may be room for connections again, while some are passed on.
         self.on_room: Callable[[], object] | None = None

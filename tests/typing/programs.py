@@ -103,6 +103,17 @@ for [_] in gnet.on(sock, 'data', close=['end']):
     pass
 
 
+# --- options --------------------------------------------------------------------------------------
+
+limits: dict[str, Any] = {'max_connections': 1000}
+gnet.create_server({'noDelay': True}, handler, pause_on_connect=True, **limits)
+print(gnet.serve(handler, 0, no_delay=True, reuse_port=True).address().port)
+server.listen(port=0, host='localhost', callback=nothing).listen(7000, '::', nothing)
+gnet.connect(7000, timeout=500, local_port=5, keep_alive=True).connect(path='/tmp/socket')
+tls.connect(7000, servername='a.example', ca=b'', alpn_protocols=['h2'], no_delay=True)
+tls.serve(lambda each: print(each.alpn_protocol), 0, cert='', key='', max_connections=5)
+
+
 # --- events that are nobody's, or one's own -------------------------------------------------------
 
 emitter = EventEmitter()

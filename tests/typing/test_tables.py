@@ -5,11 +5,15 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from inspect import getattr_static
 from pathlib import Path
+from types import FunctionType
 
 import pytest
 
 import gnet
+from gnet import child_process, cluster, tls
+from gnet.events import EventEmitter
 from gnet.options.connect import CONNECT_OPTIONS
 from gnet.options.listen import LISTEN_OPTIONS
 from gnet.options.server import SERVER_OPTIONS
@@ -200,3 +204,16 @@ _INNER = {'_handle'}
 def test_the_typed_options_are_those_that_are_checked(name: str, checked: set[str]) -> None:
     assert typed_options(
         'options/typed.py', 'tls/typed_context_options.py', 'tls/typed_options.py')[name] == checked
+
+
+# --- at run time ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize('emitter', [
+    gnet.Server, gnet.Socket, tls.Server, tls.TLSSocket, child_process.ChildProcess,
+    type(gnet.process), type(cluster), cluster.Worker,
+])
+def test_the_methods_are_those_of_the_emitter_at_run_time(emitter: type[EventEmitter]) -> None:
+    for verb in ('on', 'once', 'off', 'prepend_listener', 'prepend_once_listener', 'emit'):
+        assert isinstance(getattr_static(emitter, verb), FunctionType)
+    assert not any('typed' in base.__module__ for base in emitter.__mro__)
