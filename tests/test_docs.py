@@ -382,7 +382,8 @@ def test_no_file_cites_what_is_not_in_the_project() -> None:
         for folder in ('gnet', 'tests', 'benchmarks', 'examples', 'scripts', 'docs')
         for path in sorted((ROOT / folder).rglob('*')) if path.suffix in ('.py', '.md', '.c')
         for match in re.finditer(
-            r'DESIGN\b|\breference/(?:node|gevent|style)-|\bplans/\w|\bshared/\w', path.read_text('utf-8'))
+            r'DESIGN\b|\breference/(?:node|gevent|style)-|\bplans/\w|\bshared/\w',
+            path.read_text('utf-8'))
         if path != Path(__file__)
     ]
     assert found == []
