@@ -32,11 +32,16 @@ from .socket import TLSSocket, begin_on, let_pass, start_with
 from .wire import TlsWire
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
 
-__all__ = ['Server', 'create_server', 'serve']
+    from .typed_options import NewTLSServerKeywords, TLSServeKeywords
+    from .typed_server_events import TypedServer as PlainServer
+else:
+    PlainServer = plain.Server
 
-_OPTIONS = (
+__all__ = ['ALL_OPTIONS', 'Server', 'create_server', 'serve']
+
+ALL_OPTIONS = (
     server.SERVER_OPTIONS | TLS_SERVER_OPTIONS | PENDING_OPTIONS
     | {'ssl_context', 'watch_certificates'})
 
@@ -46,7 +51,7 @@ _log = logging.getLogger('gnet.tls')
 _UNAVAILABLE = frozenset({'OCSPRequest', 'keylog', 'newSession', 'resumeSession'})
 
 
-class Server(plain.Server):
+class Server(PlainServer):
     """A TLS server, as Node's ``tls.Server``: a :class:`gnet.Server`, and
 
     ======================  ====================  ==================================================
@@ -64,7 +69,7 @@ class Server(plain.Server):
 
     _intake: SecureIntake
 
-    def __init__(self, *args: Any, **keywords: Any) -> None:
+    def __init__(self, *args: Any, **keywords: Unpack[NewTLSServerKeywords]) -> None:
         """Make a server; :meth:`listen` starts it.
 
         Args:
@@ -99,7 +104,7 @@ class Server(plain.Server):
         """
         check_keywords(
             'create_server', keywords,
-            _OPTIONS | {'listener', 'options'})
+            ALL_OPTIONS | {'listener', 'options'})
         if len(args) > 1 and args[1] is not None and not callable(args[1]) and not (
             callable(args[0])
         ):
@@ -327,14 +332,14 @@ class SecureIntake(Intake):
         self.failed('secureConnection', sock, error)
 
 
-def create_server(*args: Any, **keywords: Any) -> Server:
+def create_server(*args: Any, **keywords: Unpack[NewTLSServerKeywords]) -> Server:
     """Make a :class:`Server`; the arguments are the same: ``(options, listener)``, or keywords."""
     return Server(*args, **keywords)
 
 
 def serve(
     handler: Callable[[TLSSocket], object] | None, port: int | str | None = 0,
-    host: str | None = '127.0.0.1', **options: Any,
+    host: str | None = '127.0.0.1', **options: Unpack[TLSServeKeywords],
 ) -> Server:
     """Serve TLS connections: return a server that listens, or raise why it can not.
 
@@ -351,6 +356,6 @@ def serve(
         OSError, CodedTypeError, CodedValueError, TypeError, AbortError, RuntimeError: as
             :func:`gnet.serve`.
     """
-    server = serve_by(Server, _OPTIONS, handler, port, host, options)
+    server = serve_by(Server, ALL_OPTIONS, handler, port, host, options)
     assert isinstance(server, Server)
     return server
