@@ -34,7 +34,8 @@ from gnet.node.system_errors import (
 from .harness import ROOT
 
 #: Directories that git, building and testing leave in the checkout.
-_NOT_OURS = re.compile(r'\.(git|venv|tox|hypothesis|\w+_cache)|__pycache__|build|dist|.+\.egg-info')
+_NOT_OURS = re.compile(
+    r'\.(git|venv|tox|hypothesis|\w+_cache)|__pycache__|_?build|dist|.+\.egg-info')
 
 _MODULES = sorted(
     module.name for module in pkgutil.walk_packages(gnet.__path__, prefix='gnet.')

@@ -22,8 +22,9 @@ from .harness import ROOT
 
 #: Modules of which every public name is in the reference.
 MODULES = (
-    'gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.lifecycle', 'gnet.logs',
-    'gnet.metrics', 'gnet.proxy_protocol', 'gnet.systemd', 'gnet.tls',
+    'gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.handlers', 'gnet.lifecycle',
+    'gnet.logs', 'gnet.metrics', 'gnet.proxy_protocol', 'gnet.systemd', 'gnet.testing', 'gnet.tls',
+    'gnet.wsgi',
 )
 
 #: What has no entry of its own: modules, a second name, constants that have a text elsewhere.
