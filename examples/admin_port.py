@@ -19,7 +19,7 @@ admin.unref()
 
 
 @admin.on('connection')
-def command(sock):
+def command(sock: gnet.Socket) -> None:
     sock.unref()  # a connection keeps the program alive as well, unless told not to
     with sock.makefile(encoding='utf-8', errors='replace') as lines:
         for line in lines:
@@ -33,12 +33,12 @@ def command(sock):
 
 
 @server.on('listening')
-def open_admin_port():
+def open_admin_port() -> None:
     admin.listen(port=admin_port, host='127.0.0.1')
 
 
 @admin.on('listening')
-def ready():
+def ready() -> None:
     (host, _, port), admin_port = server.address(), admin.address().port
     print(f'listening on {host}:{port} - try: nc {host} {port}, '
           f'and to administer it: nc {host} {admin_port}', flush=True)

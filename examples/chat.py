@@ -3,6 +3,8 @@
     gnet chat.py [port]                 the default port is 7000; 0 is any free one
 """
 
+from __future__ import annotations
+
 import contextlib
 import sys
 
@@ -14,10 +16,10 @@ MAX_UNREAD = 256 * 1024  # bytes that may wait for a member who does not read
 port = sys.argv[1] if len(sys.argv) > 1 else 7000
 # The kernel probes silent members, so that one whose machine is gone is noticed.
 server = gnet.create_server(keep_alive=True, keep_alive_initial_delay=60_000)
-members = {}
+members: dict[gnet.Socket, str] = {}
 
 
-def tell(text, but=None):
+def tell(text: str, but: gnet.Socket | None = None) -> None:
     for sock in list(members):
         if sock.writable_length > MAX_UNREAD:
             sock.destroy()  # too slow; whoever is blocked in a read of it wakes with an OSError
@@ -26,7 +28,7 @@ def tell(text, but=None):
 
 
 @server.on('connection')
-def join(sock):
+def join(sock: gnet.Socket) -> None:
     sock.write('your name? ')
     # The line ends of telnet (\r\n) are translated. A member that vanishes raises an OSError.
     with contextlib.suppress(OSError), \
@@ -42,7 +44,7 @@ def join(sock):
 
 
 @server.on('listening')
-def ready():
+def ready() -> None:
     host, _, port = server.address()
     print(f'listening on {host}:{port} - try, twice: nc {host} {port}', flush=True)
 

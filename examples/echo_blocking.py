@@ -10,7 +10,7 @@ import gnet
 port = sys.argv[1] if len(sys.argv) > 1 else 7000
 
 
-def echo(sock):
+def echo(sock: gnet.Socket) -> None:
     for chunk in sock:  # waits for the next bytes; over when the client has ended
         sock.sendall(chunk)  # waits until the kernel has taken them: that is the back-pressure
     # The socket is closed when this function returns. A reset raises here, and costs nobody else.

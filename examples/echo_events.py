@@ -10,7 +10,7 @@ import gnet
 port = sys.argv[1] if len(sys.argv) > 1 else 7000
 
 
-def echo(sock):
+def echo(sock: gnet.Socket) -> None:
     # What arrives is written back. While the client does not read, nothing more is taken from it;
     # when it ends, so does this side.
     sock.pipe(sock)
@@ -18,7 +18,7 @@ def echo(sock):
     sock.on('error', lambda error: print(f'{sock.remote_address}: {error}', flush=True))
 
 
-def ready():
+def ready() -> None:
     host, _, port = server.address()
     print(f'listening on {host}:{port} - try: nc {host} {port}', flush=True)
 

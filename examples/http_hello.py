@@ -19,7 +19,7 @@ REFUSAL = b'HTTP/1.1 %s\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
 port = sys.argv[1] if len(sys.argv) > 1 else 8000
 
 
-def answer(request):
+def answer(request: bytes) -> tuple[bytes, bool]:
     """Return the response to the head of a request, and whether the connection stays open."""
     line, _, fields = request.partition(b'\r\n')
     fields = fields.lower()
@@ -33,12 +33,12 @@ def answer(request):
     return HEAD + b'\r\n' + body, True
 
 
-def serve(sock):
+def serve(sock: gnet.Socket) -> None:
     rest = b''  # the beginning of a head whose end has not arrived yet
     sock.set_timeout(MAX_IDLE, sock.destroy)
 
     @sock.on('data')
-    def respond(chunk):
+    def respond(chunk: bytes) -> None:
         nonlocal rest
         if sock.writable_ended:
             return  # the client was told that this connection closes

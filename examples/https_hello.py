@@ -21,7 +21,7 @@ ANSWER = b'HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n' %
 port, key, cert = [*sys.argv[1:4], *['0', 'key.pem', 'cert.pem'][len(sys.argv) - 1:]]
 
 
-def answer(sock):
+def answer(sock: gnet.Socket) -> None:
     sock.settimeout(10)
     with sock.makefile('rb') as lines:
         for line in lines:
@@ -36,7 +36,7 @@ server = gnet.tls.create_server(
 gevent.signal_handler(signal.SIGHUP, server.reload_certificates)
 
 
-def ready():
+def ready() -> None:
     host, _, port = server.address()
     print(
         f'listening on {host}:{port} - try: curl --cacert {cert} https://localhost:{port}/',

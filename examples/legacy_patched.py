@@ -14,6 +14,7 @@ monkey.patch_all()  # before all other imports; "gnet --patch script.py" does it
 import http.server
 import sys
 import threading
+import urllib.parse
 import urllib.request
 
 import gnet
@@ -24,12 +25,12 @@ import gnet
 class Shop(http.server.BaseHTTPRequestHandler):
     """A web service, with threads of its own. It answers with the price of what is in the path."""
 
-    def do_GET(self):  # the name that http.server wants
+    def do_GET(self) -> None:  # the name that http.server wants
         self.send_response(200)
         self.end_headers()
         self.wfile.write(b'%d cents' % (len(self.path) - 1))
 
-    def log_message(self, *args):
+    def log_message(self, *args: object) -> None:
         """Print nothing."""
 
 
@@ -39,9 +40,9 @@ web = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # nothing be
 visit = threading.local()
 
 
-def price_of(item):
+def price_of(item: str) -> str:
     visit.questions = getattr(visit, 'questions', 0) + 1
-    url = f'http://127.0.0.1:{shop.server_port}/{urllib.request.quote(item)}'
+    url = f'http://127.0.0.1:{shop.server_port}/{urllib.parse.quote(item)}'
     with web.open(url, timeout=10) as answer:  # blocks
         return f'{item}: {answer.read().decode()} (your question number {visit.questions})'
 
@@ -49,7 +50,7 @@ def price_of(item):
 # --- the new part ---------------------------------------------------------------------------------
 
 
-def answer(sock):
+def answer(sock: gnet.Socket) -> None:
     with sock.makefile('rw', encoding='utf-8', errors='replace') as lines:
         for line in lines:
             print(price_of(line.strip()), file=lines, flush=True)

@@ -8,13 +8,14 @@ those beyond wait in the kernel until others have ended.
 """
 
 import sys
+from typing import Any
 
 import gnet
 
 port = sys.argv[1] if len(sys.argv) > 1 else 7000
 
 
-def echo(sock):
+def echo(sock: gnet.Socket) -> None:
     for chunk in sock:
         sock.sendall(chunk)
 
@@ -29,7 +30,7 @@ server = gnet.serve(
 
 
 @server.on('drop')
-def dropped(data):
+def dropped(data: Any) -> None:
     # The logger gnet.server says so as well, once for each address that goes on like that.
     print(f'dropped {data.remote_address}: {data.reason.value}', flush=True)
 

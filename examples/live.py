@@ -18,7 +18,7 @@ server = gnet.create_server()
 
 
 @server.on('connection')
-def answer(sock):
+def answer(sock: gnet.Socket) -> None:
     with sock.makefile('rw', encoding='utf-8', errors='replace') as lines:
         for line in lines:
             if line.strip() == 'who':
@@ -32,7 +32,7 @@ def answer(sock):
 
 
 @server.on('listening')
-def ready():
+def ready() -> None:
     host, _, port = server.address()
     print(f'listening on {host}:{port} - try: nc {host} {port}, in process {os.getpid()}',
           flush=True)

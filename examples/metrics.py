@@ -15,12 +15,12 @@ port = sys.argv[1] if len(sys.argv) > 1 else 7000
 metrics_port = sys.argv[2] if len(sys.argv) > 2 else 9100
 
 
-def echo(sock):
+def echo(sock: gnet.Socket) -> None:
     for chunk in sock:
         sock.sendall(chunk)
 
 
-def ready():
+def ready() -> None:
     (host, _, port), asked = server.address(), metrics.address()
     print(f'listening on {host}:{port} - try: nc {host} {port}, '
           f'and to see what it did: curl {asked.address}:{asked.port}/metrics', flush=True)

@@ -8,6 +8,7 @@ It needs an authority, and a key and a certificate of it for each end; docs/tls.
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import gnet
 
@@ -15,18 +16,20 @@ role, port, directory = [*sys.argv[1:4], *['serve', '0', '.'][len(sys.argv) - 1:
 files = Path(directory)
 
 
-def identity(end):
+def identity(end: str) -> dict[str, Any]:
     return {
         'key': files / f'{end}-key.pem', 'cert': files / f'{end}.pem', 'ca': files / 'ca.pem'}
 
 
-def greet(sock):
+def greet(sock: gnet.tls.TLSSocket) -> None:
     # Who has come as far as this has shown a certificate of the authority.
-    name = sock.get_peer_certificate()['subject']['CN']
+    certificate = sock.get_peer_certificate()
+    assert certificate is not None  # it is while the connection is open
+    name = certificate['subject']['CN']
     sock.sendall(f'hello {name}\n'.encode())
 
 
-def ready():
+def ready() -> None:
     host, _, port = server.address()
     print(f'listening on {host}:{port} - ask by: mutual_tls.py ask {port} {directory}', flush=True)
 

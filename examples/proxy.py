@@ -5,6 +5,8 @@
 With v1 or v2, it tells the other server whose connection it is, by the PROXY protocol.
 """
 
+from __future__ import annotations
+
 import sys
 
 import gnet
@@ -20,10 +22,10 @@ if len(sys.argv) > 3 and version is None:
     sys.exit(f'{sys.argv[3]} is neither v1 nor v2')
 
 
-def relay(client):
-    told = []
+def relay(client: gnet.Socket) -> None:
+    told: list[BaseException] = []
 
-    def over(error):
+    def over(error: BaseException | None) -> None:
         # If one connection fails, both are closed, and both pipelines say why.
         if error is not None and error not in told:
             told.append(error)

@@ -8,6 +8,7 @@ off, and its fate is printed.
 """
 
 import sys
+from typing import Any
 
 import gnet
 
@@ -20,23 +21,23 @@ server = gnet.create_server(
 
 
 @server.on('connection')
-def serve(sock):
+def serve(sock: gnet.Socket) -> None:
     rest = b''
 
     @sock.on('data')
-    def answer(chunk):
+    def answer(chunk: bytes) -> None:
         nonlocal rest
         *lines, rest = (rest + chunk).split(b'\n')
         for line in lines:
             sock.write((line + b'\n') * 100)  # whether it is read or not: max_buffered is for that
 
     @sock.on('error')
-    def gone(error):
+    def gone(error: Any) -> None:
         print(f'{sock.remote_address}: {error.code}: {error}', flush=True)
 
 
 @server.on('listening')
-def ready():
+def ready() -> None:
     host, _, port = server.address()
     print(f'listening on {host}:{port} - try: nc {host} {port}', flush=True)
 

@@ -6,6 +6,8 @@ certificates are made as for tls_echo.py.
     gnet starttls.py [port] [key.pem] [cert.pem]        port 0, the default, is any free one
 """
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 
@@ -15,7 +17,7 @@ port, key, cert = [*sys.argv[1:4], *['0', 'key.pem', 'cert.pem'][len(sys.argv) -
 context = gnet.tls.create_secure_context(key=Path(key), cert=Path(cert))
 
 
-def read_line(sock):
+def read_line(sock: gnet.Socket) -> bytes | None:
     """Return a line, and leave what comes behind it; None at the end.
 
     Not by makefile(), which reads ahead: what comes behind STARTTLS in the same breath would be
@@ -30,7 +32,7 @@ def read_line(sock):
     return line.strip()
 
 
-def talk(sock):
+def talk(sock: gnet.Socket) -> None:
     secret = False
     while (line := read_line(sock)) is not None:
         if line == b'STARTTLS' and not secret:
@@ -41,7 +43,7 @@ def talk(sock):
             sock.sendall(b'%s: %s\n' % (b'secret' if secret else b'everybody could read', line))
 
 
-def ready():
+def ready() -> None:
     host, _, port = server.address()
     print(f'listening on {host}:{port} - try: nc {host} {port}', flush=True)
 

@@ -6,6 +6,8 @@ This process accepts, and asks for a name. Then the connection goes to the child
 that name before, and remembers it. What the client had already sent goes along.
 """
 
+from __future__ import annotations
+
 import sys
 import zlib
 
@@ -14,12 +16,12 @@ import gnet
 CHILDREN = 2
 
 
-def parent(port):
+def parent(port: int | str) -> None:
     children = [gnet.child_process.fork(__file__, ['--child']) for _ in range(CHILDREN)]
     server = gnet.create_server()
 
     @server.on('connection')
-    def route(sock):
+    def route(sock: gnet.Socket) -> None:
         sock.sendall(b'your name? ')
         name = b''
         while not name.endswith(b'\n'):
@@ -31,18 +33,18 @@ def parent(port):
         child.send(name.decode(errors='replace').strip(), sock, lambda err: err and sock.destroy())
 
     @server.on('listening')
-    def ready():
+    def ready() -> None:
         host, _, port = server.address()
         print(f'listening on {host}:{port} - try, twice: nc {host} {port}', flush=True)
 
     server.listen(port=port, host='127.0.0.1')
 
 
-def child():
-    visits = {}
+def child() -> None:
+    visits: dict[str, int] = {}
 
     @gnet.process.on('message')
-    def serve(name, sock):
+    def serve(name: str, sock: gnet.Socket) -> None:
         visits[name] = visits.get(name, 0) + 1
         sock.sendall(f'hello {name}, this is your visit number {visits[name]}\n'.encode())
         for chunk in sock:

@@ -20,17 +20,17 @@ server = gnet.tls.create_server(key=Path(key), cert=Path(cert))
 
 
 @server.on('secureConnection')
-def echo(sock):
+def echo(sock: gnet.tls.TLSSocket) -> None:
     for chunk in sock:
         sock.sendall(chunk)
 
 
 @server.on('tlsClientError')
-def say(err, sock):
+def say(err: Exception, sock: gnet.tls.TLSSocket) -> None:
     print(f'no handshake with {sock.remote_address}: {err}', file=sys.stderr)
 
 
-def ready():
+def ready() -> None:
     host, _, port = server.address()
     print(
         f'listening on {host}:{port} - try: openssl s_client -quiet -CAfile {cert} '

@@ -14,7 +14,7 @@ import gnet
 path = sys.argv[1] if len(sys.argv) > 1 else 'gnet.sock'
 
 
-def shout(sock):
+def shout(sock: gnet.Socket) -> None:
     for chunk in sock:
         sock.sendall(chunk.upper())
 

@@ -8,11 +8,12 @@ a drain that finishes answers and waits for nobody who only might ask.
 """
 
 import sys
+from typing import Any
 
 import gnet
 
 
-def application(environ, start_response):
+def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     """Say hello, or send back what was sent. Put your Flask or Django application in its place."""
     body = environ['wsgi.input'].read() or b'hello\n'
     start_response('200 OK', [('Content-Type', 'text/plain'), ('Content-Length', str(len(body)))])

@@ -33,6 +33,8 @@ The rooms of the house, from the ground up; each imports only from those before 
   connections of a server; imported when they are first used;
 - ``observing``, ``metrics``, ``logs``: what watches a program: `live`, `watch_hub`, and the public
   faces of the rest, imported when they are first used;
+- ``testing``: for the tests of programs that use gnet; a public face, imported likewise;
+- ``typed_waiting``: the types of `once` and `on`, for type checkers;
 - ``command``: ``python -m gnet``.
 
 ``docs/architecture.md`` has the pictures.
@@ -43,7 +45,7 @@ Every name is also found under Node's spelling (``gnet.createServer``, ``sock.se
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from . import errors, events, lifecycle
 from ._version import __version__
@@ -77,11 +79,14 @@ from .sockets.lending import hand_down_tls
 from .sockets.socket import Socket, TimeoutOverflowWarning, connect
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from typing_extensions import Unpack
+
     from . import child_process
     from .addresses.block_list import BlockList
     from .addresses.socket_address import SocketAddress
     from .clusters.cluster import cluster
-    from .events import on, once
     from .handlers import from_socketserver
     from .loop.foreign_calls import call_from_thread
     from .observing.blocked_hub import BlockedHub, HubWatch, watch_hub
@@ -90,6 +95,11 @@ if TYPE_CHECKING:
     from .processes.this_process import process
     from .streams.finished import finished
     from .streams.pipeline import pipeline
+    from .tls.typed_options import EitherServeKeywords, EitherServerKeywords
+    from .typed_waiting import On, Once
+
+    on: On
+    once: Once
 
 #: Node has two names for the class, and for the function.
 Stream = Socket
@@ -147,6 +157,16 @@ __all__ = [
 ]
 
 
+@overload
+def create_server(
+    listener: Callable[[Socket], object] | None = None, /,
+    **keywords: Unpack[EitherServerKeywords],
+) -> Server: ...
+@overload
+def create_server(
+    options: Mapping[str, Any] | None, listener: Callable[[Socket], object] | None = None, /,
+    **keywords: Unpack[EitherServerKeywords],
+) -> Server: ...
 def create_server(*args: Any, **keywords: Any) -> Server:
     """Make a :class:`Server`; the arguments are the same: ``(options, listener)``, or keywords.
 
@@ -166,14 +186,16 @@ def create_server(*args: Any, **keywords: Any) -> Server:
 
 
 def serve(
-    handler: Any, port: int | str | None = 0, host: str | None = '127.0.0.1', **options: Any,
+    handler: Callable[[Socket], object] | None, port: int | str | None = 0,
+    host: str | None = '127.0.0.1', **options: Unpack[EitherServeKeywords],
 ) -> Server:
-    given = {snake(name): name for name in options}
-    context = options.pop(given['ssl_context']) if 'ssl_context' in given else None
+    keywords: dict[str, Any] = {**options}
+    given = {snake(name): name for name in keywords}
+    context = keywords.pop(given['ssl_context']) if 'ssl_context' in given else None
     if context is None:
-        return serve_plain(handler, port, host, **options)
+        return serve_plain(handler, port, host, **keywords)
     server: Server = import_module('.tls', __name__).serve(
-        handler, port, host, secure_context=context, **options)
+        handler, port, host, secure_context=context, **keywords)
     return server
 
 
@@ -208,6 +230,7 @@ _ROOMS = {
     'process': '.processes.this_process',
     'proxy_protocol': '.proxy_protocol',
     'systemd': '.systemd',
+    'testing': '.testing',
     'tls': '.tls',
     'watch_hub': '.observing.blocked_hub',
     'wsgi': '.wsgi',
@@ -215,12 +238,13 @@ _ROOMS = {
 
 show_as(__name__, globals(), (name for name in __all__ if name not in _ROOMS))
 
-__getattr__ = at_first_use(__name__, globals(), _ROOMS)
+__getattr__: Callable[[str], Any] = at_first_use(__name__, globals(), _ROOMS)
 
 
 def __dir__() -> list[str]:
     return sorted([
-        *__all__, 'handlers', 'logs', 'metrics', 'proxy_protocol', 'systemd', 'tls', 'wsgi'])
+        *__all__, 'handlers', 'logs', 'metrics', 'proxy_protocol', 'systemd', 'testing', 'tls',
+        'wsgi'])
 
 
 if worker_number is not None:

@@ -36,11 +36,15 @@ from .harness.native import Native, Peer
 from .harness.scripts import Finished, Running, Scripts
 from .harness.servers import Servers
 
+#: Found by itself where gnet is installed anew; a checkout that was installed before has it, too.
+pytest_plugins = ['pytest_gnet']
+
 _FAILED = pytest.StashKey[bool]()
 
 #: The folders and files that test what is the same on each event loop, patched or not: the matrix
 #: runs them on the default one alone (``-m "not any_loop"``).
-_ANY_LOOP = frozenset({'addresses', 'node', 'options', 'test_architecture.py', 'test_package.py'})
+_ANY_LOOP = frozenset({
+    'addresses', 'node', 'options', 'typing', 'test_architecture.py', 'test_package.py'})
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -56,12 +56,12 @@ class Ends(_Ends, NodeNames):
     __slots__ = ()
 
     # Once more, because NodeNames gives a second spelling to what the class itself has.
-    local_address = _Ends.local_address
-    local_port = _Ends.local_port
-    local_family = _Ends.local_family
-    remote_address = _Ends.remote_address
-    remote_port = _Ends.remote_port
-    remote_family = _Ends.remote_family
+    local_address: str = _Ends.local_address
+    local_port: int = _Ends.local_port
+    local_family: str = _Ends.local_family
+    remote_address: str = _Ends.remote_address
+    remote_port: int = _Ends.remote_port
+    remote_family: str = _Ends.remote_family
 
 
 class ProxiedName(tuple):  # type: ignore[type-arg]  # as the system has them: of two or four

@@ -22,9 +22,8 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..events.guarded import Guarded
 from ..node import coded_errors
 from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
@@ -33,10 +32,16 @@ from ..options.fork import interpreter_options
 from ..processes.inheritance import inherited_channel, worker_number
 from ..processes.this_process import process
 from ..servers.primary import set_primary
-from .forked_worker import ForkedWorker, ListeningAddress
+from .forked_worker import ForkedWorker
+from .listening_address import ListeningAddress
 from .own_worker import OwnWorker, WorkerSide
 from .primary import SETTINGS, PrimarySide
 from .worker import Worker
+
+if TYPE_CHECKING:
+    from .typed_events import TypedGuarded as Guarded
+else:
+    from ..events.guarded import Guarded
 
 __all__ = [
     'Cluster',
@@ -89,10 +94,10 @@ class Cluster(Guarded):
     def __init__(self, worker: OwnWorker | None = None) -> None:
         super().__init__()
         #: In a worker: itself.
-        self.worker = worker
+        self.worker: OwnWorker | None = worker
         self._primary = PrimarySide(self, self._listener_failed) if worker is None else None
         self.settings: dict[str, Any] = {}
-        self.scheduling_policy = {
+        self.scheduling_policy: int = {
             'none': self.SCHED_NONE, 'rr': self.SCHED_RR,
         }.get(os.environ.get('NODE_CLUSTER_SCHED_POLICY', ''), self.SCHED_RR)
 
@@ -237,7 +242,7 @@ def _this_worker() -> WorkerSide | None:
 
 
 _worker_side = _this_worker()
-cluster = Cluster(None if _worker_side is None else _worker_side.worker)
+cluster: Cluster = Cluster(None if _worker_side is None else _worker_side.worker)
 
 
 def primary_side() -> PrimarySide:

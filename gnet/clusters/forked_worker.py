@@ -6,8 +6,6 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..node.records import NamedTuple
-from ..node.spelling import NodeNames
 from ..processes.messaging import peer_of
 from .protocol import COMMAND, connection_line
 from .questions import Asked
@@ -22,31 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     'ForkedWorker',
     'Line',
-    'ListeningAddress',
 ]
-
-
-class _ListeningAddress(NamedTuple):
-    address: str | None
-    port: int
-    address_type: int
-    fd: int | None
-
-
-class ListeningAddress(_ListeningAddress, NodeNames):
-    """Where a worker listens: what `'listening'` is emitted with.
-
-    Attributes:
-        address: an IP address or a path; None for every address.
-        port: the real port; -1 for unix sockets.
-        address_type: 4, 6, or -1 for unix sockets.
-        fd: a descriptor of the primary that the worker asked for, else None.
-    """
-
-    __slots__ = ()
-
-    # Once more, because NodeNames gives a second spelling to what the class itself has.
-    address_type = _ListeningAddress.address_type
 
 
 class ForkedWorker(Worker):
@@ -91,20 +65,20 @@ class Line:
     ) -> None:
         self._peer = peer_of(process)
         self._let_go = let_go
-        self.progress = Progress()
-        self.worker = ForkedWorker(number, process, self.progress, self.disconnect)
+        self.progress: Progress = Progress()
+        self.worker: ForkedWorker = ForkedWorker(number, process, self.progress, self.disconnect)
         #: Connections that it has not answered yet, and the number of the last one.
         self._under_way: dict[int, Transfer] = {}
         self._number = 0
-        self.asked = Asked()
+        self.asked: Asked = Asked()
         #: What to call when a connection ends that it has, by its number; where limits count those.
         self._counted: dict[int, Callable[[], object]] = {}
         #: How many drops are on their way to it.
-        self.dropped = 0
+        self.dropped: int = 0
         #: Whether its messages are emitted as the cluster's, too.
-        self.is_forwarded = False
+        self.is_forwarded: bool = False
         #: Whether it has sent nonsense.
-        self.is_denounced = False
+        self.is_denounced: bool = False
         #: Of who looks after the worker: see :meth:`gnet.clusters.primary.PrimarySide.look_after`.
         self.tell: Callable[..., object] | None = None
 

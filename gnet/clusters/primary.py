@@ -22,7 +22,8 @@ from ..options.environment import inherited_environment
 from ..options.limits import NO_LIMITS, LimitOptions
 from ..servers.listener import Listener, adopt, adopt_given, bind_path, bind_port
 from . import of_systemd
-from .forked_worker import ForkedWorker, Line, ListeningAddress
+from .forked_worker import ForkedWorker, Line
+from .listening_address import ListeningAddress
 from .observer import Observer
 from .protocol import COMMAND, PATH, Query
 from .round_robin import RoundRobin
@@ -446,7 +447,7 @@ class PrimarySide:
         """Emit an event of a worker, and then of the cluster."""
         self._call(self._emit_both, line.worker, event, *args)
 
-    def _emit_both(self, worker: ForkedWorker, event: str, *args: Any) -> None:
+    def _emit_both(self, worker: EventEmitter, event: str, *args: Any) -> None:
         worker.emit(event, *args)
         self._cluster.emit(event, worker, *args)
 

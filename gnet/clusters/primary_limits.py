@@ -56,7 +56,7 @@ class PrimaryLimits:
         self._handle_id = handle_id
         self._name = name
         #: Whether :meth:`decide` is to be asked.
-        self.are_any = False
+        self.are_any: bool = False
         #: None until there were some.
         self._limits: Limits | None = None
         #: What each worker has said they are; the one that was the last to say so comes last.

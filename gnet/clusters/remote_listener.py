@@ -46,7 +46,7 @@ class PrimaryListener:
     def __init__(
         self, family: Any, name: Any, key: str, path: str | None, close: Callable[[], None],
     ) -> None:
-        self.socket = _Name(family, name)
+        self.socket: _Name = _Name(family, name)
         self.key = key
         self.path = path
         self.close = close
@@ -89,7 +89,7 @@ class Distributed:
         #: Who gets the connections.
         self.intake = intake
         self.listener = listener
-        self.socket = listener.socket
+        self.socket: _Name = listener.socket
         self._side = side
         self._loop = intake.connections.loop
         self._place = _Place.NEW

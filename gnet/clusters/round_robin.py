@@ -104,9 +104,9 @@ class Transfer:
         self, sock: Any, answered: Callable[[SeatState], object],
         ended: Callable[[], object] | None = None,
     ) -> None:
-        self.sock = sock
+        self.sock: Any = sock
         self._answered = answered
-        self.ended = ended
+        self.ended: Callable[[], object] | None = ended
 
     def accepted(self) -> None:
         """The worker has it."""
@@ -149,7 +149,7 @@ class RoundRobin:
         self._loop = loop
         self.id = handle_id
         #: ``(family, name)`` for the workers.
-        self.name = name_of(listener.socket)
+        self.name: tuple[int, Any] = name_of(listener.socket)
         self._seats: dict[Recipient, _Seat] = {}
         #: The seats, by how many connections are under way to them.
         self._free: list[deque[_Seat]] = [deque() for _ in range(MAX_UNDER_WAY)]

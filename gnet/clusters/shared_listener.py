@@ -23,7 +23,7 @@ class SharedListener:
     def __init__(self, loop: Loop, handle_id: int, listener: Listener) -> None:
         loop.close_in_child(self, SharedListener._forsake)  # inside: its own
         self.id = handle_id
-        self.name = name_of(listener.socket)
+        self.name: tuple[int, Any] = name_of(listener.socket)
         self._listener = listener
         #: Each (compared by identity) with the copy of the descriptor that is sent to it.
         self._workers: dict[Hashable, Any] = {}

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from ..events.emitter import EventEmitter
 from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 
@@ -14,6 +13,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ..processes.messaging import Messaging
+    from .typed_worker_events import TypedEmitter as EventEmitter
+else:
+    from ..events.emitter import EventEmitter
 
 __all__ = [
     'FOLLOWS',
@@ -54,7 +56,7 @@ class Progress:
     __slots__ = ('life',)
 
     def __init__(self, life: Life = Life.NONE) -> None:
-        self.life = life
+        self.life: Life = life
 
 
 class Worker(EventEmitter):

@@ -59,7 +59,7 @@ class Seat:
         #: Whether the script has simply ended here.
         self.over = False
         #: How many restarts were delayed since a worker lived for long enough.
-        self.delays = 0
+        self.delays: int = 0
         #: Of the restart that is due.
         self.timer: Any = None
 

@@ -53,7 +53,7 @@ class Reload:
     def __init__(self, staff: Staff) -> None:
         self._staff = staff
         #: How many were begun: who has a lower one is to be replaced.
-        self.generation = 0
+        self.generation: int = 0
         #: The worker that is to take another one's seat.
         self.new: Member | None = None
         #: The seats whose workers are still to be replaced; None when there is no reload.

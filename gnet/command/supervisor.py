@@ -38,6 +38,7 @@ from ..clusters import primary_watch
 from ..clusters.cluster import ListeningAddress, cluster, primary_side
 from ..clusters.primary import News
 from ..clusters.questions import TURNS
+from ..events.emitter import EventEmitter
 from ..loop import running
 from ..loop.loop import get_loop
 from ..loop.watchers import close_watcher
@@ -110,7 +111,7 @@ class Supervisor:
         self._events: Queue[tuple[Callable[..., None], tuple[Any, ...]]] = Queue()
         self._phase = Phase.STARTING
         self._status = 0
-        self.seats = [Seat() for _ in range(count)]
+        self.seats: list[Seat] = [Seat() for _ in range(count)]
         self._members: list[Member] = []
         self._reload = Reload(self)
         self._announcer = Announcer(self)
@@ -219,7 +220,7 @@ class Supervisor:
             ('online', self._online), ('listening', self._listens),
             ('disconnect', self._disconnected), ('exit', self._exited), ('error', self._failed),
         ):
-            worker.on(event, lambda *arguments, handle=handle: self._put(
+            EventEmitter.on(worker, event, lambda *arguments, handle=handle: self._put(
                 handle, member, *arguments))
         self._primary.look_after(worker, lambda news, *arguments: self._put(
             self._reactions[news], member, *arguments))

@@ -71,7 +71,7 @@ class Report:
             elif 'kind' in line:
                 self.entries.append((line.pop('process'), _entry_of(line)))
         self.entries.sort(key=lambda each: (each[1].age is None, -(each[1].age or 0)))
-        self.taken = monotonic()
+        self.taken: float = monotonic()
 
     def bytes_in_all(self) -> dict[tuple[int, int], int]:
         """Return how many bytes each connection has had, in both directions."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..node.faces import at_first_use, show_as
 from .emitter import EventEmitter
@@ -16,6 +16,8 @@ from .settings import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .abort import add_abort_listener
     from .functions import (
         get_event_listeners,
@@ -58,4 +60,4 @@ _ROOMS = {
 
 show_as(__name__, globals(), (name for name in __all__ if name not in _ROOMS))
 
-__getattr__ = at_first_use(__name__, globals(), _ROOMS)
+__getattr__: Callable[[str], Any] = at_first_use(__name__, globals(), _ROOMS)

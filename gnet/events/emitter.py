@@ -45,7 +45,7 @@ class OnceListener:
         self._emitter = emitter
         self._event = event
         self._fired = False
-        self.listener = listener
+        self.listener: Listener = listener
 
     def __call__(self, *args: Any) -> Any:
         if self._fired:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Hashable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from functools import partial
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 from gevent.event import Event
 
@@ -20,6 +20,9 @@ from .abort import abort_error, add_abort_listener
 from .emitter import EventEmitter, Listener, check_emitter, exception_of
 from .names import name_of
 from .options import read_options
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 __all__ = [
     'EventIterator',
@@ -38,6 +41,8 @@ class _Done:
 
 #: What a waiting consumer gets when the iteration has finished.
 _DONE = _Done()
+#: What the lists hold, as far as type checkers know.
+ArgumentT = TypeVar('ArgumentT')
 _Outcome = Union[list[Any], BaseException, _Done]
 
 
@@ -55,7 +60,7 @@ class _Waiter:
         self.served.set()
 
 
-class EventIterator(Iterator[list[Any]]):
+class EventIterator(Iterator[list[ArgumentT]]):
     """What :func:`on` returns: an iterator whose ``next()`` blocks until there is an event.
 
     Several greenlets may wait in ``next()``; they are served in the order in which they came. One
@@ -89,16 +94,16 @@ class EventIterator(Iterator[list[Any]]):
             self.close()
             raise
 
-    def __iter__(self) -> EventIterator:
+    def __iter__(self) -> Self:
         return self
 
-    def __enter__(self) -> EventIterator:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *details: object) -> None:
         self.close()
 
-    def __next__(self) -> list[Any]:
+    def __next__(self) -> list[ArgumentT]:
         if self._queue:
             item = self._queue.popleft()
             if self._paused and len(self._queue) < self._low:
@@ -213,7 +218,7 @@ def on(
     high_water_mark: int | None = None,
     low_water_mark: int | None = None,
     **spellings: Any,
-) -> EventIterator:
+) -> EventIterator[Any]:
     """Return an iterator over the arguments of each *event*: Node's ``for await (… of on(…))``.
 
     Listening starts with this call; what is emitted before the first ``next()`` is queued. An

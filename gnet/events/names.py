@@ -9,6 +9,7 @@ from ..node.inspection import inspect
 from ..node.values import UNDEFINED
 
 __all__ = [
+    'ErrorMonitor',
     'error_monitor',
     'is_array_index',
     'name_of',
@@ -18,7 +19,7 @@ __all__ = [
 _MAX_ARRAY_INDEX = 2**32 - 2
 
 
-class _ErrorMonitor:
+class ErrorMonitor:
     """The type of :data:`error_monitor`."""
 
     __slots__ = ()
@@ -31,7 +32,7 @@ class _ErrorMonitor:
 
 
 #: The event whose listeners see every ``'error'`` first and do not count as handling it.
-error_monitor: Final = _ErrorMonitor()
+error_monitor: Final = ErrorMonitor()
 
 
 def name_of(event: Hashable) -> Hashable:

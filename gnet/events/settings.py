@@ -33,11 +33,11 @@ class Settings:
     __slots__ = ('capture_rejections', 'max_listeners')
 
     def __init__(self) -> None:
-        self.capture_rejections = False
+        self.capture_rejections: bool = False
         self.max_listeners: float = 10
 
 
-settings = Settings()
+settings: Settings = Settings()
 
 
 def get_default_max_listeners() -> float:

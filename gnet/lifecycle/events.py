@@ -1,20 +1,31 @@
-# mypy: allow-subclassing-any
-# (zope.interface has no types; everything here that derives from Any is one of its interfaces.)
 """The events of :mod:`gnet.lifecycle`, each an interface and a class with plain attributes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
-
-from zope.interface import (  # type: ignore[import-untyped]
-    Attribute,
-    Interface,
-    implementer,
-)
+from typing import TYPE_CHECKING, Any
 
 from .drop_reason import DropReason
+
+if TYPE_CHECKING:
+    # zope.interface has no types of its own.
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    ClassT = TypeVar('ClassT', bound=type)
+
+    class Interface:
+        """The root of all interfaces."""
+
+    def Attribute(text: str) -> Any:  # noqa: N802  # as zope.interface has it
+        """Describe an attribute."""
+
+    def implementer(*interfaces: type) -> Callable[[ClassT], ClassT]:
+        """Say that a class has what *interfaces* describe."""
+        raise NotImplementedError
+else:
+    from zope.interface import Attribute, Interface, implementer
 
 __all__ = [
     'ConnectionClosed',

@@ -58,13 +58,13 @@ class Agenda:
     def __init__(self, hub: Any, wake: Callable[[], None]) -> None:
         self.hub = hub
         #: gevent's loop.
-        self.native = hub.loop
+        self.native: Any = hub.loop
         self.ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = deque()
         self.work: deque[Deliverable] = deque()
         #: Whether a wake will come that sees what is added now.
-        self.wake_scheduled = False
+        self.wake_scheduled: bool = False
         #: Until when runners may go on, by ``perf_counter()``.
-        self.deadline = 0.0
+        self.deadline: float = 0.0
         self._wake = wake
         self._starts: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
         self._soon: list[Callable[[], object]] = []
@@ -108,6 +108,11 @@ class Agenda:
         """Like :meth:`tick`, but at least one poll of all descriptors from now."""
         self._later.append((callback, arguments, context))
         self._schedule_turn()
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in any of the queues."""
+        return not (self.ticks or self.work or self._starts or self._soon or self._later)
 
     def is_late(self) -> bool:
         """Whether a runner has worked long enough: timers and descriptors should have a turn."""

@@ -25,7 +25,7 @@ class Program:
 
     def __init__(self) -> None:
         #: What set_stay_alive() says.
-        self.stays_alive = os.environ.get('GNET_STAY_ALIVE') != '0'
+        self.stays_alive: bool = os.environ.get('GNET_STAY_ALIVE') != '0'
         #: Whether the interpreter knows of the exit hook; a forked child inherits that.
         self.has_hook = False
         self.duty = Duty.NONE
@@ -36,4 +36,4 @@ class Program:
 
 
 #: The one there is.
-program = Program()
+program: Program = Program()

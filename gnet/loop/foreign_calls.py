@@ -28,7 +28,7 @@ class ThreadCall(_AnyFuture):
         self.gnet_loop = loop
         #: What it has failed with, until somebody might have seen it.
         self.gnet_unseen: BaseException | None = None
-        self.gnet_is_watched = False
+        self.gnet_is_watched: bool = False
 
     def set_exception(self, exception: BaseException | None) -> None:
         if not self.gnet_is_watched and not isinstance(exception, EXITS):

@@ -36,8 +36,8 @@ class Handler(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run t
 
     def __init__(self, handlers: Handlers) -> None:
         super().__init__()
-        self.gnet_handlers = handlers
-        self.gnet_locals = self.spawn_tree_locals
+        self.gnet_handlers: Handlers = handlers
+        self.gnet_locals: dict[str, Any] | None = self.spawn_tree_locals
         self.gnet_task: tuple[Callable[[Any], object], Any] | None = None
 
     def is_idle(self) -> bool:

@@ -37,12 +37,12 @@ class IdleTimer:
         #: Called in the hub, with this timer, when the idle period is over: must not block or
         #: raise. None once cancelled.
         self.expired: Callable[[IdleTimer], object] | None = expired
-        self.seconds = seconds
-        self.last_active = now
+        self.seconds: float = seconds
+        self.last_active: float = now
         #: Whether it waits for its time. Not so after it fired, until the next activity.
-        self.armed = False
+        self.armed: bool = False
         #: Bytes of a write that the kernel had not taken when the period was last over.
-        self.in_flight = 0
+        self.in_flight: int = 0
 
 
 class IdleTimers:
@@ -89,9 +89,17 @@ class IdleTimers:
         self._timer = None
         if self._heap:
             self._due = self._heap[0][0]
-            self._timer = self._watchers.call_after(self._due - self._watchers.now(), self._expire)
+            self._timer = self._watchers.call_after(self._due - self._watchers.now(), self.expire)
 
-    def _expire(self) -> None:
+    def next_due(self) -> float | None:
+        """Return the loop's time at which there is something to do; None for never.
+
+        It may be that of a timer that was cancelled, or whose period has begun anew.
+        """
+        return self._heap[0][0] if self._heap else None
+
+    def expire(self) -> None:
+        """Call all whose period is over by the loop's time. Runs in the hub."""
         now = self._watchers.now()
         while self._heap and self._heap[0][0] <= now:
             timer = heappop(self._heap)[2]

@@ -60,19 +60,19 @@ class Loop(Agenda, Watchers):
         #: Runners that wait for the next turn.
         self.parked: list[Runner] = []
         #: The greenlets of `'connection'` listeners.
-        self.handlers = Handlers(self.block, self.from_hub)
+        self.handlers: Handlers = Handlers(self.block, self.from_hub)
         #: How many open, ref'ed things keep the program alive.
-        self.held = 0
+        self.held: int = 0
         # An async watcher that is never sent: its ref, which may be changed while it is started, is
         # right on all loops. On libuv it would hold the loop even before it is started.
         self._anchor = self.native.async_(ref=False)
         self._anchor.start(_nothing)
         #: One heap for the time-outs of all its sockets.
-        self.idle_timers = IdleTimers(self)
+        self.idle_timers: IdleTimers = IdleTimers(self)
         #: True while the main greenlet waits in ``gnet.run()``: failures end that call.
-        self.running = False
+        self.running: bool = False
         #: Whether one was reported instead.
-        self.failed = False
+        self.failed: bool = False
         #: What is open, with what closes it in a forked child.
         self._open: WeakKeyDictionary[Any, Callable[[Any], object]] = WeakKeyDictionary()
         #: In a forked child: the greenlet that has forked it.
@@ -191,12 +191,12 @@ class Loop(Agenda, Watchers):
         self.running = False
         for queue in (self.ticks, self.work, self._starts):
             queue.clear()  # a runner may be in the middle of them
-        self.ticks, self.work, self._starts = deque(maxlen=0), deque(maxlen=0), deque(maxlen=0)
+        dead: Any = self  # what was a method is none any more
+        dead.ticks, dead.work, dead._starts = deque(maxlen=0), deque(maxlen=0), deque(maxlen=0)
         self._soon.clear()
         self._later.clear()
         nothing: Any = _nothing
-        self.soon = self.later = self.from_hub = nothing  # type: ignore[method-assign]
-        self.hold = self.release = nothing  # type: ignore[method-assign]
+        dead.soon = dead.later = dead.from_hub = dead.hold = dead.release = nothing
         self.block = self.check_thread  # which raises
         with ExitStack() as closing:  # each, whatever another one raises
             closing.callback(close_watcher, self._next_turn)

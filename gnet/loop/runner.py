@@ -50,7 +50,7 @@ class Runner(Greenlet):  # type: ignore[type-arg]  # not subscriptable at run ti
     def __init__(self, agenda: Agenda, parked: list[Runner]) -> None:
         super().__init__()
         self.name = 'gnet runner'
-        self.state = RunnerState.PARKED
+        self.state: RunnerState = RunnerState.PARKED
         self._agenda = agenda
         self._parked = parked
 

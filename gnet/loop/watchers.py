@@ -95,7 +95,7 @@ class Watchers:
 
     #: Returns seconds of a clock that nobody sets and no blocking call leaves behind. The loop's
     #: own time is neither: libev's is that of the wall clock, and both are cached.
-    now = staticmethod(monotonic)
+    now: staticmethod[[], float] = staticmethod(monotonic)
 
     @staticmethod
     def unref_child(pid: int) -> None:

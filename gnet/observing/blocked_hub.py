@@ -103,9 +103,9 @@ class HubWatch:
         lag: Callable[[float], object] | None,
     ) -> None:
         self.seconds = seconds
-        self.count = 0
-        self.blocked_seconds = 0.0
-        self.lag = 0.0
+        self.count: int = 0
+        self.blocked_seconds: float = 0.0
+        self.lag: float = 0.0
         self._loop = loop
         self._report = report
         self._tell_lag = lag

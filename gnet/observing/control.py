@@ -112,7 +112,7 @@ class Control:
         self._process = os.getpid()
         self._clients: set[_Client] = set()
         self._file: ControlFile | None = open_control(path)
-        self.path = self._file.path
+        self.path: str = self._file.path
         self._pause: Any = None
         self._watcher: Any = loop.io(self._file.socket.fileno(), READ)
         loop.start_io(self._watcher, self._let_in)

@@ -24,10 +24,10 @@ class Histogram:
     def __init__(
         self, bounds: Sequence[float], counts: Sequence[int] | None = None, total: float = 0.0,
     ) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1) if counts is None else [*counts]
+        self.bounds: Sequence[float] = bounds
+        self.counts: list[int] = [0] * (len(bounds) + 1) if counts is None else [*counts]
         #: The sum of all values.
-        self.total = total
+        self.total: float = total
 
     def observe(self, value: float) -> None:
         """Count *value*."""

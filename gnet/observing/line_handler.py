@@ -55,7 +55,7 @@ class LineHandler(logging.Handler):
             raise coded_errors.invalid_arg_type(
                 'stream', 'a stream that has a descriptor', stream)
         self._stream = stream
-        self.lost = 0
+        self.lost: int = 0
         #: The descriptor that was written to last, and what tells whether it takes more.
         self._descriptor = -1
         self._poller: Any = None

@@ -43,7 +43,7 @@ class Fields:
     __slots__ = ('event', 'values')
 
     def __init__(self, event: str, values: Mapping[str, Any]) -> None:
-        self.event = event
+        self.event: str = event
         self.values = {name: value for name, value in values.items() if value is not None}
 
     def __str__(self) -> str:

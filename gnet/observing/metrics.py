@@ -24,7 +24,7 @@ __all__ = ['Metrics', 'labels', 'metrics']
 _PATIENCE = 10.0
 
 #: What servers are called, in metrics and in logs.
-labels = ServerLabels()
+labels: ServerLabels = ServerLabels()
 
 
 class Counting(Enum):
@@ -43,7 +43,7 @@ class Metrics:
     """What counts in this process, while it is on."""
 
     def __init__(self) -> None:
-        self.counting = Counting.OFF
+        self.counting: Counting = Counting.OFF
         self._loop: Loop | None = None
         self._recorder: Recorder
         self._lag: HubLag
@@ -112,4 +112,4 @@ class Metrics:
 
 
 #: The one there is.
-metrics = Metrics()
+metrics: Metrics = Metrics()

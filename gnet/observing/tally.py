@@ -44,18 +44,18 @@ class Tally:
     )
 
     def __init__(self) -> None:
-        self.accepted = 0
+        self.accepted: int = 0
         self.dropped: dict[str, int] = {}
         self.failed: dict[str, int] = {}
         self.listener_failures: dict[str, int] = {}
-        self.errors = 0
-        self.durations = Histogram(CATALOGUE['gnet_connection_duration_seconds'].bounds)
-        self.waits = Histogram(CATALOGUE['gnet_handler_wait_seconds'].bounds)
-        self.handshakes = Histogram(CATALOGUE['gnet_handshake_duration_seconds'].bounds)
-        self.handshakes_failed = 0
+        self.errors: int = 0
+        self.durations: Histogram = Histogram(CATALOGUE['gnet_connection_duration_seconds'].bounds)
+        self.waits: Histogram = Histogram(CATALOGUE['gnet_handler_wait_seconds'].bounds)
+        self.handshakes: Histogram = Histogram(CATALOGUE['gnet_handshake_duration_seconds'].bounds)
+        self.handshakes_failed: int = 0
         #: Bytes of connections that are closed.
-        self.received = 0
-        self.sent = 0
+        self.received: int = 0
+        self.sent: int = 0
         #: Those that are open, until what is published of their end; with the bytes that they had
         #: when they were last looked at.
         self.open: dict[Any, tuple[int, int]] = {}

@@ -148,7 +148,7 @@ class Channel:
         self._ref = True
         self._frames: deque[_Frame] = deque()
         #: Bytes in them.
-        self.queued = 0
+        self.queued: int = 0
         self._write_error: BaseException | None = None
         #: Read, and not yet taken by the receiver.
         self._arrived: deque[bytes] = deque()

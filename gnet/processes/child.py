@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from contextvars import Context
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..events.abort import abort_error
 from ..loop import exit_hook
@@ -23,7 +23,11 @@ from ..node import coded_errors, system_errors
 from ..options.fork import ChildOptions, child_options, signal_number
 from ..sockets.ownership import is_used_blockingly
 from ..sockets.socket import Socket
-from .messaging import Messaging
+
+if TYPE_CHECKING:
+    from .typed_events import TypedChildMessaging as Messaging
+else:
+    from .messaging import Messaging
 
 __all__ = [
     'ChildProcess',
@@ -85,9 +89,9 @@ class ChildProcess(Messaging):
         self.pid: int | None = None
         self.exit_code: int | None = None
         self.signal_code: str | None = None
-        self.killed = False
-        self.spawnfile = command[0]
-        self.spawnargs = list(command)
+        self.killed: bool = False
+        self.spawnfile: str = command[0]
+        self.spawnargs: list[str] = list(command)
         self.stdin: Socket | None = None
         self.stdout: Socket | None = None
         self.stderr: Socket | None = None

@@ -38,7 +38,7 @@ def _warn(text: str, *values: object) -> None:
 
 
 #: The descriptor of the channel to the process that started this one; None if that made none.
-inherited_channel = _inherited_channel()
+inherited_channel: int | None = _inherited_channel()
 
 #: What a worker of a cluster is called by its primary; None for what is no worker.
 worker_number: str | None = os.environ.pop('NODE_UNIQUE_ID', None)

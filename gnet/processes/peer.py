@@ -65,7 +65,7 @@ class Peer:
         self._call = call
         self._received = received
         self._over = over
-        self.state = ChannelState.DISCONNECTED
+        self.state: ChannelState = ChannelState.DISCONNECTED
         self.channel: Channel | None = None
         self.under_way: UnderWay | None = None
         #: Called when ``gnet.process`` has opened the channel, which it does on first use.

@@ -19,12 +19,16 @@ from __future__ import annotations
 import os
 import sys
 from enum import Enum
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..loop import exit_hook
 from ..loop.loop import get_loop
 from .inheritance import inherited_channel
-from .messaging import Messaging
+
+if TYPE_CHECKING:
+    from .typed_events import TypedMessaging as Messaging
+else:
+    from .messaging import Messaging
 
 __all__ = ['Process', 'process']
 
@@ -118,4 +122,4 @@ class Process(Messaging):
             (channel.ref if heard else channel.unref)()
 
 
-process = Process(inherited_channel)
+process: Process = Process(inherited_channel)

@@ -40,10 +40,10 @@ class Entry:
     __slots__ = ('callback', 'handle', 'line', 'resent')
 
     def __init__(self, line: bytes, handle: Outgoing, callback: Callback | None) -> None:
-        self.line = line
-        self.handle = handle
-        self.callback = callback
-        self.resent = 0
+        self.line: bytes = line
+        self.handle: Outgoing = handle
+        self.callback: Callback | None = callback
+        self.resent: int = 0
 
     @property
     def is_raw(self) -> bool:

@@ -104,13 +104,13 @@ class ProxyHeader(_Header, NodeNames):
     __slots__ = ()
 
     # Once more, because NodeNames gives a second spelling to what the class itself has.
-    version = _Header.version
-    command = _Header.command
-    source = _Header.source
-    destination = _Header.destination
-    transport = _Header.transport
-    tlvs = _Header.tlvs
-    peer = _Header.peer
+    version: int = _Header.version
+    command: Command = _Header.command
+    source: End = _Header.source
+    destination: End = _Header.destination
+    transport: str | None = _Header.transport
+    tlvs: Tlvs = _Header.tlvs
+    peer: Address | None = _Header.peer
 
     def value(self, kind: int) -> bytes | None:
         """Return the first value of the type *kind*, or None."""

@@ -81,8 +81,8 @@ class ProxySSL(_SSL, NodeNames):
     __slots__ = ()
 
     # Once more, because NodeNames gives a second spelling to what the class itself has.
-    session_certificate = _SSL.session_certificate
-    common_name = _SSL.common_name
+    session_certificate: bool = _SSL.session_certificate
+    common_name: str | None = _SSL.common_name
 
 
 def text_of(value: bytes) -> str:

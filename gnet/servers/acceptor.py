@@ -155,8 +155,8 @@ class Acceptor(StreamServer):
 
     #: Seconds to wait after an accept that failed for want of descriptors or memory; doubled for
     #: each that follows, up to ``max_delay``, and reset by a success (gevent's defaults).
-    min_delay = 0.01
-    max_delay = 1
+    min_delay: float = 0.01
+    max_delay: int = 1
 
     #: Seconds without such a failure after which the next one is logged again. Accepting is tried
     #: at least every ``max_delay``, so a lasting shortage is one episode; and a server that stays

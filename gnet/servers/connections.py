@@ -86,19 +86,19 @@ class Connections:
             loop: where they live. May be set while there are none.
             look: called when there may be none any more, after :attr:`count` has changed.
         """
-        self.server = server
-        self.loop = loop
+        self.server: Any = server
+        self.loop: Loop = loop
         self._look = look
         #: How many are open in this process, or on their way to another one; while worker
         #: processes are asked whether theirs have ended, one more.
-        self.count = 0
+        self.count: int = 0
         #: Those of this process. A dict, as a set grows in steps of four: with 5,000 members it
         #: has 100 bytes for each. With them, where the limits have counted them; None for nowhere.
         self.sockets: dict[Any, Place | None] = {}
         #: One for each worker process that has some.
         self.trackers: list[Any] = []
         #: Whether there was ever one: Node's ``_usingWorkers``.
-        self.were_sent = False
+        self.were_sent: bool = False
         #: By what name other processes know them: Node's ``_connectionKey`` of the server.
         self.key: str | None = None
         #: ``max_connections`` and ``drop_max_connection``, as the program has set them.

@@ -60,7 +60,7 @@ class Gate:
         self._connections = connections
         #: Accepted, and not yet counted by the server.
         self._on_their_way = 0
-        self.state = GateState.OPEN
+        self.state: GateState = GateState.OPEN
 
     def room(self) -> int:
         """Return how many may be accepted now. If none may, none is until there is room."""

@@ -59,9 +59,9 @@ class Intake:
             accept_failed: called in the hub with an error of accepting that is neither a peer's nor
                 will pass.
         """
-        self.server = server
-        self.connections = connections
-        self.accept_failed = accept_failed
+        self.server: Any = server
+        self.connections: Connections = connections
+        self.accept_failed: Callable[[BaseException], object] = accept_failed
         #: The :class:`gnet.BlockList` of peers that are refused silently, or None.
         self.block_list: BlockList | None = None
         #: The loop's time when what is handed over now was accepted; None if nobody subscribes.

@@ -59,8 +59,8 @@ class ListenCall:
             listening: called on a tick after that, also if the call was abandoned meanwhile.
             failed: called with the error on a tick, if the server could not listen.
         """
-        self.request = request
-        self.intake = intake
+        self.request: ListenRequest = request
+        self.intake: Counting = intake
         self._loop = intake.connections.loop
         self._attached = attached
         self._listening = listening

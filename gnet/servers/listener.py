@@ -91,13 +91,13 @@ class Listener:
         closers: tuple[Callable[[], object], ...] = (), owns_path: bool = True,
     ) -> None:
         #: A non-blocking socket of the standard library.
-        self.socket = sock
+        self.socket: Any = sock
         #: Node's ``_connectionKey``.
-        self.key = key
+        self.key: str = key
         #: The path of a unix socket, with a leading NUL if abstract.
-        self.path = path
+        self.path: str | None = path
         #: Called, in order, when the listener is closed.
-        self.closers = list(closers)
+        self.closers: list[Callable[[], object]] = list(closers)
         is_file = owns_path and path is not None and not path.startswith('\0')
         self._file = _file_of(path) if is_file else None  # type: ignore[arg-type]  # it is there
         self._fd = sock.fileno()

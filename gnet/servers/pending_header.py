@@ -70,8 +70,8 @@ class PendingHeader:
         """
         self._loop = loop
         self.sock = sock
-        self.remote = remote
-        self.parser = parser
+        self.remote: Any = remote
+        self.parser: HeaderParser = parser
         self._decided = decided
         self._destroyed = destroyed
         self._watcher = loop.io(sock.fileno(), READ)

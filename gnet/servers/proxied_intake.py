@@ -44,7 +44,7 @@ class ProxiedIntake:
         """Read headers for *intake*, of those whom *trust* includes."""
         self._intake = intake
         self._trust = trust
-        self.server = intake.server
+        self.server: Any = intake.server
         self.connections = intake.connections
         self.accept_failed = intake.accept_failed
         self.serve = intake.serve

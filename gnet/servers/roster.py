@@ -49,4 +49,4 @@ class Roster:
 
 
 #: The one there is.
-roster = Roster()
+roster: Roster = Roster()

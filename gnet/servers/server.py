@@ -12,7 +12,7 @@ from ..addresses.ends import Address, address_of
 from ..events.emitter import OnceListener
 from ..loop import exit_hook
 from ..loop.agenda import EXITS
-from ..loop.loop import Loop, get_loop
+from ..loop.loop import get_loop
 from ..node import coded_errors, system_errors
 from ..node.keywords import check_keywords
 from ..options import server, shapes
@@ -24,12 +24,16 @@ from . import stopping
 from .acceptor import Counting, Handle
 from .connections import Connections
 from .intake import Intake
-from .limiting import Limiting
 from .listen_call import ListenCall, close_on
 from .roster import roster
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
+
+    from ..options.typed import ListenKeywords, NewServerKeywords
+    from .typed_events import TypedLimiting as Limiting
+else:
+    from .limiting import Limiting
 
 __all__ = [
     'Server',
@@ -76,7 +80,7 @@ class Server(Limiting):
         'pause_on_connect',
     )
 
-    def __init__(self, *args: Any, **keywords: Any) -> None:
+    def __init__(self, *args: Any, **keywords: Unpack[NewServerKeywords]) -> None:
         """Make a server; :meth:`listen` starts it.
 
         Args:
@@ -115,15 +119,15 @@ class Server(Limiting):
         given, listener = shapes.split_server_arguments(args, keywords)
         super().__init__()
         chosen = server.server_options(given)
-        self.allow_half_open = chosen.allow_half_open
-        self.pause_on_connect = chosen.pause_on_connect
-        self.no_delay = chosen.no_delay
-        self.keep_alive = chosen.keep_alive
+        self.allow_half_open: bool = chosen.allow_half_open
+        self.pause_on_connect: bool = chosen.pause_on_connect
+        self.no_delay: bool = chosen.no_delay
+        self.keep_alive: bool = chosen.keep_alive
         #: In whole seconds, as Node stores it; the option is in milliseconds.
-        self.keep_alive_initial_delay = chosen.keep_alive_initial_delay
+        self.keep_alive_initial_delay: int = chosen.keep_alive_initial_delay
         #: For the connections to come. What is no number of bytes (NaN, Infinity, a fraction)
         #: stands for the default; Node ends the process at the next connection then.
-        self.high_water_mark = chosen.high_water_mark
+        self.high_water_mark: float = chosen.high_water_mark
         self._counter = Connections(self, get_loop(), self._emit_close_if_drained)
         self._intake = Intake(self, self._counter, self._accept_failed)
         self._intake.block_list = chosen.block_list
@@ -154,7 +158,7 @@ class Server(Limiting):
 
     # --- listening --------------------------------------------------------------------------------
 
-    def listen(self, *args: Any, **keywords: Any) -> Self:
+    def listen(self, *args: Any, **keywords: Unpack[ListenKeywords]) -> Self:
         """Start listening; returns the server.
 
         The forms, each of which may be followed by a callback for `'listening'`::
@@ -247,7 +251,7 @@ class Server(Limiting):
         """Whether the server is bound and listening."""
         return self._handle is not None
 
-    def address(self) -> Address | str | None:
+    def address(self) -> Address | Any:
         """Return where the server listens.
 
         Returns:
@@ -281,7 +285,7 @@ class Server(Limiting):
         return self
 
     @property
-    def __gnet_loop__(self) -> Loop:
+    def __gnet_loop__(self) -> Any:
         """For ``gnet.call_from_thread()``."""
         return self._counter.loop
 
@@ -461,7 +465,7 @@ def _forsake(server: Any) -> None:
     server._counter.forsake()
 
 
-def create_server(*args: Any, **keywords: Any) -> Server:
+def create_server(*args: Any, **keywords: Unpack[NewServerKeywords]) -> Server:
     """Make a :class:`Server`; the arguments are the same: ``(options, listener)``, or keywords."""
     check_keywords('create_server', keywords, _KEYWORDS)
     return Server(*args, **keywords)

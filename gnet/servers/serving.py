@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from gevent import getcurrent
@@ -23,6 +23,9 @@ from ..options.server import SERVER_OPTIONS
 from .server import Server
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..options.typed import ServeKeywords
     from ..sockets.socket import Socket
 
 __all__ = [
@@ -36,7 +39,7 @@ _INSTEAD_OF_PORT = frozenset({'_handle', 'fd', 'handle', 'path', 'systemd'})
 
 def serve(
     handler: Callable[[Socket], object] | None, port: int | str | None = 0,
-    host: str | None = '127.0.0.1', **options: Any,
+    host: str | None = '127.0.0.1', **options: Unpack[ServeKeywords],
 ) -> Server:
     """Serve connections: return a server that listens, or raise why it can not.
 
@@ -75,7 +78,7 @@ def serve(
 
 def serve_by(
     make: Callable[..., Server], of_server: Iterable[str], handler: Any, port: Any, host: Any,
-    options: dict[str, Any],
+    options: Mapping[str, Any],
 ) -> Server:
     """Do what :func:`serve` does, with a server that *make* makes of the options *of_server*."""
     loop = get_loop()
@@ -117,10 +120,8 @@ def _listen(server: Server, options: dict[str, Any]) -> None:
         errors.append(error)
         settled.set()
 
-    listeners: dict[str, Callable[..., Any]] = {
-        'listening': settled.set, 'close': settled.set, 'error': failed}
-    for event, listener in listeners.items():
-        server.on(event, listener)
+    done = settled.set
+    server.on('listening', done).on('close', done).on('error', failed)
     try:
         server.listen(**options)
         settled.wait()
@@ -128,8 +129,7 @@ def _listen(server: Server, options: dict[str, Any]) -> None:
         server.close()
         raise
     finally:
-        for event, listener in listeners.items():
-            server.off(event, listener)
+        server.off('listening', done).off('close', done).off('error', failed)
     if errors:
         raise errors[0]
     if not server.listening:

@@ -62,7 +62,7 @@ class _Call:
     __slots__ = ('error', 'over')
 
     def __init__(self) -> None:
-        self.over = Event()
+        self.over: Event = Event()
         #: What it ends with.
         self.error: BaseException | None = None
 

@@ -38,11 +38,11 @@ class Attempt:
 
     def __init__(self, candidate: Candidate | None, family: int) -> None:
         #: None for a unix socket.
-        self.candidate = candidate
+        self.candidate: Candidate | None = candidate
         self.sock = _socket.socket(family, _socket.SOCK_STREAM)
         self.sock.setblocking(False)
         #: Whether connect(2) was called.
-        self.has_begun = False
+        self.has_begun: bool = False
         self.watcher: Any = None
 
     def local(self) -> str:
@@ -109,7 +109,7 @@ class Attempts:
         #: Several candidates: one failure is not the end.
         self._several = False
         #: Whether there is a connection, or the socket was destroyed.
-        self.over = False
+        self.over: bool = False
 
     def __len__(self) -> int:
         return len(self._on_their_way)

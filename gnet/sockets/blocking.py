@@ -40,19 +40,19 @@ class Blocking:
         #: Of that time, for the next call that has to wait; None while there is none to be used.
         self.limit: WaitLimit | None = None
         #: Greenlets that are blocked in a write.
-        self.senders = 0
+        self.senders: int = 0
         #: Greenlets that are blocked until all is sent, and the FIN.
-        self.enders = 0
+        self.enders: int = 0
         #: Open makefile() objects; close() waits for them, as in the standard library.
-        self.io_refs = 0
+        self.io_refs: int = 0
         #: Whether close() was called.
-        self.close_wanted = False
+        self.close_wanted: bool = False
         #: How often a reader may look into the kernel by itself, before others have their turn.
-        self.more_reads = 0
+        self.more_reads: int = 0
         #: The time, of ``perf_counter()``, from which on they have it anyway.
-        self.more_until = 0.0
+        self.more_until: float = 0.0
         #: Whether the last read got all that it asked for: then looking costs more than reading.
-        self.more_likely = False
+        self.more_likely: bool = False
 
     def __del__(self) -> None:
         if self.limit is not None:

@@ -39,9 +39,9 @@ class BufferWire(DescriptorWire):
         #: Bytes in the buffer that the callback has not seen the end of.
         self._filled = 0
         #: Whether it is at work on them.
-        self.telling = False
+        self.telling: bool = False
         #: Whether a callback that returned False has stopped reading.
-        self.stopped = False
+        self.stopped: bool = False
 
     def on_readable(self) -> None:
         """In the hub: take what the kernel has, or wait until the callback has returned."""

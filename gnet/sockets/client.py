@@ -53,7 +53,10 @@ from .socket_wire import SocketWire
 from .wire import DescriptorWire
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from ..options.proxy_protocol import Introduction
+    from ..options.typed import ConnectKeywords
 
 __all__ = ['Client']
 
@@ -78,7 +81,7 @@ class Client(Limited, PythonNames):
 
     # --- connecting -------------------------------------------------------------------------------
 
-    def connect(self, *args: Any, **keywords: Any) -> Any:
+    def connect(self, *args: Any, **keywords: Unpack[ConnectKeywords]) -> Any:
         """Connect; returns the socket at once. `'connect'` and then `'ready'` tell of success.
 
         The forms, each of which may be followed by a callback for `'connect'`::

@@ -69,9 +69,9 @@ class Connector:
         self._loop: Any = wire.schedule
         self._request = request
         #: The loop's time, in seconds, of the call.
-        self.begun = self._loop.now()
+        self.begun: Any = self._loop.now()
         self._emit = emit
-        self.attempts = Attempts(
+        self.attempts: Attempts = Attempts(
             sock, wire, request, emit=emit, connected=connected, failed=sock.destroy,
             about_to_fail=about_to_fail)
         self._resolving: Any = None

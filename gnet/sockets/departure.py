@@ -48,20 +48,20 @@ class Departed:
         read_state: ReadState, reading: Reading, idle_time: float, counts: tuple[int, int],
         needs_drain: bool,
     ) -> None:
-        self.socket = socket
-        self.sock = sock
-        self.counter = counter
-        self.remote = remote
-        self.unread = unread
-        self.requests = requests
-        self.end_callbacks = end_callbacks
-        self.write_state = write_state
-        self.read_state = read_state
-        self.reading = reading
+        self.socket: Movable = socket
+        self.sock: Any = sock
+        self.counter: Counter | None = counter
+        self.remote: Any = remote
+        self.unread: bytes = unread
+        self.requests: list[WriteRequest] = requests
+        self.end_callbacks: list[Any] = end_callbacks
+        self.write_state: WriteState = write_state
+        self.read_state: ReadState = read_state
+        self.reading: Reading = reading
         #: Of the idle timer, in seconds; 0 for none.
-        self.idle_time = idle_time
-        self.counts = counts
-        self.needs_drain = needs_drain
+        self.idle_time: float = idle_time
+        self.counts: tuple[int, int] = counts
+        self.needs_drain: bool = needs_drain
 
     @property
     def unsent(self) -> bytes:

@@ -33,14 +33,15 @@ _adopted: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 class Pipe:
     """A pipe (or FIFO) with as much of a socket's interface as a transport uses."""
 
-    family = _socket.AF_UNIX
-    type = _socket.SOCK_STREAM
-    proto = 0
+    family: int = _socket.AF_UNIX
+    type: int = _socket.SOCK_STREAM
+    proto: int = 0
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
         access = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE
-        self.is_readable, self.is_writable = access != os.O_WRONLY, access != os.O_RDONLY
+        self.is_readable: bool = access != os.O_WRONLY
+        self.is_writable: bool = access != os.O_RDONLY
         os.set_blocking(fd, False)
 
     def fileno(self) -> int:

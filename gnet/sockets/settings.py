@@ -52,12 +52,13 @@ class Settings:
     def __init__(self) -> None:
         #: What set_timeout() was given, in milliseconds; or what the program has set it to.
         self.timeout: Any = None
-        self.no_delay = False
+        self.no_delay: bool = False
         #: Seconds, seconds and a count, or None: as set_keep_alive() was called last.
         self.keep_alive: tuple[int, int, int] | None = None
         self.type_of_service: int | None = None
         #: Whether it may be read, and written, when it is connected.
-        self.readable = self.writable = True
+        self.readable: bool = True
+        self.writable: bool = True
         #: Set means destroy.
         self.signal: Any = None
         self.onread: OnRead | None = None

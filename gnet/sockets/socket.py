@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from operator import attrgetter
 from sys import intern
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
 from ..addresses.ends import TCP_FAMILIES
@@ -19,7 +19,6 @@ from ..options.shapes import normalize_arguments
 from ..options.socket import SOCKET_OPTIONS, SocketOptions, socket_options
 from ..streams.duplex import Duplex
 from ..streams.states import CLOSED, CONNECTED, CONNECTING, FAILED, GONE, NEW, PAUSED
-from .addressed import Addressed
 from .blocking import NOT_USED
 from .descriptors import adopt_descriptor, adopt_socket, remember, reset_on_close
 from .giving_away import take_unread
@@ -27,6 +26,14 @@ from .own_thread import keep_to_thread
 from .ownership import BlockingUser, Counter
 from .settings import DEFAULTS, TimeoutOverflowWarning
 from .wire import DescriptorWire
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..options.typed import NewConnectionKeywords, SocketKeywords
+    from .typed_events import TypedAddressed as Addressed
+else:
+    from .addressed import Addressed
 
 __all__ = [
     'Socket',
@@ -62,32 +69,31 @@ class Socket(Addressed):
     the names of :class:`socket.socket` (``recv``, ``sendall``, ``settimeout``…) block the calling
     greenlet only and count in seconds.
 
-    ====================  ==============================  ==========================================
-    event                 arguments                       when
-    ====================  ==============================  ==========================================
-    ``'lookup'``          ``(err, address, family,        for each address of the host's name, or
-                          host)``                         with the error
-    ``'connectionAtt…     ``(address, port, family)``     before each connect(2); a unix path has
-    empt'``                                               neither port nor family
-    ``'connectionAtt…     ``(address, port, family,       an attempt failed
-    emptFailed'``         err)``
-    ``'connectionAtt…     ``(address, port, family)``     an attempt had its time; the next begins
-    emptTimeout'``
-    ``'connect'``         ``()``                          connected, where the program had asked
-    ``'ready'``           ``()``                          right after `'connect'`
-    ``'data'``            ``(chunk)``                     ``bytes``, or ``str`` with an encoding
-    ``'readable'``        ``()``                          ``read()`` may return something
-    ``'end'``             ``()``                          the peer ended, and all was consumed
-    ``'drain'``           ``()``                          the write queue became empty
-    ``'finish'``          ``()``                          ended: all sent, and the FIN
-    ``'timeout'``         ``()``                          idle for the time of ``set_timeout``
-    ``'error'``           ``(err)``                       at most once; `'close'` follows
-    ``'close'``           ``(had_error)``                 once, last
-    ``'pause'``           ``()``                          ``pause()`` was called
-    ``'resume'``          ``()``                          data flows again
-    ``'pipe'``            ``(source)``                    something is piped into this socket
-    ``'unpipe'``          ``(source)``                    … or no longer
-    ====================  ==============================  ==========================================
+    ========================== ================================ ====================================
+    event                      arguments                        when
+    ========================== ================================ ====================================
+    'lookup'                   ``(err, address, family, host)`` for each address of the host's
+                                                                name, or with the error
+    'connectionAttempt'        ``(address, port, family)``      before each connect(2); a unix path
+                                                                has neither port nor family
+    'connectionAttemptFailed'  ``(address, port, family, err)`` an attempt failed
+    'connectionAttemptTimeout' ``(address, port, family)``      an attempt had its time; the next
+                                                                begins beside it
+    'connect'                  ``()``                           connected, as the program had asked
+    'ready'                    ``()``                           right after 'connect'
+    'data'                     ``(chunk)``                      ``bytes``, ``str`` with an encoding
+    'readable'                 ``()``                           ``read()`` may return something
+    'end'                      ``()``                           the peer ended, all was consumed
+    'drain'                    ``()``                           the write queue became empty
+    'finish'                   ``()``                           ended: all sent, and the FIN
+    'timeout'                  ``()``                           idle for the time of ``set_timeout``
+    'error'                    ``(err)``                        at most once; 'close' follows
+    'close'                    ``(had_error)``                  once, last
+    'pause'                    ``()``                           ``pause()`` was called
+    'resume'                   ``()``                           data flows again
+    'pipe'                     ``(source)``                     something is piped into this socket
+    'unpipe'                   ``(source)``                     … or no longer
+    ========================== ================================ ====================================
     """
 
     __slots__ = (
@@ -97,8 +103,9 @@ class Socket(Addressed):
 
     #: ``'address:port'`` of each address tried, where a host had several; else None.
     auto_select_family_attempted_addresses: list[str] | None
+    opened_at: float
 
-    def __init__(self, given: Any = None, **keywords: Any) -> None:
+    def __init__(self, given: Any = None, **keywords: Unpack[SocketKeywords]) -> None:
         """Make a socket; it has no connection yet, unless *fd* is given.
 
         Args:
@@ -333,7 +340,7 @@ class Socket(Addressed):
         return self
 
     @property
-    def __gnet_loop__(self) -> Loop:
+    def __gnet_loop__(self) -> Any:
         """For ``gnet.call_from_thread()``."""
         loop: Loop = self._loop
         return loop
@@ -419,7 +426,7 @@ def accept(
     return made  # type: ignore[no-any-return]
 
 
-def connect(*args: Any, **keywords: Any) -> Socket:
+def connect(*args: Any, **keywords: Unpack[NewConnectionKeywords]) -> Socket:
     """Make a :class:`Socket` and connect it; returns it at once.
 
     The arguments are those of :meth:`Socket.connect` (but for its blocking form) and the options

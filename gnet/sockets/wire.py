@@ -75,12 +75,13 @@ class DescriptorWire(Arrivals):
         #: Of ``set_timeout``. It is there before the connection, and counts while it is made.
         self.idle_timer: IdleTimer | None = None
         #: Whether it keeps the program alive while something can happen by itself.
-        self.ref = True
+        self.ref: bool = True
         #: Whether a 'connection' listener is at work, which may block for any other reason.
-        self.handled = False
+        self.handled: bool = False
         self._holds = False
         #: Of the descriptor, also when it is closed; at first those of a ``socket.socket()``.
-        self.family, self.proto = _socket.AF_INET, 0
+        self.family: int = _socket.AF_INET
+        self.proto: int = 0
 
     def open(self, stream: Any, sock: Any) -> None:
         """Carry *stream* on *sock* from now on."""

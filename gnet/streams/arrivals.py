@@ -61,9 +61,9 @@ class Arrivals:
         #: The context variables in which the stream's listeners are called.
         self.context: Any = None
         self.arrived: deque[Any] | None = None
-        self.arrived_size = 0
-        self.bytes_read = 0
-        self.ended = False
+        self.arrived_size: int = 0
+        self.bytes_read: int = 0
+        self.ended: bool = False
         self.error: BaseException | None = None
         #: What this connection has failed with, in every way.
         self.failures: tuple[BaseException, ...] = ()

@@ -161,7 +161,7 @@ class StreamDecoder:
     __slots__ = ('_decode', '_held', 'encoding')
 
     def __init__(self, encoding: str) -> None:
-        self.encoding = canonical(encoding)
+        self.encoding: str = canonical(encoding)
         self._decode = _DECODERS[self.encoding]
         self._held = b''
 

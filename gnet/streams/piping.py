@@ -21,8 +21,8 @@ class Pipe:
     __slots__ = ('_ends', '_listening', '_waits_for_drain', 'destination', 'source')
 
     def __init__(self, source: Any, destination: Any, ends: bool) -> None:
-        self.source = source
-        self.destination = destination
+        self.source: Any = source
+        self.destination: Any = destination
         self._ends = ends
         self._waits_for_drain = False
         #: What was registered where, to be taken back by :meth:`close`.

@@ -61,12 +61,12 @@ class WriteRequest:
 
     def __init__(self, data: Bytes, units: int, callback: Callback) -> None:
         #: What is still to be sent; empty when all was, or the request was given up.
-        self.data = data
+        self.data: Bytes = data
         #: What the whole chunk counts in ``writable_length``: characters of a str, else bytes.
-        self.units = units
-        self.callback = callback
+        self.units: int = units
+        self.callback: Callback = callback
         #: The number of the error that sending the rest of it would fail with, where that is known.
-        self.failure = 0
+        self.failure: int = 0
 
 
 class BlockingRequest(WriteRequest):
@@ -97,7 +97,7 @@ class Sending(Readable):
     ) -> None:
         super().__init__(loop, wire, high_water_mark, **options)
         #: Whether the writing half stays open when the peer has ended. May be changed any time.
-        self.allow_half_open = allow_half_open
+        self.allow_half_open: bool = allow_half_open
         self._write_mark = (
             high_water_mark if writable_high_water_mark is None else writable_high_water_mark
         )

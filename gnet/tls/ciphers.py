@@ -194,7 +194,7 @@ class CipherList:
         names = [name for name in given.split(':') if name]
         self._suites = [name for name in names if name.startswith('TLS_')]
         self._older = ':'.join(name for name in names if not name.startswith('TLS_'))
-        self.has_older = bool(self._older)
+        self.has_older: bool = bool(self._older)
 
     def set(self, context: ssl.SSLContext) -> None:
         """Have *context* use them.

@@ -72,7 +72,7 @@ class ClientHelloReader:
     __slots__ = ('_message', '_position', 'received')
 
     def __init__(self) -> None:
-        self.received = bytearray()
+        self.received: bytearray = bytearray()
         self._message = bytearray()
         #: Where the next record begins in what was received.
         self._position = 0

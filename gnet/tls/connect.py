@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..node import coded_errors
 from ..node.keywords import check_keywords
@@ -13,13 +13,18 @@ from ..options.shapes import normalize_arguments
 from ..sockets.socket import Socket
 from .socket import TLS_SOCKET_OPTIONS, TLSSocket
 
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .typed_options import NewTLSConnectionKeywords, StartTLSKeywords
+
 __all__ = ['connect', 'secure', 'start_tls']
 
 _KEYWORDS = (TLS_SOCKET_OPTIONS | CONNECT_OPTIONS | {'callback', 'socket', 'timeout'}) - {
     'is_server', 'server'}
 
 
-def connect(*args: Any, **keywords: Any) -> TLSSocket:
+def connect(*args: Any, **keywords: Unpack[NewTLSConnectionKeywords]) -> TLSSocket:
     """Connect, and speak TLS; returns the socket at once. `'secureConnect'` tells of success.
 
     The forms, each of which may be followed by a callback for `'secureConnect'`::
@@ -94,7 +99,7 @@ def connect(*args: Any, **keywords: Any) -> TLSSocket:
 
 def start_tls(
     sock: Any, context: Any = None, *, server_side: bool = False,
-    server_hostname: str | None = None, **options: Any,
+    server_hostname: str | None = None, **options: Unpack[StartTLSKeywords],
 ) -> TLSSocket:
     """Speak TLS on *sock* from now on, and block until the handshake is done.
 

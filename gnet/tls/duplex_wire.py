@@ -35,7 +35,7 @@ def is_duplex(value: object) -> bool:
 class NoDescriptor:
     """Stands where a wire on a descriptor has its socket."""
 
-    family = _socket.AF_UNIX
+    family: int = _socket.AF_UNIX
     proto = 0
 
     def __init__(self, wire: DuplexWire) -> None:
@@ -69,8 +69,8 @@ class DuplexWire(Arrivals):
         self._duplex = duplex
         self.sock: NoDescriptor | None = None
         self.idle_timer: IdleTimer | None = None
-        self.ref = True
-        self.handled = False
+        self.ref: bool = True
+        self.handled: bool = False
         #: What is to be written, by a runner.
         self._waiting: deque[bytes] = deque()
         self._waiting_size = 0

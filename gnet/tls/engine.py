@@ -50,12 +50,12 @@ class Engine:
         self, context: Any, *, server_side: bool, server_hostname: str | None = None,
         session: Any = None,
     ) -> None:
-        self.received = ssl.MemoryBIO()
-        self.unsent = ssl.MemoryBIO()
+        self.received: ssl.MemoryBIO = ssl.MemoryBIO()
+        self.unsent: ssl.MemoryBIO = ssl.MemoryBIO()
         self.object = context.wrap_bio(
             self.received, self.unsent, server_side=server_side, server_hostname=server_hostname,
             session=session)
-        self.has_all = False
+        self.has_all: bool = False
         self.incoming = RECEIVING
         self.outgoing = SENDING
 

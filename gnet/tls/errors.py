@@ -41,7 +41,7 @@ class TLSError(CodedError, ssl.SSLError):
         self, code: str, message: str, library: str | None = None, reason: str | None = None,
     ) -> None:
         super().__init__(code, message)
-        self.errno = ssl.SSLErrorNumber.SSL_ERROR_SSL
+        self.errno: int | None = ssl.SSLErrorNumber.SSL_ERROR_SSL
         self.library = library
         self.reason = reason
         self._text = message

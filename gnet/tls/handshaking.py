@@ -22,7 +22,7 @@ from .states import UNSTARTED
 __all__ = ['Handshaking']
 
 
-class Handshaking(Agreement, Socket):
+class Handshaking(Agreement, Socket):  # type: ignore[misc]  # it has the events of a Socket
     """A socket with TLS, as far as its handshake is the program's affair."""
 
     __slots__ = ()

@@ -45,7 +45,7 @@ class ContextFiles:
         """
         self._options = dict(options)
         self.failure: Exception | None = None
-        self.context = SecureContext(self._options)
+        self.context: SecureContext = SecureContext(self._options)
         # Twice, the first time: what was written while it was read shows in between.
         self._seen: list[tuple[int, ...] | None] = []
         self._look()

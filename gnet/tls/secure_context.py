@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..node.coded_errors import CodedTypeError, invalid_arg_type
 from ..node.keywords import check_keywords
@@ -21,6 +21,11 @@ from .context_options import CONTEXT_OPTIONS, ContextOptions, context_options
 from .errors import operation_failed, state_error, tls_error, unavailable
 from .identities import load_identities
 from .pem import as_file
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .typed_context_options import ContextKeywords
 
 __all__ = [
     'SecureContext',
@@ -59,13 +64,17 @@ class SecureContext:
 
     __slots__ = ('__weakref__', '_options', '_roots', '_variants', 'certificates', 'given', 'paths')
 
+    given: ssl.SSLContext | None
+    paths: tuple[str, ...]
+    certificates: tuple[bytes, ...]
+
     def __init__(self, options: Mapping[str, Any] | None = None, **keywords: Any) -> None:
         """Check the options, as :func:`create_secure_context`."""
         check_keywords('create_secure_context', keywords, CONTEXT_OPTIONS)
         self._set_up(_checked(options, keywords))
 
     def _set_up(self, options: ContextOptions) -> None:
-        self.given: ssl.SSLContext | None = None
+        self.given = None
         self._options = options
         self._roots = roots.snapshot()
         self._variants: dict[tuple[Any, ...], ssl.SSLContext] = {}
@@ -142,7 +151,7 @@ class SecureContext:
 
 
 def create_secure_context(
-    options: Mapping[str, Any] | None = None, **keywords: Any,
+    options: Mapping[str, Any] | None = None, **keywords: Unpack[ContextKeywords],
 ) -> SecureContext:
     """Make what ``connect``, servers and ``add_context`` take as ``secure_context``.
 

@@ -96,9 +96,9 @@ class Encrypting(Arrivals):
         #: Whether the peer has ended before the handshake was done.
         self._was_cut = False
         #: Whether the peer has ended without saying so.
-        self.truncated = False
+        self.truncated: bool = False
         #: Whether that is a failure.
-        self.strict_end = False
+        self.strict_end: bool = False
 
     @property
     def object(self) -> ssl.SSLObject | None:

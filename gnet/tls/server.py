@@ -32,7 +32,12 @@ from .socket import TLSSocket, begin_on, let_pass, start_with
 from .wire import TlsWire
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
+    from typing_extensions import Self, Unpack
+
+    from .typed_options import NewTLSServerKeywords, TLSServeKeywords
+    from .typed_server_events import TypedServer as PlainServer
+else:
+    PlainServer = plain.Server
 
 __all__ = ['ALL_OPTIONS', 'Server', 'create_server', 'serve']
 
@@ -46,7 +51,7 @@ _log = logging.getLogger('gnet.tls')
 _UNAVAILABLE = frozenset({'OCSPRequest', 'keylog', 'newSession', 'resumeSession'})
 
 
-class Server(plain.Server):
+class Server(PlainServer):
     """A TLS server, as Node's ``tls.Server``: a :class:`gnet.Server`, and
 
     ======================  ====================  ==================================================
@@ -64,7 +69,7 @@ class Server(plain.Server):
 
     _intake: SecureIntake
 
-    def __init__(self, *args: Any, **keywords: Any) -> None:
+    def __init__(self, *args: Any, **keywords: Unpack[NewTLSServerKeywords]) -> None:
         """Make a server; :meth:`listen` starts it.
 
         Args:
@@ -327,14 +332,14 @@ class SecureIntake(Intake):
         self.failed('secureConnection', sock, error)
 
 
-def create_server(*args: Any, **keywords: Any) -> Server:
+def create_server(*args: Any, **keywords: Unpack[NewTLSServerKeywords]) -> Server:
     """Make a :class:`Server`; the arguments are the same: ``(options, listener)``, or keywords."""
     return Server(*args, **keywords)
 
 
 def serve(
     handler: Callable[[TLSSocket], object] | None, port: int | str | None = 0,
-    host: str | None = '127.0.0.1', **options: Any,
+    host: str | None = '127.0.0.1', **options: Unpack[TLSServeKeywords],
 ) -> Server:
     """Serve TLS connections: return a server that listens, or raise why it can not.
 

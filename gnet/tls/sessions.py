@@ -31,7 +31,7 @@ class Session:
         self._session = session
         # Of a program's own context it may be changed meanwhile.
         self._verify_mode = context.verify_mode
-        self.servername = servername
+        self.servername: str = servername
 
     def fitting(self, context: ssl.SSLContext, servername: str) -> ssl.SSLSession | None:
         """Return what ``wrap_bio`` takes as ``session``, or None if it is good for something else.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import copy_context
 from operator import attrgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
 from ..loop import exit_hook
@@ -33,7 +33,6 @@ from ..streams.states import CONNECTED, CONNECTING, EVENTS, PAUSED
 from .duplex_wire import DuplexWire, is_duplex
 from .errors import TLSError, unavailable
 from .handshake import ClientHandshake, Handshake
-from .handshaking import Handshaking
 from .options import (
     TLS_CONNECT_OPTIONS,
     TLS_SERVER_OPTIONS,
@@ -44,6 +43,14 @@ from .options import (
 )
 from .server_handshake import ServerHandshake, Terms
 from .wire import TlsWire
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .typed_options import TLSSocketKeywords
+    from .typed_socket_events import TypedHandshaking as Handshaking
+else:
+    from .handshaking import Handshaking
 
 __all__ = ['TLS_SOCKET_OPTIONS', 'TLSSocket']
 
@@ -80,6 +87,7 @@ class TLSSocket(Handshaking):
         'authorization_error', 'authorized', 'servername',
     )
 
+    authorized: bool
     _wire: Any
     _options: TLSConnectOptions | TLSServerOptions
     #: What becomes of the handshake; None before it begins, and when it is over.
@@ -87,7 +95,9 @@ class TLSSocket(Handshaking):
     #: What a client connects to, for errors.
     _target: Mapping[str, Any]
 
-    def __init__(self, socket: Any = None, options: Any = None, **keywords: Any) -> None:
+    def __init__(
+        self, socket: Any = None, options: Any = None, **keywords: Unpack[TLSSocketKeywords],
+    ) -> None:
         """Speak TLS on a connection that exists; or, without one, on that of ``connect()``.
 
         Args:

@@ -1,0 +1,77 @@
+"""Type checkers know the events and options: what they accept, and which mistakes they report."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from ..harness import ROOT
+
+HERE = Path(__file__).parent
+MISTAKES = HERE / 'mistakes.py'
+
+
+def _need(tool: str) -> None:
+    if importlib.util.find_spec(tool) is None:
+        pytest.skip(f'{tool} is not installed here; "scripts/venv dev" installs it')
+
+
+def _expected() -> dict[int, set[str]]:
+    """Return the codes by the numbers of the lines that have a mistake."""
+    found = {}
+    for number, line in enumerate(MISTAKES.read_text('utf-8').splitlines(), 1):
+        match = re.search(r'# error: \[([a-z, -]+)\]$', line)
+        if match is not None:
+            found[number] = set(match[1].split(', '))
+    return found
+
+
+def _mypy(*paths: Path) -> dict[Path, dict[int, set[str]]]:
+    """Return the errors that mypy finds in *paths*: codes by lines by files."""
+    finished = subprocess.run(
+        [sys.executable, '-m', 'mypy', '--strict', '--no-error-summary', '--no-pretty',
+         '--no-color-output', '--hide-error-context', *map(str, paths)],
+        cwd=ROOT, capture_output=True, text=True, check=False)
+    found: dict[Path, dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
+    others = []
+    for line in finished.stdout.splitlines():
+        match = re.match(r'(.+?):(\d+): error: .*\[([a-z-]+)\]$', line)
+        if match is not None:
+            found[ROOT / match[1]][int(match[2])].add(match[3])
+        elif ': note: ' not in line:
+            others.append(line)
+    assert (others, finished.stderr) == ([], '')
+    return found
+
+
+@pytest.mark.timeout(300)  # with a cold cache mypy reads the stubs of all that is imported
+def test_mypy_accepts_the_examples_and_reports_each_mistake() -> None:
+    # In one run: most of its time goes into reading gnet.
+    _need('mypy')
+    examples = sorted((ROOT / 'examples').glob('*.py'))  # what is in a folder has no annotations
+    found = _mypy(*examples, HERE / 'programs.py', MISTAKES)
+    assert len(_expected()) > 40
+    assert found.pop(MISTAKES) == _expected()
+    assert {str(path): dict(lines) for path, lines in found.items()} == {}
+
+
+@pytest.mark.timeout(300)
+def test_pyright_accepts_the_programs_and_reports_each_mistake() -> None:
+    _need('pyright')
+    finished = subprocess.run(
+        [sys.executable, '-m', 'pyright', '--outputjson', '--pythonpath', sys.executable,
+         str(HERE / 'programs.py'), str(MISTAKES)],
+        cwd=ROOT, capture_output=True, text=True, check=False)
+    found = defaultdict(set)
+    for each in json.loads(finished.stdout)['generalDiagnostics']:
+        if each['severity'] == 'error':
+            found[Path(each['file']).name].add(each['range']['start']['line'] + 1)
+    assert found.pop('mistakes.py') == set(_expected())
+    assert found == {}
