@@ -195,7 +195,8 @@ class Loop(Agenda, Watchers):
         for queue in (self.ticks, self.work, self._starts):
             queue.clear()  # a runner may be in the middle of them
         dead: Any = self  # what was a method is none any more
-        dead.ticks, dead.work, dead._starts = deque(maxlen=0), deque(maxlen=0), deque(maxlen=0)
+        self._starts = deque(maxlen=0)
+        dead.ticks, dead.work = deque(maxlen=0), deque(maxlen=0)
         self._soon.clear()
         self._later.clear()
         nothing: Any = _nothing
