@@ -19,20 +19,29 @@ PROMETHEUS = 'prometheus-client >= 0.12'
 # The suite runs on all three event loops of gevent: two of them need cffi, which is what
 # gevent[recommended] brings. setuptools builds the wheel that the suite looks into.
 # cryptography makes the certificates of the tests; proxy-protocol is a second implementation of
-# that protocol. The last line is legacy code, which tests/legacy runs on gnet's sockets.
+# that protocol. The last lines are legacy code, which tests/legacy runs on gnet's sockets,
+# applications, which tests/wsgi serves, and what a program of examples/ported was written for.
 TEST = [
     'gevent[recommended]', 'pytest >= 8.0', 'pytest-timeout >= 2.3', 'pytest-xdist >= 3.5',
     'setuptools >= 70.1', 'cryptography >= 42', 'proxy-protocol >= 0.11',
     PROMETHEUS,
     'paramiko >= 3.4', 'pg8000 >= 1.30', 'redis >= 5.0',
+    'flask >= 3.0', 'django >= 4.2', 'eventlet >= 0.36',
 ]
 
 # Linters and type checkers learn new complaints with each minor version, so that is pinned: a clone
 # of today must still pass tomorrow. Python 3.9 has no such mypy; its types are checked elsewhere.
 LINT = ['ruff == 0.17.*']
+# The site, whose warnings are errors: so this is pinned as well, to what each Python has.
+DOCS = [
+    'sphinx == 9.0.*; python_version >= "3.11"',
+    'furo == 2025.12.19; python_version >= "3.11"',
+    'myst-parser == 5.*; python_version >= "3.11"',
+]
 TYPES = [
     'cryptography >= 42',
     PROMETHEUS,
+    'pytest >= 8.0',
     'mypy == 2.4.*; python_version >= "3.10"',
     'types-gevent == 26.9.*; python_version >= "3.10"',
     'pyright[nodejs] == 1.1.414; python_version >= "3.10"',
@@ -48,6 +57,8 @@ setup(
     license='MIT',
     license_files=['LICENSE'],
     packages=find_packages(include=['gnet', 'gnet.*']),
+    # Not in the package: pytest imports it at each start, and shall not import gnet by that.
+    py_modules=['pytest_gnet'],
     package_data={'gnet': ['py.typed']},
     zip_safe=False,  # type checkers look for py.typed in a directory
     python_requires='>= 3.9',
@@ -61,11 +72,17 @@ setup(
         'test': TEST,
         'lint': LINT,
         'types': TYPES,
-        'dev': [*TEST, *LINT, *TYPES],
+        # scripts/docs builds the site with it, on Python 3.11 and later.
+        'docs': DOCS,
+        'dev': [*TEST, *LINT, *TYPES, *DOCS],
     },
-    entry_points={'console_scripts': ['gnet = gnet.command.main:main']},
+    entry_points={
+        'console_scripts': ['gnet = gnet.command.main:main'],
+        'pytest11': ['pytest_gnet = pytest_gnet'],
+    },
     classifiers=[
         'Development Status :: 3 - Alpha',
+        'Framework :: Pytest',
         'Intended Audience :: Developers',
         'Operating System :: POSIX',
         'Programming Language :: Python :: 3',

@@ -29,8 +29,11 @@ The rooms of the house, from the ground up; each imports only from those before 
   imported when it is first used;
 - ``processes``, ``child_process``: processes that talk to each other; the public face of that;
 - ``clusters``: `cluster`: workers that share what they listen on;
+- ``handlers``, ``wsgi``: public faces: handlers of `socketserver` and WSGI applications on the
+  connections of a server; imported when they are first used;
 - ``observing``, ``metrics``, ``logs``: what watches a program: `live`, `watch_hub`, and the public
   faces of the rest, imported when they are first used;
+- ``testing``: for the tests of programs that use gnet; a public face, imported likewise;
 - ``typed_waiting``: the types of `once` and `on`, for type checkers;
 - ``command``: ``python -m gnet``.
 
@@ -84,6 +87,7 @@ if TYPE_CHECKING:
     from .addresses.block_list import BlockList
     from .addresses.socket_address import SocketAddress
     from .clusters.cluster import cluster
+    from .handlers import from_socketserver
     from .loop.foreign_calls import call_from_thread
     from .observing.blocked_hub import BlockedHub, HubWatch, watch_hub
     from .observing.entries import LiveEntry
@@ -132,6 +136,7 @@ __all__ = [
     'errors',
     'events',
     'finished',
+    'from_socketserver',
     'get_default_auto_select_family',
     'get_default_auto_select_family_attempt_timeout',
     'is_ip',
@@ -214,6 +219,8 @@ _ROOMS = {
     'child_process': '.child_process',
     'cluster': '.clusters.cluster',
     'finished': '.streams.finished',
+    'from_socketserver': '.handlers',
+    'handlers': '.handlers',
     'live': '.observing.live',
     'logs': '.logs',
     'metrics': '.metrics',
@@ -223,8 +230,10 @@ _ROOMS = {
     'process': '.processes.this_process',
     'proxy_protocol': '.proxy_protocol',
     'systemd': '.systemd',
+    'testing': '.testing',
     'tls': '.tls',
     'watch_hub': '.observing.blocked_hub',
+    'wsgi': '.wsgi',
 }
 
 show_as(__name__, globals(), (name for name in __all__ if name not in _ROOMS))
@@ -233,7 +242,9 @@ __getattr__: Callable[[str], Any] = at_first_use(__name__, globals(), _ROOMS)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, 'logs', 'metrics', 'proxy_protocol', 'systemd', 'tls'])
+    return sorted([
+        *__all__, 'handlers', 'logs', 'metrics', 'proxy_protocol', 'systemd', 'testing', 'tls',
+        'wsgi'])
 
 
 if worker_number is not None:

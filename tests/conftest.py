@@ -36,6 +36,9 @@ from .harness.native import Native, Peer
 from .harness.scripts import Finished, Running, Scripts
 from .harness.servers import Servers
 
+#: Found by itself where gnet is installed anew; a checkout that was installed before has it, too.
+pytest_plugins = ['pytest_gnet']
+
 _FAILED = pytest.StashKey[bool]()
 
 #: The folders and files that test what is the same on each event loop, patched or not: the matrix

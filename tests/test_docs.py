@@ -7,19 +7,29 @@ invisible line before it says how to run:
 - ``<!-- run until SIGTERM: SENT => ANSWER -->``: the same, but the client sends all but the first
   byte after the signal;
 - ``<!-- run against an echo: OUTPUT -->``: a client, and what it prints;
-- ``<!-- run as a cluster -->``: four workers, each of which says its number.
+- ``<!-- run as a cluster -->``: four workers, each of which says its number;
+- ``<!-- run as tests -->``: tests, all of a page in one process, by pytest;
+- ``<!-- run with TLS: SENT => ANSWER -->``: a server with ``key.pem`` and ``cert.pem`` beside it;
+- ``<!-- run on the program above -->``: tests of that program, which they import;
+- ``<!-- run as FILE -->``: what that file has below its docstring, which other tests run.
 """
 
 from __future__ import annotations
 
 import ast
+import os
 import re
 import signal
+import sys
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any, NamedTuple
 
 import pytest
+from gevent import subprocess
+from gevent.monkey import is_module_patched as is_patched
 
 import gnet
 
@@ -28,10 +38,13 @@ from .harness.native import is_refused
 from .harness.ports import free_port
 from .harness.waiting import until
 from .test_architecture import FLOORS
+from .tls.authority import NAMES as SERVER_NAMES
+from .tls.authority import authority
+from .tls.peers import TlsPeer, client_context
 
 PAGES = sorted([
     *(ROOT / name for name in ('README.md', 'CONTRIBUTING.md', 'CHANGES.md', 'SECURITY.md')),
-    *(ROOT / 'docs').glob('*.md'),
+    *(path for path in (ROOT / 'docs').rglob('*.md') if '_build' not in path.parts),
 ])
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
 
@@ -109,13 +122,14 @@ def say():
 def telling_its_port(code: str) -> str:
     """Return the program with a free port, which it prints when it listens on it."""
     line = re.search(
-        r"^(?:\w+ = )?(.*(?:listen\(7000, '127\.0\.0\.1'\)|gnet\.serve\(.*, 7000\)))", code, re.M)
+        r"^( *)(?:\w+ = )?(.*?(?:listen\(7000, '127\.0\.0\.1'\)|gnet\.serve\(.*?, 7000[^)]*\)))",
+        code, re.M)
     assert line
-    begun = line[1].replace('7000', '0')
+    begun = line[2].replace('7000', '0')
     if not begun.startswith('server.'):
         begun = f'server = {begun}'
     say = SAY_THE_PORT if 'listen(' in begun else '\nprint(server.address().port, flush=True)\n'
-    return code.replace(line[0], f'{begun}{say}', 1)
+    return code.replace(line[0], textwrap.indent(f'{begun}{say}', line[1]), 1)
 
 
 @pytest.mark.parametrize(('page', 'exchange', 'code'), programs('run'))
@@ -180,6 +194,73 @@ def test_the_cluster_of_a_document_answers_with_all_workers(
     assert answers == {b'from 1', b'from 2', b'from 3', b'from 4'}
     running.send_signal(signal.SIGINT)
     assert running.wait()[::2] == (-signal.SIGINT, '')
+
+
+def test_the_tests_of_a_document_pass(tmp_path: Path) -> None:
+    code = '\n\n'.join(block.code for block in PYTHON if block.mark == 'run as tests')
+    (tmp_path / 'test_it.py').write_text(code)
+    launcher = ['-m', 'gevent.monkey', '--module'] if is_patched('socket') else ['-m']
+    ran = subprocess.run(
+        [sys.executable, *launcher, 'pytest', '-q', '-p', 'no:cacheprovider', '-p', 'pytest_gnet',
+         '-W', 'error', 'test_it.py'],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, 'PYTHONPATH': str(ROOT), 'PYTEST_ADDOPTS': ''})
+    assert f'{code.count("def test_")} passed' in ran.stdout, ran
+@pytest.mark.parametrize(('page', 'exchange', 'code'), programs('run with TLS'))
+def test_a_tls_server_of_a_document_answers(
+    page: str, exchange: str, code: str, tmp_path: Path, start_script: Any, connect: Any,
+    native: Any,
+) -> None:
+    sent, answer = map(unescaped, exchange.split('=>'))
+    made = authority().certify(*SERVER_NAMES)
+    (tmp_path / 'key.pem').write_text(made.key)
+    (tmp_path / 'cert.pem').write_text(made.cert)
+    running = start_script(code.replace(' 7000', ' 0').replace(
+        'gnet.run()', 'print(server.address().port, flush=True)\ngnet.run()'))
+    client = TlsPeer(
+        native, connect(('127.0.0.1', int(running.read_line()))), client_context(),
+        server_hostname='localhost').shake()
+    client.sendall(sent)
+    assert client.recv_exactly(len(answer)) == answer
+    running.send_signal(signal.SIGINT)
+    assert running.wait()[::2] == (-signal.SIGINT, '')
+
+
+def shown_tests() -> Iterator[Any]:
+    """Return the tests that documents show, each with the program above it."""
+    above = ''
+    for block in PYTHON:
+        if block.mark == 'run on the program above':
+            names = re.findall(r'^def (test_\w+)', block.code, re.M)
+            assert names
+            for name in names:
+                yield pytest.param(above, block.code, name, id=f'{block.page}-{name}')
+        elif block.mark:
+            above = block.code
+
+
+@pytest.mark.parametrize(('program', 'code', 'name'), [*shown_tests()])
+def test_a_test_of_a_document_passes(
+    program: str, code: str, name: str, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    imported = re.findall(r'^from (\w+) import', code, re.M)
+    for module in imported:
+        if module not in sys.modules:
+            monkeypatch.setitem(sys.modules, module, ModuleType(module))
+            exec(program, sys.modules[module].__dict__)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    names[name]()
+
+
+@pytest.mark.parametrize(('name', 'code'), [
+    (block.mark[len('run as '):], block.code)
+    for block in blocks() if re.match(r'run as \S+\.\w+$', block.mark)
+])
+def test_a_program_of_a_document_is_the_file_that_it_says(name: str, code: str) -> None:
+    text = read(name)
+    header = r'(?://.*\n)*' if name.endswith('.js') else r'"""(?s:.*?)"""\n+'
+    assert re.sub(header, '', text, count=1) == code
 
 
 # --- what is cited --------------------------------------------------------------------------------
@@ -251,9 +332,14 @@ def test_methods_that_are_cited_are_there(page: str) -> None:
     assert [each for each in cited if each[1] not in there.get(each[0], ())] == []
 
 
-def test_all_pages_are_listed_in_the_readme() -> None:
-    listed = set(re.findall(r'\]\(([\w./-]+\.md)\)', read('README.md')))
-    assert [name for name in NAMES if name != 'README.md' and name not in listed] == []
+@pytest.mark.parametrize('index', ['README.md', 'docs/index.md'])
+def test_all_pages_are_listed(index: str) -> None:
+    listed = {index, 'README.md'}
+    for page in (index, 'docs/reference/index.md'):
+        for link in re.findall(r'\]\(([\w./-]+\.md)\)', read(page)):
+            path = ((ROOT / page).parent / link).resolve()
+            listed.add(path.relative_to(ROOT).as_posix())
+    assert [name for name in NAMES if name not in listed] == []
 
 
 def test_the_readme_can_be_read_at_once() -> None:

@@ -94,12 +94,12 @@ def test_each_module_lists_its_public_names(name: str) -> None:
 #: imports may bring some of it with other versions, so they come first.)
 _FOR_LATER = (
     'gnet.child_process', 'gnet.clusters.cluster', 'gnet.processes.messaging', 'gnet.tls',
-    'gnet.addresses.block_list', 'gnet.events.iterator', 'gnet.lifecycle.events',
+    'gnet.addresses.block_list', 'gnet.events.iterator', 'gnet.handlers', 'gnet.lifecycle.events',
     'gnet.loop.foreign_calls', 'gnet.proxy_protocol', 'gnet.options.proxy_protocol',
     'gnet.servers.gate', 'gnet.servers.limits', 'gnet.servers.proxied_intake',
     'gnet.servers.refusals', 'gnet.streams.pipeline', 'gnet.typed_waiting', 'gnet.events.typed',
     'gnet.options.typed', 'gnet.servers.typed_events', 'gnet.sockets.typed_events',
-    'gnet.tls.typed_options',
+    'gnet.tls.typed_options', 'gnet.wsgi',
     'concurrent.futures', 'dataclasses', 'decimal', 'difflib', 'inspect', 'ipaddress', 'json',
     'logging', 'ssl', 'subprocess', 'threading',
 )
@@ -141,14 +141,15 @@ def test_a_program_that_is_no_service_loads_nothing_of_services() -> None:
 
 #: The modules that programs import.
 FACES = (
-    'gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.lifecycle', 'gnet.logs',
-    'gnet.metrics', 'gnet.proxy_protocol', 'gnet.tls')
+    'gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.handlers', 'gnet.lifecycle',
+    'gnet.logs', 'gnet.metrics', 'gnet.proxy_protocol', 'gnet.testing', 'gnet.tls', 'gnet.wsgi')
 
 
 def test_dir_shows_the_public_names_and_nothing_else() -> None:
     # (Some modules are imported when they are used, and "from gnet import *" is no use of them.)
     assert dir(gnet) == sorted([
-        *gnet.__all__, 'logs', 'metrics', 'proxy_protocol', 'systemd', 'tls'])
+        *gnet.__all__, 'handlers', 'logs', 'metrics', 'proxy_protocol', 'systemd', 'testing',
+        'tls', 'wsgi'])
 
 
 @pytest.mark.parametrize('face', FACES)
@@ -208,7 +209,7 @@ def test_values_and_errors_can_be_pickled(value: object) -> None:
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel, built from a copy of the sources so that nothing is left in the checkout."""
     source = tmp_path_factory.mktemp('source')
-    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE'):
+    for name in ('setup.py', 'pyproject.toml', 'README.md', 'LICENSE', 'pytest_gnet.py'):
         shutil.copy(ROOT / name, source)
     shutil.copytree(ROOT / 'gnet', source / 'gnet', ignore=shutil.ignore_patterns('__pycache__'))
     target = tmp_path_factory.mktemp('wheel')
@@ -231,7 +232,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
         if path.relative_to(ROOT).parts[0] == 'gnet'
     }
     assert 'gnet/py.typed' in here
-    assert held == here
+    assert held == here | {'pytest_gnet.py'}
 
 
 def test_the_wheel_says_what_it_needs(wheel: Path) -> None:
@@ -245,6 +246,7 @@ def test_the_wheel_says_what_it_needs(wheel: Path) -> None:
     needed = re.findall('^Requires-Dist:([^;\n]+)$', metadata, re.MULTILINE)
     assert needed == ['gevent>=24.2.1', 'zope.event']
     assert 'gnet = gnet.command.main:main' in texts['entry_points.txt']
+    assert 'pytest_gnet = pytest_gnet' in texts['entry_points.txt']
     assert 'MIT License' in texts['LICENSE']
 
 

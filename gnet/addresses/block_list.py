@@ -62,9 +62,10 @@ class BlockList(NodeNames):
     ``copy.deepcopy`` gives a list of its own. A list is true also while it is empty.
 
     All methods that take an address raise:
-        CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for an argument of the wrong type,
-            ``ERR_INVALID_ARG_VALUE`` for an unknown family.
-        CodedRuntimeError: ``ERR_INVALID_ADDRESS`` when the text is no address of the family.
+
+    - CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for an argument of the wrong type,
+      ``ERR_INVALID_ARG_VALUE`` for an unknown family.
+    - CodedRuntimeError: ``ERR_INVALID_ADDRESS`` when the text is no address of the family.
     """
 
     #: The networks that are not reachable from the internet (RFC 1918, RFC 4193), loopback and

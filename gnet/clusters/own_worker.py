@@ -127,7 +127,7 @@ class WorkerSide:
         self._acts: dict[str, Callable[[dict[str, Any], Any], None]] = {
             'connection': self._connection, 'bound': self._bound, 'failed': self._failed,
             'disconnect': self._told_to_disconnect, 'dropped': self._dropped,
-            'ping': self._pinged, 'ask': self._asked,
+            'ask': self._asked,
         }
         self._peer.when_opened = self._begin
 
@@ -180,9 +180,6 @@ class WorkerSide:
             take(message, sock)
         elif sock is not None:
             sock.close()
-
-    def _pinged(self, _message: dict[str, Any], _sock: Any) -> None:
-        self.send('pong')
 
     # --- listening --------------------------------------------------------------------------------
 

@@ -64,7 +64,6 @@ class News(Enum):
     TERMINATED = 'it was sent SIGTERM, and wants to be told to disconnect'
     SERVES_ALONE = 'a server of it listens by itself'
     CLOSED = 'it has closed a server'
-    ANSWERED = 'it was asked to answer, and has'
     HAS_CUT = 'it has destroyed connections at its deadline: how many'
 
 
@@ -113,7 +112,7 @@ class PrimarySide:
             'refused': self._refused, 'room': self._room, 'close': self._closed,
             'limit': self._limit, 'released': self._released,
             'leaving': self._leaving, 'cut': self._cut,
-            'terminate': self._terminated, 'alone': self._serves_alone, 'pong': self._ponged,
+            'terminate': self._terminated, 'alone': self._serves_alone,
             'answer': self._answered,
             'metrics': self._reported,
         }
@@ -240,12 +239,6 @@ class PrimarySide:
         line = self._lines.get(worker)
         if line is not None:  # else it has ended
             line.disconnect(deadline)
-
-    def ping(self, worker: ForkedWorker) -> None:
-        """Have *worker* answer, which it does as soon as its hub turns."""
-        line = self._lines.get(worker)
-        if line is not None and worker.is_connected():
-            line.send('ping', {})
 
     def ask(self, worker: ForkedWorker, what: str, answered: Callable[[Any], object]) -> None:
         """Ask *worker* for something: see :mod:`gnet.clusters.questions`.
@@ -431,10 +424,6 @@ class PrimarySide:
 
     def _serves_alone(self, line: Line, _message: dict[str, Any]) -> bool:
         self._tell(line, News.SERVES_ALONE)
-        return True
-
-    def _ponged(self, line: Line, _message: dict[str, Any]) -> bool:
-        self._tell(line, News.ANSWERED)
         return True
 
     def _cut(self, line: Line, message: dict[str, Any]) -> bool:

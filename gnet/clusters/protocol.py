@@ -20,7 +20,6 @@ from the worker
 ``terminate``      it was sent SIGTERM, and is to be told to disconnect (``--workers`` only)
 ``alone``          a server of it listens by itself (``--workers`` only)
 ``cut``            *count* connections were destroyed at the deadline
-``pong``           to ``ping``: its hub turns
 ``answer``         *n*, *value*: what was asked for; null if this worker does not know that
 ``metrics``        *values*: what it has counted until now (see ``observing/snapshot.py``)
 =================  ==============================================================================
@@ -34,7 +33,6 @@ from the primary
                    ``released`` is to be said of it
 ``dropped``        *id*, *reason*, *ends* and *network* of a connection that a limit has refused
 ``disconnect``     close all servers and then the channel; after *deadline* seconds, by force
-``ping``           to be answered by ``pong`` (``--workers`` with a watchdog of systemd's only)
 ``ask``            *n* (the number of the question), *what*: see ``clusters/questions.py``
 =================  ==============================================================================
 """

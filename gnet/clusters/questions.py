@@ -8,11 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ['Asked', 'answers']
+__all__ = ['TURNS', 'Asked', 'answers']
+
+#: Asks for nothing but the answer: whoever gives it has a hub that turns.
+TURNS = 'turns'
 
 #: In a worker, by the name of what is asked for: what answers. It is called, in a runner, with what
 #: takes the answer (of values that JSON has), once, now or later; it must not block.
-answers: dict[str, Callable[[Callable[[Any], object]], object]] = {}
+answers: dict[str, Callable[[Callable[[Any], object]], object]] = {
+    TURNS: lambda answer: answer(True),
+}
 
 
 class Asked:

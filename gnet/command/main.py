@@ -23,6 +23,8 @@ No such script                        a message, status 2
 No such module                        a message, status 1
 ====================================  ============================================================
 
+``gnet echo`` and the like are commands of gnet's own: :mod:`gnet.command.subcommands`.
+
 ``--patch`` calls ``gevent.monkey.patch_all()`` before the script or anything it imports is loaded.
 gnet itself is loaded by then and works either way; it has not loaded ``ssl``, which cannot be
 patched later.
@@ -62,7 +64,6 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from functools import partial
 from typing import Any
 
 from .._version import __version__
@@ -70,13 +71,15 @@ from ..clusters.cluster import cluster, primary_side
 from ..clusters.questions import answers
 from ..loop import exit_hook, running
 from ..processes.this_process import process
-from . import live_signal, watching
+from . import live_signal, subcommands, watching
+from .parser import Parser
 from .program import check, execute, find_module, find_script
 from .termination import Termination
 from .traceback import start_in_program
 
 __all__ = [
     'main',
+    'make_parser',
 ]
 
 #: Options whose value may be the next word.
@@ -105,10 +108,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             and ends with the right status.
     """
     words = sys.argv[1:] if argv is None else argv
-    if words and words[0] == 'top':
-        from .looking_in import show_top
-
-        show_top(words[1:])
+    run_subcommand = subcommands.find(words)
+    if run_subcommand is not None:
+        run_subcommand()
         return
     options, arguments = _parse(words)
     if options.patch:
@@ -210,14 +212,19 @@ def _supervise(options: argparse.Namespace, arguments: list[str]) -> None:
         raise SystemExit(status)
 
 
-def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = _Parser(
+def make_parser() -> Parser:
+    """Return the parser of the words in front of a script, and of its own name."""
+    parser = Parser(
         prog='gnet',
         usage='%(prog)s [-h] [--version] [--workers N] [--drain-timeout SECONDS] [--patch] '
               '[--metrics HOST:PORT] [--log-format FORMAT] [--access-log] '
               '[--control PATH] [--blocked SECONDS] (script.py | -m module) [arguments ...]\n'
-              '       %(prog)s top [-h] [--once] [--interval SECONDS] (PID | PATH)',
-        description='Run a script, then serve until nothing is left that keeps it alive.',
+              '       %(prog)s COMMAND [-h] ...',
+        description='Run a script, then serve until nothing is left that keeps it alive; or run '
+                    'one of these commands.',
+        epilog=f'commands, each with a --help of its own (a script of such a name: gnet ./echo):\n'
+               f'{subcommands.overview()}',
+        formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -257,6 +264,11 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     )
     parser.add_argument('-m', dest='module', metavar='module', help='run a module as a script')
     parser.add_argument('script', nargs='?', metavar='script.py', help='the script to run')
+    return parser
+
+
+def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
+    parser = make_parser()
     own, arguments = _split(list(words))
     options = parser.parse_args(own)
     if options.script is None and options.module is None:
@@ -264,26 +276,6 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     if options.drain_timeout is None:
         options.drain_timeout = DRAIN_TIMEOUT
     return options, arguments
-
-
-class _Parser(argparse.ArgumentParser):
-    """One that does not ask for the width of the terminal before there is something to show.
-
-    argparse asks for each option that is added; what knows the width takes longer to import than
-    all else of this command.
-    """
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(
-            formatter_class=partial(argparse.HelpFormatter, width=80), **settings)
-
-    def format_usage(self) -> str:
-        self.formatter_class = argparse.HelpFormatter
-        return super().format_usage()
-
-    def format_help(self) -> str:
-        self.formatter_class = argparse.HelpFormatter
-        return super().format_help()
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:

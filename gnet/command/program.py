@@ -13,6 +13,7 @@ from types import CodeType, ModuleType
 from typing import Any, NoReturn
 
 from ..node.records import NamedTuple
+from .subcommands import SUBCOMMANDS
 
 __all__ = ['Program', 'check', 'execute', 'find_module', 'find_script']
 
@@ -48,6 +49,8 @@ def find_script(script: str) -> Program:
             source = file.read()
     except OSError as error:
         reason = f'[Errno {error.errno}] {error.strerror}'
+        if script in SUBCOMMANDS:
+            reason += f' (options of a command follow its name: gnet {script} …)'
         _refuse(f"can't open file '{path}': {reason}", status=2)
     _set_first_directory(os.path.dirname(os.path.realpath(path)))
     loader = SourceFileLoader('__main__', path)

@@ -37,6 +37,7 @@ from gevent.queue import Queue
 from ..clusters import primary_watch
 from ..clusters.cluster import ListeningAddress, cluster, primary_side
 from ..clusters.primary import News
+from ..clusters.questions import TURNS
 from ..events.emitter import EventEmitter
 from ..loop import running
 from ..loop.loop import get_loop
@@ -117,7 +118,7 @@ class Supervisor:
         self._reactions: dict[News, Callable[..., None]] = {
             News.LEAVING: self._leaves, News.TERMINATED: self._terminated,
             News.SERVES_ALONE: self._serves, News.CLOSED: self._closes,
-            News.HAS_CUT: self._has_cut, News.ANSWERED: self._answers,
+            News.HAS_CUT: self._has_cut,
         }
         self._interrupted = False
         self._pause: Any = None
@@ -243,11 +244,11 @@ class Supervisor:
         self._announcer.listens()
 
     def ping(self, member: Member) -> None:
-        """Have *member* answer."""
-        self._primary.ping(member.worker)
+        """Have *member* answer, which it does as soon as its hub turns."""
+        def answered(_value: object) -> None:
+            member.unanswered = 0
 
-    def _answers(self, member: Member) -> None:
-        member.unanswered = 0
+        self._primary.ask(member.worker, TURNS, answered)
 
     def _closes(self, _member: Member) -> None:
         """A server was closed: a new worker may be ready with less."""

@@ -25,8 +25,15 @@ from ..observing.entries import Kind, LiveEntry
 from ..observing.heap import Place
 from ..observing.live_text import amount, line_of, printable, summary
 from .members import counted, say
+from .parser import CommandParser
 
-__all__ = ['main']
+__all__ = ['main', 'make_parser']
+
+EXAMPLES = """\
+  gnet --control auto server.py         the program; its number is then the PID
+  gnet top 4711                         every two seconds, until Ctrl-C
+  gnet top --once /run/server.control   of gnet --control /run/server.control, as lines
+"""
 
 #: Seconds between two looks.
 INTERVAL = 2.0
@@ -103,7 +110,7 @@ def main(argv: Sequence[str]) -> None:
         SystemExit: a wrong usage, status 2; a program that cannot be asked, status 1.
         KeyboardInterrupt: Ctrl-C.
     """
-    options = _parse(argv)
+    options = make_parser().parse_args(argv)
     try:
         path = _path_of(options.target)
         if options.once or not sys.stdout.isatty():
@@ -121,10 +128,9 @@ def main(argv: Sequence[str]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _parse(argv: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog='gnet top', allow_abbrev=False,
-        description='Show what lives in a program that was started by gnet --control.')
+def make_parser() -> CommandParser:
+    parser = CommandParser(
+        'top', 'Show what lives in a program that was started by gnet --control.', EXAMPLES)
     parser.add_argument(
         'target', metavar='PID|PATH',
         help='the number of a process (of --control auto), or the path of its control socket')
@@ -132,7 +138,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         '--interval', type=_positive, default=INTERVAL, metavar='SECONDS',
         help='between two looks (2)')
-    return parser.parse_args(argv)
+    return parser
 
 
 def _positive(word: str) -> float:

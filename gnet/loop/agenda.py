@@ -109,6 +109,11 @@ class Agenda:
         self._later.append((callback, arguments, context))
         self._schedule_turn()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is in any of the queues."""
+        return not (self.ticks or self.work or self._starts or self._soon or self._later)
+
     def is_late(self) -> bool:
         """Whether a runner has worked long enough: timers and descriptors should have a turn."""
         return perf_counter() >= self.deadline

@@ -89,9 +89,17 @@ class IdleTimers:
         self._timer = None
         if self._heap:
             self._due = self._heap[0][0]
-            self._timer = self._watchers.call_after(self._due - self._watchers.now(), self._expire)
+            self._timer = self._watchers.call_after(self._due - self._watchers.now(), self.expire)
 
-    def _expire(self) -> None:
+    def next_due(self) -> float | None:
+        """Return the loop's time at which there is something to do; None for never.
+
+        It may be that of a timer that was cancelled, or whose period has begun anew.
+        """
+        return self._heap[0][0] if self._heap else None
+
+    def expire(self) -> None:
+        """Call all whose period is over by the loop's time. Runs in the hub."""
         now = self._watchers.now()
         while self._heap and self._heap[0][0] <= now:
             timer = heappop(self._heap)[2]

@@ -57,7 +57,8 @@ def at_first_use(
             namespace[name] = module
         else:
             # With all that the face has from there: what one of them returns may be of another.
-            names = [each for each, where in rooms.items() if where == room]
+            names = [each for each, where in rooms.items()
+                     if where == room and room != f'.{each}']
             namespace.update((each, getattr(module, each)) for each in names)
             show_as(face, namespace, names)
         return namespace[name]

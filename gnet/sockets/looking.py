@@ -39,7 +39,9 @@ class SocketFacts(NamedTuple):
 # inside: a part of the class, whose names programs have no use for
 def facts_of(sock: Socket) -> SocketFacts | None:
     """Return what there is to say; None if it has no connection, or has lent it to another one."""
-    wire: SocketWire = sock._wire
+    wire: SocketWire | None = getattr(sock, '_wire', None)
+    if wire is None:
+        return None  # its constructor has failed, and a traceback has it
     stage = sock._stage
     connector = sock._connector
     upper = wire.stream

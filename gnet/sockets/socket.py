@@ -69,32 +69,31 @@ class Socket(Addressed):
     the names of :class:`socket.socket` (``recv``, ``sendall``, ``settimeout``…) block the calling
     greenlet only and count in seconds.
 
-    ====================  ==============================  ==========================================
-    event                 arguments                       when
-    ====================  ==============================  ==========================================
-    ``'lookup'``          ``(err, address, family,        for each address of the host's name, or
-                          host)``                         with the error
-    ``'connectionAtt…     ``(address, port, family)``     before each connect(2); a unix path has
-    empt'``                                               neither port nor family
-    ``'connectionAtt…     ``(address, port, family,       an attempt failed
-    emptFailed'``         err)``
-    ``'connectionAtt…     ``(address, port, family)``     an attempt had its time; the next begins
-    emptTimeout'``
-    ``'connect'``         ``()``                          connected, where the program had asked
-    ``'ready'``           ``()``                          right after `'connect'`
-    ``'data'``            ``(chunk)``                     ``bytes``, or ``str`` with an encoding
-    ``'readable'``        ``()``                          ``read()`` may return something
-    ``'end'``             ``()``                          the peer ended, and all was consumed
-    ``'drain'``           ``()``                          the write queue became empty
-    ``'finish'``          ``()``                          ended: all sent, and the FIN
-    ``'timeout'``         ``()``                          idle for the time of ``set_timeout``
-    ``'error'``           ``(err)``                       at most once; `'close'` follows
-    ``'close'``           ``(had_error)``                 once, last
-    ``'pause'``           ``()``                          ``pause()`` was called
-    ``'resume'``          ``()``                          data flows again
-    ``'pipe'``            ``(source)``                    something is piped into this socket
-    ``'unpipe'``          ``(source)``                    … or no longer
-    ====================  ==============================  ==========================================
+    ========================== ================================ ====================================
+    event                      arguments                        when
+    ========================== ================================ ====================================
+    'lookup'                   ``(err, address, family, host)`` for each address of the host's
+                                                                name, or with the error
+    'connectionAttempt'        ``(address, port, family)``      before each connect(2); a unix path
+                                                                has neither port nor family
+    'connectionAttemptFailed'  ``(address, port, family, err)`` an attempt failed
+    'connectionAttemptTimeout' ``(address, port, family)``      an attempt had its time; the next
+                                                                begins beside it
+    'connect'                  ``()``                           connected, as the program had asked
+    'ready'                    ``()``                           right after 'connect'
+    'data'                     ``(chunk)``                      ``bytes``, ``str`` with an encoding
+    'readable'                 ``()``                           ``read()`` may return something
+    'end'                      ``()``                           the peer ended, all was consumed
+    'drain'                    ``()``                           the write queue became empty
+    'finish'                   ``()``                           ended: all sent, and the FIN
+    'timeout'                  ``()``                           idle for the time of ``set_timeout``
+    'error'                    ``(err)``                        at most once; 'close' follows
+    'close'                    ``(had_error)``                  once, last
+    'pause'                    ``()``                           ``pause()`` was called
+    'resume'                   ``()``                           data flows again
+    'pipe'                     ``(source)``                     something is piped into this socket
+    'unpipe'                   ``(source)``                     … or no longer
+    ========================== ================================ ====================================
     """
 
     __slots__ = (

@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 else:
     PlainServer = plain.Server
 
-__all__ = ['Server', 'create_server', 'serve']
+__all__ = ['ALL_OPTIONS', 'Server', 'create_server', 'serve']
 
-_OPTIONS = (
+ALL_OPTIONS = (
     server.SERVER_OPTIONS | TLS_SERVER_OPTIONS | PENDING_OPTIONS
     | {'ssl_context', 'watch_certificates'})
 
@@ -104,7 +104,7 @@ class Server(PlainServer):
         """
         check_keywords(
             'create_server', keywords,
-            _OPTIONS | {'listener', 'options'})
+            ALL_OPTIONS | {'listener', 'options'})
         if len(args) > 1 and args[1] is not None and not callable(args[1]) and not (
             callable(args[0])
         ):
@@ -356,6 +356,6 @@ def serve(
         OSError, CodedTypeError, CodedValueError, TypeError, AbortError, RuntimeError: as
             :func:`gnet.serve`.
     """
-    server = serve_by(Server, _OPTIONS, handler, port, host, options)
+    server = serve_by(Server, ALL_OPTIONS, handler, port, host, options)
     assert isinstance(server, Server)
     return server

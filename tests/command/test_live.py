@@ -95,7 +95,7 @@ def test_a_program_tells_what_lives_in_it_wherever_it_is(
     program.wait_for(rf'handler .* {ends}  waiting')
 
     ask(peer, b'stuck')
-    report = rf'gnet: the hub of process {program.process.pid} is blocked for 0\.\d\d s'
+    report = rf'gnet: the hub of process {program.process.pid} is blocked for \d+\.\d\d s'
     program.wait_for(report)
     program.wait_for('while not go_on|pass|in handler')
     program.send_signal(signal.SIGUSR1)
@@ -225,9 +225,11 @@ def test_workers_are_asked_by_their_primary(
 
     # One that is stuck does not answer, and does not keep the others from it.
     ask(peer, b'stuck')
-    running.wait_for(rf'gnet: the hub of process {busy} is blocked for 0\.')
-    lines = look(place)
-    assert lines[1] == f'no answer of {busy}: blocked?'
+    running.wait_for(rf'gnet: the hub of process {busy} is blocked for \d')
+    # (The other one has 0.3 s, which a machine may be too busy for.)
+    with gevent.Timeout(PROCESS_PATIENCE):
+        while (lines := look(place))[1] != f'no answer of {busy}: blocked?':
+            assert lines[1].startswith('no answer of ')
     assert {int(line.split()[0]) for line in lines[2:] if ' server ' in line} == workers - {busy}
     running.kill(signal.SIGUSR1)
     running.wait_for('handler .*  running  at')

@@ -53,14 +53,19 @@ def test_a_random_scenario_is_the_same_on_gnet_each_time(seed: int) -> None:
 
 
 @pytest.mark.parametrize('seed', range(40))
-def test_a_random_scenario_of_tls_is_the_same_on_gnet_most_times(seed: int) -> None:
+def test_a_random_scenario_of_tls_is_the_same_on_gnet_again(seed: int) -> None:
     # Both ends talk without being asked (tickets, the announced end): on a busy machine, the kernel
-    # may have what they say a turn later. Seed 4 was another one once in some 500 runs.
+    # may have what they say a turn later, and one of some hundred runs is another one. The run that
+    # nothing came between must be among the first ones, twice.
     scenario = make_tls_scenario(seed)
-    lanes = on_gnet(scenario)
-    assert 'waited in vain' not in repr(lanes)
-    others = [on_gnet(scenario) for _ in range(2)]
-    assert lanes in others or others[0] == others[1]
+    seen: list[object] = []
+    for _ in range(8):
+        lanes = on_gnet(scenario)
+        assert 'waited in vain' not in repr(lanes)
+        if lanes in seen:
+            return
+        seen.append(lanes)
+    pytest.fail(f'{len(seen)} runs, and no two of them are the same')
 
 
 def test_a_difference_is_found_and_shrunk_to_what_it_takes() -> None:

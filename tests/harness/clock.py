@@ -27,7 +27,7 @@ class Clock:
         """Let *msecs* go by, in some steps, and all that is due then happen."""
         for _ in range(steps):
             self.time += msecs / 1000 / steps
-            self.loop.from_hub(self.loop.idle_timers._expire)
+            self.loop.from_hub(self.loop.idle_timers.expire)
             turn()
 
     def until(self, condition: Callable[[], object]) -> None:

@@ -1,0 +1,31 @@
+"""Failures that nobody is told of but the hub, which prints them: a test should fail by them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = ['Reports']
+
+
+class Reports:
+    """What *hub* is told, from now on until :meth:`stop`; it is printed as before."""
+
+    def __init__(self, hub: Any) -> None:
+        self._hub = hub
+        self._failures: list[BaseException] = []
+        self._print = hub.print_exception
+        hub.print_exception = self._report
+
+    def _report(self, context: object, kind: Any, error: Any, traceback: Any) -> None:
+        # (Old callers of gevent's hand over a class, or nothing.)
+        self._failures.append(error if isinstance(error, BaseException) else RuntimeError(error))
+        self._print(context, kind, error, traceback)
+
+    def take(self) -> list[BaseException]:
+        """Return what was reported since it was asked last."""
+        failures, self._failures = self._failures, []
+        return failures
+
+    def stop(self) -> None:
+        """Let the hub do without."""
+        self._hub.print_exception = self._print

@@ -1,0 +1,223 @@
+"""pywsgi's handler of a connection, on a :class:`gnet.Socket`, whose end is gnet's affair.
+
+pywsgi closes the connection when it has answered for the last time; here the handler only returns,
+and gnet ends it as any other, so that no answer is lost to a reset (``docs/architecture.md``, "who
+ends a connection").
+"""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import Any, Protocol
+
+from gevent import Timeout, pywsgi
+
+from .logs import log
+
+__all__ = ['Handler', 'Serving']
+
+
+class Serving(Protocol):
+    """What a handler asks of what its server's connections share."""
+
+    application: Any
+    log: Any
+
+    def get_environ(self) -> dict[str, Any]:
+        """Return the beginning of a request's environ."""
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether there is to be no request after the one that has come."""
+
+    @property
+    def patience(self) -> float | None:
+        """Seconds that a connection may wait for its next request; None for ever."""
+
+    def begins_to_wait(self, handler: Any) -> None:
+        """*handler* waits for a request."""
+
+    def waits_no_more(self, handler: Any) -> None:
+        """It has one, or there will be none."""
+
+
+#: (Its types say less than it has, and bytes are texts to them.)
+_Handler: Any = pywsgi.WSGIHandler
+
+
+class Handler(_Handler):  # type: ignore[misc]
+    """Serves one connection, request by request."""
+
+    response_headers: list[tuple[bytes, bytes]]
+    time_finish: float
+
+    def __init__(self, sock: Any, site: Serving) -> None:
+        address = (
+            '' if sock.remote_address is None else (sock.remote_address, sock.remote_port))
+        super().__init__(sock, address, site)
+        self._sock = sock
+        self._site = site
+        #: Whether there was a request, which may have been the last.
+        self.has_answered = False
+        #: How many bytes had been read when it began to wait for a request.
+        self._read_before = 0
+        #: What silence is a fault, in milliseconds; while a request is waited for it is none.
+        self._read_timeout = sock.read_timeout
+
+    def handle(self) -> None:
+        """Serve requests until either side has had enough."""
+        sock = self._sock
+        file = self.rfile
+        try:
+            while True:
+                self.time_start = time.time()
+                self.time_finish = 0
+                outcome = self.handle_one_request()
+                if outcome is None:
+                    return
+                self.has_answered = True
+                if outcome is not True:
+                    # It is no HTTP, and this is the answer to it.
+                    self.status, answer = outcome
+                    sock.sendall(answer)
+                    self.time_finish = time.time()
+                    self.log_request()
+                    return
+        finally:
+            file.close()
+
+    # --- waiting for requests ---------------------------------------------------------------------
+
+    def read_requestline(self) -> str:
+        """Return the first line of a request; an empty text if there is to be none."""
+        site, sock = self._site, self._sock
+        if self.has_answered and site.is_closing:
+            return ''
+        self._read_before = sock.bytes_read
+        patience = site.patience
+        # (There is one limit at a time: that of gnet counts as a failure of the peer.)
+        is_longer = self._read_timeout is not None and (
+            patience is None or patience * 1000 >= self._read_timeout)
+        if is_longer:
+            sock.read_timeout = None
+        sock.settimeout(patience)
+        site.begins_to_wait(self)
+        try:
+            line: str = super().read_requestline()
+        finally:
+            site.waits_no_more(self)
+        sock.settimeout(None)
+        if is_longer:
+            sock.read_timeout = self._read_timeout
+        return line
+
+    def close_if_idle(self) -> None:
+        """Close the connection if nothing of a request has come. It is waiting for one."""
+        if self._sock.bytes_read == self._read_before:
+            self._sock.destroy_soon()
+
+    # --- requests and answers ---------------------------------------------------------------------
+
+    def get_environ(self) -> dict[str, Any]:
+        """Return the environ of the request that was read, with what gnet knows of its client."""
+        environ: dict[str, Any] = super().get_environ()
+        sock = self._sock
+        environ.setdefault('REMOTE_ADDR', '')  # by a unix socket; many take it for granted
+        environ['gnet.socket'] = sock
+        secure = _security(sock)
+        environ.setdefault('wsgi.url_scheme', 'http' if secure is None else 'https')
+        if secure is not None:
+            for name, value in secure.items():
+                environ.setdefault(name, value)
+        # Neither may be empty (PEP 3333), also where there is a path, or nothing is known.
+        environ.setdefault('SERVER_NAME', sock.local_address or 'localhost')
+        environ.setdefault(
+            'SERVER_PORT', str(sock.local_port or (80 if secure is None else 443)))
+        return environ
+
+    def finalize_headers(self) -> None:
+        """Complete the head of an answer."""
+        super().finalize_headers()
+        if self._site.is_closing and not self.connection_upgraded:
+            self.close_connection = True
+            self.response_headers = [
+                each for each in self.response_headers if each[0].lower() != b'connection']
+            self.response_headers.append((b'Connection', b'close'))
+
+    # --- what goes wrong --------------------------------------------------------------------------
+
+    def handle_error(self, t: Any, v: Any, tb: TracebackType | None) -> None:
+        """Answer for an application that has failed. (pywsgi calls it so, in an ``except``.)"""
+        if not isinstance(v, (Exception, Timeout)):
+            raise v  # killed, or the end of the program
+        if isinstance(v, OSError) and (self._sock.destroyed or _is_truncation(v)):
+            self.close_connection = True
+            log.info('%s left in the midst of %s: %s', self._who(), self._request(), v)
+            if not self._sock.destroyed:
+                self._send_error_response_if_possible(400)
+            return
+        log.error('%s of %s failed', self._request(), self._who(), exc_info=(t, v, tb))
+        self._send_error_response_if_possible(500)
+
+    def _handle_client_error(self, ex: BaseException) -> Any:
+        if isinstance(ex, OSError) and self._sock.destroyed:
+            log.info('%s left in the midst of a request: %s', self._who(), ex)
+            return None
+        if not isinstance(ex, (OSError, ValueError)):
+            # Nothing that a client should be able to cause.
+            log.error('a request of %s could not be read', self._who(), exc_info=ex)
+            return super()._handle_client_error(ValueError(str(ex)))
+        return super()._handle_client_error(ex)
+
+    def log_error(self, msg: str, *args: Any) -> None:
+        """Note what is a client's fault."""
+        log.info(msg, *args)
+
+    def log_request(self) -> None:
+        """Write a line of the request log, if there is one."""
+        if self.server.log is not None:
+            super().log_request()
+
+    def _who(self) -> str:
+        address = self.client_address
+        return f'{address[0]}:{address[1]}' if isinstance(address, tuple) else 'a client'
+
+    def _request(self) -> str:
+        return f'{self.command} {self.path}'
+
+
+def _is_truncation(error: OSError) -> bool:
+    """Whether pywsgi says by *error* that the client has ended before its body was complete."""
+    return error.errno is None and str(error).startswith('unexpected end of file')
+
+
+def _security(sock: Any) -> dict[str, str] | None:
+    """Return what environ says of TLS, in the names of Apache's; None if there is none.
+
+    It may end here, or at a proxy that says so.
+    """
+    if getattr(sock, 'encrypted', False):
+        return {
+            'HTTPS': 'on',
+            'SSL_PROTOCOL': sock.get_protocol() or '',
+            'SSL_CIPHER': (sock.get_cipher() or {}).get('name', ''),
+            'SSL_CLIENT_VERIFY': _verdict(
+                bool(sock.get_peer_certificate()), sock.authorized),
+        }
+    told = None if sock.proxy is None else sock.proxy.ssl
+    if told is None or not told.encrypted:
+        return None
+    return {
+        'HTTPS': 'on',
+        'SSL_PROTOCOL': told.version or '',
+        'SSL_CIPHER': told.cipher or '',
+        'SSL_CLIENT_VERIFY': _verdict(told.certificate, told.verified),
+        **({'SSL_CLIENT_S_DN_CN': told.common_name} if told.common_name else {}),
+    }
+
+
+def _verdict(has_certificate: bool, is_verified: bool) -> str:
+    if not has_certificate:
+        return 'NONE'
+    return 'SUCCESS' if is_verified else 'FAILED'
