@@ -194,9 +194,9 @@ class Loop(Agenda, Watchers):
         self.running = False
         for queue in (self.ticks, self.work, self._starts):
             queue.clear()  # a runner may be in the middle of them
-        # inside: its own; what was a method is none any more, which no type allows
-        dead: Any = self
-        dead.ticks, dead.work, dead._starts = deque(maxlen=0), deque(maxlen=0), deque(maxlen=0)
+        dead: Any = self  # what was a method is none any more
+        self._starts = deque(maxlen=0)
+        dead.ticks, dead.work = deque(maxlen=0), deque(maxlen=0)
         self._soon.clear()
         self._later.clear()
         nothing: Any = _nothing
