@@ -159,19 +159,26 @@ def _look(watch: IdleTimer) -> None:
 
 def _outgoing(sock: Any) -> int:
     """Return how many bytes are in the kernel that the peer has not taken."""
+    number = _number_of(sock)
+    if number < 0:
+        return 0  # only what is sent tells
     try:
-        answer = ioctl(sock.fileno(), TIOCOUTQ, bytes(4))
-    except (AttributeError, OSError):
-        return 0  # a pipe, or a stream that is no descriptor: only what is sent tells
+        answer = ioctl(number, TIOCOUTQ, bytes(4))
+    except OSError:
+        return 0  # a pipe: likewise
     return int.from_bytes(answer, byteorder)
 
 
 def _is_ready(sock: Any, event: int) -> bool:
     """Return whether the hub is about to be told so of *sock*, the socket of the system."""
-    try:
-        number = sock.fileno()
-    except AttributeError:
-        return False  # a stream that is no descriptor
+    number = _number_of(sock)
+    if number < 0:
+        return False
     poller = _poll()
     poller.register(number, event)
     return bool(poller.poll(0))
+
+
+def _number_of(sock: Any) -> int:
+    """Return the number of the descriptor; -1 for a stream that is none, as in memory."""
+    return -1 if sock is None else int(sock.fileno())

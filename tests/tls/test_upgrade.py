@@ -14,6 +14,7 @@ from gevent.event import AsyncResult
 import gnet
 from gnet import tls
 
+from ..harness.clock import Clock
 from ..harness.native import Native, Peer
 from ..harness.waiting import PATIENCE, turn, until
 from ..sockets.common import Connection, code, refused, target_of
@@ -292,6 +293,26 @@ def test_a_server_is_given_any_duplex_stream(serve: Serve, certified: Any) -> No
     assert secure_server.get_connections() == 0
     sock.close()
     until(lambda: server.get_connections() == 0)
+
+
+def test_a_silent_peer_on_a_duplex_stream_is_given_up(
+    serve: Serve, certified: Any, clock: Clock,
+) -> None:
+    secure: list[Any] = []
+    secure_server = tls.create_server(certified.options)
+
+    @secure_server.on('secureConnection')
+    def begin(sock: Any) -> None:
+        secure.append(sock)
+        sock.read_timeout = 1000
+        sock.on('data', lambda chunk: None)
+
+    server = serve(lambda sock: secure_server.emit('connection', Passing(sock)))
+    client = tls.connect(target_of(server), ca=authority().cert, servername='localhost')
+    until(lambda: secure)
+    clock.until(lambda: secure[0].destroyed)
+    assert code(secure[0].errored) == 'ERR_READ_TIMEOUT'
+    client.destroy()
 
 
 def test_a_server_is_given_a_socket(serve: Serve, certified: Any) -> None:
