@@ -52,6 +52,8 @@ _allocate_lock: Callable[[], Any] = monkey.get_original('_thread', 'allocate_loc
 
 
 class _Watch(Enum):
+    """What the thread that watches a hub knows of it."""
+
     WATCHING = 'it gives signs of life'
     BLOCKED = 'it does not: that was told'
     STOPPED = 'nobody looks any more'

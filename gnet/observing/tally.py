@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from typing import Any
 
 from .catalogue import CATALOGUE
@@ -32,6 +33,8 @@ def code_of(error: BaseException) -> str:
     code = getattr(error, 'code', None)
     if isinstance(code, str) and _CODE.fullmatch(code):
         return code
+    if type(error) is socket.timeout:
+        return 'TimeoutError'  # which it is since Python 3.10: one name on all of them
     return type(error).__name__[:64]
 
 

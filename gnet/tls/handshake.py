@@ -136,7 +136,9 @@ class ClientHandshake(Handshake):
             # A cipher suite without any, which the program has asked for.
             failure = library_error('SSL', 'PEER_DID_NOT_RETURN_A_CERTIFICATE')
         elif not verified:
-            failure = verdict(options.context, peer_chain(tls) or own_certificate(tls))
+            chain = peer_chain(tls)
+            failure = verdict(
+                options.context, chain or own_certificate(tls), is_whole=bool(chain))
         if failure is None:
             # Of a resumed session, too, which Node does not: it may have been taken before it was
             # looked at, or when somebody looked less closely.

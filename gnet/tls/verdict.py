@@ -30,17 +30,23 @@ _ECDSA, _RSA = b'\xc0\x2b', b'\xc0\x2f'
 #: Bytes of a record at most.
 _LARGEST = 16384
 
+#: OpenSSL's numbers for "the issuer is not there": it may be among what Python does not show.
+_WITHOUT_ISSUER = frozenset([2, 20, 21])
 
-def verdict(context: SecureContext, chain: Sequence[bytes]) -> TLSCertificateError | None:
+
+def verdict(
+    context: SecureContext, chain: Sequence[bytes], *, is_whole: bool = True,
+) -> TLSCertificateError | None:
     """Return what a client with *context* would refuse in this chain; None for nothing.
 
     The name is not looked at. What cannot be verified here counts as wrong, with the code
     ``'UNVERIFIED'``: a chain of none, a context that is the program's own, a key of another kind
-    than RSA or an elliptic curve.
+    than RSA or an elliptic curve; an issuer that is missing in a chain that is not whole.
 
     Args:
         context: whose authorities, lists of revoked ones and settings count.
         chain: what the peer has sent, each as DER, its own first. It has proved to have the key.
+        is_whole: whether that is all that it has sent: Python 3.9 shows nothing but its own.
     """
     if context.given is not None or not chain:
         return _unverified()
@@ -64,7 +70,12 @@ def verdict(context: SecureContext, chain: Sequence[bytes]) -> TLSCertificateErr
     except ssl.SSLCertVerificationError as error:
         # (Without its traceback, which has this frame, and that has the result: a cycle.)
         refusal = tls_error(error.with_traceback(None), certificates=len(chain))
-        return refusal if isinstance(refusal, TLSCertificateError) else _unverified()
+        if not isinstance(refusal, TLSCertificateError):
+            return _unverified()
+        if not is_whole and refusal.verify_code in _WITHOUT_ISSUER:
+            # It may be expired, revoked or forged as well, or good: nobody has looked further.
+            return _unverified(refusal)
+        return refusal
     except ssl.SSLError as error:
         # It did not get as far as that.
         return _unverified(error.with_traceback(None))

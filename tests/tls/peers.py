@@ -15,6 +15,10 @@ from .authority import Certified, authority
 
 __all__ = ['TlsPeer', 'client_context', 'server_context']
 
+#: ``OP_IGNORE_UNEXPECTED_EOF``, which Python sets before 3.10, and has no name for: who is cut off,
+#: even in the handshake, would not be told from who is told the end.
+_IGNORE_CUT_OFF = 0x80
+
 
 def client_context(
     ca: str | None = None, *, own: Certified | None = None, files: Any = None, **settings: Any,
@@ -52,6 +56,8 @@ class TlsPeer:
         self._native = native
         self.peer = peer
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        if int(context.options) & _IGNORE_CUT_OFF:
+            context.options = ssl.Options(int(context.options) & ~_IGNORE_CUT_OFF)
         self.tls = context.wrap_bio(
             self._in, self._out, server_side=server_side, server_hostname=server_hostname,
             session=session)
@@ -135,8 +141,11 @@ class TlsPeer:
                     self._in.write_eof()
             except ssl.SSLZeroReturnError:
                 return b''  # both ends have said so
-            except ssl.SSLError:
+            except ssl.SSLError as error:
                 self._flush()  # the alert
+                if error.reason == 'UNEXPECTED_EOF_WHILE_READING':
+                    # Python 3.9 has a class for it only where OpenSSL is older.
+                    raise ssl.SSLEOFError(*error.args) from error
                 raise
             else:
                 self._flush()

@@ -185,6 +185,23 @@ def test_what_cannot_be_judged_is_not_good():
         assert error.code
 
 
+@pytest.mark.parametrize('name', CASES)
+def test_of_a_certificate_alone_nothing_is_said_that_others_could_change(name):
+    """As on Python 3.9, which shows no others."""
+    case = CASES[name]
+    context = create_secure_context(case.options)
+    chain = ders(case.own.cert + case.above)
+    whole, alone = (
+        None if error is None else error.code
+        for error in (verdict(context, chain), verdict(context, chain[:1], is_whole=False)))
+    assert alone in ('UNVERIFIED', whole)
+    # What needs no other is judged: who trusts the issuer, or who issued itself.
+    if not case.above and whole not in (
+        'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'UNABLE_TO_GET_ISSUER_CERT',
+    ):
+        assert alone == whole
+
+
 def test_no_changed_byte_of_a_certificate_is_overlooked():
     context = create_secure_context(ca=authority().cert)
     leaf = ders(CASES['good'].own.cert)[0]
