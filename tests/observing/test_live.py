@@ -421,9 +421,3 @@ def test_a_forked_child_is_told_that_it_has_nothing(run_script: Any) -> None:
 @pytest.mark.parametrize('name', ['live', 'watchHub', 'watch_hub', 'Live', 'LiveEntry'])
 def test_the_names_are_gnets(name: str) -> None:
     assert getattr(gnet, name).__module__ == 'gnet'
-
-
-def test_a_socket_whose_constructor_has_failed_is_passed_over() -> None:
-    half_made = gnet.Socket.__new__(gnet.Socket)  # as a traceback has it, which somebody keeps
-    assert entries('socket') == []
-    del half_made
