@@ -56,7 +56,7 @@ _PYTHON = {
 #: 3.9 does not show whether the issuer came with it: what is wrong, if anything, is not known.
 _PYTHON_THAT_JUDGES = {
     **_PYTHON,
-    'of another authority': (3, 10),
+    'another authority': (3, 10),
     'without its intermediate': (3, 10),
     'the intermediate as authority': (3, 10),
 }
