@@ -18,12 +18,12 @@ PROMETHEUS = 'prometheus-client >= 0.12'
 
 # The suite runs on all three event loops of gevent: two of them need cffi, which is what
 # gevent[recommended] brings. setuptools builds the wheel that the suite looks into.
-# cryptography makes the certificates of the tests. The last line is legacy code, which tests/legacy
-# runs on gnet's sockets.
+# cryptography makes the certificates of the tests; proxy-protocol is a second implementation of
+# that protocol. The last line is legacy code, which tests/legacy runs on gnet's sockets.
 TEST = [
     'gevent[recommended]', 'pytest >= 8.0', 'pytest-timeout >= 2.3', 'pytest-xdist >= 3.5',
     'setuptools >= 70.1',
-    'cryptography >= 42',
+    'cryptography >= 42', 'proxy-protocol >= 0.11',
     PROMETHEUS,
     'paramiko >= 3.4', 'pg8000 >= 1.30', 'redis >= 5.0',
 ]

@@ -16,6 +16,8 @@ The rooms of the house, from the ground up; each imports only from those before 
 - ``node``: what Node would say: spellings, values, texts, errors, checks;
 - ``lifecycle``, ``errors``: public faces: what is published through zope.event; the errors;
 - ``addresses``: IP addresses, both ends of a connection, `SocketAddress`, `BlockList`;
+- ``proxy_protocol``: the header by which a load balancer says whose connection it is: no I/O; a
+  public face, imported when it is first used;
 - ``loop``: ticks, runners, watchers, timers, the resolver, `run`: all that touches gevent's hub;
 - ``events``: Node's module of that name;
 - ``streams``: states and events of a stream, and the wire that it asks for: no I/O, no hub;
@@ -183,6 +185,7 @@ _ROOMS = {
     'once': '.events',
     'pipeline': '.streams.pipeline',
     'process': '.processes.this_process',
+    'proxy_protocol': '.proxy_protocol',
     'tls': '.tls',
 }
 
@@ -192,7 +195,7 @@ __getattr__ = at_first_use(__name__, globals(), _ROOMS)
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, 'logs', 'metrics', 'tls'])
+    return sorted([*__all__, 'logs', 'metrics', 'proxy_protocol', 'tls'])
 
 
 if worker_number is not None:

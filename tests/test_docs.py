@@ -252,7 +252,7 @@ def test_methods_that_are_cited_are_there(page: str) -> None:
 
 
 def test_all_pages_are_listed_in_the_readme() -> None:
-    listed = set(re.findall(r'\]\(([\w./]+\.md)\)', read('README.md')))
+    listed = set(re.findall(r'\]\(([\w./-]+\.md)\)', read('README.md')))
     assert [name for name in NAMES if name != 'README.md' and name not in listed] == []
 
 

@@ -95,8 +95,9 @@ def test_each_module_lists_its_public_names(name: str) -> None:
 _FOR_LATER = (
     'gnet.child_process', 'gnet.clusters.cluster', 'gnet.processes.messaging', 'gnet.tls',
     'gnet.addresses.block_list', 'gnet.events.iterator', 'gnet.lifecycle.events',
-    'gnet.loop.foreign_calls', 'gnet.servers.gate', 'gnet.servers.limits', 'gnet.servers.refusals',
-    'gnet.streams.pipeline',
+    'gnet.loop.foreign_calls', 'gnet.proxy_protocol', 'gnet.options.proxy_protocol',
+    'gnet.servers.gate', 'gnet.servers.limits', 'gnet.servers.proxied_intake',
+    'gnet.servers.refusals', 'gnet.streams.pipeline',
     'concurrent.futures', 'dataclasses', 'decimal', 'difflib', 'inspect', 'ipaddress', 'json',
     'logging', 'ssl', 'subprocess', 'threading',
 )
@@ -134,12 +135,12 @@ def test_what_is_imported_when_it_is_used_is_none_of_the_faces_names_twice() -> 
 #: The modules that programs import.
 FACES = (
     'gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.lifecycle', 'gnet.logs',
-    'gnet.metrics', 'gnet.tls')
+    'gnet.metrics', 'gnet.proxy_protocol', 'gnet.tls')
 
 
 def test_dir_shows_the_public_names_and_nothing_else() -> None:
     # (Some modules are imported when they are used, and "from gnet import *" is no use of them.)
-    assert dir(gnet) == sorted([*gnet.__all__, 'logs', 'metrics', 'tls'])
+    assert dir(gnet) == sorted([*gnet.__all__, 'logs', 'metrics', 'proxy_protocol', 'tls'])
 
 
 @pytest.mark.parametrize('face', FACES)

@@ -15,7 +15,10 @@ __all__ = [
     'Address',
     'Dropped',
     'Ends',
+    'ProxiedName',
     'address_of',
+    'address_of_near_end',
+    'address_of_peer',
     'ends_of',
     'host_of',
     'is_link_local',
@@ -61,6 +64,27 @@ class Ends(_Ends, NodeNames):
     remote_family = _Ends.remote_family
 
 
+class ProxiedName(tuple):  # type: ignore[type-arg]  # as the system has them: of two or four
+    """The name of a peer in Python's form, as who stands between has told it. Empty if not of TCP.
+
+    Attributes:
+        near: the name of this end, as the peer knows it; empty if not of TCP. None: as the system
+            says.
+        header: all that was told.
+    """
+
+    near: tuple[Any, ...] | None
+    header: Any
+
+    def __new__(cls, name: Any, near: tuple[Any, ...] | None, header: Any) -> ProxiedName:
+        made = super().__new__(cls, name)
+        made.near, made.header = near, header
+        return made
+
+    def __getnewargs__(self) -> tuple[Any, ...]:
+        return tuple(self), self.near, self.header
+
+
 class Dropped(Ends):
     """Both ends, and why the connection was dropped.
 
@@ -92,7 +116,9 @@ def address_of(family: int, name: Any) -> Address | None:
 
 def host_of(name: Any) -> str | None:
     """Return the IP address in *name*, a socket name in Python's form; None if it has none."""
-    return name[0] if isinstance(name, tuple) and isinstance(name[0], str) else None
+    if isinstance(name, tuple) and name and isinstance(name[0], str):
+        return name[0]
+    return None  # of a unix socket, or of one behind a proxy
 
 
 def is_link_local(address: str) -> bool:
@@ -108,14 +134,30 @@ def _zone(number: int) -> str:
         return str(number)  # the interface is gone
 
 
+def address_of_peer(family: int, name: Any) -> Address | None:
+    """Like :func:`address_of`, for the *name* of a peer, which may be a :class:`ProxiedName`."""
+    return address_of(_family_of(name) if type(name) is ProxiedName else family, name)
+
+
+def address_of_near_end(sock: Any, remote: Any) -> Address | None:
+    """Return the local end of the connection *sock*, whose peer's name is *remote*."""
+    if type(remote) is ProxiedName and remote.near is not None:
+        return address_of(_family_of(remote.near), remote.near)
+    return address_of(sock.family, sock.getsockname())
+
+
+def _family_of(name: tuple[Any, ...]) -> int:
+    return {2: _socket.AF_INET, 4: _socket.AF_INET6}.get(len(name), _socket.AF_UNIX)
+
+
 def ends_of(sock: Any, remote: Any) -> Ends | None:
     """Return both ends of the TCP connection *sock*; None for unix sockets.
 
     Args:
         sock: a connected socket.
-        remote: the name of its peer, from accept(2).
+        remote: the name of its peer, from accept(2), or a :class:`ProxiedName`.
     """
-    near, far = address_of(sock.family, sock.getsockname()), address_of(sock.family, remote)
+    near, far = address_of_near_end(sock, remote), address_of_peer(sock.family, remote)
     if near is None or far is None:
         return None
     return Ends(near.address, near.port, near.family, far.address, far.port, far.family)

@@ -14,6 +14,7 @@ import gevent
 
 from ..node import coded_errors, system_errors
 from ..node.values import MAX_INT32
+from ..options.limits import NO_LIMITS
 from ..processes.messaging import peer_of
 from ..processes.this_process import Process
 from ..servers.acceptor import Acceptor
@@ -192,7 +193,9 @@ class WorkerSide:
         else:
             self._keys.add(query.key)
             self._last_request += 1
-            limits = call.intake.connections.limit_options
+            intake = call.intake
+            # Behind proxies the primary does not know whose connections they are.
+            limits = NO_LIMITS if intake.reads_headers else intake.connections.limit_options
             self._requests[self._last_request] = _Request(call, query, limits)
             self._peer.loop.hold()
             of_limits = {'limits': list(limits)} if limits.are_any else {}

@@ -11,13 +11,14 @@ from gevent import Greenlet
 
 from ..addresses.ends import FAMILIES, Ends
 from ..lifecycle import DropReason
+from ..servers.acceptor import own_limits
 from .counted import Counted
 
 if TYPE_CHECKING:
     from ..options.limits import LimitOptions
+    from ..servers.acceptor import Counting
     from ..servers.connections import Limiter
     from ..servers.gate import Gate
-    from ..servers.intake import Intake
 
 __all__ = [
     'Distributed',
@@ -79,7 +80,7 @@ class Distributed:
     """Stands for the primary's listener: what a server has in the place of an ``Acceptor``."""
 
     def __init__(
-        self, number: int, intake: Intake, listener: PrimaryListener, side: Side,
+        self, number: int, intake: Counting, listener: PrimaryListener, side: Side,
         limits: LimitOptions,
     ) -> None:
         self._number = number
@@ -137,7 +138,13 @@ class Distributed:
         """Connections beyond ``max_connections`` wait in the primary in any case."""
 
     def limiter(self, options: LimitOptions, before: Limiter | None) -> Limiter | None:
-        """Have the primary limit the connections; return what counts those of this process."""
+        """Have the primary limit the connections; return what counts those of this process.
+
+        Where they come from proxies, the primary does not know whose they are: each process limits
+        its own then.
+        """
+        if self.intake.reads_headers:
+            return own_limits(self._loop, options, before)
         if options != self._limits:
             self._limits = options
             self._side.send('limit', id=self._number, limits=list(options))
@@ -159,7 +166,7 @@ class Distributed:
             remote = sock.getpeername()
         except OSError:
             remote = None  # it has reset the connection; who it was is not known any more
-        if counted is not None:
+        if counted is not None and not intake.reads_headers:
             self._counted.offer(counted)
             connections.limits = self._counted  # also where another worker's server has the limits
         try:
@@ -172,6 +179,8 @@ class Distributed:
                 Greenlet.spawn(intake.serve_later, connection)
         finally:
             if counted is not None:
+                if intake.reads_headers:
+                    self._counted.release(counted)  # another worker's server has the limits
                 self._counted.withdraw()
         return True
 

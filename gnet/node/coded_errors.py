@@ -152,6 +152,11 @@ def ipc_required() -> CodedRuntimeError:
         "Forked processes must have an IPC channel, missing value 'ipc' in options.stdio")
 
 
+def proxy_protocol_error(reason: str) -> CodedValueError:
+    """Build ``ERR_PROXY_PROTOCOL``: this is no header of that protocol."""
+    return CodedValueError('ERR_PROXY_PROTOCOL', f'No valid PROXY protocol header: {reason}')
+
+
 def _plain(value: object) -> str:
     return value if isinstance(value, str) else inspect(value)
 

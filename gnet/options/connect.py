@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..addresses.ip import is_ip
 from ..node import coded_errors
@@ -21,6 +21,9 @@ from ..node.validators import (
     validate_port,
 )
 from ..node.values import MAX_INT32, UNDEFINED, to_int32, truthy
+
+if TYPE_CHECKING:
+    from .proxy_protocol import Introduction
 
 __all__ = [
     'CONNECT_OPTIONS',
@@ -93,6 +96,7 @@ class ConnectRequest(NamedTuple):
         lookup: called instead of the resolver, or None.
         auto_select_family: try several addresses of the host.
         attempt_timeout: milliseconds after which the next one is tried as well.
+        introduction: what a header of the PROXY protocol tells first of all; None for no header.
     """
 
     path: str | None
@@ -106,12 +110,14 @@ class ConnectRequest(NamedTuple):
     lookup: Callable[..., object] | None = None
     auto_select_family: bool = True
     attempt_timeout: int = 250
+    introduction: Introduction | None = None
 
 
 #: The names of the options.
 CONNECT_OPTIONS = frozenset({
     'auto_select_family', 'auto_select_family_attempt_timeout', 'family', 'hints', 'host',
     'local_address', 'local_port', 'lookup', 'path', 'port',
+    'proxy_protocol',
 })
 
 
@@ -121,8 +127,17 @@ def connect_request(options: Mapping[str, Any]) -> ConnectRequest:
     Raises:
         CodedTypeError, CodedValueError: ``ERR_MISSING_ARGS``, ``ERR_INVALID_ARG_TYPE``,
             ``ERR_INVALID_ARG_VALUE``, ``ERR_INVALID_IP_ADDRESS``, ``ERR_SOCKET_BAD_PORT``,
-            ``ERR_OUT_OF_RANGE``.
+            ``ERR_OUT_OF_RANGE``; ``ERR_PROXY_PROTOCOL``.
     """
+    request = _request(options)
+    if options.get('proxy_protocol') is None:
+        return request
+    from .proxy_protocol import introduction  # most connections need none of it
+
+    return request._replace(introduction=introduction(options['proxy_protocol']))
+
+
+def _request(options: Mapping[str, Any]) -> ConnectRequest:
     port = options.get('port', UNDEFINED)
     path = options.get('path')
     if isinstance(path, (bytes, os.PathLike)):

@@ -14,6 +14,7 @@ from .shared import DEFAULT_HIGH_WATER_MARK, block_list, keep_alive_seconds
 
 if TYPE_CHECKING:
     from ..addresses.block_list import BlockList
+    from .proxy_protocol import ProxyTrust
 
 __all__ = [
     'SERVER_OPTIONS',
@@ -35,6 +36,7 @@ class ServerOptions(NamedTuple):
         high_water_mark: bytes, for both directions. As in Node it is any number that is not
             negative, so NaN, Infinity and fractions get through to here.
         block_list: addresses to refuse, or None.
+        proxy_trust: whose headers of the PROXY protocol are read, or None.
         max_connections: as the property: whatever it is compared with.
         max_connections_policy: what becomes of those beyond it.
         limits: all others.
@@ -47,6 +49,7 @@ class ServerOptions(NamedTuple):
     keep_alive_initial_delay: int
     high_water_mark: float
     block_list: BlockList | None
+    proxy_trust: ProxyTrust | None
     max_connections: Any
     max_connections_policy: FullPolicy
     limits: LimitOptions
@@ -55,7 +58,7 @@ class ServerOptions(NamedTuple):
 #: The names of the options.
 SERVER_OPTIONS = frozenset({
     'allow_half_open', 'block_list', 'high_water_mark', 'keep_alive', 'keep_alive_initial_delay',
-    'no_delay', 'pause_on_connect', *LIMIT_OPTIONS,
+    'no_delay', 'pause_on_connect', 'proxy_protocol', *LIMIT_OPTIONS,
 })
 
 
@@ -68,7 +71,8 @@ def server_options(options: Mapping[str, Any]) -> ServerOptions:
     Raises:
         CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for a ``keep_alive_initial_delay`` or a
             ``high_water_mark`` that is no number (None is none), and for a ``block_list`` that is
-            something else; ``ERR_INVALID_ARG_VALUE`` for an ``ssl_context``.
+            something else; ``ERR_INVALID_ARG_VALUE`` for an ``ssl_context``; both and
+            ``ERR_OUT_OF_RANGE`` for a wrong ``proxy_protocol``.
         CodedTypeError, CodedValueError: for what is no limit: :mod:`.limits`.
     """
     if options.get('ssl_context') is not None:
@@ -90,9 +94,18 @@ def server_options(options: Mapping[str, Any]) -> ServerOptions:
         keep_alive_initial_delay=seconds,
         high_water_mark=mark,
         block_list=block_list(options),
+        proxy_trust=_proxy_trust(options.get('proxy_protocol')),
         max_connections=None if most is UNDEFINED else most,
         max_connections_policy=(
             FullPolicy.DROP if policy is UNDEFINED
             else full_policy('options.maxConnectionsPolicy', policy)),
         limits=limit_options(options),
     )
+
+
+def _proxy_trust(given: Any) -> ProxyTrust | None:
+    if given is None:
+        return None
+    from .proxy_protocol import proxy_trust  # most servers need none of it
+
+    return proxy_trust(given)

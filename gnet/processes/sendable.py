@@ -90,6 +90,7 @@ class _Moved(RawHandle):
     kind = 'net.Socket'
 
     def __init__(self, owner: Socket) -> None:
+        self._told = departure.told_of(owner)
         self._departed = departure.depart(owner)
         super().__init__(self._departed.sock)
 
@@ -97,7 +98,9 @@ class _Moved(RawHandle):
         departed = self._departed
         extra = {
             name: base64.b64encode(data).decode('ascii')
-            for name, data in (('unread', departed.unread), ('unsent', departed.unsent)) if data
+            for name, data in (
+                ('unread', departed.unread), ('unsent', departed.unsent), ('proxy', self._told),
+            ) if data
         }
         fields: dict[str, Any] = {'gnet': extra} if extra else {}
         if departed.was_ended:
@@ -194,8 +197,11 @@ def outgoing(
             track(server)
         if not keep_open:
             return _Moved(handle)
-        return _Copied(
-            handle, 'net.Socket', {} if server is None else {'key': key_of(server)})
+        fields: dict[str, Any] = {} if server is None else {'key': key_of(server)}
+        told = departure.told_of(handle)
+        if told:
+            fields['gnet'] = {'proxy': base64.b64encode(told).decode('ascii')}
+        return _Copied(handle, 'net.Socket', fields)
     if not (hasattr(handle, 'fileno') and hasattr(handle, 'getsockopt')) or (
         hasattr(handle, 'do_handshake')
     ):
@@ -270,7 +276,7 @@ def _bring_socket(
     deliver(connection)
     departure.arrive(
         connection, sock, counted, _bytes_of(extra.get('unread')), _bytes_of(extra.get('unsent')),
-        extra.get('ended') is True)
+        extra.get('ended') is True, _bytes_of(extra.get('proxy')))
 
 
 def _bytes_of(text: Any) -> bytes:

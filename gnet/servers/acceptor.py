@@ -25,6 +25,7 @@ from ..loop.watchers import READ, close_watcher, is_libuv
 from ..node import coded_errors, system_errors
 from ..node.logs import Log
 from ..sockets.descriptors import reset_on_close
+from .connections import Connections
 from .listener import Listener, adopt
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ __all__ = [
     'MAX_LAST',
     'Accepting',
     'Acceptor',
+    'Counting',
     'Handle',
+    'own_limits',
     'reset',
     'take_over',
 ]
@@ -88,6 +91,26 @@ class Accepting(Protocol):
     @property
     def accept_failed(self) -> Callable[[BaseException], object]:
         """Called with an error that is neither a peer's nor will pass, in the hub."""
+
+
+class Counting(Accepting, Protocol):
+    """The same for a server of this process, which counts them."""
+
+    @property
+    def reads_headers(self) -> bool:
+        """Whether it finds out by itself whose a connection is, when it has it."""
+
+    @property
+    def connections(self) -> Connections:
+        """Who counts them."""
+
+    @property
+    def dropped(self) -> Callable[..., object]:
+        """Called with both ends, the reason, and whose limit it was: it was closed elsewhere."""
+
+    @property
+    def serve_later(self) -> Callable[[Any], object]:
+        """Like ``serve``, where something may have happened since ``admit``."""
 
 
 class Handle(Protocol):
@@ -209,13 +232,7 @@ class Acceptor(StreamServer):
 
     def limiter(self, options: LimitOptions, before: Limiter | None) -> Limiter | None:
         """Return what limits the connections: it is asked here, for each."""
-        if not options.are_any:
-            return None
-        from .limits import Limits
-        if isinstance(before, Limits):
-            before.configure(options)
-            return before
-        return Limits(options, self.gnet_loop.now)
+        return own_limits(self.gnet_loop, options, before)
 
     def start_accepting(self) -> None:
         """Accept what comes; called by ``start`` and after a pause."""
@@ -338,6 +355,18 @@ class Acceptor(StreamServer):
         self._timer = None
         if self.started:
             self.start_accepting()
+
+
+def own_limits(loop: Loop, options: LimitOptions, before: Limiter | None) -> Limiter | None:
+    """Return what limits connections in this process; *before* did so until now."""
+    if not options.are_any:
+        return None
+    from .limits import Limits  # most servers need none
+
+    if isinstance(before, Limits):
+        before.configure(options)
+        return before
+    return Limits(options, loop.now)
 
 
 def reset(sock: Any) -> None:

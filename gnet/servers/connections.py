@@ -124,6 +124,28 @@ class Connections:
         if self.on_room is not None:
             self.on_room()
 
+    # --- before there is a socket -----------------------------------------------------------------
+
+    def begin(self, placeholder: Any) -> None:
+        """Count *placeholder*, a connection of which it is not known whose it is."""
+        self.sockets[placeholder] = None
+        self.count += 1
+
+    def succeed(self, placeholder: Any, admit: Callable[[], Any]) -> Any:
+        """Give its place to the connection that *admit* returns, or to nobody."""
+        place = self.sockets.pop(placeholder)
+        if place is not None:
+            place[0].release(place[1])  # the limits were set meanwhile, and have counted it
+        self.count -= 1
+        before = self.count
+        try:
+            return admit()
+        finally:
+            if self.count == before:
+                self.look_for_room()
+                if not self.count:
+                    self._look()
+
     # --- what a socket says: `Counter` ------------------------------------------------------------
 
     def destroyed(self, sock: Any) -> None:

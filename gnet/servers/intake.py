@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
-from ..addresses.ends import Dropped, Ends, address_of, ends_of, host_of
+from ..addresses.ends import Dropped, Ends, address_of_peer, ends_of, host_of
 from ..loop.agenda import EXITS
 from ..node.logs import Log
 from ..node.values import is_number
@@ -38,6 +38,9 @@ class Intake:
 
     __slots__ = (
         'accept_failed', 'accepted_at', 'block_list', 'connections', 'refusals', 'server')
+
+    #: Whose a connection is is known by its address.
+    reads_headers = False
 
     #: What makes a socket of what was accepted.
     accept: Callable[..., Socket] = staticmethod(accept)
@@ -80,7 +83,7 @@ class Intake:
             self.drop(sock, remote, lifecycle.DropReason.MAX_CONNECTIONS)
             return None
         if self.block_list is not None:
-            peer = address_of(sock.family, remote)
+            peer = address_of_peer(sock.family, remote)
             if peer is not None and self.block_list.check(peer.address, peer.family):
                 data = ends_of(sock, remote)
                 sock.close()

@@ -20,8 +20,7 @@ from ..loop.loop import Loop
 from ..loop.resolver import Found, look_up
 from ..node import system_errors
 from ..options.listen import ListenRequest, ListenTarget
-from .acceptor import Acceptor, Handle, take_over
-from .intake import Intake
+from .acceptor import Acceptor, Counting, Handle, take_over
 from .listener import HANDLE_KEY, Listener, adopt, bind_path, bind_port
 from .primary import get_primary
 
@@ -46,7 +45,7 @@ class ListenCall:
     __slots__ = ('_attached', '_failed', '_listening', '_loop', '_stage', 'intake', 'request')
 
     def __init__(
-        self, request: ListenRequest, intake: Intake, *,
+        self, request: ListenRequest, intake: Counting, *,
         attached: Callable[[Handle, str], object], listening: Callable[[], object],
         failed: Callable[[BaseException], object],
     ) -> None:

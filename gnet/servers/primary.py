@@ -9,8 +9,7 @@ from __future__ import annotations
 from typing import Any, Protocol
 
 from ..options.listen import ListenRequest
-from .acceptor import Handle
-from .intake import Intake
+from .acceptor import Counting, Handle
 from .listener import Listener
 
 __all__ = [
@@ -28,7 +27,7 @@ class Call(Protocol):
     def request(self) -> ListenRequest: ...
 
     @property
-    def intake(self) -> Intake:
+    def intake(self) -> Counting:
         """Who gets the connections."""
 
     @property

@@ -21,7 +21,7 @@ from ..sockets.own_thread import SERVER_LETTING_GO, SERVER_USES, keep_to_thread
 from ..sockets.ownership import fail
 from ..sockets.socket import Socket
 from . import stopping
-from .acceptor import Handle
+from .acceptor import Counting, Handle
 from .connections import Connections
 from .intake import Intake
 from .limiting import Limiting
@@ -70,8 +70,9 @@ class Server(Limiting):
 
     __slots__ = (
         '_call', '_counter', '_full_policy', '_handle', '_intake', '_kept_alive',
-        '_listening_id', '_pipe_name', '_serving', '_unref', 'allow_half_open', 'high_water_mark',
-        'keep_alive', 'keep_alive_initial_delay', 'no_delay', 'pause_on_connect',
+        '_listening_id', '_pipe_name', '_proxy_trust', '_serving', '_unref', 'allow_half_open',
+        'high_water_mark', 'keep_alive', 'keep_alive_initial_delay', 'no_delay',
+        'pause_on_connect',
     )
 
     def __init__(self, *args: Any, **keywords: Any) -> None:
@@ -90,6 +91,12 @@ class Server(Limiting):
                 - keep_alive_initial_delay: milliseconds before its first probe (0: the system's).
                 - high_water_mark: bytes buffered for each connection and direction (65536).
                 - block_list: a :class:`gnet.BlockList` of peers that are refused silently.
+                - proxy_protocol: a mapping; connections come from proxies that say whose they are:
+
+                  - trusted: a list of their addresses, such as ``'10.0.0.0/8'``; ``'unix'`` is
+                    whoever comes by a unix socket. Others are dropped.
+                  - timeout: milliseconds that the header of a connection has to come (5000).
+                  - max_pending: connections that wait for theirs at most (1024).
                 - max_connections, max_connections_policy, max_connections_per_address,
                   connection_rate, connection_rate_per_address, connection_burst,
                   connection_burst_per_address, ipv4_prefix, ipv6_prefix: limits; see the
@@ -116,6 +123,7 @@ class Server(Limiting):
         self._counter = Connections(self, get_loop(), self._emit_close_if_drained)
         self._intake = Intake(self, self._counter, self._accept_failed)
         self._intake.block_list = chosen.block_list
+        self._proxy_trust = chosen.proxy_trust
         self._counter.limit = chosen.max_connections
         self._full_policy = chosen.max_connections_policy
         self._counter.limit_options = chosen.limits
@@ -192,10 +200,18 @@ class Server(Limiting):
         if request.path is not None:
             self._pipe_name = request.path
         self._call = call = ListenCall(
-            request, self._intake, attached=self._listener_attached, listening=self._emit_listening,
-            failed=self._emit_error)
+            request, self._front(), attached=self._listener_attached,
+            listening=self._emit_listening, failed=self._emit_error)
         call.start()
         return self
+
+    def _front(self) -> Counting:
+        """Return what is to take the connections."""
+        if self._proxy_trust is None:
+            return self._intake
+        from .proxied_intake import ProxiedIntake  # most servers need none of it
+
+        return ProxiedIntake(self._intake, self._proxy_trust)
 
     def _forget_call(self) -> None:
         """Nobody waits any more for what was asked for before."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 from contextlib import suppress
 from contextvars import copy_context
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent.socket
 from gevent.event import Event
@@ -51,6 +51,9 @@ from .python_names import PythonNames
 from .settings import Tuned
 from .socket_wire import SocketWire
 from .wire import DescriptorWire
+
+if TYPE_CHECKING:
+    from ..options.proxy_protocol import Introduction
 
 __all__ = ['Client']
 
@@ -109,6 +112,17 @@ class Client(Tuned, PythonNames):
                 :func:`gnet.set_default_auto_select_family`): the next one whenever
                 *auto_select_family_attempt_timeout* milliseconds (250; 10 at least) have passed,
                 or an attempt has failed. The first connection is kept (RFC 8305).
+            proxy_protocol: send a header of the PROXY protocol first of all, before TLS, too, to a
+                server that reads one: True for this connection's own ends, a
+                :class:`gnet.proxy_protocol.ProxyHeader`, or a mapping:
+
+                - source: whose connection it is: the socket of the client that is proxied, an
+                  address and a port, or the path of a unix socket; by default this one's own.
+                - destination: what the client has connected to; not where *source* is a socket.
+                - version: 2 (the default) or 1.
+                - local: True for a health check.
+                - alpn, authority, netns: texts; unique_id: bytes; tlvs: pairs of a type and bytes;
+                  checksum: True for one (version 2 alone).
 
         Raises:
             CodedTypeError, CodedValueError: for arguments that make no sense; nothing is changed.
@@ -269,8 +283,16 @@ class Client(Tuned, PythonNames):
 
     def _established(self, sock: Any, remote: Any) -> None:
         """Take over the connection; runs in a runner."""
+        introduction = None if self._connector is None else self._connector.introduction
         self._remote = remote
         self._connector = None
+        if introduction is not None:
+            try:
+                _introduce(sock, introduction)
+            except (OSError, coded_errors.CodedError) as error:
+                sock.close()
+                self.destroy(error)
+                return
         self._open(sock)
         self._settle_keeping()
         self._apply_options()
@@ -346,6 +368,18 @@ class Client(Tuned, PythonNames):
         else:
             # The writing end of a pipe, without readable=False. Nothing would ever tell of its end.
             self.destroy(system_errors.system_error(errno.ENOTCONN, 'read'))
+
+
+def _introduce(sock: Any, introduction: Introduction) -> None:
+    """Send a header of the PROXY protocol on *sock*, which was just connected."""
+    header = introduction.to_bytes(sock)
+    try:
+        sent = sock.send(header)
+    except OSError as error:
+        raise system_errors.system_error(error.errno or 0, 'write') from error
+    if sent < len(header):
+        # There was nothing else to send, and it is far less than the kernel takes by default.
+        raise system_errors.system_error(errno.ENOBUFS, 'write')
 
 
 def _socket_address(address: Any) -> dict[str, Any]:

@@ -17,7 +17,7 @@ event of the socket                when
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent.socket
 from gevent import getcurrent
@@ -31,6 +31,9 @@ from ..options.connect import ConnectRequest
 from .attempts import Attempts
 from .candidates import Candidate, interleave, pairs_of
 from .socket_wire import SocketWire
+
+if TYPE_CHECKING:
+    from ..options.proxy_protocol import Introduction
 
 __all__ = ['Connector']
 
@@ -79,6 +82,11 @@ class Connector:
             self._tick(self.attempts.try_one, Candidate(request.host, version))
         else:
             self._look_up()
+
+    @property
+    def introduction(self) -> Introduction | None:
+        """What is told first of all, when the connection is made."""
+        return self._request.introduction
 
     @property
     def is_local(self) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..addresses.ends import ProxiedName
 from ..node import coded_errors
 from ..streams.sending import WriteRequest
 from ..streams.states import (
@@ -30,7 +31,7 @@ from .client import Client
 from .descriptors import Pipe
 from .ownership import Counter
 
-__all__ = ['Movable', 'arrive', 'can_depart', 'depart']
+__all__ = ['Movable', 'arrive', 'can_depart', 'depart', 'told_of']
 
 
 class Departed:
@@ -183,11 +184,16 @@ class Movable(Client):
 
     def _arrive(
         self, sock: Any, counter: Counter | None, unread: bytes, unsent: bytes, was_ended: bool,
+        told: bytes,
     ) -> None:
         if counter is not None:
             self._counter = counter
             self._owner = None
         self._adopt(sock)
+        if told:
+            from ..proxy_protocol.names import named_by_bytes  # few connections need it
+
+            self._remote = named_by_bytes(told, sock.family, self._remote)
         self._bring(unread)
         if unsent:
             self.write(unsent)
@@ -222,7 +228,7 @@ def depart(sock: Movable) -> Departed:
 
 def arrive(
     sock: Movable, descriptor: Any, counter: Counter | None, unread: bytes, unsent: bytes,
-    was_ended: bool,
+    was_ended: bool, told: bytes = b'',
 ) -> None:
     """Take over a connection that another process had.
 
@@ -234,6 +240,16 @@ def arrive(
         unread: what the other process had received.
         unsent: what it had still to send.
         was_ended: whether it had ended its half.
+        told: the header of the PROXY protocol that it had read, if any.
+
+    Raises:
+        CodedValueError: ``ERR_PROXY_PROTOCOL``: *told* is none. All else is done.
     """
     # inside: as above
-    sock._arrive(descriptor, counter, unread, unsent, was_ended)
+    sock._arrive(descriptor, counter, unread, unsent, was_ended, told)
+
+
+def told_of(sock: Movable) -> bytes:
+    """Return the header of the PROXY protocol that was read from this connection, if any."""
+    remote = sock._remote  # inside: as above
+    return remote.header.to_bytes() if type(remote) is ProxiedName else b''

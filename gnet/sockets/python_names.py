@@ -12,6 +12,7 @@ from typing import Any
 
 import gevent.socket
 
+from ..addresses.ends import ProxiedName
 from ..node import coded_errors
 from ..streams.delivery import BLOCKING
 from ..streams.states import (
@@ -44,6 +45,7 @@ class PythonNames(BlockingWrites):
     __slots__ = ()
 
     _connector: Connector | None
+    _remote: Any
 
     # --- how long to wait -------------------------------------------------------------------------
 
@@ -302,11 +304,19 @@ class PythonNames(BlockingWrites):
 
     def getsockname(self) -> Any:
         """Return the local name in the standard library's form."""
-        return self._os_socket().getsockname()
+        name = self._os_socket().getsockname()
+        remote = self._remote
+        if type(remote) is ProxiedName and remote.near is not None:
+            return remote.near or ''  # a name of TCP, or none that could be told
+        return name
 
     def getpeername(self) -> Any:
         """Return the peer's name in the standard library's form."""
-        return self._os_socket().getpeername()
+        name = self._os_socket().getpeername()
+        remote = self._remote
+        if type(remote) is ProxiedName and remote.near is not None:
+            return tuple(remote) or ''  # as above
+        return name
 
     def getsockopt(self, level: int, option: int, buffer_size: int = 0) -> Any:
         """Return a socket option, as :meth:`socket.socket.getsockopt`."""

@@ -6,10 +6,16 @@ import _socket
 from collections.abc import Mapping
 from operator import attrgetter
 from sys import intern
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
-from ..addresses.ends import TCP_FAMILIES, Address, address_of
+from ..addresses.ends import (
+    TCP_FAMILIES,
+    Address,
+    ProxiedName,
+    address_of_near_end,
+    address_of_peer,
+)
 from ..loop.loop import Loop, get_loop
 from ..node import coded_errors
 from ..node.keywords import check_keywords
@@ -28,6 +34,9 @@ from .own_thread import keep_to_thread
 from .ownership import BlockingUser, Counter
 from .settings import DEFAULTS, TimeoutOverflowWarning
 from .wire import DescriptorWire
+
+if TYPE_CHECKING:
+    from ..proxy_protocol.header import ProxyHeader
 
 __all__ = [
     'Socket',
@@ -344,7 +353,7 @@ class Socket(Lender):
         None for a unix socket, and while there is no connection.
         """
         sock = self._wire.sock
-        return None if sock is None else address_of(sock.family, sock.getsockname())
+        return None if sock is None else address_of_near_end(sock, self._remote)
 
     @property
     def local_address(self) -> str | None:
@@ -368,7 +377,8 @@ class Socket(Lender):
         remote = self._remote
         if not isinstance(remote, tuple):
             return None
-        return address_of(_socket.AF_INET6 if len(remote) == 4 else _socket.AF_INET, remote)
+        return address_of_peer(
+            _socket.AF_INET6 if len(remote) == 4 else _socket.AF_INET, remote)
 
     @property
     def remote_address(self) -> str | None:
@@ -387,6 +397,15 @@ class Socket(Lender):
         """``'IPv4'`` or ``'IPv6'``; None for unix sockets."""
         peer = self._peer()
         return peer.family if peer else None
+
+    @property
+    def proxy(self) -> ProxyHeader | None:
+        """What the header of the PROXY protocol has told, also after the connection is closed.
+
+        None where none was read: see *proxy_protocol* of :func:`gnet.create_server`.
+        """
+        remote = self._remote
+        return remote.header if type(remote) is ProxiedName else None
 
     @property
     def buffer_size(self) -> int | None:

@@ -69,6 +69,10 @@ def connect(*args: Any, **keywords: Any) -> TLSSocket:
     if args and isinstance(args[0], (list, tuple)):
         raise coded_errors.missing_args('options', 'port', 'path')
     below = given.pop('socket', None)
+    if below is not None and given.get('proxy_protocol') is not None:
+        raise coded_errors.invalid_arg_value(
+            'options.proxyProtocol', given['proxy_protocol'],
+            'is for connections to be made: say it where the one of options.socket is')
     if below is None and given.get('port') is None and not truthy(given.get('path')):
         if 'port' not in given:
             raise coded_errors.missing_args('options', 'port', 'path')

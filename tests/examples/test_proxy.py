@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
+from gnet.proxy_protocol import HeaderParser
+
 from ..harness.native import Peer
 from ..harness.plain import PlainSocket
 
@@ -69,3 +73,26 @@ def test_the_proxy_closes_upstream_when_the_client_vanishes(
             assert upstream.recv_exactly(1) == b'1'
             client.reset()
             assert upstream.recv_until_end() == b''
+
+
+@pytest.mark.parametrize('version', [1, 2])
+def test_the_proxy_says_whose_connection_it_is(
+    start: Any, connect: Any, native: Any, version: int,
+) -> None:
+    with PlainSocket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        listener.listen()
+        proxy = start('proxy', '0', f'127.0.0.1:{listener.getsockname()[1]}', f'v{version}')
+        client = connect(proxy.address)
+        upstream = Peer(native, native(listener.accept)[0])
+        with upstream.plain:
+            client.sendall(b'question')
+            client.end()
+            said = upstream.recv_until_end()
+            upstream.end()
+    parser = HeaderParser()
+    assert said[parser.feed(said):] == b'question'
+    header: Any = parser.header
+    assert header.version == version
+    assert (header.source.port, header.destination.port) == (
+        client.getsockname()[1], proxy.address[1])

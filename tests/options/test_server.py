@@ -17,7 +17,7 @@ from .common import create
 
 def test_a_server_without_options_has_the_defaults_of_node():
     assert create() == (
-        False, False, False, False, 0, 65536, None, None, FullPolicy.DROP, NO_LIMITS)
+        False, False, False, False, 0, 65536, None, None, None, FullPolicy.DROP, NO_LIMITS)
 
 
 @pytest.mark.parametrize('name', ['allow_half_open', 'pause_on_connect', 'no_delay', 'keep_alive'])

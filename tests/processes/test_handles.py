@@ -9,6 +9,7 @@ import pytest
 from gevent.event import AsyncResult
 
 import gnet
+from gnet.proxy_protocol import ProxyHeader
 
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PROCESS_PATIENCE
@@ -398,3 +399,32 @@ def test_part_of_a_character_travels_along(fork: Any, serve: Any, connect: Any) 
     peer.sendall(b'\xac!')
     assert peer.recv_until_end() == b'\xac!'
     assert read == ['a']
+
+
+@pytest.mark.parametrize('keep_open', [False, True])
+def test_what_a_proxy_has_told_travels_along(
+    fork: Any, serve: Any, connect: Any, keep_open: bool,
+) -> None:
+    child = fork("""
+        import gnet
+
+        def tell(message, sock):
+            proxy = sock.proxy
+            gnet.process.send([
+                sock.remote_address, sock.remote_port, sock.local_address, sock.local_port,
+                proxy.version, proxy.alpn, proxy.source[:2], proxy.peer[:2], sock.getpeername()])
+            sock.end()
+
+        gnet.process.on('message', tell)
+    """)
+    serving = serve(
+        lambda sock: child.send('take', sock, keep_open=keep_open), pause_on_connect=True,
+        proxy_protocol={'trusted': ['127.0.0.1']})
+    peer = connect(serving)
+    header = ProxyHeader(
+        source=gnet.Address('2001:db8::1', 'IPv6', 5), tlvs=((1, b'h2'),),
+        destination=gnet.Address('::1', 'IPv6', 6))
+    peer.sendall(header.to_bytes())
+    assert child.message() == [
+        '2001:db8::1', 5, '::1', 6, 2, 'h2', ['2001:db8::1', 'IPv6'], ['127.0.0.1', 'IPv4'],
+        ['2001:db8::1', 5, 0, 0]]

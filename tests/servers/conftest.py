@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+import zope.event
 
 import gnet
+from gnet import lifecycle
 
 from ..harness.servers import Servers
 
@@ -17,3 +20,17 @@ def serve() -> Iterator[Callable[..., gnet.Server]]:
     servers = Servers()
     yield servers.create
     servers.close()
+
+
+@pytest.fixture
+def dropped() -> Iterator[list[Any]]:
+    """What is published of connections that were dropped: (reason, both ends)."""
+    events: list[Any] = []
+
+    def watch(event: Any) -> None:
+        if lifecycle.IConnectionDropped.providedBy(event):
+            events.append((event.reason, event.data))
+
+    zope.event.subscribers.append(watch)
+    yield events
+    zope.event.subscribers.remove(watch)

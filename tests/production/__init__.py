@@ -1,0 +1,1 @@
+"""What stands around a server in production: the real programs of Debian, beside gnet."""
