@@ -86,8 +86,11 @@ class Values:
         return os.path.join(self.texts.directory, name)
 
 
+#: Rows of 256 letters, each of which begins one letter after the one before; then they come again.
+_LETTERS = bytes(97 + at % 26 for at in range(26 + 256))
+_ROWS = b''.join(_LETTERS[257 * row % 26:][:256] for row in range(26))
+
+
 def _pattern(size: int) -> bytes:
     """Return bytes that differ at each place, so that lost and doubled ones are seen."""
-    letters = bytes(97 + at % 26 for at in range(26 + 256))
-    return b''.join(
-        letters[257 * row % 26:][:256] for row in range(size // 256 + 1))[:size]
+    return (_ROWS * (size // len(_ROWS) + 1))[:size]
