@@ -136,6 +136,10 @@ REFUSED: list[dict[str, Any]] = [
 ]
 
 
+#: What is said of an encrypted key without its passphrase.
+WRONG_PASSPHRASE = ['ERR_OSSL_BAD_DECRYPT', 'Provider routines', 'bad decrypt']
+
+
 def test_node_refuses_the_same_contexts_with_the_same_words() -> None:
     given = [{camel(name): value for name, value in options.items()} for options in REFUSED]
     for options, expected in zip(REFUSED, ask_node(CONTEXT_JS, given)):
@@ -146,6 +150,11 @@ def test_node_refuses_the_same_contexts_with_the_same_words() -> None:
             found = [error.code, error.library, error.reason]
         except CodedError as error:
             found = [error.code, str(error)]
+        if found == WRONG_PASSPHRASE and expected != found:
+            # For one salt of some 350, what was decrypted has padding that looks right by chance:
+            # Node goes on to decode that, and says so. (2 of 700 keys; gnet said the same of all.)
+            assert expected == ['ERR_OSSL_UNSUPPORTED', 'DECODER routines', 'unsupported']
+            continue
         assert found == expected, list(options)
 
 
