@@ -141,16 +141,13 @@ class Kit:
         if not self._is_open:
             return
         self._is_open = False
-        texts = []
-        try:
-            self._others.close()
-            for made in reversed(self._servers):
-                left = made.stop()
-                if left:
-                    texts.append('\n  '.join(['connections were left open, and cut:', *left]))
-            settle()
-        finally:
-            self._reports.stop()
+        texts: list[str] = []
+        with ExitStack() as last:  # all of it, whatever a part of it raises
+            last.callback(self._reports.stop)
+            last.callback(settle)
+            for made in self._servers:
+                last.callback(_stop, made, texts)
+            last.callback(self._others.close)
         failures = self._reports.take()
         if failures:
             texts.append('\n  '.join([
@@ -171,3 +168,9 @@ class Kit:
         else:
             with suppress(AssertionError):  # what has failed the test is what it is about
                 self.close()
+
+
+def _stop(made: Listening, texts: list[str]) -> None:
+    left = made.stop()
+    if left:
+        texts.append('\n  '.join(['connections were left open, and cut:', *left]))

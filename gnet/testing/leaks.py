@@ -54,18 +54,23 @@ def check_leaks() -> Iterator[Snapshot]:
     """
     before = Snapshot()
     yield before
-    left = before.leaks()
-    if left:
-        raise AssertionError('left behind:\n  ' + '\n  '.join(left))
+    before.check()
 
 
 class Snapshot:
     """The descriptors, greenlets and holds of this moment."""
 
     def __init__(self) -> None:
+        gevent.get_hub()  # in a test that is the first of all it would else be the test's
         self._descriptors = _descriptors()
         self._greenlets = _greenlets()
         self._holds = holds()
+
+    def check(self) -> None:
+        """Raise an AssertionError of :meth:`leaks`, if there are any."""
+        left = self.leaks()
+        if left:
+            raise AssertionError('left behind:\n  ' + '\n  '.join(left))
 
     def leaks(self) -> list[str]:
         """Return a line for each thing that is there now, was not then, and does not go away."""

@@ -134,7 +134,7 @@ class MemoryDescriptor:
         return self._local
 
     def getpeername(self) -> Any:
-        if self._is_dead or self.is_closed:
+        if self._is_over() or self.is_closed:
             raise _os_error(errno.ENOTCONN)
         return self._remote
 
@@ -176,6 +176,11 @@ class MemoryDescriptor:
             if len(view):
                 self.receive_reset()
             return len(view)
+        if len(view) and other.refuses():
+            # Likewise, and the connection is over for both.
+            other.receive_reset()
+            self.receive_reset()
+            return len(view)
         room = self._capacity - len(other.arrived)
         if not room and len(view):
             raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
@@ -189,7 +194,7 @@ class MemoryDescriptor:
 
     def shutdown(self, how: int) -> None:
         """Send a FIN, or read no more, or both."""
-        if self._is_dead:
+        if self._is_over():
             raise _os_error(errno.ENOTCONN)
         if how != _socket.SHUT_RD and not self._sent_fin:
             self._sent_fin = True
@@ -220,13 +225,23 @@ class MemoryDescriptor:
         self._has_fin = True
         self.changed()
 
+    def refuses(self) -> bool:
+        """Whether it is shut down in both directions: who sends to it then is answered by a reset.
+
+        (As long as only reading is, Linux takes what comes.)
+        """
+        return self._sent_fin and self._is_deaf
+
     def receive_reset(self) -> None:
         """It has answered with a reset."""
         if not self._is_dead and not self.is_closed:
             self._is_dead = True
             self._error = errno.EPIPE if self._has_fin else errno.ECONNRESET
-            self._other.arrived.clear()
             self.changed()
+
+    def _is_over(self) -> bool:
+        """Whether there is no connection any more: neither end will send anything."""
+        return self._is_dead or (self._sent_fin and self._has_fin)
 
     def _take_error(self) -> int:
         number, self._error = self._error, 0

@@ -17,8 +17,12 @@ class Reports:
         hub.print_exception = self._report
 
     def _report(self, context: object, kind: Any, error: Any, traceback: Any) -> None:
-        # (Old callers of gevent's hand over a class, or nothing.)
-        self._failures.append(error if isinstance(error, BaseException) else RuntimeError(error))
+        # Without a context it comes from a signal (Ctrl-C, a time limit of the test), and the hub
+        # raises it in the main greenlet as well: the test is told.
+        if context is not None:
+            # (Old callers of gevent's hand over a class, or nothing.)
+            self._failures.append(
+                error if isinstance(error, BaseException) else RuntimeError(error))
         self._print(context, kind, error, traceback)
 
     def take(self) -> list[BaseException]:

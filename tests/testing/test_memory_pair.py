@@ -87,6 +87,13 @@ def destroyed_with_an_error(left: Any, right: Any) -> None:
     left.destroy(ValueError('enough'))
 
 
+def written_to_one_that_is_shut_down(left: Any, right: Any) -> None:
+    left.shutdown(socket.SHUT_RDWR)
+    right.write(b'one')
+    settle()
+    right.write(b'two')
+
+
 def written_after_the_end(left: Any, right: Any) -> None:
     left.end()
     left.write(b'late')
@@ -95,7 +102,8 @@ def written_after_the_end(left: Any, right: Any) -> None:
 @pytest.mark.parametrize('allow_half_open', [False, True])
 @pytest.mark.parametrize('play', [
     hello_and_end, answers_after_the_end, reset, reset_with_data, closed_with_unread_bytes,
-    written_to_one_that_is_gone, both_end, destroyed_with_an_error, written_after_the_end,
+    written_to_one_that_is_gone, written_to_one_that_is_shut_down, both_end,
+    destroyed_with_an_error, written_after_the_end,
 ], ids=lambda play: play.__name__)
 def test_each_end_sees_the_same_events_as_over_the_kernel(
     play: Callable[[Any, Any], None], allow_half_open: bool,
