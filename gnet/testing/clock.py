@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import ceil
+from math import ceil, inf
 from types import TracebackType
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -38,6 +38,9 @@ class Clock:
         self._loop = get_loop()
         self._began = self._time = 0.0
         self._depth = 0
+        #: Whether run() moves it, and how many advance() do: the former waits for the latter.
+        self._is_running = False
+        self._advancing = 0
 
     def __enter__(self) -> Clock:
         known = _clocks.get(self._loop)
@@ -75,24 +78,29 @@ class Clock:
         Returns when nothing is left to do but to wait.
 
         Raises:
-            ValueError: *seconds* is less than 0.
+            ValueError: *seconds* is less than 0, or no finite number.
         """
-        if seconds < 0:
-            raise ValueError(f'time goes on only: {seconds!r}')
-        settle()
-        target = self._time + seconds
-        while True:
-            due = self._loop.idle_timers.next_due()
-            if due is None or due > target:
-                break
-            self._go_to(due)
-        self._go_to(target)
+        if not 0 <= seconds < inf:
+            raise ValueError(f'time goes on only, and never to its end: {seconds!r}')
+        self._advancing += 1
+        try:
+            settle()
+            target = self._time + seconds
+            while True:
+                due = self._loop.idle_timers.next_due()
+                if due is None or due > target:
+                    break
+                self._go_to(due)
+            self._go_to(target)
+        finally:
+            self._advancing -= 1
 
     def run(self, function: Callable[..., Result], *args: Any, **kwargs: Any) -> Result:
         """Call *function* in a greenlet, and let time go by from one time-out to the next.
 
         So ``clock.run(sock.recv, 100)`` raises TimeoutError after the time of ``settimeout``,
-        at once; :attr:`time` tells how long that was.
+        at once; :attr:`time` tells how long that was. Called within such a function it only calls:
+        time goes by already.
 
         Returns:
             What *function* returns; it raises what that raises.
@@ -100,14 +108,23 @@ class Clock:
         Raises:
             AssertionError: it waits for something that no time-out will end.
         """
+        if self._is_running:
+            return function(*args, **kwargs)
         caller = gevent.spawn(_outcome, function, args, kwargs)
-        settle()
-        while not caller.ready():
-            due = self._loop.idle_timers.next_due()
-            if due is None:
-                caller.kill()
-                raise AssertionError(f'{function!r} waits, and no time-out is set')
-            self._go_to(due)
+        self._is_running = True
+        try:
+            settle()
+            while not caller.ready():
+                due = self._loop.idle_timers.next_due()
+                if self._advancing:
+                    settle()
+                elif due is None:
+                    raise AssertionError(f'{function!r} waits, and no time-out is set')
+                else:
+                    self._go_to(due)
+        finally:
+            self._is_running = False
+            caller.kill()
         result, error = caller.get()
         if error is not None:
             raise error

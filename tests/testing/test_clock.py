@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import pytest
 
 from gnet.loop.loop import get_loop
@@ -58,4 +60,31 @@ def test_what_a_function_returns_and_raises_is_that_of_run() -> None:
         assert clock.run(divmod, 7, 2) == (3, 1)
         with pytest.raises(ZeroDivisionError):
             clock.run(divmod, 7, 0)
+        assert clock.time == 0
+
+
+def test_run_within_run_and_advance_within_run_have_one_time() -> None:
+    with memory_pair() as pair:
+        clock = pair.clock
+        pair.client.set_timeout(10_000_000)  # what run() would go on to
+        pair.server.settimeout(100)
+
+        def inner() -> float:
+            with pytest.raises(socket.timeout):
+                clock.run(pair.server.recv, 1)
+            return clock.time
+
+        def advances() -> float:
+            clock.advance(50)
+            return clock.time
+
+        assert clock.run(inner) == 100
+        assert clock.run(advances) == 150
+
+
+@pytest.mark.parametrize('wrong', [float('nan'), float('inf')])
+def test_time_has_no_end(wrong: float) -> None:
+    with Clock() as clock:
+        with pytest.raises(ValueError, match='never to its end'):
+            clock.advance(wrong)
         assert clock.time == 0
