@@ -99,7 +99,7 @@ class Admitting(Guarded):
 
     # --- counting ---------------------------------------------------------------------------------
 
-    def get_connections(self, callback: Callable[..., object] | None = None) -> Any:
+    def get_connections(self, callback: Callable[[Any, Any], object] | None = None) -> Any:
         """Count the open connections, those that were sent to worker processes included.
 
         Args:

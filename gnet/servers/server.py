@@ -295,7 +295,7 @@ class Server(Limiting):
 
     # --- closing ----------------------------------------------------------------------------------
 
-    def close(self, callback: Callable[..., object] | None = None) -> Self:
+    def close(self, callback: Callable[[Any], object] | None = None) -> Self:
         """Stop listening, at once; connections that exist go on. Returns the server.
 
         `'close'` is emitted when the last connection has ended, in the next tick if there is none,

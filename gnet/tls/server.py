@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Hashable, Mapping
+from typing import TYPE_CHECKING, Any, overload
 
 from .. import lifecycle
 from ..addresses.ends import host_of
@@ -332,7 +332,17 @@ class SecureIntake(Intake):
         self.failed('secureConnection', sock, error)
 
 
-def create_server(*args: Any, **keywords: Unpack[NewTLSServerKeywords]) -> Server:
+@overload
+def create_server(
+    listener: Callable[[TLSSocket], object] | None = None, /,
+    **keywords: Unpack[NewTLSServerKeywords],
+) -> Server: ...
+@overload
+def create_server(
+    options: Mapping[str, Any] | None, listener: Callable[[TLSSocket], object] | None = None, /,
+    **keywords: Unpack[NewTLSServerKeywords],
+) -> Server: ...
+def create_server(*args: Any, **keywords: Any) -> Server:
     """Make a :class:`Server`; the arguments are the same: ``(options, listener)``, or keywords."""
     return Server(*args, **keywords)
 

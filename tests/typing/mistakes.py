@@ -85,11 +85,24 @@ server.emit('connection', 5)  # error: [call-overload]
 sock.emit('close')  # error: [call-overload]
 sock.emit('end', None)  # error: [call-overload]
 
+# --- Node's spelling, at run time alone -----------------------------------------------------------
+
+sock.setNoDelay(True)  # error: [attr-defined]
+server.addListener('listening', nothing)  # error: [attr-defined]
+
+# --- callbacks ------------------------------------------------------------------------------------
+
+server.close(nothing)  # error: [arg-type]
+server.get_connections(one)  # error: [arg-type]
+sock.set_timeout(500, one)  # error: [arg-type]
+
 # --- options --------------------------------------------------------------------------------------
 
 gnet.create_server(no_dely=True)  # error: [call-overload]
 gnet.create_server(no_delay='yes')  # error: [call-overload]
 gnet.create_server(nothing)  # error: [arg-type]
+tls.create_server(of_number)  # error: [arg-type]
+tls.create_server({'noDelay': True}, nothing)  # error: [arg-type]
 gnet.create_server(max_connections='many')  # error: [call-overload]
 gnet.Server(pause_on_conect=True)  # error: [call-arg]
 server.listen(port='x', hst='localhost')  # error: [call-arg]
@@ -98,5 +111,5 @@ gnet.connect(prt=7000)  # error: [call-arg]
 gnet.connect(7000, callback=5)  # error: [arg-type]
 gnet.Socket(allow_half_opn=True)  # error: [call-arg]
 gnet.serve(one, 7000, keep_alve=True)  # error: [call-arg]
-tls.create_server(alpn_protcols=['h2'])  # error: [call-arg]
+tls.create_server(alpn_protcols=['h2'])  # error: [call-overload]
 tls.connect(7000, server_name='a.example')  # error: [call-arg]

@@ -157,6 +157,61 @@ def test_the_types_of_events_are_those_of_the_document(
     assert emitted == expected
 
 
+# --- what is emitted ------------------------------------------------------------------------------
+
+#: The folders of the package that emit events of each table (the streams': those of a socket), and
+#: by which calls: directly, by a tick, or by what waits for a handler.
+ROOMS = {
+    'servers': SERVER,
+    'sockets': SOCKET,
+    'streams': SOCKET,
+    'tls': {**SOCKET, **DOCUMENTED['`gnet.tls.Server`'], **DOCUMENTED['`gnet.tls.TLSSocket`']},
+    'processes': CHILD,
+}
+
+
+def emitted(room: str) -> Iterator[tuple[str, int | None]]:
+    """Return each event by name that the files of *room* emit, and how many arguments it has.
+
+    None where that cannot be read: of a call with ``*args``, and of one that only hands down.
+    """
+    for path in sorted((PACKAGE / room).glob('*.py')):
+        for call in ast.walk(ast.parse(path.read_text('utf-8'))):
+            if not isinstance(call, ast.Call):
+                continue
+            function = ast.unparse(call.func).rpartition('.')[2]
+            texts = [ast.unparse(each) for each in call.args]
+            if function in ('emit', '_emit', '_emit_guarded'):
+                place = 0
+            elif texts and re.search(r'(^|\.)_?emit(_guarded)?$', texts[0]):
+                place = 1  # of tick(), later(), _route_error()
+            elif function == 'hand_over':
+                place = 2
+            else:
+                continue
+            others = call.args[place:]
+            event = others.pop(0) if others else None
+            if isinstance(event, ast.Constant) and isinstance(event.value, str):
+                is_plain = function != 'hand_over' and not any(
+                    isinstance(each, ast.Starred) for each in others)
+                yield event.value, len(others) if is_plain else None
+
+
+@pytest.mark.parametrize('room', ROOMS)
+def test_what_is_emitted_is_in_the_document_with_as_many_arguments(room: str) -> None:
+    found = list(emitted(room))
+    assert len(found) >= 4
+    for event, count in found:
+        assert event in ROOMS[room]
+        assert count in (None, len(ROOMS[room][event])), event
+
+
+def test_what_is_in_the_document_is_emitted() -> None:
+    names = {event for room in ROOMS for event, _ in emitted(room)}
+    assert {*SERVER, *SOCKET, *CHILD, *DOCUMENTED['`gnet.tls.Server`'],
+            *DOCUMENTED['`gnet.tls.TLSSocket`']} - names == set()
+
+
 # --- options --------------------------------------------------------------------------------------
 
 
