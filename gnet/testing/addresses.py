@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 from typing import Any
 
@@ -18,7 +19,7 @@ def address_of(target: Any) -> Any:
 
     Args:
         target: what has ``address()`` (a server), or a host and a port, a port of 127.0.0.1, or
-            the path of a unix socket.
+            the path of a unix socket (``str``, ``bytes``, or a ``pathlib.Path``).
 
     Raises:
         CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for something else, and for a server that does
@@ -31,6 +32,8 @@ def address_of(target: Any) -> Any:
         address = ('127.0.0.1', address)
     if isinstance(address, tuple):
         return (_LOOPBACK.get(address[0], address[0]), *address[1:])
+    if isinstance(address, os.PathLike):
+        address = os.fspath(address)
     if not isinstance(address, (str, bytes)):
         raise coded_errors.invalid_arg_type(
             'target', 'a server that listens, an address, a port or a path', target)

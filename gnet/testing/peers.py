@@ -37,8 +37,8 @@ def _plain_socket(*args: Any, **kwargs: Any) -> Any:
 class Peer:
     """A connected socket of the standard library, with the manners that a test wants.
 
-    Each call waits at most :attr:`patience` seconds, and raises TimeoutError then. What is not here
-    is had of :attr:`plain`.
+    A call raises TimeoutError when the other end has done nothing for :attr:`patience` seconds.
+    What is not here is had of :attr:`plain`.
 
     ::
 
@@ -212,10 +212,11 @@ class Listener:
     """
 
     def __init__(
-        self, host: str = '127.0.0.1', *, path: str | None = None, backlog: int = 16,
+        self, host: str = '127.0.0.1', *, path: Any = None, backlog: int = 16,
         patience: float = PATIENCE,
     ) -> None:
-        self._path = path
+        path = None if path is None else os.fspath(path)
+        self._path: str | bytes | None = path
         self.patience = patience
         #: The socket: non-blocking, unpatched.
         self.plain = _plain_socket(family_of(path or (host, 0)))

@@ -138,7 +138,12 @@ class EventRecorder:
 
         Raises:
             AssertionError: something else has come. Its text is a difference, line by line.
+            TypeError: one of *expected* is neither a name nor such a tuple.
         """
+        for each in expected:
+            if not isinstance(each, str) and not (isinstance(each, tuple) and each):
+                raise TypeError(
+                    f'an event is a name, or a tuple of its name and its arguments: {each!r}')
         if patience:
             with suppress(AssertionError):  # what is missing is told below
                 wait_until(lambda: len(self.events) >= len(expected), patience)

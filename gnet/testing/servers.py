@@ -99,7 +99,7 @@ def _lines_of(sockets: Any) -> list[str]:
 
 def listening(
     handler_or_server: Any = None, *, host: str = '127.0.0.1', port: int = 0,
-    path: str | None = None, grace: float = GRACE, **options: Any,
+    path: Any = None, grace: float = GRACE, **options: Any,
 ) -> Listening:
     """Return what listens, for ``with``, which gives the :class:`gnet.Server`::
 
@@ -112,7 +112,7 @@ def listening(
             such as ``gnet.tls.create_server(…)``.
         host: a name or an address.
         port: any free one by default.
-        path: of a unix socket, in place of both.
+        path: of a unix socket (``str``, ``bytes``, a ``pathlib.Path``), in place of both.
         grace: seconds that connections have to end, at the end of the block.
         options: of :func:`gnet.create_server`, if a handler was given; with *ssl_context*, it is a
             TLS server.

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import gnet
-from gnet.testing import EventRecorder, Listener, Peer, wait_until
+from gnet.testing import EventRecorder, Kit, Listener, Peer, wait_until
 
 from ..harness.families import Family
 
@@ -109,6 +109,17 @@ def test_patience_is_limited(family: Family) -> None:
             listener.accept()
         with Peer(listener, patience=0.01) as peer, listener.accept(), pytest.raises(TimeoutError):
             peer.recv()
+
+
+def test_paths_may_be_of_pathlib(tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp('u') / 's'
+    with Listener(path=path) as listener, Peer(path) as peer, listener.accept() as accepted:
+        peer.sendall(b'hello')
+        assert accepted.recv_exactly(5) == b'hello'
+    assert not path.exists()
+    with Kit() as kit:
+        kit.server(path=path)
+        assert kit.client(path).remote_address is None
 
 
 def test_what_is_no_address_is_refused() -> None:

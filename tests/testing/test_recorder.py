@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -91,3 +92,10 @@ def test_what_does_not_come_is_told_with_what_has() -> None:
 def test_a_recorder_of_nothing_is_a_mistake() -> None:
     with pytest.raises(TypeError, match='name the events'):
         EventRecorder(gnet.EventEmitter())
+
+
+@pytest.mark.parametrize('wrong', [(), 5, None, ['data', b'hello']])
+def test_what_is_no_event_cannot_be_expected(wrong: Any) -> None:
+    events = EventRecorder(gnet.EventEmitter(), 'data')
+    with pytest.raises(TypeError, match='an event is a name'):
+        events.expect(wrong)
