@@ -65,6 +65,7 @@ class Snapshot:
         self._descriptors = _descriptors()
         self._greenlets = _greenlets()
         self._holds = holds()
+        self._taken_at = _time()
 
     def check(self) -> None:
         """Raise an AssertionError of :meth:`leaks`, if there are any."""
@@ -99,7 +100,20 @@ class Snapshot:
         more = holds() - self._holds
         if more > 0:
             lines.append(f'{more} of what keeps the loop alive: servers, sockets, blocked calls')
+            lines += self._younger()
         return lines
+
+
+    def _younger(self) -> list[str]:
+        """Return a line for each thing that keeps the loop alive and began after this moment."""
+        from ..observing.live import live
+        from ..observing.live_text import line_of
+
+        entries = live()
+        seconds = _time() - self._taken_at + 0.001  # sums of times are not exact
+        return [
+            f'  {line_of(entry).lstrip("* ")}' for entry in entries
+            if entry.keeps_alive and entry.age is not None and entry.age <= seconds]
 
 
 def take_a_turn() -> None:
@@ -174,3 +188,9 @@ def holds() -> int:
     """Return how many things keep this thread's loop alive by gnet's own count."""
     module = sys.modules.get('gnet.loop.loop')
     return module.get_loop().held if module is not None else 0
+
+
+def _time() -> float:
+    """Return the time of gnet's loop, by which ages are told; 0 while there is none."""
+    module = sys.modules.get('gnet.loop.loop')
+    return module.get_loop().now() if module is not None else 0.0
