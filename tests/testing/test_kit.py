@@ -69,14 +69,16 @@ def unused_port() -> int:
 
 
 def test_what_a_test_leaves_open_is_told_with_where_it_waits() -> None:
-    stuck = Event()
+    begun, stuck = Event(), Event()
 
     def handler(sock: gnet.Socket) -> None:
+        begun.set()
         stuck.wait()
 
     kit = Kit()
     server = kit.server(handler, grace=0.01)
     sock = kit.client(server)
+    begun.wait()  # the kernel accepts sooner than the server
     with pytest.raises(AssertionError) as left:
         kit.close()
     kit.close()
