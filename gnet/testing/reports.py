@@ -8,12 +8,15 @@ __all__ = ['Reports']
 
 
 class Reports:
-    """What *hub* is told, from now on until :meth:`stop`; it is printed as before."""
+    """What *hub* is told, from now on until :meth:`stop`; it is printed as before.
+
+    Of several (a kit of a class of tests, and one of each test) the newest is told.
+    """
 
     def __init__(self, hub: Any) -> None:
         self._hub = hub
         self._failures: list[BaseException] = []
-        self._print = hub.print_exception
+        self._before = hub.print_exception
         hub.print_exception = self._report
 
     def _report(self, context: object, kind: Any, error: Any, traceback: Any) -> None:
@@ -23,7 +26,10 @@ class Reports:
             # (Old callers of gevent's hand over a class, or nothing.)
             self._failures.append(
                 error if isinstance(error, BaseException) else RuntimeError(error))
-        self._print(context, kind, error, traceback)
+        below = self
+        while isinstance(outer := _owner(below._before), Reports):  # inside: others of its kind
+            below = outer
+        below._before(context, kind, error, traceback)
 
     def take(self) -> list[BaseException]:
         """Return what was reported since it was asked last."""
@@ -32,4 +38,17 @@ class Reports:
 
     def stop(self) -> None:
         """Let the hub do without."""
-        self._hub.print_exception = self._print
+        above = _owner(self._hub.print_exception)
+        if above is self:
+            self._hub.print_exception = self._before
+            return
+        while isinstance(above, Reports):  # a newer one is still there
+            if _owner(above._before) is self:  # inside: as above
+                above._before = self._before
+                return
+            above = _owner(above._before)
+
+
+def _owner(function: Any) -> Any:
+    """Return the object that *function* is a method of, or None."""
+    return getattr(function, '__self__', None)

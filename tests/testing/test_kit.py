@@ -134,6 +134,25 @@ def test_a_failure_that_is_meant_to_happen_is_taken(hub_reports: list[Any]) -> N
     assert len(hub_reports) == 1
 
 
+@pytest.mark.parametrize('is_outer_first', [False, True])
+def test_a_failure_is_told_to_the_newest_kit_alone(
+    is_outer_first: bool, hub_reports: list[Any],
+) -> None:
+    hub = gevent.get_hub()
+    before = hub.print_exception
+    outer, inner = kits = Kit(), Kit()
+    gevent.spawn(int, 'no number')
+    assert len(inner.take_failures()) == 1
+    assert outer.take_failures() == []
+    assert len(hub_reports) == 1
+    first, last = kits if is_outer_first else reversed(kits)
+    first.close()
+    gevent.spawn(int, 'no number')
+    assert len(last.take_failures()) == 1
+    last.close()
+    assert hub.print_exception == before
+
+
 # --- pairs ----------------------------------------------------------------------------------------
 
 
