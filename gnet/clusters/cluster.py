@@ -39,6 +39,9 @@ from .primary import SETTINGS, PrimarySide
 from .worker import Worker
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..options.typed import PrimaryKeywords
     from .typed_events import TypedGuarded as Guarded
 else:
     from ..events.guarded import Guarded
@@ -136,7 +139,7 @@ class Cluster(Guarded):
     # --- the primary ------------------------------------------------------------------------------
 
     def setup_primary(
-        self, settings: Mapping[str, Any] | None = None, **keywords: Any,
+        self, settings: Mapping[str, Any] | None = None, **keywords: Unpack[PrimaryKeywords],
     ) -> None:
         """Change what ``fork`` goes by from now on; what is not named stays.
 
@@ -165,7 +168,9 @@ class Cluster(Guarded):
         }
         primary.tick('setup', self.settings)
 
-    def setup_master(self, settings: Mapping[str, Any] | None = None, **keywords: Any) -> None:
+    def setup_master(
+        self, settings: Mapping[str, Any] | None = None, **keywords: Unpack[PrimaryKeywords],
+    ) -> None:
         """The old name of :meth:`setup_primary`."""
         self.setup_primary(settings, **keywords)
 

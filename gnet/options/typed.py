@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 __all__: list[str] = []
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from os import PathLike
     from typing import Any, Literal, TypedDict, Union
 
@@ -126,3 +126,37 @@ if TYPE_CHECKING:
         """Of :func:`gnet.connect`."""
 
         timeout: Number
+
+    class ProcessKeywords(TypedDict, total=False):
+        """How a program is started: of ``fork()``, and of a cluster's settings."""
+
+        cwd: str | bytes | PathLike[str]
+        direct: bool
+        exec_argv: Sequence[str]
+        exec_path: str | PathLike[str]
+        gid: int
+        module: bool
+        patch: bool
+        serialization: Literal['json']
+        silent: bool
+        stdio: Any
+        uid: int
+        windows_hide: bool
+        windows_verbatim_arguments: bool
+
+    class ForkKeywords(ProcessKeywords, total=False):
+        """Of :func:`gnet.child_process.fork`."""
+
+        detached: bool
+        env: Mapping[str, Any] | None
+        kill_signal: str | int
+        signal: Any
+        timeout: Number
+
+    class PrimaryKeywords(ProcessKeywords, total=False):
+        """Of ``cluster.setup_primary()``."""
+
+        args: Sequence[str]
+        env: Mapping[str, Any] | None
+        exec: str | PathLike[str]
+        inspect_port: Any

@@ -25,6 +25,9 @@ from ..sockets.ownership import is_used_blockingly
 from ..sockets.socket import Socket
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..options.typed import ForkKeywords
     from .typed_events import TypedChildMessaging as Messaging
 else:
     from .messaging import Messaging
@@ -338,7 +341,7 @@ def _command_gnet() -> list[str]:
 
 def fork(
     module_or_script: Any, args: Any = None, options: Mapping[str, Any] | None = None,
-    **keywords: Any,
+    **keywords: Unpack[ForkKeywords],
 ) -> ChildProcess:
     """Start a new interpreter that runs a script under ``python -m gnet``, joined by a channel.
 

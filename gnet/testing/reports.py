@@ -16,7 +16,8 @@ class Reports:
     def __init__(self, hub: Any) -> None:
         self._hub = hub
         self._failures: list[BaseException] = []
-        self._before = hub.print_exception
+        #: What was told until now.
+        self.before = hub.print_exception
         hub.print_exception = self._report
 
     def _report(self, context: object, kind: Any, error: Any, traceback: Any) -> None:
@@ -27,9 +28,9 @@ class Reports:
             self._failures.append(
                 error if isinstance(error, BaseException) else RuntimeError(error))
         below = self
-        while isinstance(outer := _owner(below._before), Reports):  # inside: others of its kind
+        while isinstance(outer := _owner(below.before), Reports):
             below = outer
-        below._before(context, kind, error, traceback)
+        below.before(context, kind, error, traceback)
 
     def take(self) -> list[BaseException]:
         """Return what was reported since it was asked last."""
@@ -40,13 +41,13 @@ class Reports:
         """Let the hub do without."""
         above = _owner(self._hub.print_exception)
         if above is self:
-            self._hub.print_exception = self._before
+            self._hub.print_exception = self.before
             return
         while isinstance(above, Reports):  # a newer one is still there
-            if _owner(above._before) is self:  # inside: as above
-                above._before = self._before
+            if _owner(above.before) is self:
+                above.before = self.before
                 return
-            above = _owner(above._before)
+            above = _owner(above.before)
 
 
 def _owner(function: Any) -> Any:

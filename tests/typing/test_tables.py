@@ -13,8 +13,10 @@ import pytest
 
 import gnet
 from gnet import child_process, cluster, tls
+from gnet.clusters.primary import SETTINGS
 from gnet.events import EventEmitter
 from gnet.options.connect import CONNECT_OPTIONS
+from gnet.options.fork import FORK_OPTIONS
 from gnet.options.listen import LISTEN_OPTIONS
 from gnet.options.server import SERVER_OPTIONS
 from gnet.options.socket import SOCKET_OPTIONS
@@ -252,6 +254,8 @@ _INNER = {'_handle'}
     # (It has "fd" and "onread", too, which a TLSSocket refuses with a text of its own.)
     ('TLSSocketKeywords', TLS_SOCKET_OPTIONS | {'fd', 'onread'}),
     ('StartTLSKeywords', TLS_SOCKET_OPTIONS - {'is_server'} | {'fd', 'onread'}),
+    ('ForkKeywords', FORK_OPTIONS),
+    ('PrimaryKeywords', SETTINGS),
     ('EitherServerKeywords', SERVER_OPTIONS | {'options', 'listener', 'ssl_context'}),
     ('EitherServeKeywords',
      SERVER_OPTIONS | LISTEN_OPTIONS - _INNER - {'host', 'port'} | {'ssl_context'}),
