@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..node.coded_errors import out_of_range
 from ..node.spelling import snake_options
@@ -13,6 +13,11 @@ from ..options.server import SERVER_OPTIONS
 from ..servers.server import Server
 from ..servers.serving import serve_by
 from .site import Site, environ_of, request_log_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from .typed_options import WSGIServeKeywords
 
 __all__ = ['WSGIServer', 'serve']
 
@@ -31,7 +36,7 @@ _OF_TLS = ('cert', 'key', 'pfx', 'secure_context')
 
 def serve(
     application: Callable[..., Iterable[bytes]], port: int | str | None = 0,
-    host: str | None = '127.0.0.1', **options: Any,
+    host: str | None = '127.0.0.1', **options: Unpack[WSGIServeKeywords],
 ) -> Server:
     """Serve a WSGI application: return a server that listens, or raise why it can not.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 import gnet
-from gnet import child_process, cluster, tls
+from gnet import child_process, cluster, tls, wsgi
 
 server = gnet.create_server()
 sock = gnet.connect(7000)
@@ -115,3 +115,4 @@ tls.create_server(alpn_protcols=['h2'])  # error: [call-overload]
 tls.connect(7000, server_name='a.example')  # error: [call-arg]
 child_process.fork('worker.py', slient=True)  # error: [call-arg]
 cluster.setup_primary(exec=5)  # error: [arg-type]
+wsgi.serve(print, 8000, keep_alive_timout=5)  # error: [arg-type, call-arg]

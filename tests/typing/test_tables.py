@@ -256,13 +256,17 @@ _INNER = {'_handle'}
     ('StartTLSKeywords', TLS_SOCKET_OPTIONS - {'is_server'} | {'fd', 'onread'}),
     ('ForkKeywords', FORK_OPTIONS),
     ('PrimaryKeywords', SETTINGS),
+    ('WSGIServeKeywords',
+     _OF_TLS_SERVER | LISTEN_OPTIONS - _INNER - {'host', 'port'}
+     | {'environ', 'keep_alive_timeout', 'request_log'}),
     ('EitherServerKeywords', SERVER_OPTIONS | {'options', 'listener', 'ssl_context'}),
     ('EitherServeKeywords',
      SERVER_OPTIONS | LISTEN_OPTIONS - _INNER - {'host', 'port'} | {'ssl_context'}),
 ])
 def test_the_typed_options_are_those_that_are_checked(name: str, checked: set[str]) -> None:
     assert typed_options(
-        'options/typed.py', 'tls/typed_context_options.py', 'tls/typed_options.py')[name] == checked
+        'options/typed.py', 'tls/typed_context_options.py', 'tls/typed_options.py',
+        'wsgi/typed_options.py')[name] == checked
 
 
 # --- at run time ----------------------------------------------------------------------------------
