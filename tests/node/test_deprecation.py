@@ -100,6 +100,15 @@ def test_each_entry_is_used_somewhere():
     assert [name for name in names if name not in used and not is_of_a_module(name)] == []
 
 
+def test_the_documentation_lists_them():
+    root = Path(__file__).parent.parent.parent
+    page = (root / 'docs' / 'compatibility.md').read_text('utf-8')
+    rows = re.findall(r'^\| `(gnet\..+?)` \| (.*?) \| .* \| (.*?) \|$', page, re.M)
+    assert sorted(rows) == sorted(
+        (name, entry.since, entry.removal) for name, entry in DEPRECATED.items() if name not in OLD)
+    assert ('nothing, in this version' in page) == (not rows)
+
+
 def is_of_a_module(name):
     """Whether it is the name of a module, which warns, and is not in its ``__all__``."""
     module, _, attribute = name.rpartition('.')
