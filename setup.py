@@ -56,6 +56,7 @@ RELEASE = [
     'build == 1.*; python_version >= "3.10"',
     'twine == 7.*; python_version >= "3.10"',
     'check-wheel-contents == 0.6.*; python_version >= "3.10"',
+    'readme-renderer[md]; python_version >= "3.10"',
     'trove-classifiers; python_version >= "3.10"',
 ]
 TYPES = [

@@ -281,7 +281,8 @@ def test_the_sdist_is_told_to_take_each_file_of_the_project() -> None:
     from setuptools._distutils.filelist import FileList
 
     files = {path.relative_to(ROOT).as_posix() for path in _files()}
-    files -= {'.git', '.gitignore', 'MANIFEST.in'}  # (.git is a file where the checkout is a worktree)
+    # (In a worktree, .git is a file.)
+    files -= {'.git', '.gitignore', 'MANIFEST.in'}
     taken = FileList()
     taken.set_allfiles(sorted(files))
     for line in read('MANIFEST.in').splitlines():
