@@ -189,6 +189,18 @@ def test_a_name_of_a_module_warns_at_each_line_that_uses_it(module):
         module.other  # noqa: B018
 
 
+def test_both_spellings_warn_beside_what_is_imported_when_it_is_used(monkeypatch):
+    monkeypatch.setitem(DEPRECATED, 'gnet.old_name', Deprecation('0.3', 'gnet.new', '0.5'))
+    monkeypatch.setattr(gnet, '__getattr__', with_deprecated(
+        'gnet', gnet.__getattr__, {'old_name': lambda: gnet.connect}))
+    for name in ('old_name', 'oldName'):
+        with pytest.warns(DeprecationWarning, match=r'^gnet\.old_name is deprecated') as caught:
+            assert getattr(gnet, name) is gnet.connect
+        at_the_line(caught, here() - 1)
+    assert gnet.createServer is gnet.create_server
+    assert 'old_name' not in dir(gnet)
+
+
 def test_so_does_an_import_of_it(module, monkeypatch):
     module.__path__ = []  # a package, which is asked by importlib
     monkeypatch.setitem(sys.modules, 'gnet_made', module)
