@@ -260,8 +260,10 @@ def test_the_wheel_says_what_an_index_shows(wheel: Path) -> None:
     # PEP 639: where there is an expression there are no classifiers of licences.
     assert [each for each in classifiers if each.startswith('License')] == []
     assert metadata['Keywords']
-    # There is no address yet, and none is made up.
-    assert metadata.get_all('Project-URL') is metadata['Home-page'] is None
+    # None is made up: there is one as soon as setup.py knows it.
+    [home] = re.findall(r"^HOME = '(.*)'$", read('setup.py'), re.MULTILINE)
+    assert metadata.get_all('Project-URL', []) == ([f'Source, {home}'] if home else [])
+    assert (metadata['Home-page'] or '') == home
     assert {*metadata.get_all('Provides-Extra')} == {
         'pkcs12', 'prometheus', 'test', 'lint', 'types', 'docs', 'release', 'dev'}
     # Links into the checkout would lead nowhere on the page that an index makes of the README.

@@ -107,6 +107,8 @@ def test_the_documentation_lists_them():
     assert sorted(rows) == sorted(
         (name, entry.since, entry.removal) for name, entry in DEPRECATED.items() if name not in OLD)
     assert ('nothing, in this version' in page) == (not rows)
+    changes = (root / 'CHANGES.md').read_text('utf-8')
+    assert [name for name, *_ in rows if name not in changes] == []
 
 
 def is_of_a_module(name):
