@@ -23,6 +23,7 @@ def description():
     """Return the README as an index shows it: links into the checkout would lead nowhere there."""
     text = (HERE / 'README.md').read_text(encoding='utf-8')
     text = re.sub(r'^<!--.*?-->\n', '', text, flags=re.MULTILINE)  # are for the tests
+    text = re.sub(r'\]\(#', '](README.md#', text)
     link = rf'[\1]({HOME}/blob/main/\2)' if HOME else r'\1'
     return re.sub(r'\[([^]]+)\]\((?!https?:)([^)]+)\)', link, text)
 
