@@ -44,7 +44,8 @@ _FAILED = pytest.StashKey[bool]()
 #: The folders and files that test what is the same on each event loop, patched or not: the matrix
 #: runs them on the default one alone (``-m "not any_loop"``).
 _ANY_LOOP = frozenset({
-    'addresses', 'node', 'options', 'typing', 'test_architecture.py', 'test_package.py'})
+    'addresses', 'node', 'options', 'typing', 'test_architecture.py', 'test_package.py',
+    'test_release_check.py'})
 
 
 def pytest_configure(config: pytest.Config) -> None:

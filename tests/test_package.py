@@ -16,6 +16,7 @@ import sys
 import traceback
 import zipfile
 from collections import Counter
+from email import message_from_string
 from pathlib import Path
 from types import FunctionType
 
@@ -240,15 +241,57 @@ def test_the_wheel_says_what_it_needs(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         texts = {Path(name).name: archive.read(name).decode() for name in archive.namelist()
                  if '.dist-info/' in name}
-    metadata = texts['METADATA'].replace(' ', '')
-    assert 'Name:gevent-net\n' in metadata
-    assert f'Version:{__version__}\n' in metadata
-    assert 'Requires-Python:>=3.9\n' in metadata
-    needed = re.findall('^Requires-Dist:([^;\n]+)$', metadata, re.MULTILINE)
-    assert needed == ['gevent>=24.2.1', 'zope.event']
+    metadata = message_from_string(texts['METADATA'])
+    assert (metadata['Name'], metadata['Version']) == ('gevent-net', __version__)
+    assert metadata['Requires-Python'] == '>=3.9'
+    needed = [each.replace(' ', '') for each in metadata.get_all('Requires-Dist')]
+    assert [each for each in needed if ';' not in each] == ['gevent>=24.2.1', 'zope.event']
     assert 'gnet = gnet.command.main:main' in texts['entry_points.txt']
     assert 'pytest_gnet = pytest_gnet' in texts['entry_points.txt']
     assert 'MIT License' in texts['LICENSE']
+
+
+def test_the_wheel_says_what_an_index_shows(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [each for each in archive.namelist() if each.endswith('/METADATA')]
+        metadata = message_from_string(archive.read(name).decode())
+    assert (metadata['License-Expression'], metadata['License-File']) == ('MIT', 'LICENSE')
+    classifiers = metadata.get_all('Classifier')
+    # PEP 639: where there is an expression there are no classifiers of licences.
+    assert [each for each in classifiers if each.startswith('License')] == []
+    assert metadata['Keywords']
+    # None is made up: there is one as soon as setup.py knows it.
+    [home] = re.findall(r"^HOME = '(.*)'$", read('setup.py'), re.MULTILINE)
+    assert metadata.get_all('Project-URL', []) == ([f'Source, {home}'] if home else [])
+    assert (metadata['Home-page'] or '') == home
+    assert {*metadata.get_all('Provides-Extra')} == {
+        'pkcs12', 'prometheus', 'test', 'lint', 'types', 'docs', 'release', 'dev'}
+    # Links into the checkout would lead nowhere on the page that an index makes of the README.
+    shown = metadata.get_payload()
+    assert shown.startswith('# gnet\n')
+    assert re.findall(r'\]\((?!https://)[^)]*\)|^<!--', shown, re.MULTILINE) == []
+    assert '[gevent](https://www.gevent.org)' in shown
+
+
+def test_the_pythons_of_the_metadata_are_those_of_the_matrix() -> None:
+    said = re.findall(r"'Programming Language :: Python :: 3\.(\d+)'", read('setup.py'))
+    [tested] = re.findall(r'^    py\{([\d,]+)\}-libev$', read('tox.ini'), re.MULTILINE)
+    assert [f'3{number}' for number in said] == tested.split(',')
+
+
+def test_the_sdist_is_told_to_take_each_file_of_the_project() -> None:
+    from setuptools._distutils.filelist import FileList
+
+    files = {path.relative_to(ROOT).as_posix() for path in _files()}
+    # (In a worktree, .git is a file.)
+    files -= {'.git', '.gitignore', 'MANIFEST.in'}
+    taken = FileList()
+    taken.set_allfiles(sorted(files))
+    for line in read('MANIFEST.in').splitlines():
+        taken.process_template_line(line)
+    # What setup.py names, setuptools takes without being told.
+    told = {*taken.files, 'setup.py', *(name for name in files if name.startswith('gnet/'))}
+    assert sorted(files - told) == []
 
 
 def test_the_installed_wheel_works_without_the_checkout(wheel: Path, tmp_path: Path) -> None:
@@ -262,14 +305,42 @@ def test_the_installed_wheel_works_without_the_checkout(wheel: Path, tmp_path: P
 # --- texts ---------------------------------------------------------------------------------------
 
 
-def test_the_newest_entry_of_the_changes_is_of_this_version() -> None:
-    changes = (ROOT / 'CHANGES.md').read_text(encoding='utf-8')
-    assert re.findall(r'^## (\S+)', changes, re.MULTILINE)[0] == __version__
+def read(name: str) -> str:
+    return (ROOT / name).read_text(encoding='utf-8')
+
+
+def test_the_newest_entry_of_the_changes_is_of_this_version_and_says_whether_it_is_out() -> None:
+    entries = re.findall(r'^## (.*)$', read('CHANGES.md'), re.MULTILINE)
+    assert re.fullmatch(
+        rf'{re.escape(__version__)} \((unreleased|\d{{4}}-\d\d-\d\d)\)', entries[0]), entries
+    assert [each for each in entries[1:] if not re.search(r'\(\d{4}-\d\d-\d\d\)$', each)] == []
+
+
+def test_in_each_entry_of_the_changes_what_breaks_comes_first() -> None:
+    order = ['Breaks', 'Added', 'Changed', 'Deprecated', 'Removed', 'Fixed']
+    for entry in re.split(r'^## ', read('CHANGES.md'), flags=re.MULTILINE)[1:]:
+        kinds = re.findall(r'^### (.*)$', entry, re.MULTILINE)
+        assert kinds == [each for each in order if each in kinds]
+
+
+@pytest.mark.parametrize(('page', 'shown'), [
+    ('docs/live.md', f'{{"gnet": "{__version__}", '),
+    ('docs/compatibility.md', f'gevent-net ~= {__version__}'),
+])
+def test_the_documents_show_this_version(page: str, shown: str) -> None:
+    assert shown in read(page)
+
+
+def test_the_readme_is_where_to_begin_and_no_manual() -> None:
+    readme = read('README.md')
+    assert len(readme.splitlines()) <= 150
+    for page in ('docs/index.md', 'CHANGES.md', 'docs/compatibility.md', 'CONTRIBUTING.md'):
+        assert f']({page})' in readme
 
 
 @pytest.mark.parametrize('title', ['Run it', 'Test it'])
 def test_the_readme_has_exactly_one_command_to(title: str) -> None:
-    readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+    readme = read('README.md')
     [section] = re.findall(rf'^## {title}\n(.*?)(?=^## |\Z)', readme, re.MULTILINE | re.DOTALL)
     [block] = re.findall(r'^```sh\n(.*?)^```$', section, re.MULTILINE | re.DOTALL)
     assert len(block.splitlines()) == 1
