@@ -54,8 +54,8 @@ class HandlersServer:
     ) -> None:
         """Make it for the server that has accepted *sock*."""
         self.RequestHandlerClass = handler_class
-        self.gnet_server = sock.server
-        self.address_family = sock.family
+        self.gnet_server: Any = sock.server
+        self.address_family: int = sock.family
         self._address: Any = None
 
     @property

@@ -76,10 +76,10 @@ class MemoryDescriptor:
     proto = 0
 
     def __init__(self, local: Any, remote: Any, capacity: int, piece: int | None) -> None:
-        self.family = _socket.AF_INET6 if len(local) == 4 else _socket.AF_INET
+        self.family: int = _socket.AF_INET6 if len(local) == 4 else _socket.AF_INET
         self._local, self._remote = local, remote
         self._capacity, self._piece = capacity, piece
-        self.arrived = bytearray()
+        self.arrived: bytearray = bytearray()
         self._options: dict[tuple[int, int], Any] = {}
         #: What has happened to the connection, and nobody was told yet: an error number, or 0.
         self._error = 0
@@ -88,7 +88,7 @@ class MemoryDescriptor:
         #: Whether bytes that are sent lead nowhere; whether reading is over.
         self._is_dead = self._is_deaf = False
         #: Whether ``close()`` was called.
-        self.is_closed = False
+        self.is_closed: bool = False
         self._other = self
         self._watchers: list[Readiness] = []
 

@@ -119,7 +119,8 @@ class MemoryPair:
                 sock.destroy()
             self.clock.__exit__(None, None, None)
             raise
-        self.client, self.server = made
+        self.client: Socket = made[0]
+        self.server: Socket = made[1]
         self._is_open = True
         self._handler = None if handler is None else gevent.spawn(
             hand_over, self.server, lambda event, sock: handler(sock), 'connection', self._failed)

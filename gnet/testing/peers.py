@@ -73,7 +73,7 @@ class Peer:
 
     def _take(self, plain: Any, patience: float) -> None:
         #: The socket: non-blocking, unpatched.
-        self.plain = plain
+        self.plain: Any = plain
         self.patience = patience
         if plain.family != socket.AF_UNIX:
             # Each send is a segment of its own.
@@ -219,7 +219,7 @@ class Listener:
         self._path: str | bytes | None = path
         self.patience = patience
         #: The socket: non-blocking, unpatched.
-        self.plain = _plain_socket(family_of(path or (host, 0)))
+        self.plain: Any = _plain_socket(family_of(path or (host, 0)))
         try:
             self.plain.bind(path or (host, 0))
             self.plain.listen(backlog)
