@@ -33,11 +33,11 @@ from gnet.node.spelling import snake
 from gnet.node.values import UNDEFINED
 from gnet.tls import server as secure_server
 
-from ..harness.waiting import turn
+from ..harness.waiting import take_turns
 from .texts import Texts
 from .values import Values
 
-__all__ = ['Lanes', 'run', 'take_turns']
+__all__ = ['Lanes', 'run']
 
 Lanes = dict[str, list[str]]
 
@@ -85,12 +85,6 @@ def run_program() -> None:
         # sys.exit() the program serves on.)
         running.stop_recording()
         raise
-
-
-def take_turns(count: int) -> None:
-    """Let the loop poll *count* times."""
-    for _ in range(count):
-        turn()
 
 
 @contextmanager

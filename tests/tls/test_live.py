@@ -15,7 +15,6 @@ def sockets() -> list[gnet.LiveEntry]:
     return gnet.live().of('socket')
 
 
-@pytest.mark.usefixtures('thawed')
 def test_a_secure_connection_and_its_handler_are_told(accept_tls: Any) -> None:
     def setup(connection: Any) -> None:
         assert connection.sock.recv(5) == b'hello'
