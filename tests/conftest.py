@@ -46,7 +46,8 @@ _running: list[pytest.Item] = []
 #: The folders and files that test what is the same on each event loop, patched or not: the matrix
 #: runs them on the default one alone (``-m "not any_loop"``).
 _ANY_LOOP = frozenset({
-    'addresses', 'node', 'options', 'typing', 'test_architecture.py', 'test_package.py'})
+    'addresses', 'node', 'options', 'typing', 'test_architecture.py', 'test_benchmarks.py',
+    'test_package.py'})
 
 
 def pytest_configure(config: pytest.Config) -> None:
