@@ -11,6 +11,7 @@ import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,10 @@ def pytest_report_header() -> list[str]:
 @pytest.hookimpl(tryfirst=True)  # before "-m" is obeyed
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(here).parts[0] in _ANY_LOOP:
-            item.add_marker(pytest.mark.any_loop)
+    for path, of_path in groupby(items, lambda item: item.path):
+        if path.relative_to(here).parts[0] in _ANY_LOOP:
+            for item in of_path:
+                item.add_marker(pytest.mark.any_loop)
 
 
 def pytest_collection_finish() -> None:

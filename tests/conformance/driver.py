@@ -33,7 +33,6 @@ from gnet.node.spelling import snake
 from gnet.node.values import UNDEFINED
 from gnet.tls import server as secure_server
 
-from ..harness.waiting import take_turns
 from .texts import Texts
 from .values import Values
 
@@ -85,6 +84,24 @@ def run_program() -> None:
         # sys.exit() the program serves on.)
         running.stop_recording()
         raise
+
+
+def take_turns(count: int) -> None:
+    """Let the loop poll *count* times, and all ticks run that are waiting after each.
+
+    The caller is not woken before: a scenario takes a hundred turns, and there are thousands.
+    """
+    loop = get_loop()
+    done = Event()
+
+    def next_turn(left: int) -> None:
+        if left:
+            loop.later(next_turn, left - 1)
+        else:
+            done.set()
+
+    next_turn(count)
+    assert done.wait(_PATIENCE), f'the loop made no {count} turns within {_PATIENCE} seconds'
 
 
 @contextmanager

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from gevent.event import Event
-
 from gnet.loop.loop import get_loop
 from gnet.testing.waiting import turn
 from gnet.testing.waiting import wait_until as until
 
-__all__ = ['PATIENCE', 'PROCESS_PATIENCE', 'take_turns', 'tick', 'turn', 'until']
+__all__ = ['PATIENCE', 'PROCESS_PATIENCE', 'tick', 'turn', 'until']
 
 #: Seconds after which something that is waited for is given up: well under the limit of a test, so
 #: that the failure names what did not come.
@@ -19,24 +17,6 @@ PATIENCE = 10
 
 #: The same where another process must do something, which may have to start first, beside others.
 PROCESS_PATIENCE = 20
-
-
-def take_turns(count: int) -> None:
-    """Let the loop poll *count* times, and all ticks run that are waiting after each.
-
-    So does as many a :func:`turn`, which wakes the caller after each.
-    """
-    loop = get_loop()
-    done = Event()
-
-    def next_turn(left: int) -> None:
-        if left:
-            loop.later(next_turn, left - 1)
-        else:
-            done.set()
-
-    next_turn(count)
-    assert done.wait(PATIENCE), f'the loop made no {count} turns within {PATIENCE} seconds'
 
 
 def tick(callback: Callable[..., object], *args: Any) -> None:
