@@ -7,11 +7,11 @@ Around each test: a hard time limit (``harness/watchdog.py``), leaked descriptor
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import tempfile
 from collections.abc import Callable, Iterator
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,14 @@ pytest_plugins = ['pytest_gnet']
 
 _FAILED = pytest.StashKey[bool]()
 
+#: The test that runs.
+_running: list[pytest.Item] = []
+
 #: The folders and files that test what is the same on each event loop, patched or not: the matrix
 #: runs them on the default one alone (``-m "not any_loop"``).
 _ANY_LOOP = frozenset({
-    'addresses', 'node', 'options', 'typing', 'test_architecture.py', 'test_package.py',
-    'test_release_check.py'})
+    'addresses', 'node', 'options', 'typing', 'test_architecture.py', 'test_benchmarks.py',
+    'test_package.py', 'test_release_check.py'})
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -65,9 +68,10 @@ def pytest_report_header() -> list[str]:
 @pytest.hookimpl(tryfirst=True)  # before "-m" is obeyed
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
-    for item in items:
-        if item.path.relative_to(here).parts[0] in _ANY_LOOP:
-            item.add_marker(pytest.mark.any_loop)
+    for path, of_path in groupby(items, lambda item: item.path):
+        if path.relative_to(here).parts[0] in _ANY_LOOP:
+            for item in of_path:
+                item.add_marker(pytest.mark.any_loop)
 
 
 def pytest_collection_finish() -> None:
@@ -86,10 +90,19 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         item.stash[_FAILED] = True
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    _running[:] = [item]
+
+
 @pytest.fixture(autouse=True)
-def _hub_reports(
-    request: pytest.FixtureRequest,
-) -> Iterator[list[tuple[object, BaseException]]]:
+def _nothing_is_left_behind() -> Iterator[list[tuple[object, BaseException]]]:
+    """Fail a test that leaks, or of which the hub reports failures.
+
+    It comes before the fixtures that a test asks for, so that it looks when they are gone. It asks
+    for none, not even for ``request``: that would take as much time as a short test.
+    """
+    [item] = _running
     hub = gevent.get_hub()
     reports: list[tuple[object, BaseException]] = []
     print_exception = hub.print_exception
@@ -98,44 +111,34 @@ def _hub_reports(
         reports.append((context, error))
         print_exception(context, kind, error, traceback)
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hub, 'print_exception', report)
-        yield reports
-    if reports and 'hub_reports' not in request.fixturenames:
-        pytest.fail(
-            'The hub reported failures (a test that means them to happen uses the fixture '
-            '"hub_reports"):\n  '
-            + '\n  '.join(f'{error!r} in {context!r}' for context, error in reports),
-            pytrace=False,
-        )
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_left_behind(
-    request: pytest.FixtureRequest, _hub_reports: object,
-) -> Iterator[None]:
-    """Fail a test that leaks.
-
-    It comes before the fixtures that a test asks for, so that it looks when they are gone, and
-    after that of the hub's reports, which may come while it looks.
-    """
     before = leaks.Snapshot()
-    yield
-    # The traceback of a failed test keeps alive what its frames hold.
-    if not request.node.stash.get(_FAILED, False):
-        left = before.leaks()
-        if left:
-            pytest.fail('The test left behind:\n  ' + '\n  '.join(left), pytrace=False)
+    hub.print_exception = report
+    try:
+        yield reports
+        # The traceback of a failed test keeps alive what its frames hold.
+        left = [] if item.stash.get(_FAILED, False) else before.leaks()
+    finally:
+        hub.print_exception = print_exception
+    texts = []
+    if reports and 'hub_reports' not in item.fixturenames:  # type: ignore[attr-defined]
+        texts += [
+            'The hub reported failures (a test that means them to happen uses the fixture '
+            '"hub_reports"):', *(f'  {error!r} in {context!r}' for context, error in reports)]
+    if left:
+        texts += ['The test left behind:', *(f'  {line}' for line in left)]
+    if texts:
+        pytest.fail('\n'.join(texts), pytrace=False)
 
 
 @pytest.fixture
-def hub_reports(request: pytest.FixtureRequest) -> list[tuple[object, BaseException]]:
+def hub_reports(
+    _nothing_is_left_behind: list[tuple[object, BaseException]],
+) -> list[tuple[object, BaseException]]:
     """The failures that the hub reported during the test: (context, exception) each.
 
     A test that does not ask for this list fails if there was any.
     """
-    reports: list[tuple[object, BaseException]] = request.getfixturevalue('_hub_reports')
-    return reports
+    return _nothing_is_left_behind
 
 
 @pytest.fixture
@@ -159,15 +162,6 @@ def family(request: pytest.FixtureRequest) -> Iterator[Family]:
         # Not below tmp_path: a long test name and the limit of 107 bytes do not go together.
         with tempfile.TemporaryDirectory(prefix='gnet-') as directory:
             yield Family('unix', path=str(Path(directory, 'socket')))
-
-
-@pytest.fixture
-def thawed() -> None:
-    """Let Python's collector know of all objects again, as ``gnet.live()`` asks it.
-
-    What is frozen here (``harness/leaks.py``) are greenlets that wait to be used again, too.
-    """
-    gc.unfreeze()
 
 
 @pytest.fixture

@@ -33,11 +33,10 @@ from gnet.node.spelling import snake
 from gnet.node.values import UNDEFINED
 from gnet.tls import server as secure_server
 
-from ..harness.waiting import turn
 from .texts import Texts
 from .values import Values
 
-__all__ = ['Lanes', 'run', 'take_turns']
+__all__ = ['Lanes', 'run']
 
 Lanes = dict[str, list[str]]
 
@@ -88,9 +87,21 @@ def run_program() -> None:
 
 
 def take_turns(count: int) -> None:
-    """Let the loop poll *count* times."""
-    for _ in range(count):
-        turn()
+    """Let the loop poll *count* times, and all ticks run that are waiting after each.
+
+    The caller is not woken before: a scenario takes a hundred turns, and there are thousands.
+    """
+    loop = get_loop()
+    done = Event()
+
+    def next_turn(left: int) -> None:
+        if left:
+            loop.later(next_turn, left - 1)
+        else:
+            done.set()
+
+    next_turn(count)
+    assert done.wait(_PATIENCE), f'the loop made no {count} turns within {_PATIENCE} seconds'
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from .form import Scenario
 # The child processes are waited for by blocking calls, in a patched process as well.
 _Popen = monkey.get_original('subprocess', 'Popen')
 
-__all__ = ['PROGRAM', 'Node', 'NodeError', 'finish_program', 'run_program_on_gnet']
+__all__ = [
+    'PROGRAM', 'Node', 'NodeError', 'finish_program', 'lanes_of', 'run_program_on_gnet']
 
 #: Which Node is run unless another is named.
 PROGRAM = os.environ.get('GNET_NODE', 'node')
@@ -114,11 +115,15 @@ def finish_program(command: list[str], scenario: Scenario) -> Lanes:
     except subprocess.TimeoutExpired:
         process.kill()
         output, complaints = process.communicate()
+    return lanes_of(process.returncode, output, complaints)
+
+
+def lanes_of(status: int, output: str, complaints: str) -> Lanes:
+    """Return the trace of a program that has ended."""
     lanes: Lanes = {}
     for line in output.splitlines():
         record = json.loads(line)
         lanes.setdefault(record['lane'], []).append(record['line'])
-    status = process.returncode
     if status == -signal.SIGKILL:
         end = 'does not end'
     else:

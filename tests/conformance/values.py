@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,7 @@ _LETTERS = bytes(97 + at % 26 for at in range(26 + 256))
 _ROWS = b''.join(_LETTERS[257 * row % 26:][:256] for row in range(26))
 
 
+@lru_cache(maxsize=4)  # some are of many megabytes
 def _pattern(size: int) -> bytes:
     """Return bytes that differ at each place, so that lost and doubled ones are seen."""
     return (_ROWS * (size // len(_ROWS) + 1))[:size]

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Container, Mapping
 from typing import Any
 
-__all__ = ['SOURCE', 'watch']
+__all__ = ['SOURCE', 'taken_from', 'watch']
 
 
 def watch(
@@ -47,6 +47,17 @@ def watch(
 
     setattr(owner, name, property(get, put))
     return undo
+
+
+def taken_from(found: list[str]) -> list[str]:
+    """Return what is in a list that goes on being filled, and empty it.
+
+    Watching begins and ends with a folder of tests: each change of a class makes Python forget what
+    it knows of it, and those made from it.
+    """
+    taken = [*found]
+    found.clear()
+    return taken
 
 
 #: For programs that run as scripts.

@@ -91,7 +91,6 @@ def test_what_was_unreferenced_keeps_nothing_alive(serve: Any, connect: Any) -> 
     peer.close()
 
 
-@pytest.mark.usefixtures('thawed')
 def test_a_handler_that_waits_is_told_with_its_line(serve: Any, connect: Any) -> None:
     go = Event()
 
@@ -119,7 +118,6 @@ def test_a_handler_that_waits_is_told_with_its_line(serve: Any, connect: Any) ->
     until(lambda: not entries('handler'))
 
 
-@pytest.mark.usefixtures('thawed')
 def test_a_listener_that_blocks_is_told_and_so_is_who_asks(serve: Any, connect: Any) -> None:
     go, seen = Event(), []
 
@@ -266,7 +264,6 @@ def test_a_watcher_that_is_closed_and_still_referenced_is_none() -> None:
     assert not {each.id for each in gnet.live()} & set(map(id, closed))
 
 
-@pytest.mark.usefixtures('thawed')
 def test_one_line_each_the_oldest_first(serve: Any, connect: Any) -> None:
     first, second = serve(lambda _: None), serve(lambda sock: sock.recv(1))
     peer = connect(second)
@@ -312,10 +309,9 @@ def test_a_line_is_one_line_whatever_others_call_themselves(serve: Any) -> None:
 
 def _second_line() -> int:
     test = test_one_line_each_the_oldest_first
-    return test.__code__.co_firstlineno + 2  # below its decorator
+    return test.__code__.co_firstlineno + 1
 
 
-@pytest.mark.usefixtures('thawed')
 def test_an_entry_is_what_json_has(serve: Any, connect: Any) -> None:
     server = serve(lambda sock: sock.recv(1))
     connect(server)

@@ -284,16 +284,13 @@ def test_a_handler_that_waits_for_ever_is_no_time_out(memory: Callable[..., Memo
         pair.clock.run(pair.client.recv, 1)
 
 
-def test_a_test_whose_greenlets_all_wait_for_each_other_is_told_at_once(
-    foreign: Callable[[Callable[[], Any]], Any],
-) -> None:
-    def wait_for_each_other() -> None:
+def test_a_test_whose_greenlets_all_wait_for_each_other_is_told_at_once(foreign: Any) -> None:
+    def waits() -> None:
         with memory_pair() as pair, pytest.raises(LoopExit):
             pair.client.recv(1)
 
-    # In a thread of its own, with a loop of its own: a child process of a wider fixture (a database
-    # of tests/legacy, say) holds the one of the tests.
-    foreign(wait_for_each_other)
+    # On a loop on which nothing else waits: that of this thread has pytest's, and other tests'.
+    foreign(waits)
 
 
 # --- what it is not -------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
 from ..harness.stream_states import watched_streams
-from ..harness.transitions import watch
+from ..harness.transitions import taken_from, watch
 from ..harness.waiting import PATIENCE
 from ..sockets.common import Connection, target_of
 from .authority import NAMES, authority
@@ -27,19 +27,24 @@ from .peers import TlsPeer, client_context, server_context
 from .programs import Files, Programs
 
 
-@pytest.fixture(autouse=True)
-def _states_follow_the_tables() -> Iterator[None]:
-    """Fail a test in which something takes a step that is not in its table of states."""
+@pytest.fixture(scope='package')
+def _wrong_steps() -> Iterator[list[str]]:
     with watched_streams() as wrong:
         undo = [
             watch(owner, name, tls_states.FOLLOWS, wrong.append)
             for owner, name in (
                 (Encrypting, 'security'), (Engine, 'incoming'), (Engine, 'outgoing'))
         ]
-        yield
+        yield wrong
         for each in undo:
             each()
-    assert wrong == []
+
+
+@pytest.fixture(autouse=True)
+def _states_follow_the_tables(_wrong_steps: list[str]) -> Iterator[None]:
+    """Fail a test in which something takes a step that is not in its table of states."""
+    yield
+    assert taken_from(_wrong_steps) == []
 
 
 @pytest.fixture(scope='session')

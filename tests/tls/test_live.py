@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 import gnet
 
 from ..harness.waiting import until
@@ -15,7 +13,6 @@ def sockets() -> list[gnet.LiveEntry]:
     return gnet.live().of('socket')
 
 
-@pytest.mark.usefixtures('thawed')
 def test_a_secure_connection_and_its_handler_are_told(accept_tls: Any) -> None:
     def setup(connection: Any) -> None:
         assert connection.sock.recv(5) == b'hello'
