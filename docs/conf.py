@@ -177,7 +177,7 @@ def interfaces() -> str:
 def keep_first_line(app: Any, what: str, name: str, value: Any, options: Any, lines: Any) -> None:
     """Keep napoleon from taking "Like `x`: the same" for a type and what is of that type."""
     if what in ('attribute', 'data', 'property'):
-        lines.insert(0, '')
+        lines[:0] = ['..', '']  # an empty comment: of empty lines, the first after them counts
 
 
 def hide_spellings(

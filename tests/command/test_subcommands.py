@@ -94,6 +94,33 @@ def test_a_wrong_usage_is_one_line(
     assert said.count('\n') == 1
 
 
+@pytest.mark.parametrize('what', ['chat.py:handler', './chat.py', 'src/chat:handler'])
+def test_a_file_is_not_what_is_served_but_its_module(
+    what: str, capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ends:
+        run('serve', what)
+    assert ends.value.code == 2
+    said = capsys.readouterr().err
+    assert 'is a file; what is named is its module: chat:handler, ' in said
+    assert said.count('\n') == 1
+
+
+@pytest.mark.parametrize(('option', 'value'), [
+    ('workers', '0'), ('drain-timeout', '-1'), ('metrics', 'x:y'), ('log-format', 'xml'),
+    ('blocked', '0'),
+])
+def test_a_wrong_option_of_the_program_is_one_line(
+    option: str, value: str, capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ends:
+        run('echo', '0', f'--{option}', value)
+    assert ends.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f'gnet: argument --{option}: ')
+    assert said.count('\n') == 1
+
+
 def test_an_option_in_front_of_a_command_is_told_where_it_belongs(
     capsys: pytest.CaptureFixture[str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
