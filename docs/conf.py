@@ -63,6 +63,8 @@ autodoc_member_order = 'bysource'
 autodoc_typehints = 'signature'
 autodoc_typehints_format = 'short'
 autodoc_class_signature = 'mixed'
+# What a constructor takes is told by its own docstring.
+autoclass_content = 'both'
 python_use_unqualified_type_names = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False

@@ -2,7 +2,7 @@
 
 pywsgi closes the connection when it has answered for the last time; here the handler only returns,
 and gnet ends it as any other, so that no answer is lost to a reset (``docs/architecture.md``, "who
-ends a connection").
+ends a connection"). But it does not wait for the client's end for long.
 """
 
 from __future__ import annotations
@@ -43,6 +43,10 @@ class Serving(Protocol):
     def waits_no_more(self, handler: Any) -> None:
         """It has one, or there will be none."""
 
+
+#: Milliseconds that a client may be silent after the last answer without ending the connection.
+#: Closed at once, one that still sends would be answered by a reset, before it has read the answer.
+LINGER = 2000
 
 #: (Its types say less than it has, and bytes are texts to them.)
 _Handler: Any = pywsgi.WSGIHandler
@@ -93,6 +97,7 @@ class Handler(_Handler):  # type: ignore[misc]
                     return
         finally:
             file.close()
+            sock.set_timeout(LINGER, sock.destroy)
 
     # --- waiting for requests ---------------------------------------------------------------------
 
