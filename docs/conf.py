@@ -186,7 +186,7 @@ def hide_spellings(
     app: Any, what: str, name: str, member: Any, skip: bool, options: Any,
 ) -> bool | None:
     """Leave out Node's spellings: a name is told once, in ``snake_case``."""
-    return True if re.match(r'[a-z]+[A-Z]', name) else None
+    return True if re.match(r'[a-z0-9]+[A-Z]', name) else None
 
 
 def setup(app: Any) -> dict[str, bool]:
