@@ -63,6 +63,8 @@ autodoc_member_order = 'bysource'
 autodoc_typehints = 'signature'
 autodoc_typehints_format = 'short'
 autodoc_class_signature = 'mixed'
+# What a constructor takes is told by its own docstring.
+autoclass_content = 'both'
 python_use_unqualified_type_names = True
 napoleon_google_docstring = True
 napoleon_numpy_docstring = False
@@ -177,14 +179,14 @@ def interfaces() -> str:
 def keep_first_line(app: Any, what: str, name: str, value: Any, options: Any, lines: Any) -> None:
     """Keep napoleon from taking "Like `x`: the same" for a type and what is of that type."""
     if what in ('attribute', 'data', 'property'):
-        lines.insert(0, '')
+        lines[:0] = ['..', '']  # an empty comment: of empty lines, the first after them counts
 
 
 def hide_spellings(
     app: Any, what: str, name: str, member: Any, skip: bool, options: Any,
 ) -> bool | None:
     """Leave out Node's spellings: a name is told once, in ``snake_case``."""
-    return True if re.match(r'[a-z]+[A-Z]', name) else None
+    return True if re.match(r'[a-z0-9]+[A-Z]', name) else None
 
 
 def setup(app: Any) -> dict[str, bool]:

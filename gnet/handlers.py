@@ -62,9 +62,12 @@ class HandlersServer:
     def server_address(self) -> Any:
         """Where the server listens."""
         address = None if self.gnet_server is None else self.gnet_server.address()
-        if address is not None:
-            self._address = (
-                address if isinstance(address, str) else (address.address, address.port))
+        if isinstance(address, str):
+            self._address = address
+        elif address is not None:
+            self._address = (address.address, address.port)
+            if address.family == 'IPv6':
+                self._address += (0, 0)  # flow information, and a scope: neither is known
         return self._address
 
     @property

@@ -106,6 +106,11 @@ def test_the_site_is_built_and_is_whole(tmp_path: Path) -> None:
     tails = {each.rpartition('.')[2] for each in told if each.startswith('gnet.')}
     assert [each for each in public_names() if each[1] not in tails] == []
     # Node's spellings are told once, as a rule.
-    assert not tails & {'setTimeout', 'createServer', 'allowHalfOpen'}
+    assert not tails & {'setTimeout', 'createServer', 'allowHalfOpen', 'ipv4Prefix'}
     assert 'gnet.Socket.recv' in told
     assert 'gnet.Server.serve_forever' in told
+    assert {'gnet.tls.TLSSocket.getpeercert', 'gnet.tls.TLSSocket.get_peer_certificate'} <= told
+    reference = (html / 'docs/reference/socket.html').read_text('utf-8')
+    assert 'bytes buffered in each direction before reading stops' in reference  # an option
+    # Not the first sentence of a property, up to its colon.
+    assert '>Type<' not in reference

@@ -70,10 +70,13 @@ _gnet() {{
     if [[ $word == -* ]]; then
         COMPREPLY=($(compgen -W "$options" -- "$word"))
     elif [[ $COMP_CWORD == 1 ]]; then
-        COMPREPLY=($(compgen -W "{' '.join(_names())}" -- "$word") $(compgen -f -- "$word"))
+        COMPREPLY=($(compgen -W "{' '.join(_names())}" -- "$word"))
+        local IFS=$'\\n'  # a file may have spaces
+        COMPREPLY+=($(compgen -f -- "$word"))
     elif [[ ${{COMP_WORDS[COMP_CWORD-1]}} == --completion ]]; then
         COMPREPLY=($(compgen -W "{' '.join(SHELLS)}" -- "$word"))
     else
+        local IFS=$'\\n'
         COMPREPLY=($(compgen -f -- "$word"))
     fi
 }}

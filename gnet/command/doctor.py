@@ -22,6 +22,7 @@ from gevent import monkey
 
 from .._version import __version__
 from ..node.records import NamedTuple
+from .members import say
 from .output import write
 from .parser import CommandParser
 
@@ -83,12 +84,17 @@ def run(words: Sequence[str]) -> None:
     """Run it.
 
     Raises:
-        SystemExit: a wrong usage.
+        SystemExit: a wrong usage; a loop or resolver that is none, status 1.
     """
     options = make_parser().parse_args(words)
     if options.patch:
         monkey.patch_all()
-    found = examine()
+    try:
+        found = examine()
+    except ImportError as error:
+        # GEVENT_LOOP or GEVENT_RESOLVER names what is not there.
+        say(f'doctor: {error}')
+        raise SystemExit(1) from None
     advice = advice_on(found)
     if options.json:
         write(json.dumps({**found._asdict(), 'advice': advice}, indent=2) + '\n')

@@ -67,10 +67,9 @@ from contextlib import ExitStack, suppress
 from typing import Any
 
 from .._version import __version__
-from ..clusters.cluster import cluster, primary_side
 from ..clusters.questions import answers
 from ..loop import exit_hook, running
-from ..processes.this_process import process
+from ..processes.inheritance import inherited_channel
 from . import live_signal, subcommands, watching
 from .parser import Parser
 from .program import check, execute, find_module, find_script
@@ -116,6 +115,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if options.patch:
         from gevent import monkey
 
+        from ..clusters.cluster import cluster, primary_side
+
         monkey.patch_all()
         if cluster.is_primary:
             primary_side().defaults['patch'] = True  # for workers that the program forks itself
@@ -123,7 +124,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     # Before a primary is told that this worker is there.
     live_signal.expect()
     answers['live'] = _tell_live
-    process.begin()
+    if inherited_channel is not None:
+        from ..processes.this_process import process
+
+        process.begin()
     own_pid = os.getpid()
     try:
         watching.begin(options.metrics, options.log_format, options.access_log)

@@ -11,7 +11,7 @@ __all__ = ['CommandParser', 'Parser']
 
 
 class Parser(argparse.ArgumentParser):
-    """One that does not ask for the width of the terminal before there is something to show.
+    """One whose errors are one line, and that asks for the width of the terminal only to show help.
 
     argparse asks for each option that is added; what knows the width takes longer to import than
     all else of this command.
@@ -35,9 +35,14 @@ class Parser(argparse.ArgumentParser):
         self.formatter_class = self._formatter
         return super().format_help()
 
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong with the command line, and end with status 2."""
+        sys.stderr.write(f'{self.prog}: {message} ({self.prog} --help)\n')
+        raise SystemExit(2)
+
 
 class CommandParser(Parser):
-    """That of a command of gnet's own: what it is for, by examples; errors in one line."""
+    """That of a command of gnet's own: what it is for, by examples."""
 
     def __init__(self, name: str, purpose: str, examples: str) -> None:
         """Make one.
@@ -51,8 +56,3 @@ class CommandParser(Parser):
             prog=f'gnet {name}', description=purpose, allow_abbrev=False,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             epilog=f'examples:\n{examples}')
-
-    def error(self, message: str) -> NoReturn:
-        """Say what is wrong with the command line, and end with status 2."""
-        sys.stderr.write(f'{self.prog}: {message} ({self.prog} --help)\n')
-        raise SystemExit(2)

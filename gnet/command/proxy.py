@@ -86,8 +86,20 @@ class Relay:
         if self._version is not None:
             options['proxy_protocol'] = {'version': self._version, 'source': client}
         server = self._connect(**self._where, **options)
+        # Before the pipelines close it: who is at the other end must not take what came until then
+        # for all that there was.
+        client.on('error', lambda error: _reset(server))
+        server.on('error', lambda error: _reset(client))
         gnet.pipeline(client, server, over)
         gnet.pipeline(server, client, over)
+
+
+def _reset(sock: Any) -> None:
+    """Have the peer of a connection see that it was cut, where there is a way."""
+    if sock.remote_port is None:
+        sock.destroy()  # it is a unix socket, or not connected
+    else:
+        sock.reset_and_destroy()
 
 
 def serve(options: argparse.Namespace) -> Any:

@@ -203,6 +203,10 @@ def listen(
     from ..observing.server_labels import address_text
 
     target = {**where, 'host': None} if where.get('host') == '*' else where
+    directory = Path(where.get('path', '')).parent
+    if not directory.is_dir():
+        say(f'{name}: there is no directory {directory}')  # EACCES is what Node calls that
+        raise SystemExit(1)
     with failing_in_one_line(name):
         server = serve(handler, **target, **options)
     if worker_number in (None, '1'):

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import gnet
@@ -52,6 +53,12 @@ def run(words: Sequence[str]) -> None:
     """Run it."""
     parser = make_parser()
     options = parser.parse_args(words)
+    module, _, name = options.what.partition(':')
+    if module.endswith('.py') or '/' in module:
+        # (It would be imported first, for all that it does then, and not be found after that.)
+        parser.error(
+            f'{module} is a file; what is named is its module: '
+            f'{Path(module).stem}:{name or "handler"}, found where the command is started')
     start('serve', words, options, _where(parser, options))
 
 

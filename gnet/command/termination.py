@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from contextlib import ExitStack
 from enum import Enum
 from types import FrameType
@@ -25,7 +26,6 @@ from typing import TYPE_CHECKING, Any
 
 from gevent import getcurrent
 
-from ..clusters.cluster import cluster
 from ..loop import running
 from ..loop.loop import Loop, get_loop
 from ..loop.watchers import close_watcher
@@ -79,7 +79,8 @@ class Termination:
         self._undo = ExitStack()
 
     def __enter__(self) -> Self:
-        is_own = not cluster.is_worker and inherited_channel is None
+        # (A worker of a cluster has a channel, too.)
+        is_own = inherited_channel is None
         if is_own and signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
             signal.signal(signal.SIGTERM, self._note)
             roster.when_first = self._will_listen
@@ -112,7 +113,7 @@ class Termination:
             self._end(loop)
             if getcurrent() is not loop.hub:
                 raise SystemExit(0)  # it may be stuck in a listener that never blocks
-        elif open_servers(loop) and not cluster.workers:
+        elif open_servers(loop) and not _has_workers():
             self._phase = Phase.DRAINING
             loop.from_hub(loop.tick, self._drain, loop)
         else:
@@ -141,6 +142,12 @@ class Termination:
         if getcurrent() is loop.hub:
             main: Any = loop.hub.parent
             loop.from_hub(main.throw, SystemExit(0))
+
+
+def _has_workers() -> bool:
+    """Whether the program has forked workers: not if nobody has asked for ``gnet.cluster``."""
+    module = sys.modules.get('gnet.clusters.cluster')
+    return module is not None and bool(module.cluster.workers)
 
 
 def _tell_service(seconds: float) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 import os
 
-from ..clusters.cluster import cluster, primary_side
 from ..node.coded_errors import CodedValueError
 from ..node.validators import validate_port
+from ..processes.inheritance import inherited_channel, worker_number
 from .members import say, say_by
 
 __all__ = ['begin', 'host_and_port']
@@ -53,7 +53,7 @@ def begin(
         SystemExit: metrics cannot be served there; after a line that says why.
     """
     inherited = os.environ.pop(_WATCHING, None)
-    if cluster.is_worker and inherited is not None:
+    if worker_number is not None and inherited_channel is not None and inherited is not None:
         import json
 
         told = json.loads(inherited)
@@ -66,6 +66,8 @@ def begin(
     if metrics is None and log_format is None and not has_access_log:
         return
     import json
+
+    from ..clusters.cluster import primary_side
 
     _begin_logs(log_format, has_access_log)
     if metrics is not None:

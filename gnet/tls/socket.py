@@ -80,6 +80,15 @@ class TLSSocket(Handshaking):
 
     Nothing of the program is sent before, and nothing is received; what it writes waits, and what
     blocks waits. What goes wrong is an `'error'`, and `'close'` follows.
+
+    Attributes:
+        authorized: whether the peer was verified, its name included; False before the handshake.
+        authorization_error: the code of what was wrong with the peer's certificate; None for
+            nothing (known).
+        alpn_protocol: the protocol that was agreed upon by ALPN; False for none, None before the
+            handshake.
+        servername: the name that the client has asked for; False for none, None before the
+            handshake.
     """
 
     __slots__ = (
@@ -159,13 +168,9 @@ class TLSSocket(Handshaking):
         self._forget_agreement()
 
     def _forget_agreement(self) -> None:
-        #: Whether the peer was verified, its name included; see :attr:`authorization_error`.
         self.authorized = False
-        #: The code of what was wrong with the peer's certificate; None for nothing (known).
         self.authorization_error: str | None = None
-        #: The protocol that was agreed upon by ALPN; False for none, None before the handshake.
         self.alpn_protocol: str | bool | None = None
-        #: The name that the client has asked for; False for none, None before the handshake.
         self.servername: str | bool | None = None
 
     def _start_as_servers(self, terms: Any, below: Any) -> None:

@@ -2,17 +2,19 @@
 
 pywsgi closes the connection when it has answered for the last time; here the handler only returns,
 and gnet ends it as any other, so that no answer is lost to a reset (``docs/architecture.md``, "who
-ends a connection").
+ends a connection"). But it does not wait for the client's end for long.
 """
 
 from __future__ import annotations
 
 import time
+from io import BytesIO
 from types import TracebackType
 from typing import Any, Protocol
 
 from gevent import Timeout, pywsgi
 
+from .framing import check_framing, read_fields
 from .logs import log
 
 __all__ = ['Handler', 'Serving']
@@ -42,6 +44,10 @@ class Serving(Protocol):
         """It has one, or there will be none."""
 
 
+#: Milliseconds that a client may be silent after the last answer without ending the connection.
+#: Closed at once, one that still sends would be answered by a reset, before it has read the answer.
+LINGER = 2000
+
 #: (Its types say less than it has, and bytes are texts to them.)
 _Handler: Any = pywsgi.WSGIHandler
 
@@ -51,6 +57,9 @@ class Handler(_Handler):  # type: ignore[misc]
 
     response_headers: list[tuple[bytes, bytes]]
     time_finish: float
+
+    #: An application may fail by a connection of its own, whose errors are no client's.
+    ignored_socket_errors = ()
 
     def __init__(self, sock: Any, site: Serving) -> None:
         address = (
@@ -62,6 +71,8 @@ class Handler(_Handler):  # type: ignore[misc]
         self.has_answered = False
         #: How many bytes had been read when it began to wait for a request.
         self._read_before = 0
+        #: How many bytes of the answer are still to come by its Content-Length; None without one.
+        self._left: int | None = None
         #: What silence is a fault, in milliseconds; while a request is waited for it is none.
         self._read_timeout = sock.read_timeout
 
@@ -86,6 +97,7 @@ class Handler(_Handler):  # type: ignore[misc]
                     return
         finally:
             file.close()
+            sock.set_timeout(LINGER, sock.destroy)
 
     # --- waiting for requests ---------------------------------------------------------------------
 
@@ -117,7 +129,29 @@ class Handler(_Handler):  # type: ignore[misc]
         if self._sock.bytes_read == self._read_before:
             self._sock.destroy_soon()
 
-    # --- requests and answers ---------------------------------------------------------------------
+    # --- requests ---------------------------------------------------------------------------------
+
+    def MessageClass(self, *args: Any) -> Any:  # noqa: N802  # pywsgi calls it so
+        """Read the fields of a request, and return them parsed."""
+        headers = super().MessageClass(BytesIO(read_fields(self.rfile)))
+        check_framing(self.request_version, headers)
+        return headers
+
+    def read_request(self, raw_requestline: str) -> bool:
+        """Read the head of a request; a ValueError is the client's fault."""
+        try:
+            super().read_request(raw_requestline)
+        except IndexError:
+            raise ValueError(f'no HTTP: {raw_requestline[:100]!r}') from None
+        options = self.headers.get('Connection', '').lower().split(',')
+        if 'close' in map(str.strip, options):
+            self.close_connection = True
+        return True
+
+    def _connection_upgrade_requested(self) -> bool:
+        # Whoever asks for it: the input of an application ends with the body, and not with the
+        # connection, on which the next request would be taken for a part of it.
+        return False
 
     def get_environ(self) -> dict[str, Any]:
         """Return the environ of the request that was read, with what gnet knows of its client."""
@@ -136,14 +170,69 @@ class Handler(_Handler):  # type: ignore[misc]
             'SERVER_PORT', str(sock.local_port or (80 if secure is None else 443)))
         return environ
 
+    def run_application(self) -> None:
+        """Have the request answered."""
+        try:
+            super().run_application()
+        except OSError as error:
+            # pywsgi looks at the first of them, without a look whether there is one.
+            error.args = error.args or (type(error).__name__,)
+            raise
+        if self._left:
+            log.error('%s: its answer lacks %d bytes of its Content-Length', self._request(),
+                      self._left)
+            self.close_connection = True
+
+    # --- answers ----------------------------------------------------------------------------------
+
+    def start_response(
+        self, status: str, headers: Any, exc_info: Any = None,
+    ) -> Any:
+        """As PEP 3333 has it."""
+        write = super().start_response(status, headers, exc_info)
+        length = self.provided_content_length
+        if length is not None and not (length.isascii() and length.isdigit()):
+            raise ValueError(f'this is no Content-Length: {length!r}')
+        return write
+
     def finalize_headers(self) -> None:
         """Complete the head of an answer."""
         super().finalize_headers()
-        if self._site.is_closing and not self.connection_upgraded:
+        length = self.provided_content_length
+        self._left = None if length is None or self.code in (204, 304) else int(length)
+        if self.command == 'HEAD':
+            self._left = None
+            self.response_use_chunked = False  # what was said is of the answer to GET
+            if length is None:
+                # It was counted, of what is perhaps not there because it was HEAD.
+                self._drop(b'content-length')
+        asked = self.wsgi_input
+        if asked.socket is not None:
+            # The client waits with its body for leave, which was not given, and is not any more.
+            # It may send it or not: what comes next is uncertain.
+            asked.socket = asked.content_length = None
+            asked.chunked_input = False
             self.close_connection = True
-            self.response_headers = [
-                each for each in self.response_headers if each[0].lower() != b'connection']
+        if (self.close_connection or self._site.is_closing) and not self.connection_upgraded:
+            self.close_connection = True
+            self._drop(b'connection')
             self.response_headers.append((b'Connection', b'close'))
+
+    def _drop(self, name: bytes) -> None:
+        self.response_headers = [
+            each for each in self.response_headers if each[0].lower() != name]
+
+    def _write(self, data: bytes) -> None:
+        if self.command == 'HEAD':
+            return  # it has no body, whatever the application thinks
+        if self._left is not None:
+            if len(data) > self._left:
+                log.error('%s: its answer is longer than its Content-Length, and is cut',
+                          self._request())
+                data = data[:self._left]
+                self.close_connection = True
+            self._left -= len(data)
+        super()._write(data)
 
     # --- what goes wrong --------------------------------------------------------------------------
 
@@ -167,7 +256,7 @@ class Handler(_Handler):  # type: ignore[misc]
         if not isinstance(ex, (OSError, ValueError)):
             # Nothing that a client should be able to cause.
             log.error('a request of %s could not be read', self._who(), exc_info=ex)
-            return super()._handle_client_error(ValueError(str(ex)))
+            ex = ValueError(str(ex))
         return super()._handle_client_error(ex)
 
     def log_error(self, msg: str, *args: Any) -> None:

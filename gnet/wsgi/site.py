@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any
 
-from gevent import pywsgi
-
 from .._version import __version__
 from ..loop.loop import get_loop
 from ..loop.watchers import close_watcher
@@ -102,7 +100,7 @@ class Site:
 
     def get_environ(self) -> dict[str, Any]:
         """Return the beginning of a request's environ. (pywsgi calls it so.)"""
-        return pywsgi.Environ(self._environ)
+        return dict(self._environ)
 
     def serve(self, sock: Any) -> None:
         """Serve a connection: the listener of `'connection'`."""

@@ -18,7 +18,8 @@ import pytest
 from gnet.command import cat, echo, proxy, ready_made, serve
 
 from ..harness.families import Family
-from ..harness.native import Native
+from ..harness.native import Native, Peer
+from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE
 from ..tls.authority import NAMES, authority
 from ..tls.peers import TlsPeer, client_context
@@ -181,6 +182,24 @@ def test_proxy_says_in_one_line_that_there_is_no_server(
         'gnet: proxy: 127.0.0.1: connect ECONNREFUSED 127.0.0.1:1\n')
 
 
+@pytest.mark.parametrize('fails', ['client', 'server'])
+def test_what_proxy_cuts_is_seen_to_be_cut(
+    run: Run, connect: Any, native: Native, fails: str,
+) -> None:
+    with PlainSocket() as listener:
+        listener.bind(('127.0.0.1', 0))
+        listener.listen()
+        client = connect(run(proxy, '0', str(listener.getsockname()[1])))
+        server = Peer(native, native(listener.accept)[0])
+    failing, other = (client, server) if fails == 'client' else (server, client)
+    failing.sendall(b'half')
+    assert other.recv_exactly(4) == b'half'
+    failing.reset()
+    with pytest.raises(ConnectionResetError):
+        other.recv()
+    other.close()
+
+
 # --- serve --------------------------------------------------------------------------------------
 
 
@@ -248,7 +267,8 @@ def test_a_module_that_fails_has_its_traceback(
         run(serve, 'broken_of_test')
 
 
-@pytest.mark.parametrize('words', [['127.0.0.1:PORT'], ['0', '--tls', 'no_such', 'no_such']])
+@pytest.mark.parametrize('words', [
+    ['127.0.0.1:PORT'], ['0', '--tls', 'no_such', 'no_such'], ['./no_such/socket']])
 def test_what_cannot_be_listened_on_is_one_line(
     run: Run, capfd: pytest.CaptureFixture[str], words: list[str],
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import resource
 import shutil
@@ -94,6 +95,33 @@ def test_a_wrong_usage_is_one_line(
     assert said.count('\n') == 1
 
 
+@pytest.mark.parametrize('what', ['chat.py:handler', './chat.py', 'src/chat:handler'])
+def test_a_file_is_not_what_is_served_but_its_module(
+    what: str, capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ends:
+        run('serve', what)
+    assert ends.value.code == 2
+    said = capsys.readouterr().err
+    assert 'is a file; what is named is its module: chat:handler, ' in said
+    assert said.count('\n') == 1
+
+
+@pytest.mark.parametrize(('option', 'value'), [
+    ('workers', '0'), ('drain-timeout', '-1'), ('metrics', 'x:y'), ('log-format', 'xml'),
+    ('blocked', '0'),
+])
+def test_a_wrong_option_of_the_program_is_one_line(
+    option: str, value: str, capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ends:
+        run('echo', '0', f'--{option}', value)
+    assert ends.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith(f'gnet: argument --{option}: ')
+    assert said.count('\n') == 1
+
+
 def test_an_option_in_front_of_a_command_is_told_where_it_belongs(
     capsys: pytest.CaptureFixture[str], tmp_path: Any, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -172,6 +200,36 @@ def test_advice_on_the_process(changes: dict[str, Any], advice: str) -> None:
     found = doctor.examine()._replace(
         limits=FINE, **{'patched': {'patched': []}, 'environment': {}, **changes})
     assert [line for line in doctor.advice_on(found) if advice in line]
+
+
+def test_a_loop_that_is_none_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:
+    def examine() -> Any:
+        raise ImportError("Cannot import 'nonsense'.")
+
+    monkeypatch.setattr(doctor, 'examine', examine)
+    with pytest.raises(SystemExit) as ends:
+        run('doctor')
+    assert ends.value.code == 1
+    assert capsys.readouterr().err == "gnet: doctor: Cannot import 'nonsense'.\n"
+
+
+def test_output_that_is_closed_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('sys.stdout', None)
+    run('--completion', 'bash')
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='there is no /dev/full')
+def test_output_that_is_full_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+) -> None:
+    with open('/dev/full', 'w', encoding='ascii') as full:
+        monkeypatch.setattr('sys.stdout', full)
+        with pytest.raises(SystemExit) as ends:
+            run('--completion', 'bash')
+    assert ends.value.code == 1
+    assert capsys.readouterr().err == 'gnet: [Errno 28] No space left on device\n'
 
 
 # --- completion ---------------------------------------------------------------------------------

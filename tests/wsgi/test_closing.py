@@ -11,6 +11,7 @@ from gevent.event import Event
 
 from gnet import tls
 from gnet.servers.server import connections_of
+from gnet.wsgi import handler
 from gnet.wsgi import site as site_of_it
 
 from ..harness.native import Native
@@ -137,3 +138,25 @@ def test_it_may_listen_again(site: Site, connect: Any) -> None:
     ask(peer)
     ask(peer)
 
+
+
+@pytest.mark.parametrize('sent', [
+    b'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', b'nonsense\r\n\r\n', b'GET / HTTP/1.1\r\n\r\n'])
+def test_a_client_that_never_ends_is_not_waited_for_after_the_last_answer(
+    site: Site, connect: Any, monkeypatch: pytest.MonkeyPatch, sent: bytes,
+) -> None:
+    monkeypatch.setattr(handler, 'LINGER', 20)
+    server = site(telling, keep_alive_timeout=20)
+    peer = connect(server)
+    peer.sendall(sent)
+    assert peer.recv_until_end().startswith(b'HTTP/1.1 ')
+    until(lambda: not connections_of(server).sockets)
+    peer.close()
+
+
+def test_what_a_client_still_sends_loses_it_no_answer(site: Site, connect: Any) -> None:
+    peer = connect(site(telling))
+    peer.sendall(b'nonsense\r\n\r\n' + 300_000 * b'a')
+    assert peer.recv_until_end().startswith(b'HTTP/1.1 400 ')
+    peer.sendall(300_000 * b'a')
+    peer.close()
