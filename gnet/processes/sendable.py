@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     'Outgoing',
     'RawHandle',
+    'RawSockets',
     'incoming',
     'key_of',
     'outgoing',
@@ -53,13 +54,16 @@ _FAMILIES = {
 
 
 class RawHandle:
-    """A raw socket on its way: it stays the caller's, whatever becomes of the message."""
+    """A raw socket on its way: it stays the caller's, whatever becomes of the message.
+
+    Of gnet's own, several may go with one message.
+    """
 
     kind = 'net.Native'
 
-    def __init__(self, sock: Any) -> None:
-        #: What has the descriptor.
-        self.sock = sock
+    def __init__(self, *socks: Any) -> None:
+        #: What has the descriptors.
+        self.socks: tuple[Any, ...] = socks
 
     def fields(self) -> dict[str, Any]:
         """What goes into the message beside its kind."""
@@ -84,10 +88,10 @@ class _Copied(RawHandle):
         return self._fields
 
     def delivered(self) -> None:
-        self.sock.close()
+        _close_all(self)
 
     def returned(self, error: BaseException, is_wanted: bool) -> None:
-        self.sock.close()
+        _close_all(self)
 
 
 class _Moved(RawHandle):
@@ -134,16 +138,32 @@ class _MovedPlain(RawHandle):
         self._owner = owner
 
     def delivered(self) -> None:
-        self.sock.close()
+        _close_all(self)
         self._owner.close()
 
     def returned(self, error: BaseException, is_wanted: bool) -> None:
-        self.sock.close()
+        _close_all(self)
         if not is_wanted:
             self._owner.close()
 
 
 Outgoing = Union[RawHandle, None]
+
+
+def _close_all(handle: RawHandle) -> None:
+    for sock in handle.socks:
+        sock.close()
+
+
+class RawSockets(tuple[Any, ...]):
+    """Those that came with one message of gnet's own."""
+
+    __slots__ = ()
+
+    def close(self) -> None:
+        """Close them: nobody takes them."""
+        for sock in self:
+            sock.close()
 
 
 def raw_socket(owner: Any) -> Any:
