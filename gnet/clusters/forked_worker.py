@@ -56,8 +56,9 @@ class Line:
     """
 
     __slots__ = (
-        '__weakref__', '_batch', '_batch_kind', '_counted', '_let_go', '_number', '_peer', '_under_way', 'asked',
-        'dropped', 'is_denounced', 'is_forwarded', 'progress', 'tell', 'worker',
+        '__weakref__', '_batch', '_batch_kind', '_counted', '_let_go', '_number', '_peer',
+        '_under_way', 'asked', 'dropped', 'is_denounced', 'is_forwarded', 'progress', 'tell',
+        'worker',
     )
 
     def __init__(

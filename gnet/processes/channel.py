@@ -40,8 +40,9 @@ HIGH_WATER_MARK = 2 * 65536
 #: needs some ten times as much for the objects of a message.
 MAX_LINE = 1 << 28
 
-#: Descriptors that may wait for their lines, and those of one line. More is no peer of ours.
-MAX_WAITING_DESCRIPTORS = 64
+#: Descriptors of one line, and those that may wait for their lines. More is no peer of ours.
+MAX_TOGETHER = 64
+MAX_WAITING_DESCRIPTORS = 1024
 
 #: Seconds without a descriptor that could not be received, after which the next one is logged.
 _EPISODE_GAP = 10.0
@@ -54,7 +55,7 @@ SHALLOW = 300
 DEPTH_MARGIN = 50
 _encode = json.JSONEncoder(separators=(',', ':'), allow_nan=False).encode
 _INT = array.array('i').itemsize
-_ANCILLARY = _socket.CMSG_SPACE(MAX_WAITING_DESCRIPTORS * _INT)
+_ANCILLARY = _socket.CMSG_SPACE(MAX_TOGETHER * _INT)
 
 #: Linux can close received descriptors on exec from the start; elsewhere that is said afterwards.
 _CLOSE_ON_EXEC = getattr(_socket, 'MSG_CMSG_CLOEXEC', 0)

@@ -26,7 +26,7 @@ from ..servers.server import Server
 from ..sockets import ownership
 from ..sockets.socket import Socket
 from . import sendable
-from .channel import MAX_LINE, MAX_WAITING_DESCRIPTORS, Channel, encode_message
+from .channel import MAX_LINE, MAX_TOGETHER, Channel, encode_message
 from .counting import Tallies
 from .peer import Peer, wrap
 from .under_way import Callback
@@ -196,7 +196,7 @@ class Messaging(Guarded):
             return
         inner = message.get('msg')
         if _is_internal(inner):
-            sock = sendable.raw_socket_of(fd, message.get('family'))
+            sock = sendable.raw_socket_of(fd)
             self._emit_internal(inner, sock)
             # Afterwards: so that it means that the listener has dealt with it, as workers need it.
             channel.write(_ACK)
@@ -210,7 +210,7 @@ class Messaging(Guarded):
         """Take raw sockets of gnet's own; all of them are acknowledged together."""
         inner, count = message.get('msg'), message['count']
         if not (_is_internal(inner) and type(count) is int
-                and 0 < count <= MAX_WAITING_DESCRIPTORS):
+                and 0 < count <= MAX_TOGETHER):
             return  # nobody of ours; its descriptors are closed with what is left
         taken = channel.take_descriptors(count)
         if taken is None:
@@ -220,7 +220,7 @@ class Messaging(Guarded):
                 os.close(fd)
         else:
             family = message.get('family')
-            found = (sendable.raw_socket_of(fd, family) for fd in taken)
+            found = (sendable.connection_of(self._loop, fd, family) for fd in taken)
             socks = sendable.RawSockets(sock for sock in found if sock is not None)
             self._emit_internal(inner, socks)
             channel.write(_ACK)

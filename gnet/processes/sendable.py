@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any, Union
 
 import gevent.socket
 
+from ..loop.copied_descriptors import CopiedSocket
+from ..loop.loop import get_loop
 from ..node import coded_errors
 from ..servers.server import Server, connections_of, handle_of
 from ..sockets import departure
@@ -30,12 +32,14 @@ from ..sockets.giving_away import unread_of
 from ..sockets.socket import Socket
 
 if TYPE_CHECKING:
+    from ..loop.loop import Loop
     from .counting import ReceivedSockets
 
 __all__ = [
     'Outgoing',
     'RawHandle',
     'RawSockets',
+    'connection_of',
     'incoming',
     'key_of',
     'outgoing',
@@ -176,16 +180,29 @@ def raw_socket(owner: Any) -> Any:
         raise
 
 
-def raw_socket_of(fd: int, family: Any = None) -> Any:
+def connection_of(loop: Loop, fd: int, family: Any) -> Any:
     """Return a non-blocking raw socket on *fd*, which belongs to it; None if it is no socket.
 
     Args:
-        fd: the descriptor.
-        family: of a stream socket that is non-blocking already, as gnet's primary says with each
-            connection: that saves four system calls.
+        loop: who will watch it.
+        fd: the descriptor of a connection; where it comes from, it is non-blocking already.
+        family: of that connection, as gnet's primary says: it saves four system calls.
     """
     if _NON_BLOCKING and family in _FAMILIES:
-        return _socket.socket(_FAMILIES[family], _socket.SOCK_STREAM | _NON_BLOCKING, 0, fd)
+        return CopiedSocket(loop, _FAMILIES[family], _socket.SOCK_STREAM | _NON_BLOCKING, fd)
+    sock = raw_socket_of(fd)
+    return sock and _copied(loop, sock)
+
+
+def _copied(loop: Loop, sock: Any) -> Any:
+    """Return *sock* as one that another process has, too."""
+    copied = CopiedSocket(loop, sock.family, sock.type, sock.detach())
+    copied.setblocking(False)
+    return copied
+
+
+def raw_socket_of(fd: int) -> Any:
+    """Return a non-blocking raw socket on *fd*, which belongs to it; None if it is no socket."""
     try:
         sock = _socket.socket(fileno=fd)
     except OSError:
@@ -270,7 +287,7 @@ def incoming(
     elif kind == 'net.Server':
         _bring_server(sock, deliver)
     elif kind == 'net.Socket':
-        _bring_socket(sock, message, received_from, deliver)
+        _bring_socket(_copied(get_loop(), sock), message, received_from, deliver)
     elif kind in ('net.Native', 'dgram.Native', 'dgram.Socket'):
         deliver(gevent.socket.socket(sock.family, sock.type, sock.proto, fileno=sock.detach()))
     else:

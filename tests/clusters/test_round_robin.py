@@ -46,6 +46,7 @@ class Handle(RoundRobin):
 def handle(monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
     # So that it is easy to say who has what.
     monkeypatch.setattr(cluster_handles, 'MAX_UNDER_WAY', 1)
+    monkeypatch.setattr(cluster_handles, 'MAX_WHEN_BUSY', 1)
     handle = Handle(get_loop(), 7, bind_port('127.0.0.1', 0, 511, version=4))
     yield handle
     handle.close()
@@ -207,6 +208,7 @@ def test_several_are_under_way_and_who_has_fewest_gets_the_next(
     handle: Handle, connect: Connect, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cluster_handles, 'MAX_UNDER_WAY', 2)
+    monkeypatch.setattr(cluster_handles, 'MAX_WHEN_BUSY', 2)
     handle._free.append(deque())
     quick, slow = Worker(), Worker()
     handle.add(slow)
@@ -245,6 +247,7 @@ def test_one_that_had_no_descriptor_and_then_no_room_is_left_in_peace(
     handle: Handle, connect: Connect, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cluster_handles, 'MAX_UNDER_WAY', 2)
+    monkeypatch.setattr(cluster_handles, 'MAX_WHEN_BUSY', 2)
     monkeypatch.setattr(cluster_handles, 'RETRY_TIME', 0.001)
     worker = Worker()
     handle._free.append(deque())  # for two under way
