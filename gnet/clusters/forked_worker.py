@@ -98,15 +98,19 @@ class Line:
         done = None if sock is None else lambda _error: sock.close()
         self._peer.send({'cmd': COMMAND, 'act': act, **fields}, sock, done)
 
-    def disconnect(self, deadline: float | None = None) -> None:
+    def disconnect(self, deadline: float | None = None, *, accept_rest: bool = False) -> None:
         """Have the worker close its servers, wait for their connections, and then disconnect.
 
         Args:
             deadline: seconds after which the worker destroys what is left, and says how many
                 connections those were.
+            accept_rest: have it accept first what waits in listeners that it shares.
         """
         self.worker.exited_after_disconnect = True
-        self.send('disconnect', {} if deadline is None else {'deadline': deadline})
+        fields: dict[str, Any] = {} if deadline is None else {'deadline': deadline}
+        if accept_rest:
+            fields['rest'] = True
+        self.send('disconnect', fields)
         self._let_go(self)
 
     def send_connection(self, handle_id: int, transfer: Transfer) -> None:

@@ -336,7 +336,7 @@ class WorkerSide:
     def _told_to_disconnect(self, message: dict[str, Any], _sock: Any) -> None:
         deadline = message.get('deadline')
         self.worker.exited_after_disconnect = True
-        self._close(self._sharing())
+        self._close(self._sharing(), accept_rest='rest' in message)
         if deadline is not None and self._stay is _Stay.LEAVING:
             # Nobody else accepts what waits for these.
             self._drain.close(self._alone, accept_rest=True)
@@ -355,10 +355,10 @@ class WorkerSide:
             request.call.intake.server for request in self._requests.values()
             if not request.call.is_stale}
 
-    def _close(self, servers: set[Server]) -> None:
+    def _close(self, servers: set[Server], *, accept_rest: bool = False) -> None:
         if self._stay is _Stay.STAYING:
             self._stay = _Stay.LEAVING
-        self._drain.close(servers)
+        self._drain.close(servers, accept_rest=accept_rest)
 
     def _has_drained(self) -> None:
         if self._stay is not _Stay.LEAVING:

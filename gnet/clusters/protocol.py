@@ -32,7 +32,8 @@ from the primary
 ``connections``    *id*, *n* (the number of the first connection), and the connections; *counted*,
                    if ``released`` is to be said of each
 ``dropped``        *id*, *reason*, *ends* and *network* of a connection that a limit has refused
-``disconnect``     close all servers and then the channel; after *deadline* seconds, by force
+``disconnect``     close all servers and then the channel; after *deadline* seconds, by force;
+                   *rest*: accept first what waits in shared listeners
 ``ask``            *n* (the number of the question), *what*: see ``clusters/questions.py``
 =================  ==============================================================================
 """
