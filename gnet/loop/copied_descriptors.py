@@ -11,14 +11,19 @@ from __future__ import annotations
 
 import _socket
 import os
-import select
+import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from ..node.originals import original
 
 if TYPE_CHECKING:
     from .loop import Loop
 
 __all__ = ['CopiedSocket', 'forget']
+
+#: A monkey-patched program has none in its module any more. Elsewhere there is none.
+_epoll: Any = original('select', 'epoll') if sys.platform == 'linux' else None
 
 
 def forget(loop: Loop, fd: int) -> None:
@@ -30,7 +35,7 @@ def forget(loop: Loop, fd: int) -> None:
     if not loop.is_usable or native.backend != 'epoll':
         return
     try:
-        poll = select.epoll.fromfd(os.dup(native.fileno()))  # it is closed by what is made of it
+        poll = _epoll.fromfd(os.dup(native.fileno()))  # it is closed by what is made of it
     except OSError:
         return  # there is no descriptor left: what follows is slow, and no more
     with suppress(FileNotFoundError):  # nothing was watched yet
