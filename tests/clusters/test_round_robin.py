@@ -225,6 +225,33 @@ def test_several_are_under_way_and_who_has_fewest_gets_the_next(
     del peers
 
 
+def test_while_all_are_busy_each_answer_lets_one_more_be_under_way(
+    handle: Handle, connect: Connect, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cluster_handles, 'MAX_WHEN_BUSY', 3)
+    handle._free.extend([deque(), deque()])
+    quick, stuck = Worker(), Worker()
+    handle.add(stuck)
+    handle.add(quick)
+    peers = [connect(handle.address) for _ in range(9)]
+    _until(lambda: len(handle._waiting) == 7)
+
+    def under_way(answered: int) -> int:
+        quick.offered[answered - 1].accepted()
+        return len(quick.offered) - answered
+
+    assert [under_way(answered) for answered in range(1, 9)] == [2, 3, 3, 3, 3, 2, 1, 0]
+    assert len(stuck.offered) == 1, 'who does not answer gets no more'
+    # Nothing waits any more: it is as before.
+    peers += [connect(handle.address) for _ in range(2)]
+    _until(lambda: len(handle._waiting) == 1)
+    assert len(quick.offered) == 9
+    for transfer in (quick.offered[8], stuck.offered[0]):
+        transfer.accepted()
+    (quick.offered + stuck.offered)[9].accepted()
+    del peers
+
+
 def test_a_worker_that_had_no_descriptor_gets_connections_again(
     handle: Handle, connect: Connect, monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
