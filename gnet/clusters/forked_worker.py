@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..processes.messaging import peer_of
-from .protocol import COMMAND, connection_line
+from .protocol import COMMAND, connections_line
 from .questions import Asked
 from .worker import Progress, Worker
 
@@ -56,8 +56,9 @@ class Line:
     """
 
     __slots__ = (
-        '_counted', '_let_go', '_number', '_peer', '_under_way', 'asked', 'dropped', 'is_denounced',
-        'is_forwarded', 'progress', 'tell', 'worker',
+        '__weakref__', '_batch', '_batch_kind', '_counted', '_let_go', '_number', '_peer',
+        '_under_way', 'asked', 'dropped', 'is_denounced', 'is_forwarded', 'progress', 'tell',
+        'worker',
     )
 
     def __init__(
@@ -70,6 +71,11 @@ class Line:
         #: Connections that it has not answered yet, and the number of the last one.
         self._under_way: dict[int, Transfer] = {}
         self._number = 0
+        #: Those of this turn, which go together: nothing was written yet. What they have in common:
+        #: the listener, and whether they are counted.
+        self._batch: list[Transfer] = []
+        self._batch_kind: tuple[int, bool] = (0, False)
+        self._peer.loop.close_in_child(self, Line._forsake)  # inside: its own
         self.asked: Asked = Asked()
         #: What to call when a connection ends that it has, by its number; where limits count those.
         self._counted: dict[int, Callable[[], object]] = {}
@@ -87,44 +93,90 @@ class Line:
 
     def send(self, act: str, fields: dict[str, Any], sock: Any = None) -> None:
         """Send the worker a message; *sock* is closed when it has that."""
+        if self._batch:
+            self._send_batch()  # in the order in which the worker is to hear of it
         done = None if sock is None else lambda _error: sock.close()
         self._peer.send({'cmd': COMMAND, 'act': act, **fields}, sock, done)
 
-    def disconnect(self, deadline: float | None = None) -> None:
+    def disconnect(self, deadline: float | None = None, *, accept_rest: bool = False) -> None:
         """Have the worker close its servers, wait for their connections, and then disconnect.
 
         Args:
             deadline: seconds after which the worker destroys what is left, and says how many
                 connections those were.
+            accept_rest: have it accept first what waits in listeners that it shares.
         """
         self.worker.exited_after_disconnect = True
-        self.send('disconnect', {} if deadline is None else {'deadline': deadline})
+        fields: dict[str, Any] = {} if deadline is None else {'deadline': deadline}
+        if accept_rest:
+            fields['rest'] = True
+        self.send('disconnect', fields)
         self._let_go(self)
 
     def send_connection(self, handle_id: int, transfer: Transfer) -> None:
-        """Send a connection, and call one of the methods of *transfer* in the end."""
-        self._number += 1
-        number = self._number
-        self._under_way[number] = transfer
-        if transfer.ended is not None:
+        """Send a connection, and call one of the methods of *transfer* in the end.
+
+        Those of one turn go together: one message, one acknowledgement.
+        """
+        batch, kind = self._batch, (handle_id, transfer.ended is not None)
+        if batch and kind != self._batch_kind:
+            self._send_batch()
+            batch = self._batch
+        if not batch:
+            self._batch_kind = kind
+            self._peer.loop.soon(self._send_batch)
+        batch.append(transfer)
+
+    def _send_batch(self) -> None:
+        batch, self._batch = self._batch, []
+        if not batch:
+            return  # they were sent before something else
+        first = self._number + 1
+        self._number += len(batch)
+        handle_id, is_counted = self._batch_kind
+        self._under_way.update(enumerate(batch, first))
+        for number, transfer in enumerate(batch, first) if is_counted else ():
+            assert transfer.ended is not None
             self._counted[number] = transfer.ended
         self._peer.send_raw(
-            connection_line(
-                handle_id, number, transfer.sock.family, counted=transfer.ended is not None),
-            transfer.sock, partial(self._answered, number))
+            connections_line(
+                handle_id, first, len(batch), batch[0].sock.family, counted=is_counted),
+            [transfer.sock for transfer in batch],
+            partial(self._answered, handle_id, range(first, self._number + 1)))
 
-    def _answered(self, number: int, error: BaseException | None) -> None:
-        transfer = self._under_way.pop(number, None)
-        if transfer is None:
-            return  # it was refused
-        if error is None:
-            transfer.accepted()
+    def _answered(self, handle_id: int, numbers: range, error: BaseException | None) -> None:
+        under_way = self._under_way
+        is_starved = getattr(error, 'code', None) == 'ERR_HANDLE_NOT_RECEIVED'
+        if is_starved and len(numbers) > 1:
+            self._send_again(handle_id, numbers)  # it may have a descriptor for some
             return
-        self._counted.pop(number, None)
-        if getattr(error, 'code', None) == 'ERR_HANDLE_NOT_RECEIVED':
-            transfer.not_received()
-        else:
-            transfer.failed()
+        for number in numbers:
+            transfer = under_way.pop(number, None)
+            if transfer is None:
+                continue  # it was refused
+            if error is None:
+                transfer.accepted()
+                continue
+            self._counted.pop(number, None)
+            if is_starved:
+                transfer.not_received()
+            else:
+                transfer.failed()
+
+    def _send_again(self, handle_id: int, numbers: range) -> None:
+        """Send those of a batch one by one."""
+        for number in numbers:
+            transfer = self._under_way[number]
+            self._peer.send_raw(
+                connections_line(
+                    handle_id, number, 1, transfer.sock.family,
+                    counted=transfer.ended is not None),
+                [transfer.sock], partial(self._answered, handle_id, range(number, number + 1)))
+
+    def _forsake(self) -> None:
+        """In a forked child: close the copies of what was about to be sent."""
+        for transfer in self._batch:
+            transfer.sock.close()
 
     def has_refused(self, number: Any) -> bool:
         """The worker has refused that connection; return whether it was under way."""

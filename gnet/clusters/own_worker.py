@@ -125,7 +125,7 @@ class WorkerSide:
         #: Whether this is a worker of ``--workers``.
         self._is_supervised = False
         self._acts: dict[str, Callable[[dict[str, Any], Any], None]] = {
-            'connection': self._connection, 'bound': self._bound, 'failed': self._failed,
+            'connections': self._connections, 'bound': self._bound, 'failed': self._failed,
             'disconnect': self._told_to_disconnect, 'dropped': self._dropped,
             'ask': self._asked,
         }
@@ -304,13 +304,14 @@ class WorkerSide:
 
     # --- connections ------------------------------------------------------------------------------
 
-    def _connection(self, message: dict[str, Any], sock: Any) -> None:
+    def _connections(self, message: dict[str, Any], socks: Any) -> None:
         handle = self._handles.get(message['id'])
-        number = message['n']
-        counted = number if 'counted' in message else None
-        if not isinstance(handle, Distributed) or sock is None or not handle.take(sock, counted):
-            self.send('refused', n=number)
-            if sock is not None:
+        is_counted = 'counted' in message
+        for number, sock in enumerate(socks or (), message['n']):
+            if not isinstance(handle, Distributed) or not handle.take(
+                sock, number if is_counted else None
+            ):
+                self.send('refused', n=number)
                 sock.close()
 
     def _dropped(self, message: dict[str, Any], _sock: Any) -> None:
@@ -335,7 +336,7 @@ class WorkerSide:
     def _told_to_disconnect(self, message: dict[str, Any], _sock: Any) -> None:
         deadline = message.get('deadline')
         self.worker.exited_after_disconnect = True
-        self._close(self._sharing())
+        self._close(self._sharing(), accept_rest='rest' in message)
         if deadline is not None and self._stay is _Stay.LEAVING:
             # Nobody else accepts what waits for these.
             self._drain.close(self._alone, accept_rest=True)
@@ -354,10 +355,10 @@ class WorkerSide:
             request.call.intake.server for request in self._requests.values()
             if not request.call.is_stale}
 
-    def _close(self, servers: set[Server]) -> None:
+    def _close(self, servers: set[Server], *, accept_rest: bool = False) -> None:
         if self._stay is _Stay.STAYING:
             self._stay = _Stay.LEAVING
-        self._drain.close(servers)
+        self._drain.close(servers, accept_rest=accept_rest)
 
     def _has_drained(self) -> None:
         if self._stay is not _Stay.LEAVING:

@@ -234,11 +234,17 @@ class PrimarySide:
         if line.tell is not None:
             self.loop.tick(line.tell, news, *arguments)
 
-    def drain(self, worker: ForkedWorker, deadline: float) -> None:
-        """Have *worker* disconnect; after *deadline* seconds it destroys what is left."""
+    def drain(self, worker: ForkedWorker, deadline: float, *, accept_rest: bool) -> None:
+        """Have *worker* disconnect; after *deadline* seconds it destroys what is left.
+
+        Args:
+            worker: who is to drain.
+            deadline: see there.
+            accept_rest: have it accept what waits in a shared listener: nobody else will.
+        """
         line = self._lines.get(worker)
         if line is not None:  # else it has ended
-            line.disconnect(deadline)
+            line.disconnect(deadline, accept_rest=accept_rest)
 
     def ask(self, worker: ForkedWorker, what: str, answered: Callable[[Any], object]) -> None:
         """Ask *worker* for something: see :mod:`gnet.clusters.questions`.
@@ -273,17 +279,20 @@ class PrimarySide:
 
     def finish(self, done: Callable[[], object]) -> None:
         """Accept nothing more; call *done* when the workers have all that was accepted."""
+        for handle in self._handles.values():
+            if isinstance(handle, SharedListener):
+                handle.finish()
         left = {handle for handle in self._handles.values() if isinstance(handle, RoundRobin)}
         if not left:
             done()
 
-        def finished(handle: RoundRobin) -> None:
-            left.discard(handle)
+        def finished(given_out: RoundRobin) -> None:
+            left.discard(given_out)
             if not left:
                 done()
 
-        for handle in list(left):
-            handle.finish(partial(finished, handle))
+        for given_out in list(left):
+            given_out.finish(partial(finished, given_out))
 
     def _leave_handles(self, line: Line) -> None:
         for key, handle in list(self._handles.items()):
@@ -350,6 +359,8 @@ class PrimarySide:
         handle = self._handles.get(query.key)
         if handle is not None and line in handle:
             return False
+        if isinstance(handle, SharedListener) and handle.is_finished:
+            return True  # it will be told to disconnect
         if handle is None:
             try:
                 listener = _bind(query)

@@ -11,7 +11,7 @@ from the worker
 ``listen``         *seq* and a :class:`Query`; answered by ``bound`` or ``failed``; *limits*, if
                    there are any: see ``limit``
 ``listening``      *query*: the server that asked for this has emitted `'listening'`
-``refused``        *n*: this connection is not taken (else: its acknowledgement, alone)
+``refused``        *n*: this connection is not taken (else: the acknowledgement of all, alone)
 ``limit``          *id*, *limits*: those of the server are these now (``LimitOptions``)
 ``released``       *n*: this connection, which was *counted*, has ended
 ``room``           *id*: after ``refused``, there is room for connections again
@@ -29,10 +29,11 @@ from the primary
 =================  ==============================================================================
 ``bound``          *seq*, *id*, *family* and *name* of the listener; its descriptor, if shared
 ``failed``         *seq*, *errno*
-``connection``     *id*, *n* (the number of the connection), and the connection; *counted*, if
-                   ``released`` is to be said of it
+``connections``    *id*, *n* (the number of the first connection), and the connections; *counted*,
+                   if ``released`` is to be said of each
 ``dropped``        *id*, *reason*, *ends* and *network* of a connection that a limit has refused
-``disconnect``     close all servers and then the channel; after *deadline* seconds, by force
+``disconnect``     close all servers and then the channel; after *deadline* seconds, by force;
+                   *rest*: accept first what waits in shared listeners
 ``ask``            *n* (the number of the question), *what*: see ``clusters/questions.py``
 =================  ==============================================================================
 """
@@ -51,7 +52,7 @@ __all__ = [
     'COMMAND',
     'PATH',
     'Query',
-    'connection_line',
+    'connections_line',
     'name_of',
 ]
 
@@ -121,15 +122,18 @@ class Query(NamedTuple):
         return query
 
 
-#: The message ``connection`` in what carries a raw handle: made for each connection, so by hand.
-_CONNECTION = (
-    b'{"cmd":"NODE_HANDLE","type":"net.Native","family":%d,'
-    b'"msg":{"cmd":"NODE_CLUSTER","act":"connection","id":%d,"n":%d%b}}\n')
+#: The message ``connections`` in what carries raw handles: made for each turn, so by hand.
+_CONNECTIONS = (
+    b'{"cmd":"NODE_HANDLE","type":"net.Native","family":%d,"count":%d,'
+    b'"msg":{"cmd":"NODE_CLUSTER","act":"connections","id":%d,"n":%d%b}}\n')
 
 
-def connection_line(handle_id: int, number: int, family: int, *, counted: bool) -> bytes:
-    """Return the line of a ``connection``, as a channel takes it."""
-    return _CONNECTION % (family, handle_id, number, b',"counted":true' if counted else b'')
+def connections_line(
+    handle_id: int, number: int, count: int, family: int, *, counted: bool,
+) -> bytes:
+    """Return the line of ``connections``, as a channel takes it."""
+    return _CONNECTIONS % (
+        family, count, handle_id, number, b',"counted":true' if counted else b'')
 
 
 def name_of(sock: Any) -> tuple[int, Any]:

@@ -54,6 +54,10 @@ EPISODE_GAP = 10.0
 #: the load even; but more than one, so that it need not wait for the next at each.
 MAX_UNDER_WAY = 4
 
+#: The same while all workers have that many, and more wait: what goes together costs less. One more
+#: for each that is answered, so a worker that is stuck gets no more than it had.
+MAX_WHEN_BUSY = 16
+
 
 class SeatState(Enum):
     """Where a worker stands with a listener."""
@@ -76,13 +80,15 @@ FOLLOWS: dict[SeatState, set[SeatState]] = {
 class _Seat:
     """The place of a worker at a listener."""
 
-    __slots__ = ('starved_at', 'state', 'timer', 'under_way', 'worker')
+    __slots__ = ('limit', 'starved_at', 'state', 'timer', 'under_way', 'worker')
 
     def __init__(self, worker: Recipient) -> None:
         self.worker = worker
         self.state = SeatState.OPEN
         #: How many connections it has not answered yet.
         self.under_way = 0
+        #: How many it may have.
+        self.limit = MAX_UNDER_WAY
         #: While it is starved: what opens it again; and when it was starved last, if ever.
         self.timer: Any = None
         self.starved_at: float | None = None
@@ -152,7 +158,8 @@ class RoundRobin:
         self.name: tuple[int, Any] = name_of(listener.socket)
         self._seats: dict[Recipient, _Seat] = {}
         #: The seats, by how many connections are under way to them.
-        self._free: list[deque[_Seat]] = [deque() for _ in range(MAX_UNDER_WAY)]
+        self._free: list[deque[_Seat]] = [
+            deque() for _ in range(max(MAX_UNDER_WAY, MAX_WHEN_BUSY))]
         #: In the order in which they were accepted, by their numbers; with what is to be called
         #: when they have ended, if anything.
         self._waiting: deque[_Waiting] = deque()
@@ -286,7 +293,7 @@ class RoundRobin:
                 break
             seat.under_way += 1
             self._under_way += 1
-            if seat.under_way < MAX_UNDER_WAY:
+            if seat.under_way < seat.limit:
                 self._free[seat.under_way].append(seat)
             next_one = waiting.popleft()
             seat.worker.send_connection(self.id, Transfer(
@@ -299,12 +306,12 @@ class RoundRobin:
 
     def _take_out(self, seat: _Seat) -> None:
         """Let it have no turn."""
-        if seat.state is SeatState.OPEN and seat.under_way < MAX_UNDER_WAY:
+        if seat.state is SeatState.OPEN and seat.under_way < seat.limit:
             self._free[seat.under_way].remove(seat)
 
     def _put_in(self, seat: _Seat) -> None:
         """Let it have its turn."""
-        if seat.under_way < MAX_UNDER_WAY:
+        if seat.under_way < seat.limit:
             self._free[seat.under_way].append(seat)
             self._distribute()
 
@@ -313,6 +320,10 @@ class RoundRobin:
         self._take_out(seat)
         seat.under_way -= 1
         self._under_way -= 1
+        if self._waiting:
+            seat.limit = min(seat.limit + 1, MAX_WHEN_BUSY)
+        elif seat.limit > MAX_UNDER_WAY:
+            seat.limit -= 1
         if seat.state is SeatState.OPEN:
             seat.state = state
             if state is SeatState.OPEN:

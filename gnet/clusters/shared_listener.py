@@ -36,6 +36,11 @@ class SharedListener:
         """Whether no worker is left."""
         return not self._workers
 
+    @property
+    def is_finished(self) -> bool:
+        """Whether only the workers have it still."""
+        return bool(self._listener.socket.fileno() < 0)
+
     def copy_for(self, worker: Hashable) -> Any:
         """Return a duplicate to be sent to *worker*, and closed when it has it.
 
@@ -63,6 +68,13 @@ class SharedListener:
     def has_room(self, worker: Hashable) -> bool:
         """No connection is ever offered, so none is refused."""
         return False
+
+    def finish(self) -> None:
+        """Leave it to the workers: when the last one has closed its copy, connections are refused.
+
+        Copies that are on their way still are closed by who gets them.
+        """
+        self._listener.socket.close()
 
     def _forsake(self) -> None:
         """In a forked child: close the copies of all descriptors."""

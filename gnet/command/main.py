@@ -42,8 +42,9 @@ to end.
 stderr; ``--access-log`` adds one for each connection: :mod:`gnet.command.watching`.
 
 ``--workers N`` runs the script, unchanged, in N processes that share what they listen on, and looks
-after them: :mod:`gnet.command.supervisor`. ``auto`` is one for each core it may run on. How such a
-program ends:
+after them: :mod:`gnet.command.supervisor`. ``auto`` is one for each core it may run on.
+``--accept primary`` (the default) has connections given to them in turn, ``--accept workers`` has
+them accept from a listener that they share. How such a program ends:
 
 ====================================  ============================================================
 ``SIGTERM``                           drained, status 0; so, too, when a second one cuts that short
@@ -83,7 +84,8 @@ __all__ = [
 
 #: Options whose value may be the next word.
 _WITH_VALUE = (
-    '--blocked', '--control', '--drain-timeout', '--log-format', '--metrics', '--workers',
+    '--accept', '--blocked', '--control', '--drain-timeout', '--log-format', '--metrics',
+    '--workers',
 )
 
 #: By which workers learn for how many seconds their hubs may be blocked.
@@ -204,6 +206,9 @@ def _supervise(options: argparse.Namespace, arguments: list[str]) -> None:
         'patch': options.patch,
     }
     environment = {} if options.blocked is None else {_BLOCKED: repr(options.blocked)}
+    if options.accept is not None:  # else NODE_CLUSTER_SCHED_POLICY has said it, if anything has
+        cluster.scheduling_policy = (
+            cluster.SCHED_RR if options.accept == 'primary' else cluster.SCHED_NONE)
     supervisor = Supervisor(settings, options.workers, options.drain_timeout, environment)
     with ExitStack() as looked_in:
         if options.control is not None:
@@ -220,8 +225,8 @@ def make_parser() -> Parser:
     """Return the parser of the words in front of a script, and of its own name."""
     parser = Parser(
         prog='gnet',
-        usage='%(prog)s [-h] [--version] [--workers N] [--drain-timeout SECONDS] [--patch] '
-              '[--metrics HOST:PORT] [--log-format FORMAT] [--access-log] '
+        usage='%(prog)s [-h] [--version] [--workers N] [--accept WHO] [--drain-timeout SECONDS] '
+              '[--patch] [--metrics HOST:PORT] [--log-format FORMAT] [--access-log] '
               '[--control PATH] [--blocked SECONDS] (script.py | -m module) [arguments ...]\n'
               '       %(prog)s COMMAND [-h] ...',
         description='Run a script, then serve until nothing is left that keeps it alive; or run '
@@ -241,6 +246,11 @@ def make_parser() -> Parser:
     parser.add_argument(
         '--workers', type=_workers, metavar='N',
         help='run it in N processes that share their servers; auto: one for each core',
+    )
+    parser.add_argument(
+        '--accept', choices=('primary', 'workers'), metavar='WHO',
+        help='who accepts for workers: the primary (the default), which gives them connections in '
+             'turn; or workers, from what they share: cheaper, and less even',
     )
     parser.add_argument(
         '--drain-timeout', type=_seconds, metavar='SECONDS',
@@ -277,6 +287,8 @@ def _parse(words: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     options = parser.parse_args(own)
     if options.script is None and options.module is None:
         parser.error('a script or -m and a module are required')
+    if options.accept is not None and options.workers is None:
+        parser.error('--accept is about workers: it needs --workers N')
     if options.drain_timeout is None:
         options.drain_timeout = DRAIN_TIMEOUT
     return options, arguments

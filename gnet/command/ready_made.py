@@ -29,6 +29,7 @@ __all__ = [
 #: Options that are those of ``gnet script.py``, and what they are called in the help.
 RUNNER_VALUES = {
     '--workers': ('N', 'so many processes; auto: one for each core'),
+    '--accept': ('WHO', 'who accepts for workers: primary (in turn), or workers'),
     '--drain-timeout': ('SECONDS', 'how long connections may go on after SIGTERM (30)'),
     '--metrics': ('HOST:PORT', 'answer GET /metrics there'),
     '--log-format': ('FORMAT', 'lines of the log as json or text'),

@@ -199,7 +199,10 @@ class Supervisor:
                 self._fail(1)
                 return
         pids = ', '.join(str(member.pid) for member in self._members)
-        say(f'started {counted(len(self._members), "worker")} ({pids})')
+        how = (
+            'the primary accepts, and gives connections out in turn' if self._primary.in_turn
+            else 'they accept from what they share')
+        say(f'started {counted(len(self._members), "worker")} ({pids}): {how}')
 
     def fork(self, seat: Seat, role: Role) -> Member | None:
         """Start a worker; None, after a line about it, if the system cannot."""
@@ -390,7 +393,7 @@ class Supervisor:
         """Let *member* finish what is open."""
         member.role = Role.RETIRING
         if member.online:
-            self._primary.drain(member.worker, self._drain_timeout)
+            self._primary.drain(member.worker, self._drain_timeout, accept_rest=self._ending)
             seconds = self._drain_timeout + KILL_GRACE
         else:
             member.signal('SIGTERM')  # it has not even begun

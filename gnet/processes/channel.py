@@ -14,7 +14,7 @@ import json
 import logging
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 from enum import Enum
 from typing import Any
@@ -40,8 +40,9 @@ HIGH_WATER_MARK = 2 * 65536
 #: needs some ten times as much for the objects of a message.
 MAX_LINE = 1 << 28
 
-#: Descriptors that may wait for their lines. One is under way at a time; more is no peer of ours.
-MAX_WAITING_DESCRIPTORS = 64
+#: Descriptors of one line, and those that may wait for their lines. More is no peer of ours.
+MAX_TOGETHER = 64
+MAX_WAITING_DESCRIPTORS = 1024
 
 #: Seconds without a descriptor that could not be received, after which the next one is logged.
 _EPISODE_GAP = 10.0
@@ -54,7 +55,7 @@ SHALLOW = 300
 DEPTH_MARGIN = 50
 _encode = json.JSONEncoder(separators=(',', ':'), allow_nan=False).encode
 _INT = array.array('i').itemsize
-_ANCILLARY = _socket.CMSG_SPACE(MAX_WAITING_DESCRIPTORS * _INT)
+_ANCILLARY = _socket.CMSG_SPACE(MAX_TOGETHER * _INT)
 
 #: Linux can close received descriptors on exec from the start; elsewhere that is said afterwards.
 _CLOSE_ON_EXEC = getattr(_socket, 'MSG_CMSG_CLOEXEC', 0)
@@ -86,12 +87,12 @@ FOLLOWS: dict[State, set[State]] = {
 class _Frame:
     """A line on its way to the kernel."""
 
-    __slots__ = ('callback', 'data', 'sock')
+    __slots__ = ('callback', 'data', 'socks')
 
-    def __init__(self, data: bytes, sock: Any, callback: Callback | None) -> None:
+    def __init__(self, data: bytes, socks: Sequence[Any], callback: Callback | None) -> None:
         self.data = memoryview(data)
-        #: Whose descriptor goes with the first byte.
-        self.sock = sock
+        #: Whose descriptors go with the first byte.
+        self.socks = socks
         self.callback = callback
 
 
@@ -248,13 +249,15 @@ class Channel:
 
     # --- writing ----------------------------------------------------------------------------------
 
-    def write(self, line: bytes, sock: Any = None, callback: Callback | None = None) -> None:
+    def write(
+        self, line: bytes, socks: Sequence[Any] = (), callback: Callback | None = None,
+    ) -> None:
         """Send a line that :func:`encode_message` made, or queue what the kernel does not take.
 
         Args:
             line: the line.
-            sock: what has the descriptor to be sent with it; it stays the caller's, who keeps it
-                open until *callback* is called.
+            socks: what has the descriptors to be sent with it; they stay the caller's, who keeps
+                them open until *callback* is called.
             callback: called on a tick with None when the kernel has the line, or with the error.
         """
         if self._write_error is not None or self._is_gone:
@@ -262,7 +265,7 @@ class Channel:
             if callback is not None:
                 self._loop.tick(callback, error)
             return
-        self._frames.append(_Frame(line, sock, callback))
+        self._frames.append(_Frame(line, socks, callback))
         self.queued += len(line)
         if len(self._frames) == 1:
             self._loop.hold()  # as in Node, what is being written keeps the program alive
@@ -281,10 +284,10 @@ class Channel:
         while frames:
             frame = frames[0]
             try:
-                if frame.sock is None:
+                if not frame.socks:
                     sent = self._sock.send(frame.data)
                 else:
-                    rights = array.array('i', [frame.sock.fileno()])
+                    rights = array.array('i', [sock.fileno() for sock in frame.socks])
                     sent = self._sock.sendmsg(
                         [frame.data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
             except BlockingIOError:
@@ -293,7 +296,7 @@ class Channel:
             except OSError as error:
                 self._write_failed(error)
                 return
-            frame.sock = None
+            frame.socks = ()
             self.queued -= sent
             frame.data = frame.data[sent:]
             if frame.data:
@@ -434,6 +437,18 @@ class Channel:
     def take_descriptor(self) -> int | None:
         """Return the descriptor that came with a message; None if it did not arrive."""
         return self._descriptors.popleft() if self._descriptors else None
+
+    def take_descriptors(self, count: int) -> list[int] | None:
+        """Return those that came with a message; None, and none is kept, if not all arrived."""
+        taken: list[int] = []
+        while len(taken) < count:
+            descriptor = self.take_descriptor()
+            if descriptor is None:  # it stands for all that are missing
+                for each in taken:
+                    os.close(each)
+                return None
+            taken.append(descriptor)
+        return taken
 
     def _break(self, what: str) -> None:
         """What the peer sends is none of our messages: close."""

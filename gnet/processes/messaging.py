@@ -26,7 +26,7 @@ from ..servers.server import Server
 from ..sockets import ownership
 from ..sockets.socket import Socket
 from . import sendable
-from .channel import MAX_LINE, Channel, encode_message
+from .channel import MAX_LINE, MAX_TOGETHER, Channel, encode_message
 from .counting import Tallies
 from .peer import Peer, wrap
 from .under_way import Callback
@@ -184,6 +184,9 @@ class Messaging(Guarded):
     def _handle_received(self, message: dict[str, Any]) -> None:
         channel = self._peer.channel
         assert channel is not None
+        if 'count' in message:
+            self._several_received(channel, message)
+            return
         fd = channel.take_descriptor()
         if fd is None:
             channel.write(_NACK)
@@ -193,7 +196,7 @@ class Messaging(Guarded):
             return
         inner = message.get('msg')
         if _is_internal(inner):
-            sock = sendable.raw_socket_of(fd, message.get('family'))
+            sock = sendable.raw_socket_of(fd)
             self._emit_internal(inner, sock)
             # Afterwards: so that it means that the listener has dealt with it, as workers need it.
             channel.write(_ACK)
@@ -202,6 +205,25 @@ class Messaging(Guarded):
             sendable.incoming(
                 message.get('type'), fd, message, self._tallies.received_from,
                 lambda handle: self._deliver_handle(inner, handle))
+
+    def _several_received(self, channel: Channel, message: dict[str, Any]) -> None:
+        """Take raw sockets of gnet's own; all of them are acknowledged together."""
+        inner, count = message.get('msg'), message['count']
+        if not (_is_internal(inner) and type(count) is int
+                and 0 < count <= MAX_TOGETHER):
+            return  # nobody of ours; its descriptors are closed with what is left
+        taken = channel.take_descriptors(count)
+        if taken is None:
+            channel.write(_NACK)
+        elif not channel.can_answer:
+            for fd in taken:
+                os.close(fd)
+        else:
+            family = message.get('family')
+            found = (sendable.connection_of(self._loop, fd, family) for fd in taken)
+            socks = sendable.RawSockets(sock for sock in found if sock is not None)
+            self._emit_internal(inner, socks)
+            channel.write(_ACK)
 
     def _deliver_handle(self, message: Any, handle: Any) -> None:
         # A context of its own, as that of a 'connection' listener.

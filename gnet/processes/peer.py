@@ -7,7 +7,7 @@ a cluster's processes tell each other, goes through this: :func:`~gnet.processes
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any
 
@@ -111,10 +111,10 @@ class Peer:
             line = wrap(line, handle)
         return self.send_line(line, handle, callback or _nothing)
 
-    def send_raw(self, line: bytes, sock: Any, callback: Callback) -> None:
-        """Like :meth:`send`, for what is wrapped already: a line that stands for a raw socket."""
+    def send_raw(self, line: bytes, socks: Sequence[Any], callback: Callback) -> None:
+        """Like :meth:`send`, for what is wrapped already: a line that stands for raw sockets."""
         if self.connected:
-            self.send_line(line, RawHandle(sock), callback)
+            self.send_line(line, RawHandle(*socks), callback)
         else:
             self.loop.tick(callback, coded_errors.state_error('ERR_IPC_CHANNEL_CLOSED'))
 

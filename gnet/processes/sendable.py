@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any, Union
 
 import gevent.socket
 
+from ..loop.copied_descriptors import CopiedSocket
+from ..loop.loop import get_loop
 from ..node import coded_errors
 from ..servers.server import Server, connections_of, handle_of
 from ..sockets import departure
@@ -30,11 +32,14 @@ from ..sockets.giving_away import unread_of
 from ..sockets.socket import Socket
 
 if TYPE_CHECKING:
+    from ..loop.loop import Loop
     from .counting import ReceivedSockets
 
 __all__ = [
     'Outgoing',
     'RawHandle',
+    'RawSockets',
+    'connection_of',
     'incoming',
     'key_of',
     'outgoing',
@@ -53,13 +58,16 @@ _FAMILIES = {
 
 
 class RawHandle:
-    """A raw socket on its way: it stays the caller's, whatever becomes of the message."""
+    """A raw socket on its way: it stays the caller's, whatever becomes of the message.
+
+    Of gnet's own, several may go with one message.
+    """
 
     kind = 'net.Native'
 
-    def __init__(self, sock: Any) -> None:
-        #: What has the descriptor.
-        self.sock = sock
+    def __init__(self, *socks: Any) -> None:
+        #: What has the descriptors.
+        self.socks: tuple[Any, ...] = socks
 
     def fields(self) -> dict[str, Any]:
         """What goes into the message beside its kind."""
@@ -84,10 +92,10 @@ class _Copied(RawHandle):
         return self._fields
 
     def delivered(self) -> None:
-        self.sock.close()
+        _close_all(self)
 
     def returned(self, error: BaseException, is_wanted: bool) -> None:
-        self.sock.close()
+        _close_all(self)
 
 
 class _Moved(RawHandle):
@@ -134,16 +142,32 @@ class _MovedPlain(RawHandle):
         self._owner = owner
 
     def delivered(self) -> None:
-        self.sock.close()
+        _close_all(self)
         self._owner.close()
 
     def returned(self, error: BaseException, is_wanted: bool) -> None:
-        self.sock.close()
+        _close_all(self)
         if not is_wanted:
             self._owner.close()
 
 
 Outgoing = Union[RawHandle, None]
+
+
+def _close_all(handle: RawHandle) -> None:
+    for sock in handle.socks:
+        sock.close()
+
+
+class RawSockets(tuple[Any, ...]):
+    """Those that came with one message of gnet's own."""
+
+    __slots__ = ()
+
+    def close(self) -> None:
+        """Close them: nobody takes them."""
+        for sock in self:
+            sock.close()
 
 
 def raw_socket(owner: Any) -> Any:
@@ -156,16 +180,29 @@ def raw_socket(owner: Any) -> Any:
         raise
 
 
-def raw_socket_of(fd: int, family: Any = None) -> Any:
+def connection_of(loop: Loop, fd: int, family: Any) -> Any:
     """Return a non-blocking raw socket on *fd*, which belongs to it; None if it is no socket.
 
     Args:
-        fd: the descriptor.
-        family: of a stream socket that is non-blocking already, as gnet's primary says with each
-            connection: that saves four system calls.
+        loop: who will watch it.
+        fd: the descriptor of a connection; where it comes from, it is non-blocking already.
+        family: of that connection, as gnet's primary says: it saves four system calls.
     """
     if _NON_BLOCKING and family in _FAMILIES:
-        return _socket.socket(_FAMILIES[family], _socket.SOCK_STREAM | _NON_BLOCKING, 0, fd)
+        return CopiedSocket(loop, _FAMILIES[family], _socket.SOCK_STREAM | _NON_BLOCKING, fd)
+    sock = raw_socket_of(fd)
+    return sock and _copied(loop, sock)
+
+
+def _copied(loop: Loop, sock: Any) -> Any:
+    """Return *sock* as one that another process has, too."""
+    copied = CopiedSocket(loop, sock.family, sock.type, sock.detach())
+    copied.setblocking(False)
+    return copied
+
+
+def raw_socket_of(fd: int) -> Any:
+    """Return a non-blocking raw socket on *fd*, which belongs to it; None if it is no socket."""
     try:
         sock = _socket.socket(fileno=fd)
     except OSError:
@@ -250,7 +287,7 @@ def incoming(
     elif kind == 'net.Server':
         _bring_server(sock, deliver)
     elif kind == 'net.Socket':
-        _bring_socket(sock, message, received_from, deliver)
+        _bring_socket(_copied(get_loop(), sock), message, received_from, deliver)
     elif kind in ('net.Native', 'dgram.Native', 'dgram.Socket'):
         deliver(gevent.socket.socket(sock.family, sock.type, sock.proto, fileno=sock.detach()))
     else:

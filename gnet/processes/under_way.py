@@ -3,7 +3,8 @@
 The other side answers ``NODE_HANDLE_ACK`` as soon as it has a handle, and only then is that closed
 on this side. One handle is under way at a time; messages after it wait, so that their order is
 kept. ``NODE_HANDLE_NACK`` says that the descriptor did not arrive: it is sent again, three times at
-most. (Of gnet's own raw handles, whose order does not matter, several may be under way.)
+most. (Of gnet's own raw handles, whose order does not matter, several may be under way; and several
+may go together, as one entry with one answer.)
 """
 
 from __future__ import annotations
@@ -98,9 +99,9 @@ class UnderWay:
             # What waits behind it would be lost if the program ended now.
             self._loop.hold()
             self.handles.append(entry)
-            channel.write(entry.line, entry.handle.sock)
+            channel.write(entry.line, entry.handle.socks)
         elif callback is not None:
-            channel.write(entry.line, None, lambda error: self._call(callback, error))
+            channel.write(entry.line, (), lambda error: self._call(callback, error))
         else:
             channel.write(entry.line)
 
@@ -125,7 +126,9 @@ class UnderWay:
             return
         entry = self.handles.popleft()
         self._loop.release()
-        if entry.resent < MAX_RESENDS:
+        assert entry.handle is not None
+        is_single = len(entry.handle.socks) == 1  # else who has sent them sends each by itself
+        if is_single and entry.resent < MAX_RESENDS:
             entry.resent += 1
             self._write(entry)
             return
@@ -155,7 +158,8 @@ class UnderWay:
         """In a forked child: close the copies of what is under way."""
         for entry in (*self.handles, *self.waiting):
             if entry.handle is not None:
-                entry.handle.sock.close()  # gnet's own, or a duplicate
+                for sock in entry.handle.socks:
+                    sock.close()  # gnet's own, or a duplicate
 
     def _give_back(self, entry: Entry, error: BaseException) -> None:
         if entry.handle is not None:

@@ -129,10 +129,11 @@ class Channel:
     """Stands for the way to a worker's process: keeps the callbacks of what is sent."""
 
     def __init__(self) -> None:
+        self.loop = get_loop()
         self.sent: list[Callable[[BaseException | None], object]] = []
 
     def send_raw(
-        self, line: bytes, sock: Any, callback: Callable[[BaseException | None], object],
+        self, line: bytes, socks: Any, callback: Callable[[BaseException | None], object],
     ) -> None:
         self.sent.append(callback)
 
@@ -144,8 +145,9 @@ def test_of_a_worker_that_is_gone_what_it_had_counts_no_more_and_what_was_on_its
     ended: list[str] = []
     answers: list[SeatState] = []
     socks = [PlainSocket(), PlainSocket()]
-    for sock, name in zip(socks, ('had', 'on its way')):
+    for count, (sock, name) in enumerate(zip(socks, ('had', 'on its way')), 1):
         line.send_connection(7, Transfer(sock, answers.append, partial(ended.append, name)))
+        until(lambda count=count: len(channel.sent) == count)  # type: ignore[misc]  # not together
     channel.sent[0](None)
     line.release_all()  # it has exited; what its channel has is not read yet
     assert ended == ['had']

@@ -46,6 +46,7 @@ class Handle(RoundRobin):
 def handle(monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
     # So that it is easy to say who has what.
     monkeypatch.setattr(cluster_handles, 'MAX_UNDER_WAY', 1)
+    monkeypatch.setattr(cluster_handles, 'MAX_WHEN_BUSY', 1)
     handle = Handle(get_loop(), 7, bind_port('127.0.0.1', 0, 511, version=4))
     yield handle
     handle.close()
@@ -207,6 +208,7 @@ def test_several_are_under_way_and_who_has_fewest_gets_the_next(
     handle: Handle, connect: Connect, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cluster_handles, 'MAX_UNDER_WAY', 2)
+    monkeypatch.setattr(cluster_handles, 'MAX_WHEN_BUSY', 2)
     handle._free.append(deque())
     quick, slow = Worker(), Worker()
     handle.add(slow)
@@ -220,6 +222,33 @@ def test_several_are_under_way_and_who_has_fewest_gets_the_next(
     assert not handle._waiting
     for transfer in slow.offered:
         transfer.accepted()
+    del peers
+
+
+def test_while_all_are_busy_each_answer_lets_one_more_be_under_way(
+    handle: Handle, connect: Connect, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cluster_handles, 'MAX_WHEN_BUSY', 3)
+    handle._free.extend([deque(), deque()])
+    quick, stuck = Worker(), Worker()
+    handle.add(stuck)
+    handle.add(quick)
+    peers = [connect(handle.address) for _ in range(9)]
+    _until(lambda: len(handle._waiting) == 7)
+
+    def under_way(answered: int) -> int:
+        quick.offered[answered - 1].accepted()
+        return len(quick.offered) - answered
+
+    assert [under_way(answered) for answered in range(1, 9)] == [2, 3, 3, 3, 3, 2, 1, 0]
+    assert len(stuck.offered) == 1, 'who does not answer gets no more'
+    # Nothing waits any more: it is as before.
+    peers += [connect(handle.address) for _ in range(2)]
+    _until(lambda: len(handle._waiting) == 1)
+    assert len(quick.offered) == 9
+    for transfer in (quick.offered[8], stuck.offered[0]):
+        transfer.accepted()
+    (quick.offered + stuck.offered)[9].accepted()
     del peers
 
 
@@ -245,6 +274,7 @@ def test_one_that_had_no_descriptor_and_then_no_room_is_left_in_peace(
     handle: Handle, connect: Connect, monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cluster_handles, 'MAX_UNDER_WAY', 2)
+    monkeypatch.setattr(cluster_handles, 'MAX_WHEN_BUSY', 2)
     monkeypatch.setattr(cluster_handles, 'RETRY_TIME', 0.001)
     worker = Worker()
     handle._free.append(deque())  # for two under way

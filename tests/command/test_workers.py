@@ -78,6 +78,16 @@ def test_workers_share_what_they_listen_on(serving, ask):
     assert {ask(started) for _ in range(4)} == started.workers
 
 
+@pytest.mark.parametrize(('words', 'how'), [
+    ([], 'the primary accepts, and gives connections out in turn'),
+    (['--accept', 'workers'], 'they accept from what they share'),
+])
+def test_it_is_said_who_accepts(scripts, words, how):
+    running = scripts.start('pass', launcher=['-m', 'gnet', '--workers', '2', *words], merged=True)
+    assert running.wait_for(r'started 2 workers \(\d+, \d+\): (.*)')[1] == how
+    assert running.wait().status == 0
+
+
 def test_auto_is_one_for_each_core(scripts):
     running = scripts.start('pass', launcher=['-m', 'gnet', '--workers=auto'], merged=True)
     count = len(os.sched_getaffinity(0))
@@ -93,6 +103,7 @@ def test_auto_is_one_for_each_core(scripts):
      "argument --drain-timeout: 'nan' is no number of seconds"),
     (['--workers', '2', '--drain-timeout=-1'],
      "argument --drain-timeout: '-1' is no number of seconds"),
+    (['--accept', 'workers'], '--accept is about workers: it needs --workers N'),
     (['--drain-timeout', 'long'], "argument --drain-timeout: 'long' is no number of seconds"),
 ])
 def test_a_wrong_usage_is_refused(scripts, words, reason):

@@ -11,8 +11,9 @@ from ..harness.waiting import PROCESS_PATIENCE, until
 from .workers import SERVER, children_of, slow
 
 
-def test_sighup_replaces_the_workers_under_load_and_nobody_notices(serving):
-    started = serving()
+@pytest.mark.parametrize('who', ['primary', 'workers'])
+def test_sighup_replaces_the_workers_under_load_and_nobody_notices(serving, who):
+    started = serving(SERVER, '--accept', who)
     stop = started.load()
     started.kill(signal.SIGHUP)
     started.kill(signal.SIGHUP)

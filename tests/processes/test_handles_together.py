@@ -1,0 +1,175 @@
+"""Several raw handles of gnet's own in one message: they arrive together, or not at all."""
+
+from __future__ import annotations
+
+import _socket
+import array
+import json
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import pytest
+from gevent.event import Event
+
+from gnet.clusters.forked_worker import Line
+from gnet.clusters.round_robin import SeatState, Transfer
+from gnet.loop.loop import get_loop
+from gnet.processes.messaging import Messaging, peer_of
+
+from ..harness.waiting import PROCESS_PATIENCE, until
+
+
+class End:
+    """One end of a channel; ``theirs`` is the plain socket of the other one."""
+
+    def __init__(self) -> None:
+        ours, self.theirs = _socket.socketpair()
+        self.theirs.setblocking(False)
+        self.messaging = Messaging(get_loop())
+        self.heard: list[tuple[Any, int]] = []
+        self.left = Event()
+        self.messaging.on('disconnect', self.left.set)
+        self.messaging.on('internalMessage', self._heard)
+        peer_of(self.messaging).open(ours.detach()).unref()
+
+    def _heard(self, message: Any, socks: Any) -> None:
+        self.heard.append((message['act'], len(socks)))
+        socks.close()
+
+    def send(self, count: Any, *socks: Any) -> None:
+        """Send a line that speaks of *count* descriptors, with those of *socks*."""
+        line = json.dumps({
+            'cmd': 'NODE_HANDLE', 'type': 'net.Native', 'family': int(_socket.AF_UNIX),
+            'count': count, 'msg': {'cmd': 'NODE_TEST', 'act': 'take'}}).encode() + b'\n'
+        rights = array.array('i', [sock.fileno() for sock in socks])
+        self.theirs.sendmsg([line], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
+
+    def receive(self) -> tuple[str, int]:
+        """Return what has come of ours, and how many descriptors came with it."""
+        got: list[Any] = []
+
+        def has_come() -> bool:
+            with suppress(BlockingIOError):
+                got.append(self.theirs.recvmsg(65536, 4096))
+            return bool(got)
+
+        until(has_come)
+        [(data, ancillary, _, _)] = got
+        rights = array.array('i')
+        for _level, _kind, content in ancillary:
+            rights.frombytes(content)
+        for fd in rights:
+            _socket.socket(fileno=fd).close()
+        return data.decode(), len(rights)
+
+    def close(self) -> None:
+        self.theirs.close()
+        assert self.left.wait(PROCESS_PATIENCE)
+
+
+@pytest.fixture
+def end() -> Iterator[End]:
+    end = End()
+    yield end
+    end.close()
+
+
+@pytest.fixture
+def socks() -> Iterator[list[Any]]:
+    socks = [sock for _ in range(2) for sock in _socket.socketpair()]
+    yield socks
+    for sock in socks:
+        sock.close()
+
+
+def test_they_are_acknowledged_together(end: End, socks: list[Any]) -> None:
+    end.send(4, *socks)
+    end.send(1, socks[0])
+    until(lambda: len(end.heard) == 2)
+    assert end.heard == [('take', 4), ('take', 1)]
+    said = end.receive()[0]
+    if said.count('ACK') == 1:
+        said += end.receive()[0]
+    assert said == '{"cmd":"NODE_HANDLE_ACK"}\n' * 2
+
+
+def test_if_one_is_missing_none_is_taken(end: End, socks: list[Any]) -> None:
+    end.send(4, *socks[:3])
+    assert end.receive()[0] == '{"cmd":"NODE_HANDLE_NACK"}\n'
+    end.send(2, *socks[:2])
+    until(lambda: end.heard)
+    assert end.heard == [('take', 2)]
+
+
+@pytest.mark.parametrize('count', [0, -1, 65, 1.5, True, None, '2', [1]])
+def test_a_count_that_is_none_is_passed_over(end: End, socks: list[Any], count: Any) -> None:
+    end.send(count, *socks[:2])
+    end.send(1, socks[0])
+    until(lambda: end.heard)
+    assert end.heard == [('take', 1)]
+
+
+
+
+def line_of(end: End) -> Line:
+    return Line(1, end.messaging, lambda line: None)  # type: ignore[arg-type]
+
+
+def give(line: Line, socks: list[Any], answers: list[Any], handle: int = 7) -> None:
+    for index, sock in enumerate(socks):
+        line.send_connection(handle, Transfer(sock, partial(_note, answers, index)))
+
+
+def _note(answers: list[Any], index: int, state: SeatState) -> None:
+    answers.append((index, state))
+
+
+def test_connections_of_one_turn_go_together_and_each_is_answered(
+    end: End, socks: list[Any],
+) -> None:
+    line, answers = line_of(end), []
+    give(line, socks[:3], answers)
+    give(line, socks[3:], answers, 8)  # of another listener: not with them
+    first, count = end.receive()
+    assert count == 3
+    assert json.loads(first)['msg'] == {
+        'cmd': 'NODE_CLUSTER', 'act': 'connections', 'id': 7, 'n': 1}
+    second, count = end.receive()
+    assert (json.loads(second)['count'], json.loads(second)['msg']['n'], count) == (1, 4, 1)
+    assert line.has_refused(2)
+    assert not line.has_refused(2)
+    end.theirs.send(b'{"cmd":"NODE_HANDLE_ACK"}\n' * 2)
+    until(lambda: len(answers) == 4)
+    open_, full = SeatState.OPEN, SeatState.FULL
+    assert answers == [(1, full), (0, open_), (2, open_), (0, open_)]
+
+
+def test_a_worker_that_has_not_enough_descriptors_is_given_each_by_itself(
+    end: End, socks: list[Any],
+) -> None:
+    line, answers = line_of(end), []
+    give(line, socks[:2], answers)
+    assert end.receive()[1] == 2
+    end.theirs.send(b'{"cmd":"NODE_HANDLE_NACK"}\n')
+    for number in (1, 2):
+        sent, count = end.receive()
+        assert (json.loads(sent)['msg']['n'], count) == (number, 1)
+    end.theirs.send(b'{"cmd":"NODE_HANDLE_ACK"}\n')
+    for _ in range(4):  # it is sent again three times
+        end.theirs.send(b'{"cmd":"NODE_HANDLE_NACK"}\n')
+    until(lambda: len(answers) == 2)
+    assert answers == [(0, SeatState.OPEN), (1, SeatState.STARVED)]
+
+
+def test_what_else_is_sent_comes_behind_them(end: End, socks: list[Any]) -> None:
+    line, answers = line_of(end), []
+    give(line, socks[:2], answers)
+    line.disconnect()
+    end.theirs.send(b'{"cmd":"NODE_HANDLE_ACK"}\n')
+    until(lambda: len(answers) == 2)
+    said = ''
+    while 'disconnect' not in said:
+        said += end.receive()[0]
+    assert said.index('connections') < said.index('disconnect')
