@@ -194,6 +194,7 @@ def _supervise(options: argparse.Namespace, arguments: list[str]) -> None:
         KeyboardInterrupt: Ctrl-C.
     """
     # Before anything of the program can be taken for a module of the standard library.
+    from ..clusters.cluster import cluster
     from .supervisor import Supervisor
 
     first_directory = sys.path[0]

@@ -349,7 +349,7 @@ def test_cat_says_in_one_line_that_there_is_no_server(
 
 
 def test_ctrl_c_ends_cat_quietly(serve: Any, python: Any) -> None:
-    server = serve(lambda sock: sock.sendall(b'hello\n') or gevent.sleep(3600))
+    server = serve(lambda sock: sock.sendall(b'hello\n') or sock.recv(1))
     started = python.start(*GNET, 'cat', str(server.address().port))
     assert started.read_line() == 'hello'  # it waits for more, and for its input
     started.send_signal(signal.SIGINT)
