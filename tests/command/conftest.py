@@ -17,8 +17,9 @@ from .workers import PRIMARY, SERVER, Program
 
 
 @pytest.fixture
-def python(tmp_path):
-    commands = Commands(tmp_path)
+def python(request, tmp_path):
+    commands = Commands(
+        tmp_path, executed=request.node.get_closest_marker('executed') is not None)
     yield commands
     commands.close()
 

@@ -1,0 +1,223 @@
+"""Scripts that begin where the imports are done: a tenth of what an interpreter's start takes.
+
+Most processes of the suite are scripts that import gnet, and most of what they take is that: an
+interpreter, gevent and gnet, 0.1 s of CPU time for a test that needs some milliseconds. So one
+process for each kind of command line, a fork server, does that once, and forks itself for each
+script. What it forks is like a new process in all that a script can see (``forked_script.py``): a
+child of the suite's, with its own arguments, environment, directory, standard descriptors and
+``__main__``, without a hub, run and ended by the same functions of Python's. What differs is that
+modules that gnet imports are there before the script asks for them, the command line in ``ps``, and
+that the scripts of a run share the seed of their hashes.
+
+A process is started as users start it where a test is about that (its mark ``executed``), where it
+is patched before anything is imported, where its environment has something that is read at the
+start, and on systems other than Linux.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gevent
+from gevent import monkey
+from gevent.event import Event
+from gevent.fileobject import FileObject
+
+from . import ROOT
+
+__all__ = ['Process', 'close', 'start']
+
+_Socket: type[socket.socket] = monkey.get_original('socket', 'socket')
+_Popen: Any = monkey.get_original('subprocess', 'Popen')
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+#: What begins so is read by what is imported, or by Python before that.
+_READ_AT_START = ('GEVENT', 'GNET_', 'LANG', 'LC_', 'LD_', 'LISTEN_', 'MALLOC', 'NODE_', 'PYTHON')
+
+#: For each script anew, or not for processes of tests.
+_FREE = frozenset({'GNET_STAY_ALIVE', 'NODE_CLUSTER_SCHED_POLICY', 'PYTHONUNBUFFERED'})
+
+#: What is imported before: only what does nothing then but define. The object ``gnet.cluster`` is
+#: not among it, which reads the environment when it is made.
+_MODULES = ('gnet', 'runpy')
+_MODULES_OF_COMMAND = (
+    *_MODULES, 'gnet.clusters.own_worker', 'gnet.clusters.primary', 'gnet.command.members',
+    'gnet.command.parser', 'gnet.command.program', 'gnet.command.subcommands',
+    'gnet.command.termination', 'gnet.command.traceback', 'logging', 'threading',
+)
+
+
+class _Command(NamedTuple):
+    """A command line, taken apart."""
+
+    #: Those of Python itself.
+    options: tuple[str, ...]
+    #: After ``-m``.
+    module: str | None
+    #: The script, if it is no module, and the arguments.
+    words: list[str]
+
+
+_servers: dict[tuple[str, ...], _Server] = {}
+
+
+def start(
+    command: Sequence[str], directory: Path, env: Mapping[str, str], stderr: int | None,
+) -> Process | None:
+    """Start a process that runs *command*; return None if that has to be executed.
+
+    Args:
+        command: the words of its command line.
+        directory: in which it starts.
+        env: all of its environment.
+        stderr: a descriptor, or None for that of its stdout. For that, and stdin, it has pipes.
+    """
+    parts = _parse(command, directory)
+    if parts is None or not sys.platform.startswith('linux') or not _is_usual(env):
+        return None
+    kind = (*parts.options, f'-m {parts.module}')
+    server = _servers.get(kind)
+    if server is None:
+        server = _servers[kind] = _Server(
+            parts.options, _MODULES if parts.module is None else _MODULES_OF_COMMAND)
+    return Process(server, {
+        'command': list(command), 'directory': str(directory), 'environment': dict(env),
+        'module': parts.module, 'words': parts.words,
+    }, stderr)
+
+
+class Process:
+    """A process that was forked, with the names of :class:`gevent.subprocess.Popen`."""
+
+    def __init__(self, server: _Server, request: Mapping[str, Any], stderr: int | None) -> None:
+        self.returncode: int | None = None
+        self._ended = Event()
+        loop = gevent.get_hub().loop
+        loop.install_sigchld()
+        stdin, writable = os.pipe()
+        readable, stdout = os.pipe()
+        try:
+            self.pid = server.fork(request, (stdin, stdout, stdout if stderr is None else stderr))
+        finally:
+            os.close(stdin)
+            os.close(stdout)
+        # Before the loop has a turn, in which it might be told of the end.
+        self._watcher = loop.child(self.pid)
+        self._watcher.start(self._on_end)
+        self.stdin = FileObject(writable, 'wb')
+        self.stdout = FileObject(readable, 'rb')
+
+    def _on_end(self) -> None:
+        status = self._watcher.rstatus
+        self._watcher.stop()
+        self._watcher.close()
+        self.returncode = (
+            -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status))
+        self._ended.set()
+
+    def poll(self) -> int | None:
+        """Return its status if it is known that it has ended, else None."""
+        if self.returncode is None:
+            gevent.sleep(0)
+        return self.returncode
+
+    def wait(self) -> int | None:
+        self._ended.wait()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.returncode is None:
+            os.kill(self.pid, number)
+
+    def terminate(self) -> None:
+        self.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+def close() -> None:
+    """End the fork servers of this process."""
+    while _servers:
+        _servers.popitem()[1].close()
+
+
+def _parse(command: Sequence[str], directory: Path) -> _Command | None:
+    """Take a command line apart; None for what is not run this way."""
+    python, *words = command
+    options: list[str] = []
+    while words[:1] == ['-W']:
+        options += words[:2]
+        words = words[2:]
+    if python != sys.executable or not words:
+        return None
+    if words[:2] == ['-m', 'gnet']:
+        return _Command(tuple(options), 'gnet', words[2:])
+    if words[0].endswith('.py') and (directory / words[0]).is_file():
+        return _Command(tuple(options), None, words)
+    return None
+
+
+def _is_usual(env: Mapping[str, str]) -> bool:
+    return 'GNET_STAY_ALIVE' not in env and _read_at_start(env) == _read_at_start(_usual())
+
+
+def _usual() -> dict[str, str]:
+    return {**os.environ, 'PYTHONPATH': str(ROOT)}
+
+
+def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in env.items()
+            if name.startswith(_READ_AT_START) and name not in _FREE}
+
+
+class _Server:
+    """A process that forks."""
+
+    def __init__(self, options: Sequence[str], modules: Sequence[str]) -> None:
+        self._address = f'\0gnet-tests-{os.getpid()}-{os.urandom(8).hex()}'
+        env = _usual()
+        env.pop('GNET_STAY_ALIVE', None)
+        # Nothing of it is left open here: the tests count descriptors.
+        with _Socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener, \
+                open(os.devnull, 'r+b') as nothing:
+            listener.bind(self._address)
+            listener.listen(128)
+            fd = listener.fileno()
+            self._process = _Popen(
+                [sys.executable, *options, str(Path(__file__).with_name('forked_script.py')),
+                 str(fd), str(os.getpid()), *modules],
+                env=env, stdin=nothing, stdout=nothing, pass_fds=(fd,))
+
+    def fork(self, request: Mapping[str, Any], descriptors: tuple[int, int, int]) -> int:
+        with _Socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
+            connection.connect(self._address)
+            _take_in_orphans(True)
+            try:
+                socket.send_fds(connection, [json.dumps(request).encode()], descriptors)
+                answer = connection.recv(20)
+            finally:
+                _take_in_orphans(False)
+        if not answer:
+            raise ChildProcessError(f'the fork server has ended: {self._process.poll()}')
+        return int(answer)
+
+    def close(self) -> None:
+        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+
+def _take_in_orphans(enabled: bool) -> None:
+    """Be the parent of what descends from this process and has lost its own."""
+    prctl: Callable[..., int] = ctypes.CDLL(None, use_errno=True).prctl
+    if prctl(_PR_SET_CHILD_SUBREAPER, int(enabled), 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), 'prctl')
