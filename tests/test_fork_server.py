@@ -6,9 +6,14 @@ import json
 import os
 import signal
 import sys
+import textwrap
 
 import pytest
-from gevent import monkey
+from gevent import monkey, subprocess
+
+import gnet
+
+from .harness import forked_children
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith('linux'), reason='it forks on Linux alone'),
@@ -53,7 +58,7 @@ LOOK = """
         'threads': [each.name for each in threading.enumerate()],
         'native': threading.main_thread().native_id == os.getpid(),
         'ident': threading.main_thread().ident == threading.get_ident(),
-        'hub': hub, 'collects': [gc.isenabled(), gc.get_threshold()],
+        'hub': hub is not None, 'collects': [gc.isenabled(), gc.get_threshold()],
         'limits': resource.getrlimit(resource.RLIMIT_NOFILE), 'umask': os.umask(0o22),
         'hooks': [sys.excepthook is sys.__excepthook__, sys.displayhook is sys.__displayhook__,
                   sys.gettrace(), sys.getprofile()],
@@ -78,6 +83,31 @@ def test_a_script_sees_the_same(scripts, launcher, env):
     found = json.loads(both(scripts, LOOK, 'one', '-W', launcher=launcher, env=env).stdout)
     assert found['parent'] == os.getpid()
     assert found['argv'][1:] == ['one', '-W']
+
+
+def test_a_child_with_a_channel_sees_the_same(tmp_path, monkeypatch):
+    script = tmp_path / 'child.py'
+    script.write_text(textwrap.dedent(LOOK) + textwrap.dedent("""
+        import gnet
+        gnet.process.send([gnet.process.connected, threading.get_ident() != 0])
+    """))
+    found = []
+    for popen in (subprocess.Popen, forked_children.Popen):
+        monkeypatch.setattr(subprocess, 'Popen', popen)
+        child = gnet.child_process.fork(script, ['one'], silent=True, env={
+            name: value for name, value in os.environ.items() if name != 'GNET_STAY_ALIVE'})
+        messages = []
+        child.on('message', lambda message, handle, messages=messages: messages.append(message))
+        told = json.loads(b''.join(child.stdout))
+        gnet.once(child, 'close')
+        # Wherever it is: it is told by the environment, and looked up there by nobody else.
+        descriptors = told.pop('descriptors')
+        found.append((told, len(descriptors), messages, child.exit_code))
+        for pipe in child.stdio:
+            if pipe is not None:
+                pipe.destroy()
+    assert found[0] == found[1]
+    assert found[0][2:] == ([[True, True]], 0)
 
 
 def test_it_is_forked(scripts):

@@ -33,7 +33,7 @@ from gevent.fileobject import FileObject
 
 from . import ROOT
 
-__all__ = ['Process', 'close', 'start']
+__all__ = ['Process', 'close', 'forker', 'start']
 
 _Socket: type[socket.socket] = monkey.get_original('socket', 'socket')
 _Popen: Any = monkey.get_original('subprocess', 'Popen')
@@ -43,17 +43,26 @@ _PR_SET_CHILD_SUBREAPER = 36
 #: What begins so is read by what is imported, or by Python before that.
 _READ_AT_START = ('GEVENT', 'GNET_', 'LANG', 'LC_', 'LD_', 'LISTEN_', 'MALLOC', 'NODE_', 'PYTHON')
 
-#: For each script anew, or not for processes of tests.
-_FREE = frozenset({'GNET_STAY_ALIVE', 'NODE_CLUSTER_SCHED_POLICY', 'PYTHONUNBUFFERED'})
+#: But these are read for each script anew.
+_FREE = frozenset({'NODE_CLUSTER_SCHED_POLICY', 'PYTHONUNBUFFERED'})
+
+#: What tells of a channel: read anew for a child that has one.
+_OF_CHANNEL = 'NODE_CHANNEL_'
 
 #: What is imported before: only what does nothing then but define. The object ``gnet.cluster`` is
 #: not among it, which reads the environment when it is made.
-_MODULES = ('gnet', 'runpy')
-_MODULES_OF_COMMAND = (
-    *_MODULES, 'gnet.clusters.own_worker', 'gnet.clusters.primary', 'gnet.command.members',
-    'gnet.command.parser', 'gnet.command.program', 'gnet.command.subcommands',
-    'gnet.command.termination', 'gnet.command.traceback', 'logging', 'threading',
+_OF_SCRIPTS = ('gnet', 'gnet.clusters.own_worker', 'gnet.clusters.primary', 'logging', 'runpy')
+_OF_COMMAND = (
+    'argparse', 'gnet.command.members', 'gnet.command.parser', 'gnet.command.program',
+    'gnet.command.subcommands', 'gnet.observing.plain_stderr', 'threading',
 )
+_MODULES = {
+    'script': _OF_SCRIPTS,
+    'command': (*_OF_SCRIPTS, *_OF_COMMAND, 'gnet.command.traceback'),
+    # For these, nothing of what asks gnet.processes.inheritance for a channel.
+    'child': ('gnet', 'gnet.clusters.primary', 'gnet.processes.messaging', 'gnet.servers.draining',
+              'logging', *_OF_COMMAND),
+}
 
 
 class _Command(NamedTuple):
@@ -61,9 +70,9 @@ class _Command(NamedTuple):
 
     #: Those of Python itself.
     options: tuple[str, ...]
-    #: After ``-m``.
-    module: str | None
-    #: The script, if it is no module, and the arguments.
+    #: One of _MODULES.
+    kind: str
+    #: What follows: the script, if it is one, and the arguments.
     words: list[str]
 
 
@@ -81,24 +90,38 @@ def start(
         env: all of its environment.
         stderr: a descriptor, or None for that of its stdout. For that, and stdin, it has pipes.
     """
+    fork = forker(command, directory, env)
+    return None if fork is None else Process(fork, stderr)
+
+
+def forker(
+    command: Sequence[str], directory: Path, env: Mapping[str, str],
+) -> Callable[[Sequence[int]], int] | None:
+    """Return what forks a process that runs *command*, as :func:`start`.
+
+    It is called with descriptors, the three standard ones and perhaps that of a channel, and
+    returns the number of the process.
+    """
     parts = _parse(command, directory)
     if parts is None or not sys.platform.startswith('linux') or not _is_usual(env):
         return None
-    kind = (*parts.options, f'-m {parts.module}')
+    if any(name.startswith(_OF_CHANNEL) for name in env) != (parts.kind == 'child'):
+        return None
+    kind = (*parts.options, parts.kind, env.get('PYTHONPATH', ''))
     server = _servers.get(kind)
     if server is None:
-        server = _servers[kind] = _Server(
-            parts.options, _MODULES if parts.module is None else _MODULES_OF_COMMAND)
-    return Process(server, {
+        server = _servers[kind] = _Server(parts.options, _MODULES[parts.kind], env)
+    request = {
         'command': list(command), 'directory': str(directory), 'environment': dict(env),
-        'module': parts.module, 'words': parts.words,
-    }, stderr)
+        'kind': parts.kind, 'words': parts.words,
+    }
+    return lambda descriptors: server.fork(request, descriptors)
 
 
 class Process:
     """A process that was forked, with the names of :class:`gevent.subprocess.Popen`."""
 
-    def __init__(self, server: _Server, request: Mapping[str, Any], stderr: int | None) -> None:
+    def __init__(self, fork: Callable[[Sequence[int]], int], stderr: int | None) -> None:
         self.returncode: int | None = None
         self._ended = Event()
         loop = gevent.get_hub().loop
@@ -106,7 +129,7 @@ class Process:
         stdin, writable = os.pipe()
         readable, stdout = os.pipe()
         try:
-            self.pid = server.fork(request, (stdin, stdout, stdout if stderr is None else stderr))
+            self.pid = fork((stdin, stdout, stdout if stderr is None else stderr))
         finally:
             os.close(stdin)
             os.close(stdout)
@@ -155,50 +178,54 @@ def _parse(command: Sequence[str], directory: Path) -> _Command | None:
     """Take a command line apart; None for what is not run this way."""
     python, *words = command
     options: list[str] = []
-    while words[:1] == ['-W']:
-        options += words[:2]
-        words = words[2:]
+    while words and (words[0].startswith('-W') or words[0] == '-B'):
+        count = 2 if words[0] == '-W' else 1
+        options += words[:count]
+        words = words[count:]
     if python != sys.executable or not words:
         return None
     if words[:2] == ['-m', 'gnet']:
-        return _Command(tuple(options), 'gnet', words[2:])
+        return _Command(tuple(options), 'command', words[2:])
+    if words[0] == '-c' and words[1].endswith('from gnet.command.main import main; main()'):
+        return _Command(tuple(options), 'child', words[1:])
     if words[0].endswith('.py') and (directory / words[0]).is_file():
-        return _Command(tuple(options), None, words)
+        return _Command(tuple(options), 'script', words)
     return None
 
 
 def _is_usual(env: Mapping[str, str]) -> bool:
-    return 'GNET_STAY_ALIVE' not in env and _read_at_start(env) == _read_at_start(_usual())
-
-
-def _usual() -> dict[str, str]:
-    return {**os.environ, 'PYTHONPATH': str(ROOT)}
+    # GNET_STAY_ALIVE is for the suite, and some of what it starts is given no PYTHONPATH.
+    usual = _read_at_start(os.environ)
+    usual.pop('GNET_STAY_ALIVE', None)
+    return _read_at_start(env) in (usual, {**usual, 'PYTHONPATH': str(ROOT)})
 
 
 def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
     return {name: value for name, value in env.items()
-            if name.startswith(_READ_AT_START) and name not in _FREE}
+            if name.startswith(_READ_AT_START) and name not in _FREE
+            and not name.startswith(_OF_CHANNEL)}
 
 
 class _Server:
     """A process that forks."""
 
-    def __init__(self, options: Sequence[str], modules: Sequence[str]) -> None:
+    def __init__(
+        self, options: Sequence[str], modules: Sequence[str], env: Mapping[str, str],
+    ) -> None:
         self._address = f'\0gnet-tests-{os.getpid()}-{os.urandom(8).hex()}'
-        env = _usual()
-        env.pop('GNET_STAY_ALIVE', None)
         # Nothing of it is left open here: the tests count descriptors.
         with _Socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener, \
                 open(os.devnull, 'r+b') as nothing:
             listener.bind(self._address)
             listener.listen(128)
+            env = {name: value for name, value in env.items() if not name.startswith(_OF_CHANNEL)}
             fd = listener.fileno()
             self._process = _Popen(
                 [sys.executable, *options, str(Path(__file__).with_name('forked_script.py')),
                  str(fd), str(os.getpid()), *modules],
                 env=env, stdin=nothing, stdout=nothing, pass_fds=(fd,))
 
-    def fork(self, request: Mapping[str, Any], descriptors: tuple[int, int, int]) -> int:
+    def fork(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> int:
         with _Socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
             connection.connect(self._address)
             _take_in_orphans(True)

@@ -3,7 +3,8 @@
 It is run by its path, and imports nothing of the suite, which is none of the scripts' business. It
 has no hub, no thread, and no descriptor but the listener that it was started with.
 
-Each request is one message: what the script is to be as JSON, and its three standard descriptors.
+Each request is one message: what the script is to be as JSON, and its three standard descriptors,
+and a fourth for the channel of a child of ``gnet.child_process``.
 The answer is the number of its process, which is a child of the suite's: what forks it ends at
 once, and the suite is who takes in orphans. So the suite has a child like one that it has started
 itself, and the script a parent like that.
@@ -52,17 +53,17 @@ def serve(listener: socket.socket, suite: int) -> dict[str, Any] | None:
             continue
         with connection:
             connection.settimeout(None)
-            message, descriptors, _, _ = socket.recv_fds(connection, REQUEST_LIMIT, 3)
+            message, descriptors, _, _ = socket.recv_fds(connection, REQUEST_LIMIT, 4)
             number = fork()
             if number == 0:
                 listener.close()
                 connection.close()
-                for target, descriptor in enumerate(descriptors):
+                for target, descriptor in enumerate(descriptors[:3]):
                     os.dup2(descriptor, target)
-            for descriptor in descriptors:
+            for descriptor in descriptors[:3 if number == 0 else None]:
                 os.close(descriptor)
             if number == 0:
-                return dict(json.loads(message))
+                return {**json.loads(message), 'channel': descriptors[3:]}
             connection.send(b'%d' % number)
 
 
@@ -100,12 +101,20 @@ def become(request: dict[str, Any]) -> None:
     os.environ.update(request['environment'])
     words = request['words']
     sys.orig_argv = request['command']
-    if request['module'] is not None:
+    if request['kind'] == 'command':
         sys.argv = ['-m', *words]
         sys.path[0] = os.getcwd()
+    elif request['kind'] == 'child':
+        sys.argv = ['-c', *words[1:]]
+        sys.path[0] = ''
     else:
         sys.argv = words
         sys.path[0] = os.path.dirname(os.path.realpath(words[0]))
+    for channel in request['channel']:
+        os.environ['NODE_CHANNEL_FD'] = str(channel)
+        os.set_inheritable(channel, True)
+        # Which takes it out of the environment when it is imported.
+        importlib.reload(sys.modules['gnet.processes.inheritance'])
     random.seed()
     threading = sys.modules.get('threading')
     if threading is not None:
@@ -137,15 +146,15 @@ def standard(number: int, name: str, model: Any, *, unbuffered: bool) -> Any:
     return stream
 
 
-def run(module: str | None, words: list[str]) -> int:
+def run(kind: str, words: list[str]) -> int:
     """Run it by Python's own function, with its frames alone; return -1 if it has failed.
 
     Failures are printed by then, and ``sys.exit()`` does not come back.
     """
     python = ctypes.pythonapi
-    if module is not None:
-        text = f'import runpy; runpy._run_module_as_main({module!r})'
-        return python.PyRun_SimpleStringFlags(text.encode(), None)
+    if kind != 'script':
+        code = words[0] if kind == 'child' else "import runpy; runpy._run_module_as_main('gnet')"
+        return python.PyRun_SimpleStringFlags(code.encode(), None)
     libc.fopen.restype = ctypes.c_void_p
     path = os.path.join(os.getcwd(), words[0]).encode()
     file = ctypes.c_void_p(libc.fopen(path, b'rb'))
@@ -169,7 +178,7 @@ def main() -> None:
     if request is None:
         os._exit(0)
     become(request)
-    if run(request['module'], request['words']) == 0:
+    if run(request['kind'], request['words']) == 0:
         return
     if not issubclass(sys.last_type, KeyboardInterrupt):
         raise SystemExit(1)
