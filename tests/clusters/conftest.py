@@ -47,7 +47,7 @@ watch_states()
 """
 
 #: Marks the processes of a program in their environment.
-MARK = 'GNET_TEST_CLUSTER'
+MARK = 'TEST_CLUSTER'
 
 
 def _processes_with(mark: str) -> dict[int, int]:
