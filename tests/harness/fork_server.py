@@ -105,6 +105,8 @@ def forker(
     parts = _parse(command, directory)
     if parts is None or not sys.platform.startswith('linux') or not _is_usual(env):
         return None
+    if not os.path.isdir(directory):
+        return None  # which is for whoever executes it to say
     if any(name.startswith(_OF_CHANNEL) for name in env) != (parts.kind == 'child'):
         return None
     kind = (*parts.options, parts.kind, env.get('PYTHONPATH', ''))
