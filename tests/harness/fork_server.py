@@ -220,12 +220,14 @@ class _Server:
                 open(os.devnull, 'r+b') as nothing:
             listener.bind(self._address)
             listener.listen(128)
-            env = {name: value for name, value in env.items() if not name.startswith(_OF_CHANNEL)}
+            # What else is in that of the script is for the script.
+            own = {name: value for name, value in os.environ.items()
+                   if not name.startswith(_READ_AT_START)}
             fd = listener.fileno()
             self._process = _Popen(
                 [sys.executable, *options, str(Path(__file__).with_name('forked_script.py')),
                  str(fd), str(os.getpid()), *modules],
-                env=env, stdin=nothing, stdout=nothing, pass_fds=(fd,))
+                env={**own, **_read_at_start(env)}, stdin=nothing, stdout=nothing, pass_fds=(fd,))
 
     def fork(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> int:
         with _Socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
