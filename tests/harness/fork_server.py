@@ -10,8 +10,8 @@ modules that gnet imports are there before the script asks for them, the command
 that the scripts of a run share the seed of their hashes.
 
 A process is started as users start it where a test is about that (its mark ``executed``), where it
-is patched before anything is imported, where its environment has something that is read at the
-start, and on systems other than Linux.
+is patched before anything is imported, or the suite is, where its environment has something that is
+read at the start, and on systems other than Linux.
 """
 
 from __future__ import annotations
@@ -104,6 +104,8 @@ def forker(
     """
     parts = _parse(command, directory)
     if parts is None or not sys.platform.startswith('linux') or not _is_usual(env):
+        return None
+    if monkey.is_module_patched('socket'):
         return None
     if not os.path.isdir(directory):
         return None  # which is for whoever executes it to say
