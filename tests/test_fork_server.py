@@ -13,7 +13,7 @@ from gevent import monkey, subprocess
 
 import gnet
 
-from .harness import forked_children
+from .harness import fork_server, forking
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith('linux'), reason='it forks on Linux alone'),
@@ -92,7 +92,7 @@ def test_a_child_with_a_channel_sees_the_same(tmp_path, monkeypatch):
         gnet.process.send([gnet.process.connected, threading.get_ident() != 0])
     """))
     found = []
-    for popen in (subprocess.Popen, forked_children.Popen):
+    for popen in (subprocess.Popen, forking.popen(fork_server.forker)):
         monkeypatch.setattr(subprocess, 'Popen', popen)
         child = gnet.child_process.fork(script, ['one'], silent=True, env={
             name: value for name, value in os.environ.items() if name != 'GNET_STAY_ALIVE'})
@@ -108,6 +108,27 @@ def test_a_child_with_a_channel_sees_the_same(tmp_path, monkeypatch):
                 pipe.destroy()
     assert found[0] == found[1]
     assert found[0][2:] == ([[True, True]], 0)
+
+
+@pytest.mark.parametrize('forked', [True, False])
+def test_workers_are_forked_where_that_is_asked_for(scripts, forked):
+    ended = scripts.start("""
+        import os, sys
+        from pathlib import Path
+        import gnet
+        from gnet import cluster
+
+        if cluster.is_primary:
+            worker = cluster.fork()
+            print(os.getpid())
+            sys.exit(gnet.once(worker, 'exit')[0])
+        print(os.getppid(), Path('/proc/self/cmdline').read_bytes().find(b'forked_script') > 0)
+        assert cluster.worker.id == 1 and gnet.process.connected
+        sys.exit(3)
+    """, workers=forked).wait()
+    assert ended.status == 3
+    primary, told = ended.stdout.splitlines()
+    assert told == f'{primary} {forked}'
 
 
 def test_it_is_forked(scripts):

@@ -16,13 +16,11 @@ read at the start, and on systems other than Linux.
 
 from __future__ import annotations
 
-import ctypes
-import json
 import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,14 +29,12 @@ from gevent import monkey
 from gevent.event import Event
 from gevent.fileobject import FileObject
 
-from . import ROOT
+from . import ROOT, forking
 
 __all__ = ['Process', 'close', 'forker', 'start']
 
 _Socket: type[socket.socket] = monkey.get_original('socket', 'socket')
 _Popen: Any = monkey.get_original('subprocess', 'Popen')
-
-_PR_SET_CHILD_SUBREAPER = 36
 
 #: What begins so is read by what is imported, or by Python before that.
 _READ_AT_START = ('GEVENT', 'GNET_', 'LANG', 'LC_', 'LD_', 'LISTEN_', 'MALLOC', 'NODE_', 'PYTHON')
@@ -49,20 +45,18 @@ _FREE = frozenset({'NODE_CLUSTER_SCHED_POLICY', 'PYTHONUNBUFFERED'})
 #: What tells of a channel: read anew for a child that has one.
 _OF_CHANNEL = 'NODE_CHANNEL_'
 
-#: What is imported before: only what does nothing then but define. The object ``gnet.cluster`` is
-#: not among it, which reads the environment when it is made.
-_OF_SCRIPTS = ('gnet', 'gnet.clusters.own_worker', 'gnet.clusters.primary', 'logging', 'runpy')
-_OF_COMMAND = (
-    'argparse', 'gnet.command.members', 'gnet.command.parser', 'gnet.command.program',
-    'gnet.command.subcommands', 'gnet.observing.plain_stderr', 'threading',
+#: What is imported before: only what does nothing then but define, and nothing of what asks
+#: gnet.processes.inheritance for a channel or looks into the environment, as ``gnet.cluster`` does.
+_OF_SCRIPTS = (
+    'gnet', 'gnet.clusters.primary', 'gnet.processes.messaging', 'gnet.servers.draining', 'logging',
+    'runpy',
 )
-_MODULES = {
-    'script': _OF_SCRIPTS,
-    'command': (*_OF_SCRIPTS, *_OF_COMMAND, 'gnet.command.traceback'),
-    # For these, nothing of what asks gnet.processes.inheritance for a channel.
-    'child': ('gnet', 'gnet.clusters.primary', 'gnet.processes.messaging', 'gnet.servers.draining',
-              'logging', *_OF_COMMAND),
-}
+_OF_COMMAND = (
+    *_OF_SCRIPTS, 'argparse', 'gnet.command.members', 'gnet.command.parser', 'gnet.command.program',
+    'gnet.command.subcommands', 'gnet.command.traceback', 'gnet.observing.plain_stderr',
+    'threading',
+)
+_MODULES = {'script': _OF_SCRIPTS, 'command': _OF_COMMAND, 'child': _OF_COMMAND}
 
 
 class _Command(NamedTuple):
@@ -80,7 +74,8 @@ _servers: dict[tuple[str, ...], _Server] = {}
 
 
 def start(
-    command: Sequence[str], directory: Path, env: Mapping[str, str], stderr: int | None,
+    command: Sequence[str], directory: Path, env: Mapping[str, str], stderr: int | None, *,
+    workers: bool = False,
 ) -> Process | None:
     """Start a process that runs *command*; return None if that has to be executed.
 
@@ -89,20 +84,22 @@ def start(
         directory: in which it starts.
         env: all of its environment.
         stderr: a descriptor, or None for that of its stdout. For that, and stdin, it has pipes.
+        workers: the workers that it starts are forked, too. (By a process that is there from its
+            beginning to its end, as a child of it.)
     """
-    fork = forker(command, directory, env)
+    fork = forker(command, directory, env, workers=workers)
     return None if fork is None else Process(fork, stderr)
 
 
 def forker(
-    command: Sequence[str], directory: Path, env: Mapping[str, str],
-) -> Callable[[Sequence[int]], int] | None:
+    command: Sequence[str], directory: Path | str, env: Mapping[str, str], *, workers: bool = False,
+) -> forking.Fork | None:
     """Return what forks a process that runs *command*, as :func:`start`.
 
     It is called with descriptors, the three standard ones and perhaps that of a channel, and
     returns the number of the process.
     """
-    parts = _parse(command, directory)
+    parts = _parse(command, Path(directory))
     if parts is None or not sys.platform.startswith('linux') or not _is_usual(env):
         return None
     if monkey.is_module_patched('socket'):
@@ -117,7 +114,7 @@ def forker(
         server = _servers[kind] = _Server(parts.options, _MODULES[parts.kind], env)
     request = {
         'command': list(command), 'directory': str(directory), 'environment': dict(env),
-        'kind': parts.kind, 'words': parts.words,
+        'kind': parts.kind, 'words': parts.words, 'workers': workers,
     }
     return lambda descriptors: server.fork(request, descriptors)
 
@@ -125,7 +122,7 @@ def forker(
 class Process:
     """A process that was forked, with the names of :class:`gevent.subprocess.Popen`."""
 
-    def __init__(self, fork: Callable[[Sequence[int]], int], stderr: int | None) -> None:
+    def __init__(self, fork: forking.Fork, stderr: int | None) -> None:
         self.returncode: int | None = None
         self._ended = Event()
         loop = gevent.get_hub().loop
@@ -232,25 +229,8 @@ class _Server:
                 env={**own, **_read_at_start(env)}, stdin=nothing, stdout=nothing, pass_fds=(fd,))
 
     def fork(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> int:
-        with _Socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
-            connection.connect(self._address)
-            _take_in_orphans(True)
-            try:
-                socket.send_fds(connection, [json.dumps(request).encode()], descriptors)
-                answer = connection.recv(20)
-            finally:
-                _take_in_orphans(False)
-        if not answer:
-            raise ChildProcessError(f'the fork server has ended: {self._process.poll()}')
-        return int(answer)
+        return forking.ask(self._address, request, descriptors)
 
     def close(self) -> None:
         os.kill(self._process.pid, signal.SIGKILL)
         self._process.wait()
-
-
-def _take_in_orphans(enabled: bool) -> None:
-    """Be the parent of what descends from this process and has lost its own."""
-    prctl: Callable[..., int] = ctypes.CDLL(None, use_errno=True).prctl
-    if prctl(_PR_SET_CHILD_SUBREAPER, int(enabled), 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), 'prctl')

@@ -19,18 +19,31 @@ import io
 import json
 import os
 import random
+import signal
 import socket
 import sys
 import types
 from typing import Any
 
+import forking  # beside this file
 import gevent
+from gevent import subprocess
+
+from gnet.options.fork import interpreter_options
 
 #: Seconds after which it looks whether the suite is still there.
 PATIENCE = 1.0
 
 #: Bytes of a request, at most: arguments and environment.
 REQUEST_LIMIT = 1 << 20
+
+#: How the commands end of what ``gnet.child_process`` starts.
+CODE = 'from gnet.command.main import main; main()'
+
+#: Signals that are for scripts and their workers, and not for what forks these.
+SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+
+PR_SET_PDEATHSIG = 1
 
 #: Its fork(2) is not Python's, which would tell gnet and gevent: what they do in a forked child is
 #: no part of a script that was just started. Nothing of what Python does for itself then (locks,
@@ -113,8 +126,9 @@ def become(request: dict[str, Any]) -> None:
     for channel in request['channel']:
         os.environ['NODE_CHANNEL_FD'] = str(channel)
         os.set_inheritable(channel, True)
-        # Which takes it out of the environment when it is imported.
-        importlib.reload(sys.modules['gnet.processes.inheritance'])
+        # Which takes it out of the environment when it is imported, and the number of a worker.
+        inheritance = importlib.reload(sys.modules['gnet.processes.inheritance'])
+        sys.modules['gnet'].worker_number = inheritance.worker_number
     random.seed()
     threading = sys.modules.get('threading')
     if threading is not None:
@@ -126,6 +140,60 @@ def become(request: dict[str, Any]) -> None:
     main = types.ModuleType('__main__')
     main.__dict__.update(__annotations__={}, __builtins__=sys.modules['builtins'])
     sys.modules['__main__'] = main
+    if sys.modules['gnet'].worker_number is not None:
+        importlib.import_module('gnet.clusters.cluster')  # as gnet itself does in a worker
+
+
+def fork_workers() -> dict[str, Any] | None:
+    """Have the workers that this process will start forked, too. In each of them, return a request.
+
+    That is by a process of its own, in which nothing has happened yet but what is above.
+    """
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    address = f'\0gnet-tests-{os.getpid()}-{os.urandom(8).hex()}'
+    listener.bind(address)
+    listener.listen(128)
+    primary = os.getpid()
+    if libc.fork() == 0:
+        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for number in range(3):
+            os.dup2(nothing, number)
+        os.close(nothing)
+        request = serve(listener, primary)
+        if request is None:
+            os._exit(0)
+        libc.prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        return request
+    listener.close()
+    subprocess.Popen = forking.popen(forker(address))
+    return None
+
+
+def forker(address: str) -> Any:
+    """Return what :func:`forking.popen` asks: which commands are those of workers."""
+    start = [sys.executable, *interpreter_options(), '-c']
+    usual = at_start(os.environ)
+
+    def find(command: list[str], directory: str, env: dict[str, str]) -> Any:
+        rest = command[len(start):]
+        if command[:len(start)] != start or not rest[0].endswith(CODE) or at_start(env) != usual:
+            return None
+        return lambda descriptors: forking.ask(address, {
+            'command': command, 'directory': directory, 'environment': env,
+            'kind': 'child', 'words': rest,
+        }, descriptors)
+
+    return find
+
+
+def at_start(env: Any) -> dict[str, str]:
+    """What Python and gevent read of the environment, and GNET_STAY_ALIVE."""
+    return {name: value for name, value in env.items()
+            if name.startswith(('GEVENT', 'LANG', 'LC_', 'LD_', 'PYTHON', 'GNET_STAY'))}
 
 
 def standard(number: int, name: str, model: Any, *, unbuffered: bool) -> Any:
@@ -178,6 +246,11 @@ def main() -> None:
     if request is None:
         os._exit(0)
     become(request)
+    if request.get('workers'):
+        worker = fork_workers()
+        if worker is not None:
+            request = worker
+            become(request)
     if run(request['kind'], request['words']) == 0:
         return
     if not issubclass(sys.last_type, KeyboardInterrupt):

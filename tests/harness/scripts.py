@@ -39,7 +39,7 @@ class Running:
 
     def __init__(
         self, command: Sequence[str], directory: Path, env: Mapping[str, str], *,
-        merged: bool = False, executed: bool = False,
+        merged: bool = False, executed: bool = False, workers: bool = False,
     ) -> None:
         """Start it.
 
@@ -50,6 +50,7 @@ class Running:
             merged: have what it writes to stderr among the lines of its stdout.
             executed: start a new interpreter for it, as users do, also where one that has imported
                 gnet could be forked: see ``fork_server.py``.
+            workers: if it is forked, those that it starts are, too.
         """
         # A file, not a pipe: nobody reads it while the script runs, and it must not fill up.
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
@@ -57,7 +58,8 @@ class Running:
         self.process: Any = None
         if not executed:
             self.process = fork_server.start(
-                command, directory, env, None if merged else self._stderr.fileno())
+                command, directory, env, None if merged else self._stderr.fileno(),
+                workers=workers)
         if self.process is None:
             self.process = subprocess.Popen(
                 command, cwd=directory, env=dict(env),
@@ -160,6 +162,7 @@ class Scripts:
         env: Mapping[str, str | None] | None = None,
         merged: bool = False,
         executed: bool = False,
+        workers: bool = False,
     ) -> Running:
         """Start a script and return at once. It is killed when the test is over.
 
@@ -173,6 +176,7 @@ class Scripts:
             merged: have what it writes to stderr among the lines of its stdout.
             executed: start a new interpreter for it, see :class:`Running`; a test or file with the
                 mark ``executed`` has that for all.
+            workers: if it is forked, those that it starts are, too.
         """
         if launcher is None:
             launcher = ['-m', 'gevent.monkey'] if monkey.is_module_patched('socket') else []
@@ -184,7 +188,7 @@ class Scripts:
         command = [sys.executable, *_WARNINGS, *launcher, str(path), *args]
         running = Running(
             command, self._directory, _environment(env or {}), merged=merged,
-            executed=executed or self._executed)
+            executed=executed or self._executed, workers=workers)
         self._running.append(running)
         return running
 

@@ -17,7 +17,7 @@ from gevent.queue import Empty, Queue
 import gnet
 from gnet.processes import channel, peer
 
-from ..harness import forked_children
+from ..harness import fork_server, forking
 from ..harness.transitions import watch
 from ..harness.waiting import PROCESS_PATIENCE
 
@@ -98,7 +98,7 @@ def fork(
 ) -> Iterator[Callable[..., Child]]:
     """``fork(code, *args, **options)`` runs *code* in a child of its own: see :class:`Child`."""
     if request.node.get_closest_marker('executed') is None:
-        monkeypatch.setattr(subprocess, 'Popen', forked_children.Popen)
+        monkeypatch.setattr(subprocess, 'Popen', forking.popen(fork_server.forker))
     children: list[Child] = []
 
     def fork(code: str, *args: str, **options: Any) -> Child:
