@@ -29,7 +29,7 @@ from gevent import monkey
 
 import gnet
 
-from .harness import bytecode, families, leaks, watchdog
+from .harness import bytecode, families, fork_server, leaks, watchdog
 from .harness.clock import Clock
 from .harness.families import Family
 from .harness.native import Native, Peer
@@ -53,6 +53,7 @@ _ANY_LOOP = frozenset({
 
 def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(bytecode.share())
+    config.add_cleanup(fork_server.close)
 
 
 def pytest_report_header() -> list[str]:
@@ -211,9 +212,9 @@ def serve() -> Iterator[Callable[..., gnet.Server]]:
 
 
 @pytest.fixture
-def scripts(tmp_path: Path) -> Iterator[Scripts]:
+def scripts(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Scripts]:
     """Python scripts in processes of their own: see :class:`Scripts`."""
-    started = Scripts(tmp_path)
+    started = Scripts(tmp_path, executed=request.node.get_closest_marker('executed') is not None)
     yield started
     started.close()
 

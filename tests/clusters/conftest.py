@@ -47,29 +47,30 @@ watch_states()
 """
 
 #: Marks the processes of a program in their environment.
-MARK = 'GNET_TEST_CLUSTER'
+MARK = 'TEST_CLUSTER'
 
 
-def _processes_with(mark: str) -> dict[int, int]:
-    """The processes with *mark* in their environment: descriptors by number."""
+def _processes_with(mark: str, directory: Path) -> dict[int, int]:
+    """The processes with *mark* in their environment, or in *directory*: descriptors by number."""
     found = {}
     for entry in Path('/proc').iterdir():
         if not entry.name.isdigit():
             continue
         try:
+            # One that was forked has the environment of what forked it, as the system knows it.
             environment = (entry / 'environ').read_bytes()
-            if mark.encode() in environment:
+            if mark.encode() in environment or (entry / 'cwd').samefile(directory):
                 found[int(entry.name)] = os.pidfd_open(int(entry.name))
         except OSError:
             continue  # gone, or somebody else's
     return found
 
 
-def _assert_all_gone(mark: str) -> None:
+def _assert_all_gone(mark: str, directory: Path) -> None:
     poll: Any = monkey.get_original('select', 'poll')
     close: Callable[[int], None] = monkey.get_original('os', 'close')
     left = []
-    for pid, descriptor in _processes_with(mark).items():
+    for pid, descriptor in _processes_with(mark, directory).items():
         ended = poll()
         ended.register(descriptor, select.POLLIN)
         if not ended.poll(PATIENCE * 1000):
@@ -97,9 +98,9 @@ def program(scripts: Scripts, tmp_path: Path) -> Iterator[Callable[..., Running]
     ) -> Running:
         path = tmp_path / 'program.py'
         path.write_text(PRELUDE + textwrap.dedent(text) + '\ngnet.run()\n', encoding='utf-8')
-        return scripts.start(path, *args, env={
+        return scripts.start(path, *args, workers=True, env={
             **(env or {}), 'NODE_CLUSTER_SCHED_POLICY': policy, MARK: mark.partition('=')[2]})
 
     yield start
     scripts.close()
-    _assert_all_gone(mark)
+    _assert_all_gone(mark, tmp_path)

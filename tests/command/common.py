@@ -20,8 +20,9 @@ LONG = 3600
 class Commands:
     """Runs Python with a command line in a directory."""
 
-    def __init__(self, directory: Path):
+    def __init__(self, directory: Path, *, executed: bool = False):
         self.directory = directory
+        self._executed = executed
         self._running: list[Running] = []
 
     def write(self, name: str, text: str) -> Path:
@@ -30,18 +31,19 @@ class Commands:
         path.write_text(textwrap.dedent(text), encoding='utf-8')
         return path
 
-    def start(self, *words: str, **env: str) -> Running:
+    def start(self, *words: str, executed: bool = False, **env: str) -> Running:
         environment = {
             **os.environ, 'PYTHONPATH': str(ROOT), 'PYTHONUNBUFFERED': '1', 'NO_COLOR': '1', **env,
         }
         if 'GNET_STAY_ALIVE' not in env:
             del environment['GNET_STAY_ALIVE']  # the suite switches the exit hook off
         command = [sys.executable, '-W', 'error', *words]
-        self._running.append(Running(command, self.directory, environment))
+        self._running.append(Running(
+            command, self.directory, environment, executed=executed or self._executed))
         return self._running[-1]
 
-    def run(self, *words: str, **env: str):
-        return self.start(*words, **env).wait()
+    def run(self, *words: str, executed: bool = False, **env: str):
+        return self.start(*words, executed=executed, **env).wait()
 
     def close(self) -> None:
         for running in self._running:
@@ -50,6 +52,6 @@ class Commands:
 
 def same_as_python(python, *words):
     """Run the program in both ways, check that all is the same, and return how it ended."""
-    expected = python.run(*words)
+    expected = python.run(*words, executed=True)
     assert python.run(*GNET, *words) == expected
     return expected

@@ -17,8 +17,9 @@ from .workers import PRIMARY, SERVER, Program
 
 
 @pytest.fixture
-def python(tmp_path):
-    commands = Commands(tmp_path)
+def python(request, tmp_path):
+    commands = Commands(
+        tmp_path, executed=request.node.get_closest_marker('executed') is not None)
     yield commands
     commands.close()
 
@@ -42,7 +43,8 @@ def program(scripts: Scripts) -> Callable[..., Program]:
         script = Path('unused') if text is None else text
         # Buffered, each line is one write, and processes do not write into each other's lines.
         env = {'PYTHONUNBUFFERED': None, **(env or {})}
-        running = scripts.start(script, *args, launcher=launcher, env=env, merged=True)
+        running = scripts.start(
+            script, *args, launcher=launcher, env=env, merged=True, workers=True)
         return Program(scripts, running, count)
 
     return start

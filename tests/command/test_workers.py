@@ -205,6 +205,7 @@ def test_restarts_are_delayed_more_and_more_until_a_worker_lives(program):
 
 
 @pytest.mark.timeout(60)  # it starts 20 interpreters
+@pytest.mark.executed  # what forks workers would be a child of the primary, too
 def test_the_primary_keeps_nothing_of_workers_that_died(serving):
     started = serving(count=4, changes='staff.STABLE_TIME = 0.0')
     descriptors = f'/proc/{started.pid}/fd'

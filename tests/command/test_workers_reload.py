@@ -129,6 +129,7 @@ def test_sighup_at_the_start_is_obeyed(program):
     assert started.wait()[0] == 0
 
 
+@pytest.mark.executed  # what forks workers would be a child of the primary, too
 def test_workers_that_are_killed_in_a_reload_cost_what_they_had_open_and_no_more(serving, ask):
     started = serving()
     stop = started.load()

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import gevent
 from gevent import monkey, subprocess
 
-from . import ROOT
+from . import ROOT, fork_server
 from .waiting import PROCESS_PATIENCE
 
 __all__ = ['Finished', 'Running', 'Scripts']
@@ -31,21 +31,41 @@ class Finished(NamedTuple):
 
 
 class Running:
-    """A script that runs. ``process`` is the :class:`gevent.subprocess.Popen`."""
+    """A program that runs.
+
+    ``process`` is the :class:`gevent.subprocess.Popen`, or what has its names
+    (:class:`.fork_server.Process`).
+    """
 
     def __init__(
         self, command: Sequence[str], directory: Path, env: Mapping[str, str], *,
-        merged: bool = False,
+        merged: bool = False, executed: bool = False, workers: bool = False,
     ) -> None:
-        """Start it. If *merged*, what it writes to stderr is among the lines of its stdout."""
+        """Start it.
+
+        Args:
+            command: the words of its command line.
+            directory: in which it starts.
+            env: all of its environment.
+            merged: have what it writes to stderr among the lines of its stdout.
+            executed: start a new interpreter for it, as users do, also where one that has imported
+                gnet could be forked: see ``fork_server.py``.
+            workers: if it is forked, those that it starts are, too.
+        """
         # A file, not a pipe: nobody reads it while the script runs, and it must not fill up.
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
         self._seen: list[str] = []
-        self.process = subprocess.Popen(
-            command, cwd=directory, env=dict(env),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT if merged else self._stderr,
-        )
+        self.process: Any = None
+        if not executed:
+            self.process = fork_server.start(
+                command, directory, env, None if merged else self._stderr.fileno(),
+                workers=workers)
+        if self.process is None:
+            self.process = subprocess.Popen(
+                command, cwd=directory, env=dict(env),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT if merged else self._stderr,
+            )
 
     def read_line(self, timeout: float = PROCESS_PATIENCE) -> str:
         """Return the next line of the script's stdout without its end; ``''`` when there is none.
@@ -128,8 +148,10 @@ class _Limit:
 class Scripts:
     """Starts scripts with the Python, the event loop and the patching of the suite itself."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, executed: bool = False) -> None:
+        """Start them in *directory*; *executed* is the default of :meth:`start`."""
         self._directory = directory
+        self._executed = executed
         self._running: list[Running] = []
 
     def start(
@@ -139,6 +161,8 @@ class Scripts:
         launcher: Sequence[str] | None = None,
         env: Mapping[str, str | None] | None = None,
         merged: bool = False,
+        executed: bool = False,
+        workers: bool = False,
     ) -> Running:
         """Start a script and return at once. It is killed when the test is over.
 
@@ -150,6 +174,9 @@ class Scripts:
                 the script is monkey-patched first if the suite is.
             env: changes to the environment; None as a value removes a variable.
             merged: have what it writes to stderr among the lines of its stdout.
+            executed: start a new interpreter for it, see :class:`Running`; a test or file with the
+                mark ``executed`` has that for all.
+            workers: if it is forked, those that it starts are, too.
         """
         if launcher is None:
             launcher = ['-m', 'gevent.monkey'] if monkey.is_module_patched('socket') else []
@@ -159,7 +186,9 @@ class Scripts:
         else:
             path = script.resolve()
         command = [sys.executable, *_WARNINGS, *launcher, str(path), *args]
-        running = Running(command, self._directory, _environment(env or {}), merged=merged)
+        running = Running(
+            command, self._directory, _environment(env or {}), merged=merged,
+            executed=executed or self._executed, workers=workers)
         self._running.append(running)
         return running
 
@@ -171,9 +200,10 @@ class Scripts:
         env: Mapping[str, str | None] | None = None,
         stdin: str = '',
         timeout: float = PROCESS_PATIENCE,
+        executed: bool = False,
     ) -> Finished:
         """Run a script to its end; *stdin* is all it gets to read. Else as :meth:`start`."""
-        running = self.start(script, *args, launcher=launcher, env=env)
+        running = self.start(script, *args, launcher=launcher, env=env, executed=executed)
         if stdin:
             running.write(stdin)
         return running.wait(timeout)

@@ -21,6 +21,8 @@ from gnet.loop.duty import program
 from ..harness.plain import PlainSocket
 from .common import script
 
+pytestmark = pytest.mark.executed
+
 Run = Callable[..., Any]
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.executed
+
 Run = Callable[..., Any]
 
 #: A program with a server, a client of it, and a pipe by which a child is told to end.

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gevent import monkey
+from gevent import monkey, subprocess
 from gevent.event import Event
 from gevent.queue import Empty, Queue
 
 import gnet
 from gnet.processes import channel, peer
 
+from ..harness import fork_server, forking
 from ..harness.transitions import watch
 from ..harness.waiting import PROCESS_PATIENCE
 
@@ -92,8 +93,12 @@ def states() -> Iterator[None]:
 
 
 @pytest.fixture
-def fork(tmp_path: Path) -> Iterator[Callable[..., Child]]:
+def fork(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[..., Child]]:
     """``fork(code, *args, **options)`` runs *code* in a child of its own: see :class:`Child`."""
+    if request.node.get_closest_marker('executed') is None:
+        monkeypatch.setattr(subprocess, 'Popen', forking.popen(fork_server.forker))
     children: list[Child] = []
 
     def fork(code: str, *args: str, **options: Any) -> Child:

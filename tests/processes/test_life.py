@@ -26,6 +26,7 @@ IDLE = """
 """
 
 
+@pytest.mark.executed
 def test_the_child_is_a_fresh_interpreter_that_runs_the_script_as_main(fork: Any) -> None:
     child = fork("""
         import gnet, os, sys
@@ -97,6 +98,7 @@ def test_a_script_that_is_not_there(fork: Any, tmp_path: Any) -> None:
     assert gnet.once(process, 'exit', timeout=PROCESS_PATIENCE) == [2, None]
 
 
+@pytest.mark.executed
 @pytest.mark.parametrize(('stdio', 'piped', 'null'), [
     (['ipc', 'pipe', 'pipe'], [1, 2], [0]),
     (['pipe', 'ipc', 'pipe'], [0, 2], [1]),
@@ -176,6 +178,7 @@ def test_pipes_that_nobody_reads_hold_up_nothing(fork: Any) -> None:
     assert child.wait() == (0, None)
 
 
+@pytest.mark.executed
 def test_an_accepted_connection_as_stdio(
     fork: Any, serve: Any, connect: Any, family: Any,
 ) -> None:
@@ -192,6 +195,7 @@ def test_an_accepted_connection_as_stdio(
     assert peer.recv_until_end() == b'from the child\n'
 
 
+@pytest.mark.executed
 def test_cwd_and_environment(fork: Any, tmp_path: Any) -> None:
     child = fork("""
         import gnet, os
@@ -200,6 +204,7 @@ def test_cwd_and_environment(fork: Any, tmp_path: Any) -> None:
     assert child.message() == [os.path.realpath(tmp_path), 'yes', None]
 
 
+@pytest.mark.executed
 def test_options_of_the_interpreter(fork: Any) -> None:
     child = fork("""
         import gnet, sys
@@ -208,6 +213,7 @@ def test_options_of_the_interpreter(fork: Any) -> None:
     assert child.message() == [1, True]
 
 
+@pytest.mark.executed
 def test_a_patched_child(fork: Any) -> None:
     child = fork("""
         import gnet, gevent.monkey
@@ -216,6 +222,7 @@ def test_a_patched_child(fork: Any) -> None:
     assert child.message() is True
 
 
+@pytest.mark.executed
 def test_a_module(fork: Any, tmp_path: Any) -> None:
     (tmp_path / 'amodule.py').write_text(
         'import gnet, sys\ngnet.process.send([__name__, sys.argv[1:]])')
