@@ -328,7 +328,7 @@ def test_a_drain_has_an_end_and_says_how_many_were_cut(
                 else:
                     count.append(1)
                     if len(count) == 3:
-                        primary_side().drain(worker, float(sys.argv[1]))
+                        primary_side().drain(worker, float(sys.argv[1]), accept_rest=False)
         else:
             def serve(sock):
                 sock.resume()
@@ -342,8 +342,9 @@ def test_a_drain_has_an_end_and_says_how_many_were_cut(
     shared = int(running.wait_for(r'port (\d+)')[1])
     peers = [connect(('127.0.0.1', port)) for port in (alone, shared, shared)]
     peers.pop().close() if left else [peer.close() for peer in peers]
-    rest = running.wait().stdout.splitlines()[2:]
-    assert rest == [*([f'cut {left}'] if left else []), 'disconnect', 'exit 0 None']
+    ended = running.wait()
+    rest = ended.stdout.splitlines()[2:]
+    assert rest == [*([f'cut {left}'] if left else []), 'disconnect', 'exit 0 None'], ended.stderr
     for peer in peers:
         peer.close()
 
