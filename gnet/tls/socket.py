@@ -28,8 +28,8 @@ from ..sockets.lending import (
 from ..sockets.own_thread import keep_to_thread
 from ..sockets.socket import Socket
 from ..sockets.socket_wire import SocketWire
-from ..sockets.wire import DescriptorWire
 from ..streams.states import CONNECTED, CONNECTING, EVENTS, PAUSED
+from .ciphertext_wire import CiphertextWire
 from .duplex_wire import DuplexWire, is_duplex
 from .errors import TLSError, unavailable
 from .handshake import ClientHandshake, Handshake
@@ -180,7 +180,7 @@ class TLSSocket(Handshaking):
     # --- the wire ---------------------------------------------------------------------------------
 
     def _make_wire(self, loop: Loop, before: SocketWire | None = None) -> SocketWire:
-        return TlsWire(loop, DescriptorWire(loop))
+        return TlsWire(loop, CiphertextWire(loop))
 
     def _open(self, sock: Any) -> None:
         super()._open(sock)
