@@ -61,8 +61,8 @@ class Encrypting(Arrivals):
 
     __slots__ = (
         '_ahead', '_close_below', '_engine', '_held', '_is_going_on', '_is_resting', '_is_waiting',
-        '_loss', '_on_writable', '_shut_wanted', '_was_cut', 'below', 'handshake', 'on_ticket',
-        'security', 'strict_end', 'truncated',
+        '_lingers', '_loss', '_on_writable', '_shut_wanted', '_was_cut', 'below', 'handshake',
+        'on_ticket', 'security', 'strict_end', 'truncated',
     )
 
     security: Security
@@ -93,6 +93,8 @@ class Encrypting(Arrivals):
         self._is_waiting = False
         #: Whether the hub will look at what has come.
         self._is_going_on = False
+        #: Whether the wire below is to be closed a little later.
+        self._lingers = False
         #: Whether the peer has ended before the handshake was done.
         self._was_cut = False
         #: Whether the peer has ended without saying so.

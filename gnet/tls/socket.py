@@ -339,7 +339,7 @@ class TLSSocket(Handshaking):
             and self._errored is None and self._wire.error is None
         ):
             # Nothing is missing: the peer shall be able to tell.
-            self._wire.announce_end()
+            self._wire.take_leave()
         return super().destroy(error)
 
     destroy.__doc__ = Socket.destroy.__doc__
