@@ -178,7 +178,7 @@ class TlsWire(Decrypting):
 
         A client that was told nothing may have tickets to read still: see :mod:`.lingering`.
         """
-        self.announce_end()
+        self.announce_end(and_close=True)
         engine = self._engine
         self._lingers = (
             not self.bytes_read and engine is not None and engine.outgoing is SHUT

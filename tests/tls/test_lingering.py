@@ -164,7 +164,6 @@ def fail(c: Connection) -> None:
 
 
 def hear(c: Connection) -> None:
-    c.shaking.get(timeout=PATIENCE)
     c.peer.sendall(b'welcome')
     assert c.sock.recv(100) == b'welcome'
     c.sock.close()
@@ -175,14 +174,15 @@ def test_it_goes_at_once_with_a_reset_an_error_or_when_something_was_heard(
     client: Callable[..., Connection], way: Callable[[Connection], None],
 ) -> None:
     c = client()
+    c.shaking.get(timeout=PATIENCE)
     descriptor = c.sock.fileno()
     way(c)
     assert not is_open(descriptor)
-    c.shaking.join(PATIENCE)
 
 
 def test_with_tls_1_2_nothing_comes_by_itself(client: Callable[..., Connection]) -> None:
     c = client(max_version='TLSv1.2')
+    c.shaking.get(timeout=PATIENCE)
     descriptor = c.sock.fileno()
     c.sock.close()
     assert not is_open(descriptor)
