@@ -160,9 +160,12 @@ class ClientHandshake(Handshake):
     def _check_identity(self, tls: Any) -> BaseException | None:
         """Return what is wrong with whose certificate it is, or None."""
         options = self._options
+        certificate = peer_certificate(tls, detailed=True)
+        # An error that is raised there has these frames, behind its own: a cycle, until somebody
+        # collects it. OpenSSL's part of the memory, which no collector counts, goes at once.
+        tls = None
         try:
-            failure = options.check_server_identity(
-                options.identity, peer_certificate(tls, detailed=True))
+            failure = options.check_server_identity(options.identity, certificate)
         except EXITS:
             self._sock.destroy()
             raise

@@ -187,7 +187,7 @@ class Decrypting(Encrypting):
     def _send_own(self) -> None:
         """Send what TLS has to say, if nobody has taken it along. Runs in the hub."""
         stream = self.stream
-        if stream is not None:
+        if stream is not None and not self._is_going_on:  # which comes next, and here again
             try:
                 self._send_out()
             except BaseException as error:
@@ -211,10 +211,12 @@ class Decrypting(Encrypting):
                 self._say_end()
             if self.stream is not stream:
                 return
+            engine = self._engine
             if self.reading is ACTIVE:
                 self._pump()
-            else:
-                self._send_out()
+            elif engine is not None and engine.unsent.pending:
+                # As in _pump(): who has just been told may read, and answer, with the next tick.
+                self.schedule.soon(self._send_own)
             if self.reading is ACTIVE and not self._has_to_rest():
                 self._read_below()
             else:

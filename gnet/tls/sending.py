@@ -19,6 +19,7 @@ from ..loop.loop import Loop
 from ..node import system_errors
 from ..sockets.socket_wire import SocketWire
 from ..streams.arrivals import Arrivals
+from .ciphertext_wire import CiphertextWire
 from .engine import Engine
 from .states import BROKEN, CHECKING, HELLO, SECURE, SHAKING, SHUT, UNSTARTED, Security
 
@@ -61,8 +62,8 @@ class Encrypting(Arrivals):
 
     __slots__ = (
         '_ahead', '_close_below', '_engine', '_held', '_is_going_on', '_is_resting', '_is_waiting',
-        '_loss', '_on_writable', '_shut_wanted', '_was_cut', 'below', 'handshake', 'on_ticket',
-        'security', 'strict_end', 'truncated',
+        '_lingers', '_loss', '_on_writable', '_shut_wanted', '_was_cut', 'below', 'handshake',
+        'on_ticket', 'security', 'strict_end', 'truncated',
     )
 
     security: Security
@@ -93,6 +94,8 @@ class Encrypting(Arrivals):
         self._is_waiting = False
         #: Whether the hub will look at what has come.
         self._is_going_on = False
+        #: Whether the wire below is to be closed a little later.
+        self._lingers = False
         #: Whether the peer has ended before the handshake was done.
         self._was_cut = False
         #: Whether the peer has ended without saying so.
@@ -166,13 +169,13 @@ class Encrypting(Arrivals):
             sent = 0
         return sent == len(ciphertext) or self._keep(ciphertext, sent)
 
-    def _pass(self, ciphertext: Any) -> bool:
-        """Give *ciphertext* to the wire below; hold what it does not take."""
+    def _pass(self, ciphertext: Any, send: Callable[[Any], int] | None = None) -> bool:
+        """Give *ciphertext* to the wire below, by its *send*; hold what it does not take."""
         below = self.below
         if below.stream is not self:
             raise OSError(errno.EPIPE, 'Broken pipe')  # who has it has closed it
         try:
-            sent = below.send(ciphertext)
+            sent = (send or below.send)(ciphertext)
         except BlockingIOError:
             sent = 0
         return sent == len(ciphertext) or self._keep(ciphertext, sent)
@@ -209,8 +212,8 @@ class Encrypting(Arrivals):
         self._is_resting = True
         return True
 
-    def _send_out(self) -> None:
-        """Send what TLS itself has to say."""
+    def _send_out(self, *, and_close: bool = False) -> None:
+        """Send what TLS itself has to say; *and_close* as of :meth:`announce_end`."""
         engine = self._engine
         ciphertext = b'' if engine is None else engine.take()
         if not ciphertext:
@@ -218,8 +221,12 @@ class Encrypting(Arrivals):
         if self._held is not None:
             self._held = memoryview(bytes(self._held) + ciphertext)
             return
+        below = self.below
         try:
-            self._pass(ciphertext)
+            if and_close and isinstance(below, CiphertextWire) and below.stream is self:
+                self._pass(ciphertext, below.send_last)
+            else:
+                self._pass(ciphertext)
         except OSError as error:
             self._note_loss(error)
 
@@ -283,15 +290,19 @@ class Encrypting(Arrivals):
             raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
         if self.security is SECURE:
             self._shut_wanted = True
-            self.announce_end()
+            self.announce_end(and_close=True)
             if self._held is not None and not self._flush():
                 raise BlockingIOError(errno.EAGAIN, 'Resource temporarily unavailable')
         self._shut_wanted = False
         if self.below.stream is self:
             self.below.shut_down()
 
-    def announce_end(self) -> None:
-        """Send close_notify, if that can be, and nothing of the stream is held."""
+    def announce_end(self, *, and_close: bool = False) -> None:
+        """Send close_notify, if that can be, and nothing of the stream is held.
+
+        Args:
+            and_close: whether the wire below is ended, or closed, right after that.
+        """
         engine = self._engine
         if engine is None or self.security is not SECURE or engine.outgoing is SHUT:
             return
@@ -299,7 +310,7 @@ class Encrypting(Arrivals):
             engine.shut()
         except ssl.SSLError:
             return  # it has failed meanwhile, of which reading tells
-        self._send_out()
+        self._send_out(and_close=and_close)
 
     def _schedule_going_on(self) -> None:
         """Look at what has come, soon. The receiving half has it."""

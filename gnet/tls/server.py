@@ -20,7 +20,7 @@ from ..servers.intake import Intake
 from ..servers.serving import serve_by
 from ..sockets.ownership import Counter, fail, hand_over
 from ..sockets.socket import Socket, accept
-from ..sockets.wire import DescriptorWire
+from .ciphertext_wire import CiphertextWire
 from .contexts_by_name import ContextsByName
 from .errors import unavailable
 from .options import TLS_SERVER_OPTIONS, TLSServerOptions, tls_server_options
@@ -282,7 +282,7 @@ class SecureIntake(Intake):
         made = wire = None
         if self.server.listener_count('connection') <= 1:
             # Else somebody wants the connection before it is secure.
-            made, wire = TLSSocket.__new__(TLSSocket), TlsWire(loop, DescriptorWire(loop))
+            made, wire = TLSSocket.__new__(TLSSocket), TlsWire(loop, CiphertextWire(loop))
             start_with(made, self.options, self)
         return accept(
             counter, loop, sock, remote, high_water_mark, allow_half_open, paused, made, wire)

@@ -28,8 +28,8 @@ from ..sockets.lending import (
 from ..sockets.own_thread import keep_to_thread
 from ..sockets.socket import Socket
 from ..sockets.socket_wire import SocketWire
-from ..sockets.wire import DescriptorWire
 from ..streams.states import CONNECTED, CONNECTING, EVENTS, PAUSED
+from .ciphertext_wire import CiphertextWire
 from .duplex_wire import DuplexWire, is_duplex
 from .errors import TLSError, unavailable
 from .handshake import ClientHandshake, Handshake
@@ -185,7 +185,7 @@ class TLSSocket(Handshaking):
     # --- the wire ---------------------------------------------------------------------------------
 
     def _make_wire(self, loop: Loop, before: SocketWire | None = None) -> SocketWire:
-        return TlsWire(loop, DescriptorWire(loop))
+        return TlsWire(loop, CiphertextWire(loop))
 
     def _open(self, sock: Any) -> None:
         super()._open(sock)
@@ -344,7 +344,7 @@ class TLSSocket(Handshaking):
             and self._errored is None and self._wire.error is None
         ):
             # Nothing is missing: the peer shall be able to tell.
-            self._wire.announce_end()
+            self._wire.take_leave()
         return super().destroy(error)
 
     destroy.__doc__ = Socket.destroy.__doc__

@@ -21,8 +21,9 @@ from ..loop.idle_timers import IdleTimer
 from ..node import coded_errors
 from ..streams.states import ACTIVE, DRAIN, EVENTS, GREENLET, NOBODY, OVER, RUNNING
 from .engine import Engine
+from .lingering import Lingering, can_linger
 from .receiving import Decrypting
-from .states import BROKEN, CHECKING, HELLO, SECURE, SHAKING
+from .states import BROKEN, CHECKING, HELLO, SECURE, SHAKING, SHUT
 from .turns import turns_of
 
 __all__ = ['TlsWire']
@@ -167,7 +168,23 @@ class TlsWire(Decrypting):
         if below.reader is self:
             below.reader = None
         close, self._close_below = self._close_below, _nothing
-        close()
+        if self._lingers:
+            Lingering(below, close)
+        else:
+            close()
+
+    def take_leave(self) -> None:
+        """Announce the end, as all was written; :meth:`close` comes next.
+
+        A client that was told nothing may have tickets to read still: see :mod:`.lingering`.
+        """
+        self.announce_end(and_close=True)
+        engine = self._engine
+        self._lingers = (
+            not self.bytes_read and engine is not None and engine.outgoing is SHUT
+            and self.security is SECURE and not engine.object.server_side
+            and engine.object.version() == 'TLSv1.3' and self._held is None
+            and self.below.stream is self and can_linger(self.below))
 
     def let_go(self) -> bytes:
         """Leave the wire below as it is; return what has come behind the end of TLS."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import ssl
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -48,3 +49,32 @@ def test_a_client_that_nobody_has_is_closed_at_once(
         gc.enable()
     until(lambda: server.get_connections() == 0)
     until(lambda: holds() == before)
+
+
+def test_a_check_that_raises_leaves_nothing_of_openssl(serve_tls: Callable[..., Any]) -> None:
+    server = serve_tls(echo_blocking)
+
+    def check(host: str, certificate: Any) -> None:
+        raise ValueError('not this one')
+
+    def refuse() -> None:
+        sock = tls.connect(
+            server.address().port, '127.0.0.1', ca=authority().cert, check_server_identity=check)
+        errors: list[Any] = []
+        sock.on('error', lambda error: errors.append(str(error)))
+        until(lambda: sock.closed)
+        assert errors == ['not this one']
+
+    gc.collect()
+    before = of_openssl()
+    gc.disable()  # a frame has the socket, which has the error: that is left to the collector
+    try:
+        refuse()
+        until(lambda: server.get_connections() == 0)
+        assert of_openssl() == before
+    finally:
+        gc.enable()
+
+
+def of_openssl() -> int:
+    return sum(isinstance(each, ssl.SSLObject) for each in gc.get_objects())

@@ -11,6 +11,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
+from gnet.tls.ciphertext_wire import CiphertextWire
 from gnet.tls.engine import RECORD_SIZE
 
 from ..harness.waiting import turn, until
@@ -143,3 +144,41 @@ def test_tickets_come_from_a_server_that_says_nothing(serve_tls: Serve, dial_tls
     session = peer.tls.session
     assert session is not None
     assert session.has_ticket
+
+
+@pytest.mark.parametrize('style', ['events', 'blocking'])
+def test_a_short_connection_is_sent_in_three_pieces(
+    serve_tls: Serve, dial_tls: Dial, monkeypatch: pytest.MonkeyPatch, style: str,
+) -> None:
+    def handler(sock: Any) -> None:
+        if style == 'events':
+            sock.on('data', sock.end)
+        else:
+            sock.sendall(sock.recv(100))
+
+    sent: list[str] = []
+    for name in ('send', 'send_last'):
+        monkeypatch.setattr(CiphertextWire, name, noted(name, sent))
+    peer = dial_tls(serve_tls(handler))
+    while True:
+        try:
+            peer.tls.do_handshake()
+            break
+        except ssl.SSLWantReadError:
+            peer.peer.sendall(peer.flight())
+            peer.feed(peer.peer.recv(65536))
+    peer.peer.sendall(peer.ciphertext(b'hello'))  # behind the end of the handshake
+    assert peer.recv_until_end() == b'hello'
+    # The server's handshake; its tickets, and the answer; the end, with the FIN.
+    assert sent == ['send', 'send', 'send_last']
+
+
+def noted(name: str, sent: list[str]) -> Any:
+    send = getattr(CiphertextWire, name)
+
+    def note(wire: Any, data: Any) -> int:
+        sent.append(name)
+        taken: int = send(wire, data)
+        return taken
+
+    return note

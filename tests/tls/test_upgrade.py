@@ -315,6 +315,29 @@ def test_a_silent_peer_on_a_duplex_stream_is_given_up(
     client.destroy()
 
 
+def test_a_peer_on_a_duplex_stream_that_takes_nothing_is_given_up(
+    serve: Serve, certified: Any, clock: Clock,
+) -> None:
+    secure: list[Any] = []
+    secure_server = tls.create_server(certified.options)
+
+    @secure_server.on('secureConnection')
+    def begin(sock: Any) -> None:
+        secure.append(sock)
+        sock.write_timeout = 1000
+        sock.write(bytes(32 << 20))
+
+    server = serve(lambda sock: secure_server.emit('connection', Passing(sock)))
+    client = tls.connect(target_of(server), ca=authority().cert, servername='localhost')
+    client.pause()
+    until(lambda: secure)
+    clock.go(900)
+    assert not secure[0].destroyed
+    clock.until(lambda: secure[0].destroyed)
+    assert code(secure[0].errored) == 'ERR_WRITE_TIMEOUT'
+    client.destroy()
+
+
 def test_a_server_is_given_a_socket(serve: Serve, certified: Any) -> None:
     secure_server = tls.create_server(certified.options)
     secure_server.on('secureConnection', lambda sock: sock.pipe(sock))

@@ -154,6 +154,16 @@ _SEVERAL = [
         on_purpose="a client's `'secureConnect'` is emitted by a listener of `'secure'`"),
 ]
 
+#: The secrets of a connection, for who looks into what passes.
+_KEYS = [
+    scenario(
+        'tls connections/a listener of keylog', _SERVER,
+        [*listening(), ['call', 'server.on', 'keylog', fn('key', bare=True)],
+         ['let', 'c', 'tls.connect', {**target(), 'ca': pem('ca')}], *SECURE, ['settle'], *_END],
+        ignore=['keylog'],
+        on_purpose='what `ssl` cannot do (ticket keys, OCSP, several curves, …)'),
+]
+
 SCENARIOS = [
-    *_ECHOES, *_BEFORE, *_STATES, *_NAMES, *_CERTIFICATES, *_CIPHERS, *_SEVERAL,
+    *_ECHOES, *_BEFORE, *_STATES, *_NAMES, *_CERTIFICATES, *_CIPHERS, *_SEVERAL, *_KEYS,
 ]

@@ -107,6 +107,16 @@ _TIMED_OUT = [
     }.items()
 ]
 
+#: A byte of the hello every 40 ms: whatever comes, the time counts from the beginning.
+_TIMED_OUT += [
+    _raw('a hello that drips', ['call', 'c.resume'], ['call', 'c.write', encoded(_HELLO[:40])],
+         ['call', 'c.setTimeout', 40, fn('drips', ['call', 'c.write', encoded(_HELLO[40:41])])],
+         ['await', 'server tlsClientError'], ['await', 'drips'], ['settle'],
+         ['call', 'c.destroy'], ['await', 't1 close'],
+         server={'handshakeTimeout': 150}, on_purpose=_SLOW, ignore=['data', 'readable'],
+         unseen=['c', 's1']),
+]
+
 _ANSWERS: dict[str, list[Step]] = {
     'says something else': [['call', 's1.write', 'hello, is anybody there?\r\n']],
     'speaks HTTP': [['call', 's1.write', 'HTTP/1.1 400 Bad Request\r\n\r\n']],

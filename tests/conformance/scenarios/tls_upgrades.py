@@ -94,6 +94,27 @@ _UPGRADES = [
               unseen=['t1']),
 ]
 
+#: What the client sends with its command, or right behind it, is there when the server reads that.
+_ASKED: list[Step] = [['await', 's1 readable'], ['settle'], ['call', 's1.read', 10]]
+
+_UPGRADES += [
+    *(_starttls(
+        f'a hello right behind the command, {number}',
+        [['call', 's1.once', 'readable', fn('told')], ['call', 'below.write', 'STARTTLS\r\n'],
+         *_client_side(), *_ASKED,
+         *_server_side(options={'bufferedIsTls': True, **version(number)})], *_SPEAK, *_END,
+        watch={'c': WATCH['c']}, unseen=['s1', 'below', 't1'])
+      for number in VERSIONS),
+    _starttls(
+        'text right behind the command',
+        [['call', 's1.once', 'readable', fn('told')],
+         ['call', 'below.write', 'STARTTLS\r\nMAIL FROM:<somebody@example.com>\r\n'], *_ASKED,
+         *_server_side()],
+        ['settle'], ['get', 's1.destroyed'], ['call', 'below.destroy'], ['await', 's1 close'],
+        watch={}, unseen=['below', 's1'],
+        on_purpose='what a socket had received before it was wrapped goes into TLS'),
+]
+
 _DOUBLE = [
     scenario(
         'tls upgrades/TLS in TLS', _CHAPTER,
