@@ -303,6 +303,12 @@ class Socket(Addressed):
         Socket.destroy(self, coded_errors.state_error('ERR_FORKED_PROCESS'))
 
     def _emit_close(self, had_error: bool) -> None:
+        if (
+            'close' not in self._events and self._plain_emit and self._request is None
+            and not self._begun and not lifecycle.has_subscribers()
+        ):
+            self._stage = CLOSED  # most often: nobody is told
+            return
         told = None
         if self.opened_at and lifecycle.has_subscribers():
             # Taken now: a listener may connect again.

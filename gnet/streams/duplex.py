@@ -134,8 +134,10 @@ class Duplex(Writable):
             self._tick(self._emit_error, error)
         elif self._length or self._read_state is ENDED:
             self._tick(self._mute)
-        closing = self._tick if before is NEW else self._later
-        closing(self._emit_close, error is not None)
+        if before is NEW:
+            self._tick(self._emit_close, error is not None)
+        else:
+            self._loop.later(self._emit_close, error is not None, context=wire.context)
         if begun:
             self._fail_unconnected(begun, *unsent[1:])
         return self
