@@ -33,6 +33,7 @@ from ..node import system_errors
 from ..node.logs import Log
 from ..streams.delivery import BLOCKING
 from ..streams.duplex import Duplex
+from ..streams.readable import OF_READING
 from ..streams.states import (
     CONNECTED,
     DRAIN,
@@ -148,10 +149,11 @@ class Owned(Duplex):
         wire = self._wire
         wire.context = owner.gr_context
         wire.taker = NOBODY_YET
-        wire.set_handled(True)
         if self._stage is CONNECTED and self._flow is not PAUSED:
             self._readable_wanted = True
-            wire.want()
+            wire.begin()
+        else:
+            wire.set_handled(True)
 
     def _taker_by_events(self) -> Taker:
         user = self._blocking_user
@@ -269,7 +271,8 @@ class Owned(Duplex):
                 or not wire.can_block))
 
     def _listener_added(self, event: Any) -> None:
-        super()._listener_added(event)
+        if event in OF_READING:
+            super()._listener_added(event)
         if self._blocking_user is _PROGRAM:
             self._settle_keeping()
 

@@ -43,7 +43,10 @@ from .states import (
     UNDECIDED,
 )
 
-__all__ = ['Readable']
+__all__ = ['OF_READING', 'Readable']
+
+#: Events whose listeners change how a stream is read.
+OF_READING = frozenset(('data', 'readable', 'end'))
 
 #: Node refuses to buffer more than this for one ``read(size)``: 1 GiB.
 _MAX_READ_SIZE = 1 << 30
@@ -237,7 +240,9 @@ class Readable(Delivery):
         Returns the stream. `'resume'` is emitted when it starts.
         """
         if self._flow is not FLOWING:
-            self._use_events()
+            wire = self._wire
+            if wire.reader is not None or wire.taker in BLOCKING:
+                self._use_events()
             self._start_flowing()
         self._explicitly_paused = False
         if self._wire.stopped:

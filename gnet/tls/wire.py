@@ -228,6 +228,10 @@ class TlsWire(Decrypting):
     def set_handled(self, handled: bool) -> None:
         self.below.set_handled(handled)
 
+    def begin(self) -> None:
+        self.set_handled(True)
+        self.want()
+
     def set_idle_time(self, seconds: float, expired: Callable[[IdleTimer], None] | None) -> None:
         self.below.set_idle_time(seconds, expired)
 
