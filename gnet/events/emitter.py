@@ -286,7 +286,17 @@ class EventEmitter(NodeNames):
         """
         if listener is UNDEFINED:
             return _decorator(self.on, event)
-        self.__add(event, listener, at_front=False)
+        known = self._events
+        if (
+            type(event) is str and event not in known and 'newListener' not in known
+            and callable(listener)
+        ):
+            # Most often: the first one. What is below, in fewer steps.
+            self._listener_wanted(event)
+            known[event] = (listener,)
+            self._listener_added(event)
+        else:
+            self.__add(event, listener, at_front=False)
         return self
 
     add_listener = on

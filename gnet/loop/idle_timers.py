@@ -59,7 +59,8 @@ class IdleTimers:
     def arm(self, timer: IdleTimer) -> None:
         """Have ``timer.expired`` called once the idle period is over."""
         timer.armed = True
-        self._push(timer)
+        due = timer.last_active + timer.seconds
+        heappush(self._heap, (due, next(self._tie_breaker), timer))  # _push(), without the call
         if self._timer is None or self._heap[0][0] < self._due:
             self._schedule()
 

@@ -13,6 +13,7 @@ from ..loop.loop import Loop, get_loop
 from ..node import coded_errors
 from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
+from ..node.threads import get_ident
 from ..node.values import is_number, truthy
 from ..options.connect import CONNECT_OPTIONS
 from ..options.shapes import normalize_arguments
@@ -55,6 +56,8 @@ __all__ = [
 
 #: Of :func:`connect`, which makes a socket as well.
 _CONNECT_KEYWORDS = SOCKET_OPTIONS | CONNECT_OPTIONS | {'callback', 'timeout'}
+
+_NOBODY = BlockingUser.NOBODY  # a name of the module: see streams/states.py
 
 #: By whether the socket is readable, and writable.
 _READY_STATES = {
@@ -236,7 +239,7 @@ class Socket(Addressed):
         self._counter = counter
         self._remote = remote
         self._owner = self._linger_timer = self._connector = self._request = None
-        self._blocking_user = BlockingUser.NOBODY
+        self._blocking_user = _NOBODY
         self._blocking = NOT_USED
         self._settings = DEFAULTS
         self.auto_select_family_attempted_addresses = None
@@ -325,19 +328,24 @@ class Socket(Addressed):
             self.reset_and_destroy()
 
     def destroy(self, error: Any = None) -> Any:
+        loop = self._loop
+        if get_ident() != loop.thread and not loop.is_forsaken:
+            loop.check_thread()
         self._request = None
         if self._stage in GONE:
             return self
         connector, self._connector = self._connector, None
         if connector is not None:
             connector.abandon()
-        if self._settings.signal is not None:
-            self._settings.signal.unlink(self._aborted)
+        settings = self._settings
+        if settings is not DEFAULTS:
+            if settings.signal is not None:
+                settings.signal.unlink(self._aborted)
+            if settings.watch is not None:
+                self._watch_no_more()
         if self._linger_timer is not None:
-            self._linger_timer.cancel()
+            loop.idle_timers.cancel(self._linger_timer)
             self._linger_timer = None
-        if self._settings.watch is not None:
-            self._watch_no_more()
         if self._blocking.limit is not None:
             self._blocking.drop_limit()
         super().destroy(error)

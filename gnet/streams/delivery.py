@@ -225,7 +225,10 @@ class Delivery(Guarded):
                 self._push_end()
         finally:
             wire = self._wire
-            if wire.reading is ACTIVE and self._turns is None and not wire.arrived:
+            if self._turns is None and not wire.arrived and (
+                wire.reading is ACTIVE
+                or (self._read_state is not NOT_ENDED and wire.reading is OVER and not wire.error)
+            ):
                 # Most turns: nothing else waits. _turn_over would find that, at the cost of a call.
                 wire.delivery = IDLE
             else:

@@ -229,20 +229,17 @@ class Writable(Corked):
             self._loop.soon(self._shut_in_hub)
 
     def _shut_in_hub(self) -> None:
-        quietly = self._is_quiet_end()
-        if self._shut_now(quietly) and quietly:
-            # Nobody listens, and the ticks of _shut_done() and _finish() are what would come next.
-            self._write_state = SHUT
-            self._write_state = FINISHED
-
-    def _is_quiet_end(self) -> bool:
-        """Whether nothing follows the FIN that anybody is told, and nothing else comes before."""
         events = self._events
-        return (
+        # Whether nobody is told of it, and the ticks of _shut_done() and _finish() are what would
+        # come next.
+        quietly = (
             not self._loop.ticks and self._read_state is not END_EMITTED
             and self._end_callbacks is None and not self._pending_callbacks and self._plain_emit
             and 'finish' not in events and 'prefinish' not in events
         )
+        if self._shut_now(quietly) and quietly:
+            self._write_state = SHUT
+            self._write_state = FINISHED
 
     def _shut_now(self, quietly: bool = False) -> bool:
         """Send the FIN now, if all else was sent. Runs in the hub, or in any caller.
