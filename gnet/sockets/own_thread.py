@@ -3,8 +3,8 @@
 Another thread would change states in the middle of a listener's work, and wake a loop that does not
 notice. So each public name that does something asks first which thread it is in: those of the way
 of a message by themselves (``write``, ``end``, ``sendall``, ``send``, ``recv``, iteration), and so
-does ``destroy``; the others by what :func:`keep_to_thread` puts around them. What only looks (``address()``,
-``fileno()``, properties) may be used anywhere.
+does ``destroy``; the others by what :func:`keep_to_thread` puts around them. What only looks
+(``address()``, ``fileno()``, properties) may be used anywhere.
 
 In a forked child no thread is the loop's, so there the same question has the same answer; but what
 lets go of a socket, as code does that cleans up, has nothing left to do, and says nothing.

@@ -140,7 +140,7 @@ class Owned(Duplex):
         wire.taker = NOBODY_YET
         if self._stage is CONNECTED and self._flow is not PAUSED:
             self._readable_wanted = True
-            wire.begin()
+            wire.begin_handled()
         else:
             wire.set_handled(True)
 

@@ -124,7 +124,7 @@ class DescriptorWire(Arrivals):
         if not self._holds or self.reading is not ACTIVE:  # else it holds as before
             self.settle_hold()
 
-    def begin(self) -> None:
+    def begin_handled(self) -> None:
         """A 'connection' listener begins, and reading with it."""
         self.handled = True
         self.want()

@@ -228,7 +228,7 @@ class TlsWire(Decrypting):
     def set_handled(self, handled: bool) -> None:
         self.below.set_handled(handled)
 
-    def begin(self) -> None:
+    def begin_handled(self) -> None:
         self.set_handled(True)
         self.want()
 

@@ -78,8 +78,9 @@ class RecordedSocket:
     """
 
     def __init__(
-        self, name: str, sock: Any, *, traced: bool, hears: tuple[str, ...], fail: Callable[[str], None],
-        check_error: Callable[[str, Any], None], spend: Callable[[int], None],
+        self, name: str, sock: Any, *, traced: bool, hears: tuple[str, ...],
+        fail: Callable[[str], None], check_error: Callable[[str, Any], None],
+        spend: Callable[[int], None],
     ) -> None:
         self.name = name
         self.sock = sock

@@ -177,7 +177,7 @@ class TracedStream(Duplex):
         self.wire.stream = self
         # If it is, the stream calls the listeners of 'data' itself, past the trace, and leaves out
         # what nobody listens to.
-        self._plain_emit = not traced
+        self._plain_emit = not traced and not self._capture_rejections
         if stage is not self._stage:
             self._stage = stage
         self._readable_wanted = True
