@@ -76,7 +76,10 @@ class Duplex(Writable):
         if self._write_state is FINISHED:
             self.destroy()
         elif not self.allow_half_open and not self._is_for_blocking_calls():
-            self._tick(self._end_in_turn)
+            if self._loop.ticks:
+                self._tick(self._end_in_turn)
+            else:
+                self._end_in_turn()  # it is what would come next
 
     def _is_for_blocking_calls(self) -> bool:
         """Whether blocking calls use the stream: then it does not end because its peer has."""

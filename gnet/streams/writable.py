@@ -233,13 +233,15 @@ class Writable(Corked):
         # Whether nobody is told of it, and the ticks of _shut_done() and _finish() are what would
         # come next.
         quietly = (
-            not self._loop.ticks and self._read_state is not END_EMITTED
-            and self._end_callbacks is None and not self._pending_callbacks and self._plain_emit
-            and 'finish' not in events and 'prefinish' not in events
+            not self._loop.ticks and self._end_callbacks is None and not self._pending_callbacks
+            and self._plain_emit and 'finish' not in events and 'prefinish' not in events
         )
         if self._shut_now(quietly) and quietly:
             self._write_state = SHUT
-            self._write_state = FINISHED
+            if self._read_state is END_EMITTED:
+                self._tick(self._finish)  # which destroys, and not in the hub
+            else:
+                self._write_state = FINISHED
 
     def _shut_now(self, quietly: bool = False) -> bool:
         """Send the FIN now, if all else was sent. Runs in the hub, or in any caller.
