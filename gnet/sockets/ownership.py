@@ -168,8 +168,8 @@ class Owned(Duplex):
             self._wire.set_handled(False)
         if self._counter is None:
             return  # they have connected it again: it is the program's now
-        if self._resume_pending:
-            self._resume_next()
+        if self._resume_pending and self._loop.handlers.called is getcurrent():
+            self._resume_next()  # they have not blocked: the hub goes on with the next tick
         self._owner = None
         user, self._blocking_user = self._blocking_user, _NOBODY
         wire = self._wire
