@@ -59,8 +59,7 @@ class IdleTimers:
     def arm(self, timer: IdleTimer) -> None:
         """Have ``timer.expired`` called once the idle period is over."""
         timer.armed = True
-        due = timer.last_active + timer.seconds
-        heappush(self._heap, (due, next(self._tie_breaker), timer))  # _push(), without the call
+        self._push(timer)
         if self._timer is None or self._heap[0][0] < self._due:
             self._schedule()
 
