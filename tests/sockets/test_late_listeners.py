@@ -120,3 +120,29 @@ def test_a_listener_of_finish_may_be_the_first_of_end(run: Run) -> None:
         heard.sock.on('data', lambda chunk: heard.sock.end())
 
     assert run(setup, ends) == ['end', 'close']
+
+
+class Loud(gnet.Socket):
+    """One that sees what it emits."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.emitted: list[str] = []
+        self.over = Event()
+
+    def emit(self, event: Any, *args: Any) -> bool:
+        self.emitted.append(event)
+        if event == 'close':
+            self.over.set()
+        return super().emit(event, *args)
+
+
+def test_the_emit_of_a_subclass_sees_what_nobody_listens_to(serve: Serve) -> None:
+    server = serve(lambda sock: sock.end(b'x'))
+    sock = Loud()
+    sock.connect(server.address().port, '127.0.0.1')
+    sock.resume()
+    assert sock.over.wait(PATIENCE)
+    assert [event for event in sock.emitted if event in EVENTS] == [
+        'resume', 'end', 'prefinish', 'finish', 'close']
+    assert 'data' in sock.emitted
