@@ -9,7 +9,7 @@ Listeners of ``'newListener'`` and ``'removeListener'`` must not block: adding a
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
 from gevent import Greenlet, GreenletExit, getcurrent
 
@@ -123,11 +123,18 @@ class EventEmitter(NodeNames):
         '_plain_emit',
     )
 
+    #: Whether the class leaves ``emit`` as it is here: what nobody listens to may be left out then.
+    __emits_plainly: ClassVar[bool] = True
+
     _capture_rejections: bool
     _events: dict[Hashable, tuple[Listener, ...]]
     _max_listeners: float | None
     _plain_emit: bool
     __warned: set[Hashable] | None
+
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        cls.__emits_plainly = cls.emit is EventEmitter.emit
 
     def __new__(cls, *args: Any, **keywords: Any) -> Self:
         self = super().__new__(cls)
@@ -135,7 +142,7 @@ class EventEmitter(NodeNames):
         self._events = {}
         self._max_listeners = None
         # False once rejections are captured or an 'error' monitor was added; it stays so.
-        self._plain_emit = not settings.capture_rejections
+        self._plain_emit = cls.__emits_plainly and not settings.capture_rejections
         # The names that have been warned about; None saves memory until there is one.
         self.__warned = None
         return self
@@ -286,7 +293,17 @@ class EventEmitter(NodeNames):
         """
         if listener is UNDEFINED:
             return _decorator(self.on, event)
-        self.__add(event, listener, at_front=False)
+        known = self._events
+        if (
+            type(event) is str and event not in known and 'newListener' not in known
+            and callable(listener)
+        ):
+            # Most often: the first one. What is below, in fewer steps.
+            self._listener_wanted(event)
+            known[event] = (listener,)
+            self._listener_added(event)
+        else:
+            self.__add(event, listener, at_front=False)
         return self
 
     add_listener = on

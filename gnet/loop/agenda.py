@@ -92,7 +92,8 @@ class Agenda:
     def start(self, begin: Callable[..., object], *arguments: Any) -> None:
         """Call ``begin(*arguments)`` in the hub, after the ticks of what was started before."""
         self._starts.append((begin, arguments))
-        self.schedule_wake()
+        if not self.wake_scheduled:
+            self.schedule_wake()
 
     def soon(self, callback: Callable[[], object]) -> None:
         """Call *callback* in the hub when all ticks and work are done, before the next poll.
@@ -100,14 +101,16 @@ class Agenda:
         It must not block.
         """
         self._soon.append(callback)
-        self.schedule_wake()
+        if not self.wake_scheduled:
+            self.schedule_wake()
 
     def later(
         self, callback: Callable[..., object], *arguments: Any, context: Context | None = None,
     ) -> None:
         """Like :meth:`tick`, but at least one poll of all descriptors from now."""
         self._later.append((callback, arguments, context))
-        self._schedule_turn()
+        if not self._turn_scheduled:
+            self._schedule_turn()
 
     @property
     def is_idle(self) -> bool:

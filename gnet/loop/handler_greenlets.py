@@ -77,8 +77,8 @@ class Handlers:
         self._idle: list[Handler] = []
         #: Those whose listener has returned, before it was seen who refers to them.
         self._returned: deque[Handler] = deque()
-        #: The one that :meth:`call` has switched to.
-        self._called: Handler | None = None
+        #: The one that :meth:`call` has switched to, until it blocks or its listener has returned.
+        self.called: Handler | None = None
         #: References to one that waits and that nobody knows, counted in :meth:`_sort`.
         self._references = 0
 
@@ -104,11 +104,11 @@ class Handlers:
         else:
             handler = self.make()
         handler.gnet_task = (function, argument)
-        self._called = handler
+        self.called = handler
         try:
             handler.switch()
         finally:
-            self._called = None
+            self.called = None
         del handler  # or it would be counted
         if self._returned:
             self._sort()
@@ -118,7 +118,7 @@ class Handlers:
         # References to a greenlet that runs cannot be told apart: who has switched to it may have
         # some or none. So they are counted when it waits.
         self._returned.append(handler)
-        if self._called is not handler and len(self._returned) == 1:
+        if self.called is not handler and len(self._returned) == 1:
             self._from_hub(self._sort)
         self._block()
 
@@ -137,10 +137,10 @@ class Handlers:
 
     def _try_one(self) -> None:
         """Find out how many references there are to one that is not known to anybody."""
-        handler = self._called = self.make()
+        handler = self.called = self.make()
         handler.gnet_task = (id, None)
         handler.switch()
-        self._called = None
+        self.called = None
         del handler
         handler = self._returned.popleft()
         self._references = getrefcount(handler)

@@ -41,6 +41,8 @@ class Watchers:
 
     #: gevent's loop.
     native: Any
+    #: Whether its watchers are libev's own, and not proxies of a handle behind them.
+    has_plain_watchers: bool
 
     def io(self, fd: int, events: int) -> Any:
         """Return a watcher of *fd* that does not keep the program alive.
@@ -54,6 +56,16 @@ class Watchers:
         native = getattr(watcher, '_watcher_ref', None)
         if native is not None:
             native.ref = False
+        return watcher
+
+    def watch(self, fd: int, events: int, callback: Callable[[], object]) -> Any:
+        """Return a watcher of :meth:`io` that was started: what both do, in one step."""
+        watcher = self.native.io(fd, events, ref=False)
+        if self.has_plain_watchers:
+            watcher.start(callback)
+        else:
+            watcher._watcher_ref.ref = False
+            watcher.start(self._call_and_restart, watcher, callback)
         return watcher
 
     def start_io(self, watcher: Any, callback: Callable[[], object]) -> None:

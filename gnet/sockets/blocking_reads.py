@@ -36,10 +36,11 @@ from ..streams.states import (
 )
 from ..streams.wire import BULK_SIZE
 from .blocking import NOT_USED, Blocking, peek
-from .ownership import Owned
+from .ownership import BlockingUser, Owned
 
 __all__ = ['BlockingReads']
 
+_PROGRAM = BlockingUser.PROGRAM  # a name of the module: see streams/states.py
 _STOPPED = (HELD, FULL)
 
 #: The stages in which a blocking read may wait: for the connection, or for data.
@@ -285,8 +286,10 @@ class BlockingReads(Owned):
                     assert isinstance(chunk, bytes)
                     self._length -= len(chunk)
                     wire.give_back(chunk)
-        self._note_blocking_use()
-        self._settle_keeping()
+        if self._owner is not None:
+            self._note_blocking_use()
+        if self._blocking_user is _PROGRAM:
+            self._settle_keeping()
 
     def _end_seen(self) -> None:
         """A blocking read has met the peer's end."""

@@ -2,9 +2,9 @@
 
 Another thread would change states in the middle of a listener's work, and wake a loop that does not
 notice. So each public name that does something asks first which thread it is in: those of the way
-of a message by themselves (``write``, ``end``, ``sendall``, ``send``, ``recv``, iteration), the
-others by what :func:`keep_to_thread` puts around them. What only looks (``address()``,
-``fileno()``, properties) may be used anywhere.
+of a message by themselves (``write``, ``end``, ``sendall``, ``send``, ``recv``, iteration), and so
+does ``destroy``; the others by what :func:`keep_to_thread` puts around them. What only looks
+(``address()``, ``fileno()``, properties) may be used anywhere.
 
 In a forked child no thread is the loop's, so there the same question has the same answer; but what
 lets go of a socket, as code does that cleans up, has nothing left to do, and says nothing.
@@ -39,6 +39,9 @@ LETTING_GO = (
     *_LISTENING_NO_MORE, 'close', 'destroy', 'destroy_soon', 'detach', 'ref', 'unref',
 )
 
+#: Those of them that each connection comes by, and that have the question written out.
+_ASK_BY_THEMSELVES = ('destroy',)
+
 #: The same of a server.
 SERVER_USES = (*_LISTENING, 'get_connections', 'listen', 'serve_forever')
 SERVER_LETTING_GO = (*_LISTENING_NO_MORE, 'close', 'ref', 'stop', 'unref')
@@ -60,7 +63,8 @@ def keep_to_thread(
     for name in uses:
         _put_around(cls, name, loop_of, is_free, lets_go=False)
     for name in letting_go:
-        _put_around(cls, name, loop_of, is_free, lets_go=True)
+        if name not in _ASK_BY_THEMSELVES:
+            _put_around(cls, name, loop_of, is_free, lets_go=True)
 
 
 def _put_around(

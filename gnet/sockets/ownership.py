@@ -33,12 +33,15 @@ from ..node import system_errors
 from ..node.logs import Log
 from ..streams.delivery import BLOCKING
 from ..streams.duplex import Duplex
+from ..streams.readable import OF_READING
 from ..streams.states import (
+    ACTIVE,
     CONNECTED,
     DRAIN,
     EVENTS,
     FLOWING,
     GONE,
+    IDLE,
     NOBODY_YET,
     NOT_ENDED,
     PAUSED,
@@ -94,30 +97,17 @@ class Counter(Protocol):
         """The other process never had it."""
 
 
-class Linger:
+class Linger(IdleTimer):
     """The time that a connection is given to end, when its handler has returned.
 
     One of the idle timers, of which a loop has one heap: a timer of gevent's for each connection
     would cost more than the rest of its end, on libuv above all.
     """
 
-    __slots__ = ('_lingered', '_loop', '_sent_before', '_timer')
+    __slots__ = ('sent_before',)
 
-    def __init__(
-        self, wire: SocketWire, sent_before: int, lingered: Callable[[int], None],
-    ) -> None:
-        self._loop = wire.schedule
-        self._sent_before = sent_before
-        self._lingered = lingered
-        self._timer = IdleTimer(self._over, LINGER_SECONDS, self._loop.now())
-        self._loop.idle_timers.arm(self._timer)
-
-    def _over(self, timer: IdleTimer) -> None:
-        self._lingered(self._sent_before)
-
-    def cancel(self) -> None:
-        """Forget it."""
-        self._loop.idle_timers.cancel(self._timer)
+    #: How many bytes had been sent when it began.
+    sent_before: int
 
 
 class Owned(Duplex):
@@ -148,10 +138,11 @@ class Owned(Duplex):
         wire = self._wire
         wire.context = owner.gr_context
         wire.taker = NOBODY_YET
-        wire.set_handled(True)
         if self._stage is CONNECTED and self._flow is not PAUSED:
             self._readable_wanted = True
-            wire.want()
+            wire.begin_handled()
+        else:
+            wire.set_handled(True)
 
     def _taker_by_events(self) -> Taker:
         user = self._blocking_user
@@ -177,6 +168,8 @@ class Owned(Duplex):
             self._wire.set_handled(False)
         if self._counter is None:
             return  # they have connected it again: it is the program's now
+        if self._resume_pending and self._loop.handlers.called is getcurrent():
+            self._resume_next()  # they have not blocked: the hub goes on with the next tick
         self._owner = None
         user, self._blocking_user = self._blocking_user, _NOBODY
         wire = self._wire
@@ -211,24 +204,38 @@ class Owned(Duplex):
         """
         wire = self._wire
         self._linger()
-        wire.wake_reader()  # another greenlet than the handler's reads: no more
+        if wire.reader is not None:
+            wire.wake_reader()  # another greenlet than the handler's reads: no more
         wire.taker = DRAIN
         self.end()
-        self._start_flowing()
+        if (
+            self._flow is UNDECIDED and not self._length and 'resume' not in self._events
+            and self._plain_emit and wire.reading is ACTIVE and wire.delivery is IDLE
+            and not self._readable_listened
+        ):
+            # Most often: nothing is buffered, and nobody is told that it flows.
+            self._flow = FLOWING
+            self._readable_wanted = True
+        else:
+            self._start_flowing()
         if wire.arrived or (wire.ended and self._read_state is NOT_ENDED):
             wire.announce()
 
     def _linger(self) -> None:
+        loop = self._loop
         if self._linger_timer is not None:
-            self._linger_timer.cancel()  # close() was called before the handler returned
-        self._linger_timer = Linger(self._wire, self._bytes_sent, self._lingered)
+            # close() was called before the handler returned
+            loop.idle_timers.cancel(self._linger_timer)
+        self._linger_timer = timer = Linger(self._lingered, LINGER_SECONDS, loop.now())
+        timer.sent_before = self._bytes_sent
+        loop.idle_timers.arm(timer)
 
-    def _lingered(self, sent_before: int) -> None:
+    def _lingered(self, timer: Any) -> None:
         """Stop waiting for the peer, unless it is still taking what was written."""
         self._linger_timer = None
         if not self._queued_units:
             self.destroy()
-        elif self._bytes_sent == sent_before:
+        elif self._bytes_sent == timer.sent_before:
             self.destroy(self._wire.own_failure(errno.ETIMEDOUT, 'write'))
         else:
             self._linger()
@@ -267,7 +274,8 @@ class Owned(Duplex):
                 or not wire.can_block))
 
     def _listener_added(self, event: Any) -> None:
-        super()._listener_added(event)
+        if event in OF_READING:
+            super()._listener_added(event)
         if self._blocking_user is _PROGRAM:
             self._settle_keeping()
 

@@ -13,12 +13,24 @@ from ..loop.loop import Loop, get_loop
 from ..node import coded_errors
 from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
+from ..node.threads import get_ident
 from ..node.values import is_number, truthy
 from ..options.connect import CONNECT_OPTIONS
 from ..options.shapes import normalize_arguments
 from ..options.socket import SOCKET_OPTIONS, SocketOptions, socket_options
 from ..streams.duplex import Duplex
-from ..streams.states import CLOSED, CONNECTED, CONNECTING, FAILED, GONE, NEW, PAUSED
+from ..streams.states import (
+    CLOSED,
+    CONNECTED,
+    CONNECTING,
+    FAILED,
+    GONE,
+    NEW,
+    NOT_ENDED,
+    PAUSED,
+    UNDECIDED,
+    WRITABLE,
+)
 from .blocking import NOT_USED
 from .descriptors import adopt_descriptor, adopt_socket, remember, reset_on_close
 from .giving_away import take_unread
@@ -44,6 +56,8 @@ __all__ = [
 
 #: Of :func:`connect`, which makes a socket as well.
 _CONNECT_KEYWORDS = SOCKET_OPTIONS | CONNECT_OPTIONS | {'callback', 'timeout'}
+
+_NOBODY = BlockingUser.NOBODY  # a name of the module: see streams/states.py
 
 #: By whether the socket is readable, and writable.
 _READY_STATES = {
@@ -194,6 +208,44 @@ class Socket(Addressed):
         self.opened_at = 0.0
         self.auto_select_family_attempted_addresses = None
 
+    def _accepted(
+        self, counter: Counter, loop: Loop, sock: Any, remote: Any, high_water_mark: float,
+        allow_half_open: bool,
+    ) -> None:
+        """Be the socket of a connection: what constructors, _prepare() and _open() do, in one step.
+
+        (``tests/sockets/test_accepted.py`` compares.)
+        """
+        # of Delivery
+        self._loop = loop
+        self._stage = CONNECTED
+        self._errored = None
+        self._read_mark = self._write_mark = high_water_mark
+        self._flow = UNDECIDED
+        self._read_state = NOT_ENDED
+        self._turns = self._buffer = self._decoder = self._pipes = None
+        self._length = 0
+        self._did_read = self._explicitly_paused = self._resume_pending = False
+        self._readable_wanted = self._readable_pending = self._readable_listened = False
+        # of Sending
+        self.allow_half_open = allow_half_open
+        self._write_state = WRITABLE
+        self._queue = self._held = self._in_flight = self._end_callbacks = None
+        self._begun = self._queued_units = self._queued_bytes = self._bytes_sent = 0
+        self._corked = self._pending_callbacks = 0
+        self._needs_drain = self._ended_first = False
+        self._default_encoding = 'utf8'
+        # of this class
+        self._counter = counter
+        self._remote = remote
+        self._owner = self._linger_timer = self._connector = self._request = None
+        self._blocking_user = _NOBODY
+        self._blocking = NOT_USED
+        self._settings = DEFAULTS
+        self.auto_select_family_attempted_addresses = None
+        self._wire = DescriptorWire(loop, self, sock)
+        self.opened_at = loop.now()
+
     @classmethod
     def from_socket(cls, sock: Any, **options: Any) -> Any:
         """Adopt a connected socket of the standard library or gevent; return it as a gnet one.
@@ -276,19 +328,24 @@ class Socket(Addressed):
             self.reset_and_destroy()
 
     def destroy(self, error: Any = None) -> Any:
+        loop = self._loop
+        if get_ident() != loop.thread and not loop.is_forsaken:
+            loop.check_thread()
         self._request = None
         if self._stage in GONE:
             return self
         connector, self._connector = self._connector, None
         if connector is not None:
             connector.abandon()
-        if self._settings.signal is not None:
-            self._settings.signal.unlink(self._aborted)
+        settings = self._settings
+        if settings is not DEFAULTS:
+            if settings.signal is not None:
+                settings.signal.unlink(self._aborted)
+            if settings.watch is not None:
+                self._watch_no_more()
         if self._linger_timer is not None:
-            self._linger_timer.cancel()
+            loop.idle_timers.cancel(self._linger_timer)
             self._linger_timer = None
-        if self._settings.watch is not None:
-            self._watch_no_more()
         if self._blocking.limit is not None:
             self._blocking.drop_limit()
         super().destroy(error)
@@ -303,6 +360,12 @@ class Socket(Addressed):
         Socket.destroy(self, coded_errors.state_error('ERR_FORKED_PROCESS'))
 
     def _emit_close(self, had_error: bool) -> None:
+        if (
+            'close' not in self._events and self._plain_emit and self._request is None
+            and not self._begun and not lifecycle.has_subscribers()
+        ):
+            self._stage = CLOSED  # most often: nobody is told
+            return
         told = None
         if self.opened_at and lifecycle.has_subscribers():
             # Taken now: a listener may connect again.
@@ -407,20 +470,21 @@ def accept(
         high_water_mark: bytes, in each direction.
         allow_half_open: as the option.
         paused: read nothing before ``resume()`` or a read (``pause_on_connect``).
-        made: the socket, of a class of its own, whose constructor was not called.
-        wire: what carries it; one on the descriptor by default.
+        made: the socket, of a class of its own, whose constructor was not called; by default a
+            plain one, on the descriptor.
+        wire: what carries *made*.
     """
-    if made is None:
-        made = Socket.__new__(Socket)
-    Duplex.__init__(
-        made, loop, DescriptorWire(loop) if wire is None else wire, high_water_mark,
-        allow_half_open=allow_half_open)
     if type(remote) is tuple and type(remote[0]) is str:
         # Many connections often come from few addresses, which then share the text.
         remote = (intern(remote[0]), *remote[1:])
-    # inside: this is the class's own constructor, but for its arguments
-    made._prepare(counter, remote)
-    made._open(sock)  # inside: as above
+    if made is None:
+        made = Socket.__new__(Socket)
+        # inside: this is the class's own constructor, but for its arguments
+        made._accepted(counter, loop, sock, remote, high_water_mark, allow_half_open)
+    else:
+        Duplex.__init__(made, loop, wire, high_water_mark, allow_half_open=allow_half_open)
+        made._prepare(counter, remote)  # inside: as above
+        made._open(sock)  # inside: as above
     if paused:
         made._flow = PAUSED  # inside: as above
     return made  # type: ignore[no-any-return]

@@ -81,6 +81,9 @@ class SocketWire(Wire, Protocol):
     def set_handled(self, handled: bool) -> None:
         """A 'connection' listener begins, or has returned."""
 
+    def begin_handled(self) -> None:
+        """A 'connection' listener begins, and :meth:`want`, in one step."""
+
     def set_idle_time(self, seconds: float, expired: Callable[[IdleTimer], None] | None) -> None:
         """Have *expired* called in the hub after *seconds* without activity; 0 for never."""
 

@@ -64,11 +64,12 @@ class DescriptorWire(Arrivals):
         'idle_timer', 'proto', 'ref', 'sock',
     )
 
-    def __init__(self, loop: Loop) -> None:
+    def __init__(self, loop: Loop, stream: Any = None, sock: Any = None) -> None:
+        """Make one; with *stream* and *sock* it is open, as by :meth:`open`."""
         super().__init__(loop)
         #: The connected, non-blocking ``_socket.socket``, or what has as much of its interface as
         #: is used here; None while there is none.
-        self.sock: Any = None
+        self.sock: Any = sock
         self._read_watcher: Any = None
         self._write_watcher: Any = None
         self._on_writable: Callable[[], None] | None = None
@@ -80,8 +81,12 @@ class DescriptorWire(Arrivals):
         self.handled: bool = False
         self._holds = False
         #: Of the descriptor, also when it is closed; at first those of a ``socket.socket()``.
-        self.family: int = _socket.AF_INET
-        self.proto: int = 0
+        if sock is None:
+            self.family: int = _socket.AF_INET
+            self.proto: int = 0
+        else:
+            self.stream = stream
+            self.family, self.proto = sock.family, sock.proto
 
     def open(self, stream: Any, sock: Any) -> None:
         """Carry *stream* on *sock* from now on."""
@@ -116,7 +121,13 @@ class DescriptorWire(Arrivals):
     def set_handled(self, handled: bool) -> None:
         """A 'connection' listener begins, or has returned."""
         self.handled = handled
-        self.settle_hold()
+        if not self._holds or self.reading is not ACTIVE:  # else it holds as before
+            self.settle_hold()
+
+    def begin_handled(self) -> None:
+        """A 'connection' listener begins, and reading with it."""
+        self.handled = True
+        self.want()
 
     def succeed(self, other: DescriptorWire) -> None:
         """Be the wire of the same stream's next connection, after *other*."""
@@ -139,14 +150,12 @@ class DescriptorWire(Arrivals):
 
     def want(self) -> None:
         """Read ahead from now on."""
-        self._watch_readable(self.on_readable)
-
-    def _watch_readable(self, on_readable: Callable[[], None]) -> None:
         loop = self.schedule
         watcher = self._read_watcher
         if watcher is None:
-            watcher = self._read_watcher = loop.io(self.sock.fileno(), READ)
-        loop.start_io(watcher, on_readable)
+            self._read_watcher = loop.watch(self.sock.fileno(), READ, self.on_readable)
+        else:
+            loop.start_io(watcher, self.on_readable)
         self.reading = ACTIVE
         if not self._holds:
             self.settle_hold()
@@ -211,6 +220,25 @@ class DescriptorWire(Arrivals):
                     loop.schedule_wake()
         except BaseException as error:
             self.failed_in_hub(stream, error)
+
+    def end(self) -> None:
+        """The peer has ended. (`Arrivals.end`, with the calls of `hold` and `enqueue` written out.)
+        """
+        if self.reader is not None or self.taker not in BY_RUNNERS:
+            super().end()
+            return
+        self.ended = True
+        self.reading = OVER
+        if self._read_watcher is not None:
+            self._read_watcher.stop()
+        if self._holds:
+            self.settle_hold()
+        if self.delivery is IDLE:
+            self.delivery = QUEUED
+            loop = self.schedule
+            loop.work.append(self)
+            if not loop.wake_scheduled:
+                loop.schedule_wake()
 
     def receive(self) -> bytes | None:
         """Take what has arrived; None if that is no bytes. Called by whoever consumes it.
@@ -281,7 +309,7 @@ class DescriptorWire(Arrivals):
         loop = self.schedule
         if watcher is None:
             if self._read_watcher is None:
-                # libuv calls back in the order in which watchers were made: see _watch_readable.
+                # libuv calls back in the order in which watchers were made: see want().
                 self._read_watcher = loop.io(self.sock.fileno(), READ)
             watcher = self._write_watcher = loop.io(self.sock.fileno(), WRITE)
         if not watcher.active:
@@ -303,7 +331,11 @@ class DescriptorWire(Arrivals):
 
     def close(self) -> None:
         """Close watchers, timer and descriptor, in this order, and let the program end."""
-        self._close_watchers()
+        if self._write_watcher is not None:
+            self._close_watchers()
+        elif self._read_watcher is not None:
+            self._read_watcher.close()  # which stops it
+            self._read_watcher = None
         self.reading = OVER
         if self.idle_timer is not None:
             self.set_idle_time(0, None)

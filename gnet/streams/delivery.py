@@ -17,10 +17,12 @@ written out in                                   what it would call
 `Delivery._deliver`, the loop over listeners     `Delivery._push`, `EventEmitter.emit`
 `Delivery._deliver`, its last lines              `Delivery._turn_over`
 `Delivery._deliver`, its look at the end         `Delivery._holds_end`
-`Delivery._push_end`                             `Delivery._emit_readable`, `Delivery._in_turn`
+`Delivery._push_end`                             `Delivery._emit_readable`, `Delivery._in_turn`,
+                                                 `Delivery._emit_end`
 `Arrivals.end`                                   `Arrivals.announce`
 `Delivery._tick`                                 `Agenda.tick` (``gnet.loop``)
-`Readable._resumed`                              `Readable._take`, `Readable._pour`
+`Readable._resume_in_turn`                       `Readable._resumed`, `Delivery._take_turn`
+`Readable._resume_next`                          `Readable._resume_in_turn`
 ``DescriptorWire.on_readable``                   `Arrivals.put`, `Agenda.enqueue`
 ``BlockingReads.recv`` and ``__iter__``          ``BlockingReads._take_bytes``
 ===============================================  ================================================
@@ -223,7 +225,10 @@ class Delivery(Guarded):
                 self._push_end()
         finally:
             wire = self._wire
-            if wire.reading is ACTIVE and self._turns is None and not wire.arrived:
+            if self._turns is None and not wire.arrived and (
+                wire.reading is ACTIVE
+                or (self._read_state is not NOT_ENDED and wire.reading is OVER and not wire.error)
+            ):
                 # Most turns: nothing else waits. _turn_over would find that, at the cost of a call.
                 wire.delivery = IDLE
             else:
@@ -368,12 +373,22 @@ class Delivery(Guarded):
             if rest:
                 self._append(rest)
         self._readable_wanted = False
-        if self._length or 'readable' in self._events:
+        events = self._events
+        if self._length or 'readable' in events:
             self._emit_readable()
-        else:  # most often; what that would do, in fewer steps
+        elif (
+            'end' in events or not self._plain_emit or self._loop.ticks or self._stage in SILENT
+            or self._errored is not None
+        ):  # what that would do, in fewer steps
             if self._stage not in GONE and self._errored is None:
                 self._emit_guarded('readable')
             self._readable_pending = False
+        else:
+            # Nobody listens, and the tick of 'end' is what would come next: what _emit_end() does.
+            self._readable_pending = False
+            self._read_state = END_EMITTED
+            self._end_consumed()
+            return
         if not self._length:
             self._tick(self._take_turn, self._emit_end, ())  # _in_turn(), without the call
 

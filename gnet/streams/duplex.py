@@ -76,7 +76,10 @@ class Duplex(Writable):
         if self._write_state is FINISHED:
             self.destroy()
         elif not self.allow_half_open and not self._is_for_blocking_calls():
-            self._tick(self._end_in_turn)
+            if self._loop.ticks:
+                self._tick(self._end_in_turn)
+            else:
+                self._end_in_turn()  # it is what would come next
 
     def _is_for_blocking_calls(self) -> bool:
         """Whether blocking calls use the stream: then it does not end because its peer has."""
@@ -134,8 +137,10 @@ class Duplex(Writable):
             self._tick(self._emit_error, error)
         elif self._length or self._read_state is ENDED:
             self._tick(self._mute)
-        closing = self._tick if before is NEW else self._later
-        closing(self._emit_close, error is not None)
+        if before is NEW:
+            self._tick(self._emit_close, error is not None)
+        else:
+            self._loop.later(self._emit_close, error is not None, context=wire.context)
         if begun:
             self._fail_unconnected(begun, *unsent[1:])
         return self

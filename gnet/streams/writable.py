@@ -199,7 +199,8 @@ class Writable(Corked):
                     self._end_callbacks.pop()  # type: ignore[union-attr]  # it was added above
                 raise
         self._corked = 0
-        self._settle_held()
+        if self._held is not None:
+            self._settle_held()
         if self._queue:
             self._flush()
         if changes and self._write_state is WRITABLE and self._errored is None:
@@ -225,25 +226,45 @@ class Writable(Corked):
             self._shut_done()  # there is nobody to tell
         elif self._stage is CONNECTED and self._write_state is ENDING:
             # As in Node: a destroy() that follows at once may still reset the connection.
-            self._loop.soon(self._shut_now)
+            self._loop.soon(self._shut_in_hub)
 
-    def _shut_now(self) -> None:
-        """Send the FIN now, if all else was sent. Runs in the hub, or in any caller."""
+    def _shut_in_hub(self) -> None:
+        events = self._events
+        # Whether nobody is told of it, and the ticks of _shut_done() and _finish() are what would
+        # come next.
+        quietly = (
+            not self._loop.ticks and self._end_callbacks is None and not self._pending_callbacks
+            and self._plain_emit and 'finish' not in events and 'prefinish' not in events
+        )
+        if self._shut_now(quietly) and quietly:
+            self._write_state = SHUT
+            if self._read_state is END_EMITTED:
+                self._tick(self._finish)  # which destroys, and not in the hub
+            else:
+                self._write_state = FINISHED
+
+    def _shut_now(self, quietly: bool = False) -> bool:
+        """Send the FIN now, if all else was sent. Runs in the hub, or in any caller.
+
+        *quietly*: what follows is left to the caller, if this returns True.
+        """
         if (
             self._stage is not CONNECTED or self._write_state is not ENDING
             or self._in_flight is not None or self._queue
         ):
-            return
+            return False
         try:
             self._wire.shut_down()
         except BlockingIOError:
             self._wire.watch_writable(self._writable_again)  # which comes back to here
-            return
+            return False
         except OSError as error:
             self.destroy(system_errors.system_error(error.errno or 0, 'shutdown'))
-            return
+            return False
         self._ended_first = not self._wire.ended
-        self._tick(self._shut_done)
+        if not quietly:
+            self._tick(self._shut_done)
+        return True
 
     def _shut_done(self) -> None:
         if self._stage in GONE or self._write_state is not ENDING:

@@ -245,6 +245,10 @@ class TlsWire(Decrypting):
     def set_handled(self, handled: bool) -> None:
         self.below.set_handled(handled)
 
+    def begin_handled(self) -> None:
+        self.set_handled(True)
+        self.want()
+
     def set_idle_time(self, seconds: float, expired: Callable[[IdleTimer], None] | None) -> None:
         self.below.set_idle_time(seconds, expired)
 

@@ -52,14 +52,22 @@ _PATIENCE = 8
 _SETTINGS = ('defaultMaxListeners', 'captureRejections')
 
 
-def run(scenario: dict[str, Any], quick: bool = False, raw: bool = True) -> Lanes:
+#: What a stream does not emit where nobody listens.
+_FOLDED = frozenset(('readable', 'resume', 'end', 'prefinish', 'finish', 'close'))
+
+
+def run(
+    scenario: dict[str, Any], quick: bool = False, raw: bool = True, heard: bool = False,
+) -> Lanes:
     """Take the scenario's steps, and return its trace.
 
-    A socket that is watched emits 'data' through ``emit``. With *quick* it may go the quick way, as
-    it does outside of tests: then lines of that event are missing. With *raw* TLS servers have a
+    A socket that is watched emits all through ``emit``. With *quick* it may go the quick way, as it
+    does outside of tests: then lines of 'data', and of what nobody listens to, are missing. With
+    *heard*, what nobody listens to has no lines in any case, but what is awaited is listened to.
+    With *raw* TLS servers have a
     listener of 'connection'; else they go a shorter way, and do not emit that.
     """
-    running = _Run(scenario, None, quick, raw)
+    running = _Run(scenario, None, quick, raw, heard)
     with _listening_to_failures(running):
         try:
             running.main()
@@ -152,9 +160,10 @@ class _Run(Values):
 
     def __init__(
         self, scenario: dict[str, Any], write: Callable[[str, str], object] | None,
-        quick: bool = False, raw: bool = True,
+        quick: bool = False, raw: bool = True, heard: bool = False,
     ) -> None:
         self.scenario = scenario
+        self._heard = heard
         self._quick = quick
         self._raw = raw
         self.lanes: Lanes = {}
@@ -295,7 +304,9 @@ class _Run(Values):
                     if isinstance(passed, tls.TLSSocket):
                         self.meet(passed)
             line = None
-            if event not in self.scenario['ignore']:
+            if event not in self.scenario['ignore'] and not (
+                self._heard and event in _FOLDED and not thing.listener_count(event)
+            ):
                 line = self.texts.event(name, thing, event, args, self.scenario['watch'])
             self.record(name, line, f'{name} {name_of(event)}')
             return bool(emit(event, *args))
@@ -308,6 +319,10 @@ class _Run(Values):
             isinstance(thing, (gnet.Server, gnet.Socket)) and name not in self.scenario['deaf']
         ):
             thing.on('error', _nothing)
+        if self._heard:
+            for event in _FOLDED:
+                if any(step[:2] == ['await', f'{name} {event}'] for step in self.scenario['steps']):
+                    thing.on(event, _nothing)
         if isinstance(thing, tls.Server) and self._raw:
             thing.on('connection', _nothing)
         self.texts.learn_ports(name, thing)

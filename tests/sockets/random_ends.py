@@ -24,6 +24,10 @@ _NEVER_AFTER_CLOSE = frozenset((
 _ONCE = frozenset(('end', 'finish', 'prefinish', 'error', 'close', 'connect', 'ready'))
 
 
+def _nothing(*_args: object) -> None:
+    """A listener."""
+
+
 class Record:
     """One chunk that was written."""
 
@@ -65,11 +69,18 @@ class Life:
 
 
 class RecordedSocket:
-    """A ``gnet.Socket`` with books. It calls the socket's own methods, which keep them."""
+    """A ``gnet.Socket`` with books. It calls the socket's own methods, which keep them.
+
+    With *traced* each event goes through ``emit``, which keeps the books. Else the socket is as it
+    is in programs: it calls the listeners of `'data'` by itself, and leaves out what nobody listens
+    to. What the books need has a listener, and so have the events *hears*, which so go their long
+    way in some runs, and the short one in others.
+    """
 
     def __init__(
-        self, name: str, sock: Any, *, traced: bool, fail: Callable[[str], None],
-        check_error: Callable[[str, Any], None], spend: Callable[[int], None],
+        self, name: str, sock: Any, *, traced: bool, hears: tuple[str, ...],
+        fail: Callable[[str], None], check_error: Callable[[str, Any], None],
+        spend: Callable[[int], None],
     ) -> None:
         self.name = name
         self.sock = sock
@@ -95,6 +106,8 @@ class RecordedSocket:
         else:
             # It shall do that: then the first of them keeps the books.
             sock._listener_added = self._listener_added
+            for event in ('connect', 'close', *hears):
+                sock.on(event, _nothing)
 
     @property
     def life(self) -> Life:
@@ -129,6 +142,7 @@ class RecordedSocket:
             self._check_error(f"{self.name}: 'error'", args[0])
         elif event == 'close':
             life.closed = True
+            life.saw_end = life.saw_end or self.sock.readable_ended  # if nobody was told
             # (A write may have failed, and set errored, just before a plain destroy().)
             if (
                 (args[0] and self.sock.errored is None) or (not args[0] and life.events['error'])

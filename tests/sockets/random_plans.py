@@ -41,6 +41,9 @@ _PLAIN_WEIGHTS = {
     'sendall': 10, 'recv': 10, 'shutdown': 2, 'close': 1, 'reset': 0.5, 'sleep': 4, 'turn': 4,
 }
 
+#: What a stream does not emit where nobody listens.
+_FOLDED = ('resume', 'end', 'prefinish', 'finish')
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -55,8 +58,10 @@ class Plan:
     options: dict[str, Any]
     #: Whether the ends ``'a'`` and ``'b'`` have a listener of 'error' from the beginning.
     hears_errors: dict[str, bool]
-    #: How the sockets are watched: see ``random_ends.End``.
+    #: How the sockets are watched: see ``random_ends.RecordedSocket``.
     traced: bool
+    #: Which events have a listener from the beginning, where nobody but listeners is told.
+    hears: tuple[str, ...]
     #: Whether the ends are ended, and read to their ends, before they are destroyed.
     ends_gracefully: bool
     lanes: dict[tuple[str, int], tuple[Call, ...]]
@@ -71,7 +76,7 @@ class Plan:
         lines = [
             f'seed {self.seed}: {self.family}, {self.kinds}, {self.options}, '
             f'hears errors: {self.hears_errors}, traced: {self.traced}, '
-            f'ends gracefully: {self.ends_gracefully}',
+            f'hears: {self.hears}, ends gracefully: {self.ends_gracefully}',
         ]
         for (end, number), calls in self.lanes.items():
             lines += [f'  {end}{number}: {call}' for call in calls]
@@ -113,8 +118,10 @@ def make_plan(seed: int) -> Plan:
     }
     return Plan(
         seed, dice.choice(['tcp', 'tcp', 'unix']), kinds, options,
-        {end: dice.random() < 0.85 for end in 'ab'}, dice.random() < 0.6, dice.random() < 0.6,
-        {lane: tuple(calls) for lane, calls in lanes.items()},
+        {end: dice.random() < 0.85 for end in 'ab'}, traced=dice.random() < 0.6,
+        ends_gracefully=dice.random() < 0.6,
+        lanes={lane: tuple(calls) for lane, calls in lanes.items()},
+        hears=tuple(event for event in _FOLDED if dice.random() < 0.3),
     )
 
 

@@ -66,7 +66,8 @@ class Run:
 
     def record(self, name: str, sock: Any, *, hears_errors: bool) -> RecordedSocket:
         end = RecordedSocket(
-            name, sock, traced=self.plan.traced, fail=self.fail, spend=self._spend,
+            name, sock, traced=self.plan.traced, hears=self.plan.hears, fail=self.fail,
+            spend=self._spend,
             check_error=lambda where, error: self.check_error(end, where, error))
         end.run, end.position, end.listeners, end.lanes = self, 0, {}, []
         end.hears_errors = hears_errors

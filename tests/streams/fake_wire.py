@@ -175,9 +175,9 @@ class TracedStream(Duplex):
         self.wire = FakeWire(self.schedule)
         super().__init__(self.schedule, self.wire, *args, **options)
         self.wire.stream = self
-        if traced:
-            # Or the stream would call the listeners of 'data' itself, past the trace.
-            self._plain_emit = False
+        # If it is, the stream calls the listeners of 'data' itself, past the trace, and leaves out
+        # what nobody listens to.
+        self._plain_emit = not traced and not self._capture_rejections
         if stage is not self._stage:
             self._stage = stage
         self._readable_wanted = True
