@@ -14,6 +14,9 @@ import gevent.socket
 
 from ..addresses.ends import ProxiedName
 from ..node import coded_errors
+from ..node.keywords import check_keywords
+from ..node.spelling import snake_options
+from ..options.socket import SOCKET_OPTIONS, socket_options
 from ..streams.delivery import BLOCKING
 from ..streams.states import (
     CONNECTED,
@@ -28,8 +31,9 @@ from ..streams.states import (
 )
 from .blocking_writes import BlockingWrites
 from .connector import Connector
+from .descriptors import adopt_socket
 from .files import open_file
-from .giving_away import check_read_ahead, with_unread
+from .giving_away import check_read_ahead, take_unread, with_unread
 from .socket_wire import SocketWire
 
 __all__ = ['PythonNames']
@@ -155,6 +159,45 @@ class PythonNames(BlockingWrites):
         self.destroy()  # there is no descriptor left to close
         # (None: sending the FIN has failed, and that has closed it.)
         return -1 if sock is None else int(sock.detach())
+
+    @classmethod
+    def from_socket(cls, sock: Any, **options: Any) -> Any:
+        """Adopt a connected socket of the standard library or gevent; return it as a gnet one.
+
+        Args:
+            sock: it has no descriptor any more when this returns.
+            options: as of the constructor, but for *fd*.
+
+        Its timeout becomes that of :meth:`settimeout`. The counterpart is :meth:`to_socket`.
+
+        Raises:
+            CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for what is no socket, or one of :mod:`ssl` or
+                gnet; ``ERR_INVALID_FD_TYPE`` when it is no stream.
+            OSError: it is closed (``EBADF``), or not connected (``ENOTCONN``).
+            ValueError: objects of its ``makefile()`` are open.
+            TypeError: for a keyword that is no option.
+        """
+        check_keywords('from_socket', options, SOCKET_OPTIONS - {'fd'})
+        given = snake_options(options)
+        # As in the constructor: a signal that is set already closes what was adopted.
+        signal = socket_options(given).signal
+        self: Any = cls(**{**given, 'fd': None, 'signal': None})
+        seconds = sock.gettimeout() if hasattr(sock, 'gettimeout') else None
+        unread = take_unread(sock)
+        try:
+            adopted = adopt_socket(sock)
+        except BaseException:
+            if unread:
+                sock.unread = unread
+            raise
+        self._adopt(adopted)
+        self._bring(unread)
+        self._apply_options()
+        if seconds is not None:
+            self._own_blocking().set_seconds(seconds)
+        if signal is not None:
+            self._destroy_on(signal)
+        return self
 
     def to_socket(self, cls: type[Any] = gevent.socket.socket) -> Any:
         """Give the connection away as a socket of class *cls*, and destroy this one; blocks.

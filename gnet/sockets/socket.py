@@ -32,8 +32,7 @@ from ..streams.states import (
     WRITABLE,
 )
 from .blocking import NOT_USED
-from .descriptors import adopt_descriptor, adopt_socket, remember, reset_on_close
-from .giving_away import take_unread
+from .descriptors import adopt_descriptor, remember, reset_on_close
 from .own_thread import keep_to_thread
 from .ownership import BlockingUser, Counter
 from .settings import DEFAULTS, TimeoutOverflowWarning
@@ -245,45 +244,6 @@ class Socket(Addressed):
         self.auto_select_family_attempted_addresses = None
         self._wire = DescriptorWire(loop, self, sock)
         self.opened_at = loop.now()
-
-    @classmethod
-    def from_socket(cls, sock: Any, **options: Any) -> Any:
-        """Adopt a connected socket of the standard library or gevent; return it as a gnet one.
-
-        Args:
-            sock: it has no descriptor any more when this returns.
-            options: as of the constructor, but for *fd*.
-
-        Its timeout becomes that of :meth:`settimeout`. The counterpart is :meth:`to_socket`.
-
-        Raises:
-            CodedTypeError: ``ERR_INVALID_ARG_TYPE`` for what is no socket, or one of :mod:`ssl` or
-                gnet; ``ERR_INVALID_FD_TYPE`` when it is no stream.
-            OSError: it is closed (``EBADF``), or not connected (``ENOTCONN``).
-            ValueError: objects of its ``makefile()`` are open.
-            TypeError: for a keyword that is no option.
-        """
-        check_keywords('from_socket', options, SOCKET_OPTIONS - {'fd'})
-        given = snake_options(options)
-        # As in the constructor: a signal that is set already closes what was adopted.
-        signal = socket_options(given).signal
-        self = cls(**{**given, 'fd': None, 'signal': None})
-        seconds = sock.gettimeout() if hasattr(sock, 'gettimeout') else None
-        unread = take_unread(sock)
-        try:
-            adopted = adopt_socket(sock)
-        except BaseException:
-            if unread:
-                sock.unread = unread
-            raise
-        self._adopt(adopted)
-        self._bring(unread)
-        self._apply_options()
-        if seconds is not None:
-            self._own_blocking().set_seconds(seconds)
-        if signal is not None:
-            self._destroy_on(signal)
-        return self
 
     def __repr__(self) -> str:
         peer = self.remote_address
