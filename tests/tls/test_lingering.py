@@ -14,6 +14,7 @@ import pytest
 import gnet
 from gnet.tls import lingering
 
+from ..harness.native import Native
 from ..harness.waiting import PATIENCE, until
 from ..sockets.common import Connection
 from .authority import authority
@@ -186,3 +187,15 @@ def test_with_tls_1_2_nothing_comes_by_itself(client: Callable[..., Connection])
     descriptor = c.sock.fileno()
     c.sock.close()
     assert not is_open(descriptor)
+
+
+def test_in_another_thread_it_takes_no_leave(
+    client: Callable[..., Connection], native: Native,
+) -> None:
+    c = client()
+    c.shaking.get(timeout=PATIENCE)
+    for verb in (c.sock.destroy, c.sock.close, c.sock.destroy_soon):
+        with pytest.raises(gnet.CodedRuntimeError, match='call_from_thread'):
+            native(verb)
+    c.sock.sendall(b'still here')
+    assert c.peer.recv_exactly(10) == b'still here'
