@@ -199,3 +199,17 @@ def test_in_another_thread_it_takes_no_leave(
             native(verb)
     c.sock.sendall(b'still here')
     assert c.peer.recv_exactly(10) == b'still here'
+
+
+@pytest.mark.filterwarnings('ignore:.*multi-threaded.*:DeprecationWarning')
+def test_a_forked_child_does_not_have_it(client: Callable[..., Connection]) -> None:
+    c = client()
+    c.shaking.get(timeout=PATIENCE)
+    descriptor = c.sock.fileno()
+    c.sock.close()
+    assert is_open(descriptor)
+    child = os.fork()
+    if not child:
+        os._exit(is_open(descriptor))  # and nothing else: this is the copy of a test
+    assert os.waitpid(child, 0)[1] == 0
+    assert is_open(descriptor)
