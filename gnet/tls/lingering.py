@@ -51,7 +51,7 @@ class Lingering:
         self._left = _MOST_BYTES
         loop = below.schedule
         # Who was known to have the descriptor is gone.
-        loop.close_in_child(self, Lingering._over)
+        loop.close_in_child(self, Lingering._over)  # inside: its own
         self._timer = IdleTimer(self._expired, MOST_SECONDS, loop.now())
         below.set_idle_time(0, None)
         below.stream = below.reader = self
