@@ -39,9 +39,6 @@ LETTING_GO = (
     *_LISTENING_NO_MORE, 'close', 'destroy', 'destroy_soon', 'detach', 'ref', 'unref',
 )
 
-#: Those of them that each connection comes by, and that have the question written out.
-_ASK_BY_THEMSELVES = ('destroy',)
-
 #: The same of a server.
 SERVER_USES = (*_LISTENING, 'get_connections', 'listen', 'serve_forever')
 SERVER_LETTING_GO = (*_LISTENING_NO_MORE, 'close', 'ref', 'stop', 'unref')
@@ -50,6 +47,7 @@ SERVER_LETTING_GO = (*_LISTENING_NO_MORE, 'close', 'ref', 'stop', 'unref')
 def keep_to_thread(
     cls: type[Any], loop_of: Callable[[Any], Any], uses: Iterable[str] = USES,
     letting_go: Iterable[str] = LETTING_GO, is_free: Callable[[Any], bool] | None = None,
+    asking: Iterable[str] = (),
 ) -> None:
     """Have the methods of *cls* raise ``ERR_FOREIGN_THREAD`` in another thread than its loop's.
 
@@ -59,11 +57,13 @@ def keep_to_thread(
         uses: names of methods.
         letting_go: of those that do nothing, and do not raise, in a forked child.
         is_free: returns whether one of its objects belongs to no thread yet. None: it always does.
+        asking: of *letting_go*, what each connection comes by, so that the question is written out
+            in this very class. (What a subclass makes of it may do something before that.)
     """
     for name in uses:
         _put_around(cls, name, loop_of, is_free, lets_go=False)
     for name in letting_go:
-        if name not in _ASK_BY_THEMSELVES:
+        if name not in asking:
             _put_around(cls, name, loop_of, is_free, lets_go=True)
 
 

@@ -413,7 +413,7 @@ class Socket(Addressed):
         return _READY_STATES[self.readable, self.writable]
 
 
-keep_to_thread(Socket, attrgetter('_loop'))
+keep_to_thread(Socket, attrgetter('_loop'), asking=('destroy',))
 
 
 def accept(

@@ -43,13 +43,15 @@ class Lingering:
     Callable in the thread of its loop only, and anywhere there.
     """
 
-    __slots__ = ('_below', '_close', '_left', '_timer')
+    __slots__ = ('__weakref__', '_below', '_close', '_left', '_timer')
 
     def __init__(self, below: Any, close: Callable[[], object]) -> None:
         self._below = below
         self._close = close
         self._left = _MOST_BYTES
         loop = below.schedule
+        # Who was known to have the descriptor is gone.
+        loop.close_in_child(self, Lingering._over)  # inside: its own
         self._timer = IdleTimer(self._expired, MOST_SECONDS, loop.now())
         below.set_idle_time(0, None)
         below.stream = below.reader = self

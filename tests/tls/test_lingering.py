@@ -14,6 +14,7 @@ import pytest
 import gnet
 from gnet.tls import lingering
 
+from ..harness.native import Native
 from ..harness.waiting import PATIENCE, until
 from ..sockets.common import Connection
 from .authority import authority
@@ -197,3 +198,29 @@ def test_with_tls_1_2_nothing_comes_by_itself(client: Callable[..., Connection])
     descriptor = c.sock.fileno()
     c.sock.close()
     assert not is_open(descriptor)
+
+
+def test_in_another_thread_it_takes_no_leave(
+    client: Callable[..., Connection], native: Native,
+) -> None:
+    c = client()
+    c.shaking.get(timeout=PATIENCE)
+    for verb in (c.sock.destroy, c.sock.close, c.sock.destroy_soon):
+        with pytest.raises(gnet.CodedRuntimeError, match='call_from_thread'):
+            native(verb)
+    c.sock.sendall(b'still here')
+    assert c.peer.recv_exactly(10) == b'still here'
+
+
+@pytest.mark.filterwarnings('ignore:.*multi-threaded.*:DeprecationWarning')
+def test_a_forked_child_does_not_have_it(client: Callable[..., Connection]) -> None:
+    c = client()
+    c.shaking.get(timeout=PATIENCE)
+    descriptor = c.sock.fileno()
+    c.sock.close()
+    assert is_open(descriptor)
+    child = os.fork()
+    if not child:
+        os._exit(is_open(descriptor))  # and nothing else: this is the copy of a test
+    assert os.waitpid(child, 0)[1] == 0
+    assert is_open(descriptor)
