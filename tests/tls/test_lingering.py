@@ -214,7 +214,7 @@ def test_in_another_thread_it_takes_no_leave(
 
 @pytest.mark.filterwarnings('ignore:.*multi-threaded.*:DeprecationWarning')
 def test_a_forked_child_does_not_have_it(client: Callable[..., Connection]) -> None:
-    c = client()
+    c = client(b'x')
     c.shaking.get(timeout=PATIENCE)
     descriptor = c.sock.fileno()
     c.sock.close()
