@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import _socket
 import array
+import errno
 import json
 from collections.abc import Iterator
 from contextlib import suppress
@@ -203,3 +204,38 @@ def test_a_worker_that_refuses_what_had_not_arrived_is_taken_at_its_first_word(
     end.theirs.send(b'{"cmd":"NODE_HANDLE_ACK"}\n')
     until(lambda: len(answers) == 2)
     assert answers == [(0, SeatState.FULL), (1, SeatState.OPEN)]
+
+
+class Crowded:
+    """A socket of a user who has too many descriptors under way."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self.refused = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def sendmsg(self, *arguments: Any) -> int:
+        if self.refused < 2:
+            self.refused += 1
+            raise OSError(errno.ETOOMANYREFS, 'Too many references')
+        return int(self._sock.sendmsg(*arguments))
+
+
+def test_descriptors_that_are_too_many_for_the_system_go_later(
+    end: End, socks: list[Any], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr('gnet.processes.channel._RETRY_TIME', 0.001)
+    channel = peer_of(end.messaging).channel
+    assert channel is not None
+    crowded = Crowded(channel._sock)
+    monkeypatch.setattr(channel, '_sock', crowded)
+    line, answers = line_of(end), []
+    give(line, socks, answers)
+    assert end.receive()[1] == 4
+    assert crowded.refused == 2
+    end.theirs.send(b'{"cmd":"NODE_HANDLE_ACK"}\n')
+    until(lambda: len(answers) == 4)
+    assert {state for _, state in answers} == {SeatState.OPEN}
+    monkeypatch.setattr(channel, '_sock', crowded._sock)
