@@ -145,7 +145,8 @@ def _note(answers: list[Any], index: int, state: SeatState) -> None:
 def test_connections_of_one_turn_go_together_and_each_is_answered(
     end: End, socks: list[Any],
 ) -> None:
-    line, answers = line_of(end), []
+    line = line_of(end)
+    answers: list[Any] = []
     give(line, socks[:3], answers)
     give(line, socks[3:], answers, 8)  # of another listener: not with them
     first, count = end.receive()
@@ -165,7 +166,8 @@ def test_connections_of_one_turn_go_together_and_each_is_answered(
 def test_a_worker_that_has_not_enough_descriptors_is_given_each_by_itself(
     end: End, socks: list[Any],
 ) -> None:
-    line, answers = line_of(end), []
+    line = line_of(end)
+    answers: list[Any] = []
     give(line, socks[:2], answers)
     assert end.receive()[1] == 2
     end.theirs.send(b'{"cmd":"NODE_HANDLE_NACK"}\n')
@@ -180,7 +182,8 @@ def test_a_worker_that_has_not_enough_descriptors_is_given_each_by_itself(
 
 
 def test_what_else_is_sent_comes_behind_them(end: End, socks: list[Any]) -> None:
-    line, answers = line_of(end), []
+    line = line_of(end)
+    answers: list[Any] = []
     give(line, socks[:2], answers)
     line.disconnect()
     end.theirs.send(b'{"cmd":"NODE_HANDLE_ACK"}\n')
@@ -194,7 +197,8 @@ def test_what_else_is_sent_comes_behind_them(end: End, socks: list[Any]) -> None
 def test_a_worker_that_refuses_what_had_not_arrived_is_taken_at_its_first_word(
     end: End, socks: list[Any],
 ) -> None:
-    line, answers = line_of(end), []
+    line = line_of(end)
+    answers: list[Any] = []
     give(line, socks[:2], answers)
     assert end.receive()[1] == 2
     assert line.has_refused(1)
@@ -231,7 +235,8 @@ def test_descriptors_that_are_too_many_for_the_system_go_later(
     assert channel is not None
     crowded = Crowded(channel._sock)
     monkeypatch.setattr(channel, '_sock', crowded)
-    line, answers = line_of(end), []
+    line = line_of(end)
+    answers: list[Any] = []
     give(line, socks, answers)
     assert end.receive()[1] == 4
     assert crowded.refused == 2
