@@ -344,7 +344,7 @@ class TLSSocket(Handshaking):
             and self._errored is None and self._wire.error is None
         ):
             # Nothing is missing: the peer shall be able to tell.
-            self._wire.take_leave()
+            self._wire.take_leave(self._bytes_sent > 0)
         return super().destroy(error)
 
     destroy.__doc__ = Socket.destroy.__doc__

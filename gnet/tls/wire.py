@@ -173,15 +173,16 @@ class TlsWire(Decrypting):
         else:
             close()
 
-    def take_leave(self) -> None:
-        """Announce the end, as all was written; :meth:`close` comes next.
+    def take_leave(self, has_written: bool) -> None:
+        """Announce the end, as all was written, if anything was; :meth:`close` comes next.
 
         A client that was told nothing may have tickets to read still: see :mod:`.lingering`.
         """
         self.announce_end(and_close=True)
         engine = self._engine
         self._lingers = (
-            not self.bytes_read and engine is not None and engine.outgoing is SHUT
+            has_written and not self.bytes_read and engine is not None
+            and engine.outgoing is SHUT
             and self.security is SECURE and not engine.object.server_side
             and engine.object.version() == 'TLSv1.3' and self._held is None
             and self.below.stream is self and can_linger(self.below))

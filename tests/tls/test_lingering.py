@@ -27,12 +27,13 @@ SIZE = 250_000
 @pytest.fixture
 def client(connect_tls: Connect) -> Callable[..., Connection]:
     """``client()`` returns a connection whose handshake is done; it has not seen tickets yet."""
-    def client(**options: Any) -> Connection:
+    def client(said: bytes = b'', **options: Any) -> Connection:
         c = connect_tls(**options)
         c.peer.peer.plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
         c.shaking = gevent.spawn(c.peer.shake)
         c.sock.do_handshake()
         c.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * SIZE)
+        c.sock.write(said)
         return c
 
     return client
@@ -114,12 +115,12 @@ def test_what_was_written_arrives_on_a_connection_that_began_in_plain_text(
 def test_its_descriptor_stays_until_the_server_has_ended(
     client: Callable[..., Connection],
 ) -> None:
-    c = client()
+    c = client(b'x')
     descriptor = c.sock.fileno()
     c.sock.close()
     until(lambda: c.sock.closed)
     c.shaking.get(timeout=PATIENCE)
-    assert c.peer.recv_until_end() == b''
+    assert c.peer.recv_until_end() == b'x'
     assert is_open(descriptor)
     c.peer.end()
     until(lambda: not is_open(descriptor))
@@ -129,7 +130,7 @@ def test_and_no_longer_than_a_while(
     client: Callable[..., Connection], monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lingering, 'MOST_SECONDS', 0.05)
-    c = client()
+    c = client(b'x')
     descriptor = c.sock.fileno()
     c.sock.close()
     until(lambda: not is_open(descriptor))
@@ -139,7 +140,7 @@ def test_and_not_if_more_comes_than_tickets(
     client: Callable[..., Connection], monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(lingering, 'MOST_SECONDS', 100 * PATIENCE)
-    c = client()
+    c = client(b'x')
     descriptor = c.sock.fileno()
     c.sock.close()
     c.shaking.get(timeout=PATIENCE)
@@ -169,11 +170,21 @@ def hear(c: Connection) -> None:
     c.sock.close()
 
 
+def test_who_has_written_nothing_goes_at_once(client: Callable[..., Connection]) -> None:
+    """There is nothing to be lost, and as with Node a server that writes learns of it."""
+    c = client()
+    descriptor = c.sock.fileno()
+    c.sock.destroy()
+    assert not is_open(descriptor)
+    c.shaking.get(timeout=PATIENCE)
+    c.peer.close()
+
+
 @pytest.mark.parametrize('way', [reset, say_no, fail, hear])
 def test_it_goes_at_once_with_a_reset_an_error_or_when_something_was_heard(
     client: Callable[..., Connection], way: Callable[[Connection], None],
 ) -> None:
-    c = client()
+    c = client(b'x')
     c.shaking.get(timeout=PATIENCE)
     descriptor = c.sock.fileno()
     way(c)
@@ -181,7 +192,7 @@ def test_it_goes_at_once_with_a_reset_an_error_or_when_something_was_heard(
 
 
 def test_with_tls_1_2_nothing_comes_by_itself(client: Callable[..., Connection]) -> None:
-    c = client(max_version='TLSv1.2')
+    c = client(b'x', max_version='TLSv1.2')
     c.shaking.get(timeout=PATIENCE)
     descriptor = c.sock.fileno()
     c.sock.close()
