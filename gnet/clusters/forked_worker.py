@@ -166,7 +166,9 @@ class Line:
     def _send_again(self, handle_id: int, numbers: range) -> None:
         """Send those of a batch one by one."""
         for number in numbers:
-            transfer = self._under_way[number]
+            transfer = self._under_way.get(number)
+            if transfer is None:
+                continue  # it was refused, though it had not arrived
             self._peer.send_raw(
                 connections_line(
                     handle_id, number, 1, transfer.sock.family,

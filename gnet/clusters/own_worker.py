@@ -21,7 +21,7 @@ from ..servers.acceptor import Acceptor
 from ..servers.draining import Drain
 from ..servers.listener import Listener, receive
 from . import primary_watch
-from .protocol import COMMAND, PATH, Query
+from .protocol import COMMAND, PATH, PROTOCOL, Query
 from .questions import answers
 from .remote_listener import Distributed, PrimaryListener
 from .worker import Life, Progress, Worker
@@ -147,7 +147,7 @@ class WorkerSide:
         else:
             # As in Node, this listener keeps a worker alive that has nothing else to do.
             process.once('disconnect', self._disconnected)
-        self.send('online')
+        self.send('online', protocol=PROTOCOL)
 
     def _heed_signals(self) -> None:
         """Leave SIGTERM (a drain) and SIGHUP to the primary, unless the script knows better.
@@ -308,7 +308,10 @@ class WorkerSide:
         handle = self._handles.get(message['id'])
         is_counted = 'counted' in message
         for number, sock in enumerate(socks or (), message['n']):
-            if not isinstance(handle, Distributed) or not handle.take(
+            if sock is None:  # some systems know no socket any more that its peer has reset
+                if is_counted:
+                    self.send('released', n=number)
+            elif not isinstance(handle, Distributed) or not handle.take(
                 sock, number if is_counted else None
             ):
                 self.send('refused', n=number)

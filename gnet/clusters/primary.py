@@ -25,7 +25,7 @@ from . import of_systemd
 from .forked_worker import ForkedWorker, Line
 from .listening_address import ListeningAddress
 from .observer import Observer
-from .protocol import COMMAND, PATH, Query
+from .protocol import COMMAND, PATH, PROTOCOL, Query
 from .round_robin import RoundRobin
 from .shared_listener import SharedListener
 from .worker import Life
@@ -342,8 +342,14 @@ class PrimarySide:
         take = self._acts.get(act) if isinstance(act, str) else None
         return message.get('cmd') == COMMAND and take is not None and take(line, message)
 
-    def _online(self, line: Line, _message: dict[str, Any]) -> bool:
+    def _online(self, line: Line, message: dict[str, Any]) -> bool:
         if line.progress.life is Life.NONE:
+            if message.get('protocol') != PROTOCOL:
+                _log.error(
+                    '%r has another version of gnet than its primary, and is killed: to upgrade, '
+                    'restart the whole program', line.worker)
+                line.worker.kill('SIGKILL')  # connections would be lost in it
+                return True
             line.progress.life = Life.ONLINE
             self.loop.tick(self._emit_of, line, 'online')
         return True

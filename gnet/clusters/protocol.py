@@ -7,7 +7,7 @@ them are sent for each connection:
 =================  ==============================================================================
 from the worker
 =================  ==============================================================================
-``online``         the channel is open
+``online``         the channel is open; *protocol*: the number of what this page says
 ``listen``         *seq* and a :class:`Query`; answered by ``bound`` or ``failed``; *limits*, if
                    there are any: see ``limit``
 ``listening``      *query*: the server that asked for this has emitted `'listening'`
@@ -51,12 +51,17 @@ from ..node.values import MAX_INT32
 __all__ = [
     'COMMAND',
     'PATH',
+    'PROTOCOL',
     'Query',
     'connections_line',
     'name_of',
 ]
 
 COMMAND = 'NODE_CLUSTER'
+
+#: One more with each change of the messages. When gnet is upgraded under a program that goes on,
+#: its new workers may speak another one than their primary: then they get no connections.
+PROTOCOL = 1
 
 #: The address type of unix sockets, and their port (Node's numbers).
 PATH = -1

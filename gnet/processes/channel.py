@@ -44,6 +44,9 @@ MAX_LINE = 1 << 28
 MAX_TOGETHER = 64
 MAX_WAITING_DESCRIPTORS = 1024
 
+#: Seconds after which descriptors are sent again that were too many for the system.
+_RETRY_TIME = 0.1
+
 #: Seconds without a descriptor that could not be received, after which the next one is logged.
 _EPISODE_GAP = 10.0
 
@@ -162,6 +165,7 @@ class Channel:
         #: When that was so last, if ever.
         self._short_at: float | None = None
         self._write_watcher: Any = None
+        self._retry_timer: Any = None
         self._read_watcher = loop.io(fd, READ)
         loop.start_io(self._read_watcher, self._on_readable)
         loop.hold()
@@ -226,7 +230,8 @@ class Channel:
         self._state = state
         close_watcher(self._read_watcher)
         close_watcher(self._write_watcher)
-        self._read_watcher = self._write_watcher = None
+        close_watcher(self._retry_timer)
+        self._read_watcher = self._write_watcher = self._retry_timer = None
         # What was read is the receiver's, but for descriptors, which nobody would take any more.
         if not self._arrived:
             self._drop_descriptors()
@@ -294,7 +299,10 @@ class Channel:
                 self._watch_writable()
                 return
             except OSError as error:
-                self._write_failed(error)
+                if error.errno == errno.ETOOMANYREFS:
+                    self._retry_later()
+                else:
+                    self._write_failed(error)
                 return
             frame.socks = ()
             self.queued -= sent
@@ -309,6 +317,16 @@ class Channel:
             self._write_watcher.stop()
         if self._state is State.CLOSING:
             self._end()
+
+    def _retry_later(self) -> None:
+        """This user has too many descriptors in all channels together: nothing was written.
+
+        (As many as a process may open: they are on their way to processes that are busy.)
+        """
+        if self._write_watcher is not None:
+            self._write_watcher.stop()
+        close_watcher(self._retry_timer)
+        self._retry_timer = self._loop.call_after(_RETRY_TIME, self._on_writable)
 
     def _watch_writable(self) -> None:
         if self._write_watcher is None:
@@ -326,8 +344,7 @@ class Channel:
         elif error.errno in (errno.EPIPE, errno.ECONNRESET):
             self._state = State.BROKEN  # its last messages may still be there to be read
         else:
-            # Such as a descriptor that was closed meanwhile, or too many under way: part of a line
-            # may have been written.
+            # Such as a descriptor that was closed meanwhile: part of a line may have been written.
             self._end()
 
     def _fail_frames(self, error: BaseException) -> None:

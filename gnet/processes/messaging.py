@@ -220,8 +220,8 @@ class Messaging(Guarded):
                 os.close(fd)
         else:
             family = message.get('family')
-            found = (sendable.connection_of(self._loop, fd, family) for fd in taken)
-            socks = sendable.RawSockets(sock for sock in found if sock is not None)
+            socks = sendable.RawSockets(
+                sendable.connection_of(self._loop, fd, family) for fd in taken)
             self._emit_internal(inner, socks)
             channel.write(_ACK)
 

@@ -160,14 +160,15 @@ def _close_all(handle: RawHandle) -> None:
 
 
 class RawSockets(tuple[Any, ...]):
-    """Those that came with one message of gnet's own."""
+    """Those that came with one message of gnet's own, in order; None for what is no socket."""
 
     __slots__ = ()
 
     def close(self) -> None:
         """Close them: nobody takes them."""
         for sock in self:
-            sock.close()
+            if sock is not None:
+                sock.close()
 
 
 def raw_socket(owner: Any) -> Any:

@@ -438,3 +438,26 @@ def test_nonsense_from_a_worker_is_passed_over_with_one_line(
     assert finished.stderr.splitlines() == ['gnet.cluster WARNING']
     assert finished.stdout.count('online') == 1
     assert finished.status == 0
+
+
+def test_a_worker_of_another_version_gets_nothing(program: Program) -> None:
+    """As after an upgrade of gnet under a primary that goes on."""
+    running = program("""
+        if cluster.is_primary:
+            import logging
+
+            from gnet.clusters import primary
+            primary.PROTOCOL -= 1
+            logging.basicConfig(format='%(name)s %(levelname)s %(message)s', stream=sys.stderr)
+            cluster.on('online', lambda worker: say('online'))
+            cluster.on('listening', lambda worker, address: say('listening'))
+            cluster.on('exit', lambda worker, code, signal: say('exit', code, signal))
+            cluster.fork()
+        else:
+            gnet.create_server().listen(0, '127.0.0.1')
+    """)
+    finished = running.wait()
+    assert finished.stdout.split() == ['exit', 'None', 'SIGKILL']
+    [line] = finished.stderr.splitlines()
+    assert line.startswith('gnet.cluster ERROR <gnet.ForkedWorker 1 ')
+    assert 'another version of gnet' in line

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import _socket
 import array
+import errno
 import json
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,6 +31,8 @@ class End:
         self.theirs.setblocking(False)
         self.messaging = Messaging(get_loop())
         self.heard: list[tuple[Any, int]] = []
+        #: Where there was no socket among the last ones.
+        self.gaps: list[int] = []
         self.left = Event()
         self.messaging.on('disconnect', self.left.set)
         self.messaging.on('internalMessage', self._heard)
@@ -36,12 +40,15 @@ class End:
 
     def _heard(self, message: Any, socks: Any) -> None:
         self.heard.append((message['act'], len(socks)))
+        self.gaps = [place for place, sock in enumerate(socks) if sock is None]
         socks.close()
 
-    def send(self, count: Any, *socks: Any) -> None:
+    def send(
+        self, count: Any, *socks: Any, family: int | None = int(_socket.AF_UNIX),
+    ) -> None:
         """Send a line that speaks of *count* descriptors, with those of *socks*."""
         line = json.dumps({
-            'cmd': 'NODE_HANDLE', 'type': 'net.Native', 'family': int(_socket.AF_UNIX),
+            'cmd': 'NODE_HANDLE', 'type': 'net.Native', 'family': family,
             'count': count, 'msg': {'cmd': 'NODE_TEST', 'act': 'take'}}).encode() + b'\n'
         rights = array.array('i', [sock.fileno() for sock in socks])
         self.theirs.sendmsg([line], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
@@ -95,6 +102,17 @@ def test_they_are_acknowledged_together(end: End, socks: list[Any]) -> None:
     assert said == '{"cmd":"NODE_HANDLE_ACK"}\n' * 2
 
 
+def test_what_is_no_socket_keeps_its_place(
+    end: End, socks: list[Any], tmp_path: Path,
+) -> None:
+    """The connections are numbered."""
+    with (tmp_path / 'file').open('wb') as file:
+        end.send(3, socks[0], file, socks[1], family=None)
+        until(lambda: end.heard)
+    assert end.heard == [('take', 3)]
+    assert end.gaps == [1]
+
+
 def test_if_one_is_missing_none_is_taken(end: End, socks: list[Any]) -> None:
     end.send(4, *socks[:3])
     assert end.receive()[0] == '{"cmd":"NODE_HANDLE_NACK"}\n'
@@ -109,8 +127,6 @@ def test_a_count_that_is_none_is_passed_over(end: End, socks: list[Any], count: 
     end.send(1, socks[0])
     until(lambda: end.heard)
     assert end.heard == [('take', 1)]
-
-
 
 
 def line_of(end: End) -> Line:
@@ -129,7 +145,8 @@ def _note(answers: list[Any], index: int, state: SeatState) -> None:
 def test_connections_of_one_turn_go_together_and_each_is_answered(
     end: End, socks: list[Any],
 ) -> None:
-    line, answers = line_of(end), []
+    line = line_of(end)
+    answers: list[Any] = []
     give(line, socks[:3], answers)
     give(line, socks[3:], answers, 8)  # of another listener: not with them
     first, count = end.receive()
@@ -149,7 +166,8 @@ def test_connections_of_one_turn_go_together_and_each_is_answered(
 def test_a_worker_that_has_not_enough_descriptors_is_given_each_by_itself(
     end: End, socks: list[Any],
 ) -> None:
-    line, answers = line_of(end), []
+    line = line_of(end)
+    answers: list[Any] = []
     give(line, socks[:2], answers)
     assert end.receive()[1] == 2
     end.theirs.send(b'{"cmd":"NODE_HANDLE_NACK"}\n')
@@ -164,7 +182,8 @@ def test_a_worker_that_has_not_enough_descriptors_is_given_each_by_itself(
 
 
 def test_what_else_is_sent_comes_behind_them(end: End, socks: list[Any]) -> None:
-    line, answers = line_of(end), []
+    line = line_of(end)
+    answers: list[Any] = []
     give(line, socks[:2], answers)
     line.disconnect()
     end.theirs.send(b'{"cmd":"NODE_HANDLE_ACK"}\n')
@@ -173,3 +192,55 @@ def test_what_else_is_sent_comes_behind_them(end: End, socks: list[Any]) -> None
     while 'disconnect' not in said:
         said += end.receive()[0]
     assert said.index('connections') < said.index('disconnect')
+
+
+def test_a_worker_that_refuses_what_had_not_arrived_is_taken_at_its_first_word(
+    end: End, socks: list[Any],
+) -> None:
+    line = line_of(end)
+    answers: list[Any] = []
+    give(line, socks[:2], answers)
+    assert end.receive()[1] == 2
+    assert line.has_refused(1)
+    end.theirs.send(b'{"cmd":"NODE_HANDLE_NACK"}\n')
+    sent, count = end.receive()
+    assert (json.loads(sent)['msg']['n'], count) == (2, 1)
+    end.theirs.send(b'{"cmd":"NODE_HANDLE_ACK"}\n')
+    until(lambda: len(answers) == 2)
+    assert answers == [(0, SeatState.FULL), (1, SeatState.OPEN)]
+
+
+class Crowded:
+    """A socket of a user who has too many descriptors under way."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self.refused = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._sock, name)
+
+    def sendmsg(self, *arguments: Any) -> int:
+        if self.refused < 2:
+            self.refused += 1
+            raise OSError(errno.ETOOMANYREFS, 'Too many references')
+        return int(self._sock.sendmsg(*arguments))
+
+
+def test_descriptors_that_are_too_many_for_the_system_go_later(
+    end: End, socks: list[Any], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr('gnet.processes.channel._RETRY_TIME', 0.001)
+    channel = peer_of(end.messaging).channel
+    assert channel is not None
+    crowded = Crowded(channel._sock)
+    monkeypatch.setattr(channel, '_sock', crowded)
+    line = line_of(end)
+    answers: list[Any] = []
+    give(line, socks, answers)
+    assert end.receive()[1] == 4
+    assert crowded.refused == 2
+    end.theirs.send(b'{"cmd":"NODE_HANDLE_ACK"}\n')
+    until(lambda: len(answers) == 4)
+    assert {state for _, state in answers} == {SeatState.OPEN}
+    monkeypatch.setattr(channel, '_sock', crowded._sock)
