@@ -199,9 +199,7 @@ def serve(
     return server
 
 
-serve.__doc__ = f"""{serve_plain.__doc__}
-    With ``ssl_context``, as of :func:`gnet.create_server`, it is :func:`gnet.tls.serve`.
-    """
+serve.__doc__ = serve_plain.__doc__
 
 hand_down_tls(lambda sock, *args, **options: (
     import_module('.tls', __name__).start_tls(sock, *args, **options)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Hashable, Mapping
-from enum import Enum
 from functools import partial
 from typing import Any, Union
 
@@ -24,6 +23,7 @@ from ..servers.listener import Listener, adopt, adopt_given, bind_path, bind_por
 from . import of_systemd
 from .forked_worker import ForkedWorker, Line
 from .listening_address import ListeningAddress
+from .news import News
 from .observer import Observer
 from .protocol import COMMAND, PATH, PROTOCOL, Query
 from .round_robin import RoundRobin
@@ -32,7 +32,6 @@ from .worker import Life
 
 __all__ = [
     'SETTINGS',
-    'News',
     'PrimarySide',
 ]
 
@@ -55,16 +54,6 @@ SETTINGS = frozenset({
 #: Seconds that a listener is kept whose last worker has closed its server: others may be on their
 #: way. After that, nobody shall wait for an answer that does not come.
 ABANDONED_TIME = 2.0
-
-
-class News(Enum):
-    """What only who looks after a worker is told: it is no event of the :class:`Worker`."""
-
-    LEAVING = 'it is about to disconnect, of its own will'
-    TERMINATED = 'it was sent SIGTERM, and wants to be told to disconnect'
-    SERVES_ALONE = 'a server of it listens by itself'
-    CLOSED = 'it has closed a server'
-    HAS_CUT = 'it has destroyed connections at its deadline: how many'
 
 
 Tell = Callable[..., object]

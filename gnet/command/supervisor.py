@@ -36,7 +36,7 @@ from gevent.queue import Queue
 
 from ..clusters import primary_watch
 from ..clusters.cluster import ListeningAddress, cluster, primary_side
-from ..clusters.primary import News
+from ..clusters.news import News
 from ..clusters.questions import TURNS
 from ..events.emitter import EventEmitter
 from ..loop import running

@@ -55,7 +55,7 @@ class Loop(Agenda, Watchers):
         self.thread: int | None = hub.thread_ident
         #: Blocks the calling greenlet until somebody switches to it, and returns what it is given.
         self.block: Any = hub.switch
-        self.has_plain_watchers = not is_libuv(self.native)
+        self.has_plain_watchers: bool = not is_libuv(self.native)
         if not self.has_plain_watchers:
             # The hub asks for this list whenever nothing is left to wait for, as at the end of
             # run(). gevent's libuv loop makes it from handles that may have been freed: a crash.

@@ -61,8 +61,9 @@ def serve(
         host: the name or address to listen on. By default this machine alone can connect; None is
             every address, IPv6 and IPv4.
         options: all of :func:`gnet.create_server` and of :meth:`.Server.listen`, in either
-            spelling. With *path*, *fd*, *handle* or *systemd* there is neither port nor host. When
-            *signal* is set before the server listens, the call ends, too.
+            spelling. With ``ssl_context`` it is :func:`gnet.tls.serve`. With *path*, *fd*,
+            *handle* or *systemd* there is neither port nor host. When *signal* is set before the
+            server listens, the call ends, too.
 
     Raises:
         OSError: what `'error'` would be emitted with: the port is taken (``code`` is

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from gnet.clusters.round_robin import MAX_WHEN_BUSY
+
 from ..harness.native import Peer
 from ..harness.scripts import Running
 
@@ -163,7 +165,8 @@ def test_nothing_is_lost_of_many_connections_while_workers_are_killed(
     start: Callable[..., Cluster], connect: Connect,
 ) -> None:
     # The listeners greet each connection in the same turn in which it is accepted: a peer that was
-    # reset without a greeting was lost by a worker that had accepted it and was killed right then.
+    # reset without a greeting was lost by a worker that had taken it and was killed right then,
+    # with others that it was given together with it.
     cluster = start(3)
     peers = []
     for number in range(60):
@@ -179,7 +182,7 @@ def test_nothing_is_lost_of_many_connections_while_workers_are_killed(
         greeted, lost = greeted + (greeting != b''), lost + (greeting == b'')
         peer.close()
     assert greeted + lost == 60
-    assert lost <= 2, 'one for each killed worker at most'
+    assert lost <= 2 * MAX_WHEN_BUSY, 'what is given at once, for each killed worker at most'
     cluster.end()
 
 

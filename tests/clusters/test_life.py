@@ -310,7 +310,7 @@ def test_a_drain_has_an_end_and_says_how_many_were_cut(
 ) -> None:
     running = program("""
         from gnet.clusters.cluster import primary_side
-        from gnet.clusters.primary import News
+        from gnet.clusters.news import News
 
         if cluster.is_primary:
             worker = cluster.fork()
