@@ -27,6 +27,10 @@ LIMIT = 900
 #: What is found of a certificate of tests: nobody trusts it, and nobody could revoke it.
 OF_THE_CERTIFICATE = {'cert_chain_of_trust', 'cert_revocation'}
 
+#: A WARN here says that its own check has failed, which is no weakness: it asks by a client that
+#: leaves right after the handshake, and so now and then before the tickets of TLS 1.3 have come.
+CHECKS_THAT_RACE = {'sessionresumption_ticket'}
+
 #: What may be found, beside the lowest of the severities.
 HARMLESS = {'OK', 'INFO', 'LOW', 'DEBUG'}
 
@@ -51,5 +55,6 @@ def test_nothing_is_found_above_low(
     assert found['heartbleed']['severity'] == 'OK'
     bad = [
         finding for finding in findings
-        if finding['severity'] not in HARMLESS and finding['id'] not in OF_THE_CERTIFICATE]
+        if finding['severity'] not in HARMLESS and finding['id'] not in OF_THE_CERTIFICATE
+        and not (finding['severity'] == 'WARN' and finding['id'] in CHECKS_THAT_RACE)]
     assert bad == []
