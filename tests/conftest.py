@@ -50,6 +50,22 @@ _ANY_LOOP = frozenset({
     'addresses', 'node', 'options', 'typing', 'test_architecture.py', 'test_benchmarks.py',
     'test_package.py', 'test_release_check.py'})
 
+#: Those whose programs run in processes of their own, and of which nothing but the test's end of
+#: pipes and plain sockets is in this one: whether it is patched makes no difference to them. (Some
+#: start programs that are patched, on each run.)
+_OWN_PROCESSES = frozenset({
+    *(f'clusters/test_{name}.py' for name in (
+        'blocking_handlers', 'connections', 'disconnect', 'life', 'limits', 'listen', 'order',
+        'proxy_protocol', 'settings')),
+    *(f'command/test_{name}.py' for name in (
+        'endings', 'full_log', 'interrupts', 'main', 'workers', 'workers_limits',
+        'workers_proxy_protocol', 'workers_reload', 'workers_stopping',
+        'workers_that_listen_alone', 'workers_tls')),
+    *(f'examples/test_{name}.py' for name in (
+        'chat', 'cluster', 'echo', 'examples', 'http_hello', 'legacy_patched', 'many_machines',
+        'metrics', 'ported', 'proxy', 'tls')),
+})
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(bytecode.share())
@@ -70,9 +86,13 @@ def pytest_report_header() -> list[str]:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for path, of_path in groupby(items, lambda item: item.path):
-        if path.relative_to(here).parts[0] in _ANY_LOOP:
+        place = path.relative_to(here)
+        if place.parts[0] in _ANY_LOOP:
             for item in of_path:
                 item.add_marker(pytest.mark.any_loop)
+        elif place.as_posix() in _OWN_PROCESSES:
+            for item in of_path:
+                item.add_marker(pytest.mark.own_processes)
 
 
 def pytest_collection_finish() -> None:
