@@ -19,6 +19,7 @@ from ..node.spelling import NodeNames, snake_options
 from ..node.validators import validate_boolean, validate_function
 from ..node.values import UNDEFINED, Undefined, truthy
 from .names import error_monitor, is_array_index, name_of
+from .once_listener import Listener, OnceListener, is_of, original_of
 from .settings import MaxListenersExceededWarning, checked_limit, settings, warn_of_leak
 
 if TYPE_CHECKING:
@@ -27,43 +28,11 @@ if TYPE_CHECKING:
 __all__ = [
     'EventEmitter',
     'Listener',
-    'OnceListener',
     'check_emitter',
     'exception_of',
 ]
 
-Listener = Callable[..., Any]
 F = TypeVar('F', bound=Listener)
-
-
-class OnceListener:
-    """What an emitter holds for a listener that was added with ``once``."""
-
-    __slots__ = ('_emitter', '_event', '_fired', 'listener')
-
-    def __init__(self, emitter: EventEmitter, event: Hashable, listener: Listener) -> None:
-        self._emitter = emitter
-        self._event = event
-        self._fired = False
-        self.listener: Listener = listener
-
-    def __call__(self, *args: Any) -> Any:
-        if self._fired:
-            return None
-        # Before the removal, which may run listeners that block: another greenlet's emit can have
-        # this entry in its snapshot.
-        self._fired = True
-        self._emitter.remove_listener(self._event, self)
-        return self.listener(*args)
-
-
-def _original(entry: Listener) -> Listener:
-    return entry.listener if isinstance(entry, OnceListener) else entry
-
-
-def _matches(entry: Listener, listener: Listener) -> bool:
-    # By equality: a bound method is a new object each time it is looked up.
-    return entry is listener or entry == listener or _original(entry) == listener
 
 
 def _decorator(add: Callable[[Hashable, Any], Any], event: Hashable) -> Callable[[F], F]:
@@ -350,7 +319,7 @@ class EventEmitter(NodeNames):
         if not at_front:
             self._listener_wanted(name)
         if 'newListener' in self._events:
-            self.emit('newListener', event, _original(listener))
+            self.emit('newListener', event, original_of(listener))
             if not at_front:
                 self._listener_wanted(name)  # that may have blocked
         entries = self._events.get(name, ())
@@ -399,7 +368,7 @@ class EventEmitter(NodeNames):
         """Remove the last entry that matches; return what ``'removeListener'`` tells of it."""
         entries = self._events.get(name, ())
         for index in range(len(entries) - 1, -1, -1):
-            if _matches(entries[index], listener):
+            if is_of(entries[index], listener):
                 break
         else:
             return None
@@ -407,7 +376,7 @@ class EventEmitter(NodeNames):
             self.__warned.discard(name)
         if len(entries) == 1:
             del self._events[name]
-            return _original(entries[0])
+            return original_of(entries[0])
         self._events[name] = entries[:index] + entries[index + 1:]
         # Node tells what the caller passed; of a once listener that fires, that is the wrapper.
         return listener
@@ -457,7 +426,7 @@ class EventEmitter(NodeNames):
 
     def listeners(self, event: Hashable) -> list[Listener]:
         """Return a new list of the listeners of *event*, as they were given."""
-        return [_original(entry) for entry in self._events.get(name_of(event), ())]
+        return [original_of(entry) for entry in self._events.get(name_of(event), ())]
 
     def raw_listeners(self, event: Hashable) -> list[Listener]:
         """Return a new list of the entries of *event*.
@@ -472,7 +441,7 @@ class EventEmitter(NodeNames):
         entries = self._events.get(name_of(event), ())
         if listener is None or listener is UNDEFINED:
             return len(entries)
-        return sum(_matches(entry, listener) for entry in entries)
+        return sum(is_of(entry, listener) for entry in entries)
 
     def event_names(self) -> list[Hashable]:
         """Return the names that have listeners, in the order of JavaScript's properties.

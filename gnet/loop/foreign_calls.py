@@ -7,6 +7,9 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from gevent import get_hub, monkey
+from gevent.event import Event
+
 from ..node import coded_errors
 from . import forks
 from .agenda import EXITS
@@ -37,15 +40,27 @@ class ThreadCall(_AnyFuture):
 
     def result(self, timeout: float | None = None) -> Any:
         self._watch()
-        return super().result(timeout)
+        return super().result(self._waited(timeout))
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
         self._watch()
-        return super().exception(timeout)
+        return super().exception(self._waited(timeout))
 
     def add_done_callback(self, fn: Callable[[Future[Any]], object]) -> None:
         self._watch()
         super().add_done_callback(fn)
+
+    def _waited(self, timeout: float | None) -> float | None:
+        """Wait where the locks of a future are gevent's; return how long the future shall wait.
+
+        gevent before 26 does not always wake who waits for a lock that another thread releases.
+        """
+        if not monkey.is_module_patched('threading') or self.done():
+            return timeout
+        native, over = get_hub().loop, Event()
+        super().add_done_callback(lambda _: native.run_callback_threadsafe(over.set))
+        over.wait(timeout)
+        return 0
 
     def _watch(self) -> None:
         self.gnet_is_watched = True

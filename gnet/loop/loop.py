@@ -192,6 +192,10 @@ class Loop(Agenda, Watchers):
         self.native.reinit()
         self.thread = None
         self._forked_by = gevent.getcurrent()
+        if isinstance(self._forked_by, Runner):
+            # It ends when the listener that has forked returns, and does not park: on CPython 3.13,
+            # a patched interpreter does not end before the greenlet that has forked.
+            self._forked_by.state = RunnerState.CAPTURED
         self.running = False
         for queue in (self.ticks, self.work, self._starts):
             queue.clear()  # a runner may be in the middle of them

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
 from ..addresses.ends import Address, address_of
-from ..events.emitter import OnceListener
+from ..events.once_listener import OnceListener
 from ..loop import exit_hook
 from ..loop.agenda import EXITS
 from ..loop.loop import get_loop

@@ -201,11 +201,11 @@ def test_a_server_that_does_not_listen_is_free_for_any_thread(native: Any) -> No
 def test_two_threads_may_use_gnet_each_with_what_is_its_own(run_script: Any, end: str) -> None:
     # Native threads, also where threads are patched: each has a hub of its own.
     assert run_script(f"""
-        import gevent, gnet
+        import gevent, gevent.socket, gnet
         from gevent import monkey
-        # First: two hubs that are made at the same time import at the same time, and wait for each
-        # other for ever, on the locks of importing that gevent has patched.
-        gevent.get_hub()
+        # First: two threads that make a hub, or look a name up, at the same time import at the same
+        # time, and wait for each other for ever, on locks of importing that gevent has patched.
+        gevent.socket.getaddrinfo('localhost', 0)
         start = monkey.get_original('_thread', 'start_new_thread')
         lock = monkey.get_original('_thread', 'allocate_lock')
 
