@@ -113,7 +113,8 @@ def become(request: dict[str, Any]) -> None:
     os.environ.clear()
     os.environ.update(request['environment'])
     words = request['words']
-    sys.orig_argv = request['command']
+    if hasattr(sys, 'orig_argv'):  # not on Python 3.9
+        sys.orig_argv = request['command']
     if request['kind'] == 'command':
         sys.argv = ['-m', *words]
         sys.path[0] = os.getcwd()
