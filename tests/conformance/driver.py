@@ -34,6 +34,7 @@ from gnet.node.values import UNDEFINED
 from gnet.tls import server as secure_server
 
 from .texts import Texts
+from .turns import PATIENCE, take_turns
 from .values import Values
 
 __all__ = ['Lanes', 'run']
@@ -45,12 +46,8 @@ _MODULES = {'net': gnet, 'tls': tls, 'events': events, 'stream': gnet}
 #: Loop turns after which all that one call can set off, at both ends, is over.
 _TURNS_TO_SETTLE = 25
 
-#: Seconds after which an event that is waited for is given up.
-_PATIENCE = 8
-
 #: Properties of Node's ``events``, which has functions for them in Python.
 _SETTINGS = ('defaultMaxListeners', 'captureRejections')
-
 
 #: What a stream does not emit where nobody listens.
 _FOLDED = frozenset(('readable', 'resume', 'end', 'prefinish', 'finish', 'close'))
@@ -64,8 +61,8 @@ def run(
     A socket that is watched emits all through ``emit``. With *quick* it may go the quick way, as it
     does outside of tests: then lines of 'data', and of what nobody listens to, are missing. With
     *heard*, what nobody listens to has no lines in any case, but what is awaited is listened to.
-    With *raw* TLS servers have a
-    listener of 'connection'; else they go a shorter way, and do not emit that.
+    With *raw* TLS servers have a listener of 'connection'; else they go a shorter way, and do not
+    emit that.
     """
     running = _Run(scenario, None, quick, raw, heard)
     with _listening_to_failures(running):
@@ -92,24 +89,6 @@ def run_program() -> None:
         # sys.exit() the program serves on.)
         running.stop_recording()
         raise
-
-
-def take_turns(count: int) -> None:
-    """Let the loop poll *count* times, and all ticks run that are waiting after each.
-
-    The caller is not woken before: a scenario takes a hundred turns, and there are thousands.
-    """
-    loop = get_loop()
-    done = Event()
-
-    def next_turn(left: int) -> None:
-        if left:
-            loop.later(next_turn, left - 1)
-        else:
-            done.set()
-
-    next_turn(count)
-    assert done.wait(_PATIENCE), f'the loop made no {count} turns within {_PATIENCE} seconds'
 
 
 @contextmanager
@@ -215,7 +194,7 @@ class _Run(Values):
         if self._counts[what] < times:
             came = Event()
             self._waiting.append((what, times, came))
-            if not came.wait(_PATIENCE):
+            if not came.wait(PATIENCE):
                 self.record('process', f'waited in vain for {what}')
                 return
         # Not inside the event: everything that belongs to it comes first.
