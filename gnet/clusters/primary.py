@@ -358,7 +358,7 @@ class PrimarySide:
             return True  # it will be told to disconnect
         if handle is None:
             try:
-                listener = _bind(query)
+                listener = self.loop.dispensable.open(_bind, query)
             except (system_errors.NodeOSError, system_errors.LookupFailure) as error:
                 line.send('failed', {'seq': number, 'errno': error.errno})
                 return True

@@ -8,14 +8,13 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Callable
-from contextlib import suppress
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from ..loop.loop import Loop
 from ..loop.watchers import close_watcher
-from ..servers.acceptor import MAX_LAST, Acceptor, reset
+from ..servers.acceptor import Acceptor, reset
 from ..servers.listener import Listener
 from .primary_limits import PrimaryLimits, Told
 from .protocol import name_of
@@ -385,6 +384,5 @@ class _Distributor(Acceptor):
     def accept_last(self) -> None:
         """Accept what waits in the kernel's queue by now, and nothing that comes later."""
         self.stop_accepting()
-        with suppress(OSError):  # a BlockingIOError when there are no more
-            for _ in range(MAX_LAST):
-                self.intake.append(*self.do_read())
+        for accepted in self.waiting():
+            self.intake.append(*accepted)

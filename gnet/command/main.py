@@ -71,7 +71,7 @@ from typing import Any
 from .._version import __version__
 from ..clusters.questions import answers
 from ..loop import exit_hook, running
-from ..processes.inheritance import inherited_channel
+from ..processes.inheritance import inherited_channel, let_interrupts_in
 from . import live_signal, subcommands, watching
 from .parser import Parser
 from .program import check, execute, find_module, find_script
@@ -112,6 +112,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     words = sys.argv[1:] if argv is None else argv
     run_subcommand = subcommands.find(words)
     if run_subcommand is not None:
+        let_interrupts_in()
         run_subcommand()
         return
     options, arguments = _parse(words)
@@ -136,6 +137,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         process.begin()
     own_pid = os.getpid()
     try:
+        let_interrupts_in()
         watching.begin(options.metrics, options.log_format, options.access_log)
         if options.workers is not None:
             _supervise(options, arguments)

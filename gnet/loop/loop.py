@@ -27,6 +27,7 @@ from ..node import coded_errors
 from ..node.threads import get_ident
 from . import agenda, forks
 from .agenda import Agenda
+from .dispensable import Dispensable
 from .handler_greenlets import Handlers
 from .idle_timers import IdleTimers
 from .reports import outlive_lost_reports
@@ -73,6 +74,8 @@ class Loop(Agenda, Watchers):
         self._anchor.start(_nothing)
         #: One heap for the time-outs of all its sockets.
         self.idle_timers: IdleTimers = IdleTimers(self)
+        #: What is open although nobody has any more use for it.
+        self.dispensable: Dispensable = Dispensable()
         #: True while the main greenlet waits in ``gnet.run()``: failures end that call.
         self.running: bool = False
         #: Whether one was reported instead.

@@ -66,8 +66,8 @@ def _ask(
     try:
         # The resolver does this too, but in its thread, whose failures gevent reports.
         host.encode('idna')
-        entries = gevent.socket.getaddrinfo(
-            host, None, family, gevent.socket.SOCK_STREAM, 0, hints)
+        entries = loop.dispensable.open(
+            gevent.socket.getaddrinfo, host, None, family, gevent.socket.SOCK_STREAM, 0, hints)
         if not entries:
             raise gevent.socket.gaierror(gevent.socket.EAI_NONAME, 'no address')
         found = [(str(entry[4][0]), VERSIONS[entry[0]]) for entry in entries]

@@ -17,6 +17,7 @@ from gevent.hub import Hub
 
 from ..addresses.ends import Address, address_of
 from ..loop import forks
+from ..loop.dispensable import Dispensed
 from ..loop.handler_greenlets import Handler
 from ..loop.loop import Loop
 from ..loop.runner import Runner, RunnerState
@@ -103,6 +104,8 @@ class Census:
         for server, sock in self._accepted:
             if isinstance(sock, PendingHeader):
                 self._add_pending(server, sock)
+        for loop in self._explained:
+            self._tell(Kind.SOCKET, loop.dispensable, self._add_lingering)
         self._add_processes(heap)
         for loop in self._explained:
             self._explained[loop] += sum(
@@ -183,16 +186,23 @@ class Census:
         holds = pending.waits
         if holds:
             self._explain(connections_of(server).loop)
-        try:
-            local = _text_of(address_of(native.family, native.getsockname()))
-            peer = _text_of(address_of(native.family, pending.remote))
-        except OSError:
-            local = peer = None  # it was closed by its number
-        if local is None:
-            local, peer = _ends_of_unix(native)
+        local, peer = _ends_of_native(native, lambda: pending.remote)
         self._add(LiveEntry(
             Kind.SOCKET, holds, None, 'awaiting header', self._now - pending.accepted_at,
             local=local, peer=peer, server=self._place_of(server) or 'closed', id=id(pending)))
+
+    def _add_lingering(self, lingering: Dispensed) -> None:
+        """Tell of what was a socket's: nobody has that any more, mostly."""
+        wire = lingering.wire
+        native = wire.sock
+        if native is None:
+            return  # it was closed since
+        if wire.holds:
+            self._explain(wire.schedule)
+        local, peer = _ends_of_native(native, native.getpeername)
+        self._add(LiveEntry(
+            Kind.SOCKET, wire.holds, wire.ref, 'lingering', self._now - lingering.since,
+            local=local, peer=peer, id=id(lingering)))
 
     def _age_of(self, facts: SocketFacts) -> float | None:
         return self._now - facts.since if facts.since else None
@@ -394,6 +404,17 @@ def _with_port(address: Any, port: Any) -> str:
 def _peer_of(sock: Socket) -> str | None:
     peer = sock.remote_address
     return None if peer is None else _with_port(peer, sock.remote_port)
+
+
+def _ends_of_native(
+    native: Any, remote_name: Callable[[], Any],
+) -> tuple[str | None, str | None]:
+    try:
+        local = _text_of(address_of(native.family, native.getsockname()))
+        peer = _text_of(address_of(native.family, remote_name()))
+    except OSError:
+        local = peer = None  # it was closed by its number, or its peer has left
+    return _ends_of_unix(native) if local is None else (local, peer)
 
 
 def _ends_of_unix(native: Any) -> tuple[str | None, str | None]:

@@ -38,7 +38,8 @@ class LiveEntry:
         referenced: what ``ref()`` and ``unref()`` have said of a server, a socket or a process.
         state: of a server ``'listening'``, ``'starting'`` or ``'closing'``; of a socket its
             ``ready_state``, or ``'awaiting header'`` as long as its proxy has not said whose it is
-            (its peer is the proxy then, and there are no counts of bytes); of a greenlet
+            (its peer is the proxy then, and there are no counts of bytes), or ``'lingering'`` if it
+            was closed, and only its descriptor is left for a moment (docs/tls.md); of a greenlet
             ``'waiting'``, ``'running'`` or ``'starting'``; of what could not be asked, as it is in
             the middle of its making, ``'unreadable'``.
         age: seconds since the server was told to listen, the connection was established (or asked

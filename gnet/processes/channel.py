@@ -25,6 +25,7 @@ from ..node import coded_errors, system_errors
 
 __all__ = [
     'Channel',
+    'NoMessageError',
     'encode_message',
 ]
 
@@ -63,6 +64,10 @@ _ANCILLARY = _socket.CMSG_SPACE(MAX_TOGETHER * _INT)
 #: Linux can close received descriptors on exec from the start; elsewhere that is said afterwards.
 _CLOSE_ON_EXEC = getattr(_socket, 'MSG_CMSG_CLOEXEC', 0)
 Callback = Callable[['BaseException | None'], object]
+
+
+class NoMessageError(Exception):
+    """What the receiver of a message raises for one that no peer of ours sends."""
 
 
 class State(Enum):
@@ -131,7 +136,8 @@ class Channel:
         fd: a connected unix stream socket, which belongs to the channel from now on.
         owner: whose it is, for the log.
         received: called with each message, in order, in a runner; must not block. A descriptor that
-            came for it is taken with :meth:`take_descriptor`.
+            came for it is taken with :meth:`take_descriptor`. With a :class:`NoMessageError` the
+            channel is closed, and nothing that came behind it is looked at.
         over: called when nothing comes any more: the peer has closed, or this side has. In a
             runner, too.
     """
@@ -387,10 +393,7 @@ class Channel:
                         os.set_inheritable(number, False)
                     self._descriptors.append(number)
         if flags & _socket.MSG_CTRUNC:
-            now, last = self._loop.now(), self._short_at
-            if last is None or now - last >= _EPISODE_GAP:
-                _log.warning('a descriptor could not be received: there are too many open ones')
-            self._short_at = now
+            self._note_shortage()
             # Its place is kept: its message must not get that of a later one.
             self._descriptors.append(None)
         if len(self._descriptors) > MAX_WAITING_DESCRIPTORS:
@@ -402,6 +405,16 @@ class Channel:
         self._arrived.append(data)
         self._queue_delivery()
         return True
+
+    def _note_shortage(self) -> None:
+        """A descriptor could not be received. It will be sent again; there may be some by then."""
+        gave_way = 0
+        while gave_way < MAX_TOGETHER and self._loop.dispensable.give_way():
+            gave_way += 1
+        now, last = self._loop.now(), self._short_at
+        if not gave_way and (last is None or now - last >= _EPISODE_GAP):
+            _log.warning('a descriptor could not be received: there are too many open ones')
+        self._short_at = now
 
     def drain(self) -> None:
         """Read all that a peer has sent which has ended, and close."""
@@ -449,7 +462,11 @@ class Channel:
             except (ValueError, RecursionError) as error:
                 self._break(f'{line[:60]!r} ({error})')
                 return
-            self._received(message)
+            try:
+                self._received(message)
+            except NoMessageError as error:
+                self._break(str(error))
+                return
 
     def take_descriptor(self) -> int | None:
         """Return the descriptor that came with a message; None if it did not arrive."""

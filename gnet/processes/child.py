@@ -23,6 +23,7 @@ from ..node import coded_errors, system_errors
 from ..options.fork import ChildOptions, child_options, signal_number
 from ..sockets.ownership import is_used_blockingly
 from ..sockets.socket import Socket
+from .inheritance import hold_interrupts
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -127,6 +128,7 @@ class ChildProcess(Messaging):
                     self._popen = popen(
                         self.spawnargs, cwd=options.cwd, env=environment, pass_fds=(fd,),
                         start_new_session=options.detached, bufsize=0,
+                        preexec_fn=None if options.direct else hold_interrupts,
                         **{
                             name: words.get(each, each) if isinstance(each, str) else each
                             for name, each in zip(_NAMES, options.stdio)

@@ -2,14 +2,19 @@
 
 It is in the environment, and is taken out of it when gnet is imported: processes that this one
 starts do not see it, and what the program itself puts there later is for them.
+
+And Ctrl-C may have been held back. A terminal interrupts all that it has started; while an
+interpreter starts and imports gnet, Python would print a traceback of that. So who starts a process
+has that hold it, and the process lets it in when it can end as it would later.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import stat
 
-__all__ = ['inherited_channel', 'worker_number']
+__all__ = ['hold_interrupts', 'inherited_channel', 'let_interrupts_in', 'worker_number']
 
 
 def _inherited_channel() -> int | None:
@@ -42,3 +47,18 @@ inherited_channel: int | None = _inherited_channel()
 
 #: What a worker of a cluster is called by its primary; None for what is no worker.
 worker_number: str | None = os.environ.pop('NODE_UNIQUE_ID', None)
+
+
+def hold_interrupts() -> None:
+    """Let SIGINT wait in this process. Called in a new one, before its program begins."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+
+
+def let_interrupts_in() -> None:
+    """Let it wait no longer, if who has started this process may have let it.
+
+    Raises:
+        KeyboardInterrupt: there was one.
+    """
+    if inherited_channel is not None:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

@@ -26,7 +26,7 @@ from ..servers.server import Server
 from ..sockets import ownership
 from ..sockets.socket import Socket
 from . import sendable
-from .channel import MAX_LINE, MAX_TOGETHER, Channel, encode_message
+from .channel import MAX_LINE, MAX_TOGETHER, Channel, NoMessageError, encode_message
 from .counting import Tallies
 from .peer import Peer, wrap
 from .under_way import Callback
@@ -209,9 +209,12 @@ class Messaging(Guarded):
     def _several_received(self, channel: Channel, message: dict[str, Any]) -> None:
         """Take raw sockets of gnet's own; all of them are acknowledged together."""
         inner, count = message.get('msg'), message['count']
-        if not (_is_internal(inner) and type(count) is int
-                and 0 < count <= MAX_TOGETHER):
-            return  # nobody of ours; its descriptors are closed with what is left
+        # How many of the descriptors that have come are its own, nobody knows then; those of what
+        # comes behind it would be taken for others.
+        if not _is_internal(inner):
+            raise NoMessageError(f'several handles with {inner!r:.60}')
+        if type(count) is not int or not 0 < count <= MAX_TOGETHER:
+            raise NoMessageError(f'a count of {count!r:.60} handles')
         taken = channel.take_descriptors(count)
         if taken is None:
             channel.write(_NACK)

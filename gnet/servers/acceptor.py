@@ -11,7 +11,7 @@ from __future__ import annotations
 import _socket
 import errno
 import socket as _stdlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from .gate import Gate
 
 __all__ = [
-    'MAX_LAST',
     'Accepting',
     'Acceptor',
     'Counting',
@@ -254,16 +253,26 @@ class Acceptor(StreamServer):
         self.stop_accepting()
         gate = self.gate
         start: Callable[..., object] = self.gnet_loop.start if gate is None else gate.start
+        for accepted in self.waiting(gate):
+            start(self.hand_over, *accepted)
+
+    def waiting(self, gate: Gate | None = None) -> Iterator[tuple[Any, Any]]:
+        """Accept what waits, as far as *gate* has room; each ``(socket, remote name)``.
+
+        One that its peer has given up meanwhile is no reason to leave those behind it.
+        """
         for _ in range(MAX_LAST):
             if gate is not None and not gate.room():
                 return
             try:
                 accepted = self.do_read()
             except OSError as error:
-                if error.errno not in _PEER_FAULTS:
+                if error.errno not in _PEER_FAULTS and (
+                    not self.gnet_loop.dispensable.give_way_to(error)
+                ):
                     return  # a BlockingIOError when there are no more
             else:
-                start(self.hand_over, *accepted)
+                yield accepted
 
     # --- accepting, in the hub --------------------------------------------------------------------
 
@@ -286,6 +295,8 @@ class Acceptor(StreamServer):
                 except OSError as error:
                     if self._is_closed:
                         return  # a signal handler has closed it, in the midst of this
+                    if self.gnet_loop.dispensable.give_way_to(error):
+                        continue
                     if error.errno not in _PEER_FAULTS:
                         self._accept_failed(error)
                         return

@@ -138,7 +138,7 @@ class ListenCall:
                 # Its own key would be that of the server it comes from.
                 key = HANDLE_KEY
             else:
-                listener = self._bind(address, version)
+                listener = self._loop.dispensable.open(self._bind, address, version)
                 acceptor, key = Acceptor(self._loop, listener, self.intake), listener.key
             if primary is not None:
                 primary.listens_alone(self.intake.server, acceptor.listener)

@@ -187,7 +187,7 @@ class Attempts:
         self._fail(failure)
 
     def _new_attempt(self, candidate: Candidate | None, family: int) -> Attempt:
-        attempt = Attempt(candidate, family)
+        attempt: Attempt = self._loop.dispensable.open(Attempt, candidate, family)
         self._on_their_way.append(attempt)
         return attempt
 

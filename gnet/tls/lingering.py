@@ -2,25 +2,32 @@
 
 With TLS 1.3 a server sends tickets of its own accord. A system that closes a connection with bytes
 in it that nobody has read, or is sent some after that, resets it; and then the server loses what it
-has not read yet. So who has only written, and is closed, sends its FIN, and reads away what comes
-until the server ends, too. Nobody waits for that but the descriptor, and the end of the program.
+has not read yet. So who has only written, and has left in good order, sends its FIN, and reads away
+what comes until the server ends, too. Nobody waits for that but the descriptor, and the end of the
+program.
+
+The descriptor is not the socket's any more: that is closed, as is the one below it (STARTTLS).
 """
 
 from __future__ import annotations
 
 import _socket
 import struct
-from collections.abc import Callable
 from typing import Any
 
 from ..loop.idle_timers import IdleTimer
 from ..sockets.wire import DescriptorWire
-from ..streams.states import ACTIVE, GREENLET
+from ..streams.states import GREENLET
 
-__all__ = ['MOST_SECONDS', 'Lingering', 'can_linger']
+__all__ = ['MOST', 'MOST_SECONDS', 'Lingering', 'can_linger']
 
 #: Seconds that this takes at most: tickets come as soon as the server has the end of the handshake.
 MOST_SECONDS = 2.0
+
+#: Connections of one loop that linger at a time; beyond that the oldest is closed, whose tickets
+#: have most likely come. A quarter of the descriptors that a process mostly may have (1024): a
+#: program that sends to a thousand servers a second has use for the others.
+MOST = 256
 
 #: Bytes that are read away: of a server that sends more than tickets nobody wants anything, and it
 #: is to learn that.
@@ -38,30 +45,36 @@ def can_linger(below: Any) -> bool:
 
 
 class Lingering:
-    """Takes the place of the stream of *below*, until *close* is called, which closes it.
+    """Takes the descriptor out of *below*, and closes it by itself, a little later.
 
-    Callable in the thread of its loop only, and anywhere there.
+    What *below* was, is closed right after that by who has it. Callable in the thread of its loop
+    only, and anywhere there.
+
+    Attributes:
+        wire: what has the descriptor now; of the kind of *below*, and as much a ref as that.
+        since: the loop's time at which it began.
     """
 
-    __slots__ = ('__weakref__', '_below', '_close', '_left', '_timer')
+    __slots__ = ('__weakref__', '_left', '_timer', 'since', 'wire')
 
-    def __init__(self, below: Any, close: Callable[[], object]) -> None:
-        self._below = below
-        self._close = close
-        self._left = _MOST_BYTES
+    def __init__(self, below: DescriptorWire) -> None:
         loop = below.schedule
+        self._left = _MOST_BYTES
+        self.since: float = loop.now()
+        self._timer = IdleTimer(self._expired, MOST_SECONDS, self.since)
+        self.wire: DescriptorWire = type(below)(loop)
+        self.wire.open(self, below.take_out())
+        self.wire.set_ref(below.ref)
+        self.wire.reader = self
+        self.wire.taker = GREENLET
         # Who was known to have the descriptor is gone.
-        loop.close_in_child(self, Lingering._over)  # inside: its own
-        self._timer = IdleTimer(self._expired, MOST_SECONDS, loop.now())
-        below.set_idle_time(0, None)
-        below.stream = below.reader = self
-        below.taker = GREENLET
+        loop.close_in_child(self, Lingering.close)
+        loop.dispensable.add(self, MOST)
         try:
-            below.shut_down()
-            if below.reading is not ACTIVE:
-                below.want()
+            self.wire.shut_down()
+            self.wire.want()
         except OSError:
-            self._over()  # the connection is broken: nobody is left to be spared
+            self.close()  # the connection is broken: nobody is left to be spared
         else:
             loop.idle_timers.arm(self._timer)
 
@@ -72,26 +85,22 @@ class Lingering:
         """The wire has something; None for its end."""
         self._left -= 0 if chunk is None else len(chunk)
         if chunk is None or self._left < 0:
-            self._over()
+            self.close()
         else:
-            self._below.reader = self
+            self.wire.reader = self
 
     def destroy(self, error: BaseException | None = None) -> None:
         """The wire has failed."""
-        self._over()
+        self.close()
 
     def _expired(self, timer: IdleTimer) -> None:
-        self._over()
+        self.close()
 
-    def _over(self) -> None:
-        below, close = self._below, self._close
-        self._close = _nothing
+    def close(self) -> None:
+        """Close the descriptor now; does nothing the second time."""
+        loop = self.wire.schedule
+        loop.dispensable.remove(self)
         if self._timer.expired is not None:
-            below.schedule.idle_timers.cancel(self._timer)
-        if below.reader is self:
-            below.reader = None
-        close()
-
-
-def _nothing() -> None:
-    """It is closed already."""
+            loop.idle_timers.cancel(self._timer)
+        self.wire.reader = None
+        self.wire.close()

@@ -94,7 +94,7 @@ class Encrypting(Arrivals):
         self._is_waiting = False
         #: Whether the hub will look at what has come.
         self._is_going_on = False
-        #: Whether the wire below is to be closed a little later.
+        #: Whether its descriptor is to be closed a little later.
         self._lingers = False
         #: Whether the peer has ended before the handshake was done.
         self._was_cut = False

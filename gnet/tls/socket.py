@@ -28,7 +28,7 @@ from ..sockets.lending import (
 from ..sockets.own_thread import keep_to_thread
 from ..sockets.socket import Socket
 from ..sockets.socket_wire import SocketWire
-from ..streams.states import CONNECTED, CONNECTING, EVENTS, PAUSED
+from ..streams.states import CONNECTED, CONNECTING, EVENTS, PAUSED, WRITABLE
 from .ciphertext_wire import CiphertextWire
 from .duplex_wire import DuplexWire, is_duplex
 from .errors import TLSError, unavailable
@@ -343,8 +343,10 @@ class TLSSocket(Handshaking):
             error is None and self._stage is CONNECTED and not self._queued_units
             and self._errored is None and self._wire.error is None
         ):
-            # Nothing is missing: the peer shall be able to tell.
-            self._wire.take_leave(self._bytes_sent > 0)
+            # Nothing is missing: the peer shall be able to tell. Who has said no more than this ends
+            # it at once, as in Node.
+            is_ended = self._write_state is not WRITABLE or self._blocking.close_wanted
+            self._wire.take_leave(is_ended and self._bytes_sent > 0)
         return super().destroy(error)
 
     destroy.__doc__ = Socket.destroy.__doc__

@@ -169,23 +169,29 @@ class TlsWire(Decrypting):
             below.reader = None
         close, self._close_below = self._close_below, _nothing
         if self._lingers:
-            Lingering(below, close)
-        else:
-            close()
+            if isinstance(below, TlsWire):
+                below._lingers = True  # inside: it is of the same class
+            elif can_linger(below):
+                Lingering(below)
+        close()
 
-    def take_leave(self, has_written: bool) -> None:
-        """Announce the end, as all was written, if anything was; :meth:`close` comes next.
+    def take_leave(self, may_linger: bool) -> None:
+        """Announce the end, as all was written; :meth:`close` comes next.
 
-        A client that was told nothing may have tickets to read still: see :mod:`.lingering`.
+        A client that was told nothing may have tickets to read still: see :mod:`.lingering`. If it
+        is above another connection of TLS, those of its server are in that one's descriptor.
+
+        Args:
+            may_linger: whether it has written anything, and leaves in good order.
         """
         self.announce_end(and_close=True)
         engine = self._engine
         self._lingers = (
-            has_written and not self.bytes_read and engine is not None
-            and engine.outgoing is SHUT
-            and self.security is SECURE and not engine.object.server_side
-            and engine.object.version() == 'TLSv1.3' and self._held is None
-            and self.below.stream is self and can_linger(self.below))
+            engine is not None and engine.outgoing is SHUT and self.security is SECURE
+            and self._held is None and self.below.stream is self
+            and (self._lingers or (
+                may_linger and not self.bytes_read and not engine.object.server_side
+                and engine.object.version() == 'TLSv1.3')))
 
     def let_go(self) -> bytes:
         """Leave the wire below as it is; return what has come behind the end of TLS."""
