@@ -28,7 +28,7 @@ from ..sockets.lending import (
 from ..sockets.own_thread import keep_to_thread
 from ..sockets.socket import Socket
 from ..sockets.socket_wire import SocketWire
-from ..streams.states import CONNECTED, CONNECTING, EVENTS, PAUSED, WRITABLE
+from ..streams.states import CONNECTED, CONNECTING, ENDING, EVENTS, FINISHED, PAUSED, SHUT
 from .ciphertext_wire import CiphertextWire
 from .duplex_wire import DuplexWire, is_duplex
 from .errors import TLSError, unavailable
@@ -53,6 +53,9 @@ else:
     from .handshaking import Handshaking
 
 __all__ = ['TLS_SOCKET_OPTIONS', 'TLSSocket']
+
+#: How far the writing half of a socket is on which ``end()`` was called.
+_ENDED = (ENDING, SHUT, FINISHED)
 
 _OWN = frozenset({'buffered_is_tls', 'files_may_be_open', 'is_server', 'server'})
 
@@ -345,7 +348,7 @@ class TLSSocket(Handshaking):
         ):
             # Nothing is missing: the peer shall be able to tell. Who has said no more than this ends
             # it at once, as in Node.
-            is_ended = self._write_state is not WRITABLE or self._blocking.close_wanted
+            is_ended = self._write_state in _ENDED or self._blocking.close_wanted
             self._wire.take_leave(is_ended and self._bytes_sent > 0)
         return super().destroy(error)
 

@@ -290,3 +290,29 @@ def test_one_that_had_no_descriptor_and_then_no_room_is_left_in_peace(
     _until(lambda: len(worker.offered) == 4)
     for transfer in worker.offered[2:]:
         transfer.accepted()
+
+
+def test_who_waits_behind_one_that_has_given_up_is_served_at_the_end(
+    handle: Handle, connect: Connect, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    worker = Worker()
+    handle.add(worker)
+    acceptor = handle._acceptor
+    acceptor.stop_accepting()
+    peers = [connect(handle.address) for _ in range(2)]
+    faults = [errno.ECONNABORTED, errno.EPROTO]
+    accept = acceptor.do_read
+
+    def do_read() -> Any:
+        if faults:
+            raise OSError(faults.pop(), 'of a peer')
+        return accept()
+
+    monkeypatch.setattr(acceptor, 'do_read', do_read)
+    finished: list[bool] = []
+    handle.finish(lambda: finished.append(True))
+    for number in range(2):
+        worker.offered[number].accepted()
+    assert finished == [True]
+    for peer in peers:
+        assert peer.recv() == b''  # the worker had it, and has closed it

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import re
 import signal
+import textwrap
 
 import pytest
 
+from ..harness import ROOT
 from ..harness.families import Family
 from .workers import SERVER, connect_until_refused, slow
 
@@ -194,6 +196,28 @@ def test_a_worker_that_does_not_hear_sigint_is_killed(serving):
     status, said = started.wait()
     assert status == -signal.SIGINT
     assert said[1].endswith('did not end in 0.2 s after SIGINT and is killed')
+
+
+#: Run by Python's own start, before anything of gnet: Ctrl-C comes, as of a terminal.
+AT_THE_START = """
+    import os, signal
+
+    if 'NODE_CHANNEL_FD' in os.environ:
+        for pid in os.getppid(), os.getpid():
+            os.kill(pid, signal.SIGINT)
+"""
+
+
+@pytest.mark.executed  # a worker that is forked has begun already
+@pytest.mark.parametrize('options', [(), ('--patch',)], ids=['', 'patched'])
+def test_sigint_while_a_worker_is_being_started_ends_all_quietly(program, tmp_path, options):
+    """Python would print where it was: in its own start, or in what gnet imports."""
+    (tmp_path / 'sitecustomize.py').write_text(textwrap.dedent(AT_THE_START))
+    started = program(
+        SERVER, *options, count=1, env={'PYTHONPATH': os.pathsep.join([str(tmp_path), str(ROOT)])})
+    status, _ = started.wait()
+    assert status == -signal.SIGINT
+    assert [line for line in started.running._seen if not line.startswith('gnet: started')] == []
 
 
 def test_sigint_cuts_a_drain_short(serving, connect):

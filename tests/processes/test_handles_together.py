@@ -6,6 +6,7 @@ import _socket
 import array
 import errno
 import json
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
@@ -45,11 +46,13 @@ class End:
 
     def send(
         self, count: Any, *socks: Any, family: int | None = int(_socket.AF_UNIX),
+        message: Any = None,
     ) -> None:
         """Send a line that speaks of *count* descriptors, with those of *socks*."""
         line = json.dumps({
             'cmd': 'NODE_HANDLE', 'type': 'net.Native', 'family': family,
-            'count': count, 'msg': {'cmd': 'NODE_TEST', 'act': 'take'}}).encode() + b'\n'
+            'count': count, 'msg': message or {'cmd': 'NODE_TEST', 'act': 'take'},
+        }).encode() + b'\n'
         rights = array.array('i', [sock.fileno() for sock in socks])
         self.theirs.sendmsg([line], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)])
 
@@ -122,11 +125,63 @@ def test_if_one_is_missing_none_is_taken(end: End, socks: list[Any]) -> None:
 
 
 @pytest.mark.parametrize('count', [0, -1, 65, 1.5, True, None, '2', [1]])
-def test_a_count_that_is_none_is_passed_over(end: End, socks: list[Any], count: Any) -> None:
+def test_a_count_that_is_none_closes_the_channel(
+    end: End, socks: list[Any], caplog: Any, count: Any,
+) -> None:
+    """How many of the descriptors are those of the next message, nobody knows."""
     end.send(count, *socks[:2])
-    end.send(1, socks[0])
-    until(lambda: end.heard)
-    assert end.heard == [('take', 1)]
+    end.send(1, socks[0])  # that its descriptor is closed, too, the leak check of every test says
+    assert end.left.wait(PROCESS_PATIENCE)
+    assert end.heard == []
+    warning, = (each.getMessage() for each in caplog.records if each.name == 'gnet.ipc')
+    assert warning.endswith(
+        f'sent what is no message, and its channel is closed: a count of {count!r} handles')
+
+
+def test_several_handles_with_a_message_of_the_programs_close_the_channel(
+    end: End, socks: list[Any], caplog: Any,
+) -> None:
+    end.send(2, *socks[:2], message={'count': 'them'})
+    assert end.left.wait(PROCESS_PATIENCE)
+    warning, = (each.getMessage() for each in caplog.records if each.name == 'gnet.ipc')
+    assert warning.endswith("several handles with {'count': 'them'}")
+
+
+class Dispensable:
+    """What is open, and nobody needs."""
+
+    wire = None
+    since = 0.0
+
+    def __init__(self) -> None:
+        self._number = os.dup(0)
+        get_loop().dispensable.add(self, 2)
+
+    def close(self) -> None:
+        os.close(self._number)
+        get_loop().dispensable.remove(self)
+
+
+def test_what_nobody_needs_is_closed_for_descriptors_that_do_not_arrive(
+    end: End, socks: list[Any], caplog: Any,
+) -> None:
+    resource = pytest.importorskip('resource')
+    for _ in range(2):
+        Dispensable()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        end.send(2, *socks[:2])
+        until(lambda: not len(get_loop().dispensable))
+        end.send(2, *socks[:2])
+        until(lambda: end.heard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert end.receive()[0].startswith('{"cmd":"NODE_HANDLE_NACK"}\n')
+    assert end.heard == [('take', 2)]
+    assert [each for each in caplog.records if each.name == 'gnet.ipc'] == []
 
 
 def line_of(end: End) -> Line:

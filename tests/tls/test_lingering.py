@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import _socket
+import errno
 import os
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import gevent
+import gevent.socket
 import pytest
+from gevent.event import Event
 
 import gnet
+from gnet import tls
+from gnet.loop.loop import get_loop
 from gnet.tls import lingering
 
 from ..harness.native import Native
 from ..harness.waiting import PATIENCE, until
-from ..sockets.common import Connection
+from ..sockets.common import Connection, target_of
 from .authority import authority
 
 Connect = Callable[..., Connection]
@@ -58,9 +65,10 @@ def by_with(sock: gnet.Socket) -> None:
         sock.sendall(bytes(SIZE))
 
 
-def by_destroy(sock: gnet.Socket) -> None:
-    sock.sendall(bytes(SIZE))
-    sock.destroy()
+def by_a_file(sock: gnet.Socket) -> None:
+    with sock.makefile('wb') as file:
+        sock.close()
+        file.write(bytes(SIZE))
 
 
 def by_destroy_soon(sock: gnet.Socket) -> None:
@@ -68,8 +76,15 @@ def by_destroy_soon(sock: gnet.Socket) -> None:
     sock.destroy_soon()
 
 
-def when_written(sock: gnet.Socket) -> None:
-    sock.write(bytes(SIZE), lambda error: sock.destroy())
+def when_finished(sock: gnet.Socket) -> None:
+    sock.on('finish', sock.destroy)
+    sock.end(bytes(SIZE))
+
+
+def by_shutdown(sock: gnet.Socket) -> None:
+    sock.sendall(bytes(SIZE))
+    sock.shutdown(socket.SHUT_WR)
+    sock.destroy()
 
 
 def by_end(sock: gnet.Socket) -> None:
@@ -78,7 +93,8 @@ def by_end(sock: gnet.Socket) -> None:
 
 
 @pytest.mark.parametrize(
-    'way', [by_close, by_with, by_destroy, by_destroy_soon, when_written, by_end])
+    'way',
+    [by_close, by_with, by_a_file, by_destroy_soon, when_finished, by_shutdown, by_end])
 def test_what_was_written_arrives(
     client: Callable[..., Connection], way: Callable[[gnet.Socket], None],
 ) -> None:
@@ -111,6 +127,27 @@ def test_what_was_written_arrives_on_a_connection_that_began_in_plain_text(
     until(lambda: received and received[-1] == -1)
     assert sum(received) + 1 == SIZE
     until(lambda: plain.destroyed)
+
+
+def test_what_was_written_arrives_through_tls_within_tls(serve_tls: Any, certified: Any) -> None:
+    """The tickets of the inner server are in the descriptor of the outer one."""
+    received: list[int] = []
+
+    def handler(sock: gnet.Socket) -> None:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        secure = tls.start_tls(sock, server_side=True, **certified.options)
+        until(lambda: below.destroyed)
+        received.extend(map(len, secure))
+        received.append(-1)
+
+    below = tls.connect(target_of(serve_tls(handler)), ca=authority().cert, servername='localhost')
+    below.do_handshake()
+    client = tls.start_tls(below, ca=authority().cert, servername='localhost')
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4 * SIZE)
+    by_close(client)
+    assert below.destroyed
+    until(lambda: received and received[-1] == -1)
+    assert sum(received) + 1 == SIZE
 
 
 def test_its_descriptor_stays_until_the_server_has_ended(
@@ -151,6 +188,15 @@ def test_and_not_if_more_comes_than_tickets(
         c.peer.sendall(bytes(5_000_000))
 
 
+def destroy(c: Connection) -> None:
+    c.sock.destroy()
+
+
+def destroy_when_written(c: Connection) -> None:
+    c.sock.write(b'y', lambda error: c.sock.destroy())
+    until(lambda: c.sock.destroyed)
+
+
 def reset(c: Connection) -> None:
     c.sock.reset_and_destroy()
 
@@ -175,16 +221,17 @@ def test_who_has_written_nothing_goes_at_once(client: Callable[..., Connection])
     """There is nothing to be lost, and as with Node a server that writes learns of it."""
     c = client()
     descriptor = c.sock.fileno()
-    c.sock.destroy()
+    c.sock.close()
     assert not is_open(descriptor)
     c.shaking.get(timeout=PATIENCE)
     c.peer.close()
 
 
-@pytest.mark.parametrize('way', [reset, say_no, fail, hear])
-def test_it_goes_at_once_with_a_reset_an_error_or_when_something_was_heard(
+@pytest.mark.parametrize('way', [destroy, destroy_when_written, reset, say_no, fail, hear])
+def test_it_goes_at_once_if_it_is_destroyed_or_reset_or_has_heard_something(
     client: Callable[..., Connection], way: Callable[[Connection], None],
 ) -> None:
+    """As with Node: of 200,000 bytes, its servers had 16,384 after destroy()."""
     c = client(b'x')
     c.shaking.get(timeout=PATIENCE)
     descriptor = c.sock.fileno()
@@ -224,3 +271,147 @@ def test_a_forked_child_does_not_have_it(client: Callable[..., Connection]) -> N
         os._exit(is_open(descriptor))  # and nothing else: this is the copy of a test
     assert os.waitpid(child, 0)[1] == 0
     assert is_open(descriptor)
+
+
+# --- while it lingers -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def linger(client: Callable[..., Connection]) -> Callable[..., int]:
+    """``linger(**options)`` has a client linger, and returns its descriptor."""
+    def linger(*, ref: bool = True, **options: Any) -> int:
+        c = client(b'x', **options)
+        if not ref:
+            c.sock.unref()
+        descriptor: int = c.sock.fileno()
+        c.sock.close()
+        c.shaking.get(timeout=PATIENCE)
+        assert is_open(descriptor)
+        return descriptor
+
+    return linger
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """What is opened meanwhile has the number of something that was closed, or fails."""
+    resource = pytest.importorskip('resource')
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_beyond_so_many_the_oldest_goes(
+    linger: Callable[..., int], monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(lingering, 'MOST', 2)
+    descriptors = [linger() for _ in range(3)]
+    assert list(map(is_open, descriptors)) == [False, True, True]
+
+
+def test_the_oldest_gives_way_to_who_is_accepted(linger: Callable[..., int], serve: Any) -> None:
+    linger(), linger()
+    first, second = get_loop().dispensable
+    peers: list[int] = []
+    server = serve(lambda sock: peers.append(sock.remote_port))
+    peer = _socket.socket()
+    peer.connect(('127.0.0.1', server.address().port))  # it is not accepted before others have a turn
+    with no_descriptor_left():
+        until(lambda: peers)
+    assert peers == [peer.getsockname()[1]]
+    assert list(get_loop().dispensable) == [second]
+    assert first.wire.sock is None
+    peer.close()
+
+
+def test_they_give_way_to_who_is_connected(linger: Callable[..., int], serve: Any) -> None:
+    server = serve(lambda sock: sock.end('welcome'))
+    for _ in range(3):
+        linger()
+    with no_descriptor_left(), gnet.connect(server.address().port, '127.0.0.1') as sock:
+        assert b''.join(sock) == b'welcome'
+    assert len(get_loop().dispensable) == 1  # there were two ends
+
+
+def test_they_give_way_to_who_listens(linger: Callable[..., int]) -> None:
+    linger(), linger()
+    server = gnet.Server()
+    with no_descriptor_left():
+        server.listen(0, '127.0.0.1')
+        until(lambda: server.listening)
+    assert len(get_loop().dispensable) == 1
+    server.close()
+
+
+def test_they_give_way_to_a_look_up(
+    linger: Callable[..., int], serve: Any, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def getaddrinfo(*asked: Any) -> Any:
+        if len(get_loop().dispensable):
+            raise OSError(errno.EMFILE, 'Too many open files')
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, '', ('127.0.0.1', 0))]
+
+    monkeypatch.setattr(gevent.socket, 'getaddrinfo', getaddrinfo)
+    server = serve(lambda sock: sock.end('welcome'))
+    linger(), linger()
+    with gnet.connect(server.address().port, 'host.example') as sock:
+        assert b''.join(sock) == b'welcome'
+
+
+@pytest.mark.parametrize('ref', [True, False])
+def test_it_keeps_the_program_alive_and_is_told_of(
+    linger: Callable[..., int], *, ref: bool,
+) -> None:
+    descriptor = linger(ref=ref)
+    entry, = (each for each in gnet.live().of('socket') if each.state == 'lingering')
+    assert (entry.keeps_alive, entry.referenced) == (ref, ref)
+    ends = socket.socket(fileno=os.dup(descriptor))
+    assert (entry.local, entry.peer) == tuple(
+        f'{host}:{port}' for host, port in (ends.getsockname(), ends.getpeername()))
+    ends.close()
+    assert gnet.live().of('hold') == []
+
+
+def test_the_socket_below_is_closed_and_free(serve: Any, certified: Any) -> None:
+    received: list[bytes] = []
+    let_go = Event()
+
+    def handler(sock: gnet.Socket) -> None:
+        if not received:
+            secure = sock.start_tls(server_side=True, **certified.options)
+            received.append(b''.join(secure))
+            let_go.wait(PATIENCE)
+        else:
+            sock.sendall(sock.recv(100))
+
+    port = serve(handler).address().port
+    below = gnet.connect(port, '127.0.0.1')
+    above = below.start_tls(ca=authority().cert, server_hostname='localhost')
+    ends: list[Any] = []
+    for sock in (above, below):
+        sock.on('close', lambda had_error, sock=sock: ends.append((sock, had_error)))
+    above.sendall(b'in secret')
+    descriptor = below.fileno()
+    above.close()
+    for sock in (above, below):
+        assert (sock.destroyed, sock.ready_state, sock.fileno()) == (True, 'closed', -1)
+        with pytest.raises(OSError, match='closed'):
+            sock.sendall(b'too late')
+    until(lambda: len(ends) == 2)
+    assert dict(ends) == {above: False, below: False}
+    until(lambda: received)
+    below.destroy()
+    assert is_open(descriptor)
+    below.connect(port, '127.0.0.1')
+    below.sendall(b'in plain text')
+    assert below.recv(100) == b'in plain text'
+    below.close()
+    assert received == [b'in secret']
+    assert is_open(descriptor)
+    let_go.set()
+    until(lambda: not is_open(descriptor))
