@@ -67,6 +67,18 @@ _HALF_OPEN = [
     for number in VERSIONS for first, other in (('c', 't1'), ('t1', 'c'))
 ]
 
+#: A descriptor that lingered would take what the server still has to say.
+_DESTROYED = [
+    scenario(
+        f'tls ending/destroy behind a write, and the server says more, {number}', _CHAPTER,
+        [*secure(client=version(number), server={'allowHalfOpen': True}), *_RESUMED,
+         ['call', 'c.write', 'hello', fn('written')], ['await', 't1 data'], ['settle'],
+         ['call', 'c.destroy'], ['await', 't1 end'], ['settle'],
+         ['call', 't1.write', 'late', fn('late')], ['settle'],
+         ['call', 't1.write', 'later', fn('later')], ['await', 't1 close'], *_LOOK])
+    for number in VERSIONS
+]
+
 #: What the relay does between the two.
 _ON_THE_WIRE: dict[str, list[Step]] = {
     'FIN': [['call', 'up.end'], ['await', 't1 close']],
@@ -190,5 +202,5 @@ _FLOOD = [
 ]
 
 SCENARIOS = [
-    *_BY_EITHER, *_HALF_OPEN, *_CUT, *_DAMAGED, *_FAREWELL, *_READING, *_PAUSED,
-    *_FLOOD]
+    *_BY_EITHER, *_HALF_OPEN, *_DESTROYED, *_CUT, *_DAMAGED, *_FAREWELL, *_READING,
+    *_PAUSED, *_FLOOD]
