@@ -66,6 +66,11 @@ class Dispensable:
             return True
         return False
 
+    def clear(self) -> None:
+        """Close all."""
+        while self._things:
+            self.give_way()
+
     def give_way_to(self, error: BaseException) -> bool:
         """If *error* says that no descriptor is left, close the oldest: then it may be tried again.
 

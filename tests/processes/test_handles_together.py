@@ -21,6 +21,7 @@ from gnet.clusters.round_robin import SeatState, Transfer
 from gnet.loop.loop import get_loop
 from gnet.processes.messaging import Messaging, peer_of
 
+from ..harness.dispensed import Dispensed
 from ..harness.waiting import PROCESS_PATIENCE, until
 
 
@@ -147,27 +148,12 @@ def test_several_handles_with_a_message_of_the_programs_close_the_channel(
     assert warning.endswith("several handles with {'count': 'them'}")
 
 
-class Dispensable:
-    """What is open, and nobody needs."""
-
-    wire = None
-    since = 0.0
-
-    def __init__(self) -> None:
-        self._number = os.dup(0)
-        get_loop().dispensable.add(self, 2)
-
-    def close(self) -> None:
-        os.close(self._number)
-        get_loop().dispensable.remove(self)
-
-
 def test_what_nobody_needs_is_closed_for_descriptors_that_do_not_arrive(
     end: End, socks: list[Any], caplog: Any,
 ) -> None:
     resource = pytest.importorskip('resource')
     for _ in range(2):
-        Dispensable()
+        Dispensed()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest = os.dup(0)
     os.close(lowest)

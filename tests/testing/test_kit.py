@@ -15,6 +15,7 @@ import gnet
 import gnet.tls
 from gnet.testing import Kit, check_leaks, connected_pair, listening
 
+from ..harness.dispensed import Dispensed
 from ..harness.families import has_ipv6
 
 
@@ -245,6 +246,13 @@ def test_it_serves_unittest() -> None:
 
 def wait_for_ever() -> None:
     Event().wait()
+
+
+def test_what_lingers_was_closed_and_is_no_leak() -> None:
+    with check_leaks():
+        lingers = Dispensed()
+        assert lingers.number is not None
+    assert lingers.number is None
 
 
 @pytest.mark.parametrize(('leave', 'told'), [
