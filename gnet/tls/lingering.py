@@ -57,7 +57,7 @@ class Lingering:
 
     __slots__ = ('__weakref__', '_left', '_timer', 'since', 'wire')
 
-    def __init__(self, below: DescriptorWire) -> None:
+    def __init__(self, below: Any) -> None:
         loop = below.schedule
         self._left = _MOST_BYTES
         self.since: float = loop.now()

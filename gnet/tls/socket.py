@@ -346,8 +346,8 @@ class TLSSocket(Handshaking):
             error is None and self._stage is CONNECTED and not self._queued_units
             and self._errored is None and self._wire.error is None
         ):
-            # Nothing is missing: the peer shall be able to tell. Who has said no more than this ends
-            # it at once, as in Node.
+            # Nothing is missing: the peer shall be able to tell. Who has said no more than this is
+            # in a hurry, as in Node.
             is_ended = self._write_state in _ENDED or self._blocking.close_wanted
             self._wire.take_leave(is_ended and self._bytes_sent > 0)
         return super().destroy(error)

@@ -320,7 +320,7 @@ def test_the_oldest_gives_way_to_who_is_accepted(linger: Callable[..., int], ser
     peers: list[int] = []
     server = serve(lambda sock: peers.append(sock.remote_port))
     peer = _socket.socket()
-    peer.connect(('127.0.0.1', server.address().port))  # it is not accepted before others have a turn
+    peer.connect(('127.0.0.1', server.address().port))  # which lets nobody have a turn
     with no_descriptor_left():
         until(lambda: peers)
     assert peers == [peer.getsockname()[1]]
