@@ -43,7 +43,8 @@ class LiveEntry:
             ``'waiting'``, ``'running'`` or ``'starting'``; of what could not be asked, as it is in
             the middle of its making, ``'unreadable'``.
         age: seconds since the server was told to listen, the connection was established (or asked
-            for), the process was started; of a handler, that of its connection.
+            for), the process was started; of a handler, that of its connection; of what lingers,
+            since it was closed.
         name: of a greenlet, a timer or a watcher: what it is for. Of a thread: its name. Of a
             process: its command.
         local: this end, such as ``'127.0.0.1:7000'``; of a unix socket its path.
