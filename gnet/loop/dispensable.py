@@ -10,12 +10,12 @@ import errno
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol, TypeVar
 
-__all__ = ['Dispensable', 'Dispensed']
+__all__ = ['NONE_LEFT', 'Dispensable', 'Dispensed']
 
 Made = TypeVar('Made')
 
 #: The process, or the whole system, has no descriptor left.
-_NONE_LEFT = (errno.EMFILE, errno.ENFILE)
+NONE_LEFT = (errno.EMFILE, errno.ENFILE)
 
 
 class Dispensed(Protocol):
@@ -77,7 +77,7 @@ class Dispensable:
         Returns:
             Whether a descriptor is free now.
         """
-        return isinstance(error, OSError) and error.errno in _NONE_LEFT and self.give_way()
+        return isinstance(error, OSError) and error.errno in NONE_LEFT and self.give_way()
 
     def open(self, opener: Callable[..., Made], *arguments: Any) -> Made:
         """Return ``opener(*arguments)``, which opens a descriptor, if need be instead of these.

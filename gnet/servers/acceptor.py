@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import _socket
 import errno
+import select
 import socket as _stdlib
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -19,11 +20,13 @@ from gevent import getcurrent
 from gevent.server import StreamServer
 
 from .. import lifecycle
+from ..loop.dispensable import NONE_LEFT
 from ..loop.loop import Loop
 from ..loop.signals import is_called_by_signal
 from ..loop.watchers import READ, close_watcher, is_libuv
 from ..node import coded_errors, system_errors
 from ..node.logs import Log
+from ..node.originals import original
 from ..sockets.descriptors import reset_on_close
 from .connections import Connections
 from .listener import Listener, adopt
@@ -44,6 +47,9 @@ __all__ = [
 ]
 
 _log = Log('gnet.server')
+
+#: The patched one would let others run.
+_poll: Callable[[], Any] = original('select', 'poll')
 
 #: The connection was lost before it was accepted, or the packet filter refused it: the listener is
 #: fine and the next accept may work. accept(2) on Linux hands on such errors of the new socket.
@@ -267,9 +273,7 @@ class Acceptor(StreamServer):
             try:
                 accepted = self.do_read()
             except OSError as error:
-                if error.errno not in _PEER_FAULTS and (
-                    not self.gnet_loop.dispensable.give_way_to(error)
-                ):
+                if error.errno not in _PEER_FAULTS and not self._makes_room(error):
                     return  # a BlockingIOError when there are no more
             else:
                 yield accepted
@@ -295,9 +299,9 @@ class Acceptor(StreamServer):
                 except OSError as error:
                     if self._is_closed:
                         return  # a signal handler has closed it, in the midst of this
-                    if self.gnet_loop.dispensable.give_way_to(error):
-                        continue
                     if error.errno not in _PEER_FAULTS:
+                        if self._makes_room(error):
+                            continue
                         self._accept_failed(error)
                         return
                     _log.debug('%s: accept: %s', self, error)
@@ -351,7 +355,21 @@ class Acceptor(StreamServer):
         """StreamServer wants one; an acceptor gives connections to its :attr:`intake` instead."""
         raise AssertionError('an Acceptor hands connections to its intake')
 
+    def _makes_room(self, error: OSError) -> bool:
+        """Return whether somebody waits for whom there is a descriptor now, though there was none.
+
+        accept(2) looks for a descriptor first, and says EMFILE also where nobody waits.
+        """
+        dispensable = self.gnet_loop.dispensable
+        if not len(dispensable):
+            return False
+        poller = _poll()
+        poller.register(self.socket.fileno(), select.POLLIN)
+        return bool(poller.poll(0)) and dispensable.give_way_to(error)
+
     def _accept_failed(self, error: OSError) -> None:
+        if error.errno in NONE_LEFT and len(self.gnet_loop.dispensable):
+            return  # nobody waits: see _makes_room()
         failure = system_errors.system_error(error.errno or 0, 'accept')
         if error.errno in _EXHAUSTION:
             now, last = self.gnet_loop.now(), self._exhausted_at
