@@ -63,7 +63,8 @@ class Lingering:
         self.since: float = loop.now()
         self._timer = IdleTimer(self._expired, MOST_SECONDS, self.since)
         self.wire: DescriptorWire = type(below)(loop)
-        self.wire.open(self, below.take_out())
+        # (Not by the method of a subclass: in memory there is none that a program could have.)
+        self.wire.open(self, DescriptorWire.take_out(below))
         self.wire.set_ref(below.ref)
         self.wire.reader = self
         self.wire.taker = GREENLET
