@@ -12,6 +12,7 @@ The descriptor is not the socket's any more: that is closed, as is the one below
 from __future__ import annotations
 
 import _socket
+import resource
 import struct
 from typing import Any
 
@@ -25,9 +26,11 @@ __all__ = ['MOST', 'MOST_SECONDS', 'Lingering', 'can_linger']
 MOST_SECONDS = 2.0
 
 #: Connections of one loop that linger at a time; beyond that the oldest is closed, whose tickets
-#: have most likely come. A quarter of the descriptors that a process mostly may have (1024): a
-#: program that sends to a thousand servers a second has use for the others.
+#: have most likely come. That is a quarter of the descriptors that a process mostly may have
+#: (1024); where it may have fewer, a quarter of those. What the program opens by itself, a file
+#: say, is to find some.
 MOST = 256
+_PART = 4
 
 #: Bytes that are read away: of a server that sends more than tickets nobody wants anything, and it
 #: is to learn that.
@@ -42,6 +45,11 @@ def can_linger(below: Any) -> bool:
     return (
         isinstance(below, DescriptorWire) and below.sock is not None and not below.ended
         and below.sock.getsockopt(_socket.SOL_SOCKET, _socket.SO_LINGER, len(_OFF)) == _OFF)
+
+
+def _most() -> int:
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[0]  # it may be changed at any time
+    return MOST if limit == resource.RLIM_INFINITY else max(1, min(MOST, limit // _PART))
 
 
 class Lingering:
@@ -70,7 +78,7 @@ class Lingering:
         self.wire.taker = GREENLET
         # Who was known to have the descriptor is gone.
         loop.close_in_child(self, Lingering.close)
-        loop.dispensable.add(self, MOST)
+        loop.dispensable.add(self, _most())
         try:
             self.wire.shut_down()
             self.wire.want()

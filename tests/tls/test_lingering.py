@@ -5,6 +5,7 @@ from __future__ import annotations
 import _socket
 import errno
 import os
+import resource
 import socket
 import struct
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ from gevent.event import Event
 
 import gnet
 from gnet import tls
+from gnet.loop.dispensable import Dispensable
 from gnet.loop.loop import get_loop
 from gnet.tls import lingering
 
@@ -295,7 +297,6 @@ def linger(client: Callable[..., Connection]) -> Callable[..., int]:
 @contextmanager
 def no_descriptor_left() -> Iterator[None]:
     """What is opened meanwhile has the number of something that was closed, or fails."""
-    resource = pytest.importorskip('resource')
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest = os.dup(0)
     os.close(lowest)
@@ -312,6 +313,24 @@ def test_beyond_so_many_the_oldest_goes(
     monkeypatch.setattr(lingering, 'MOST', 2)
     descriptors = [linger() for _ in range(3)]
     assert list(map(is_open, descriptors)) == [False, True, True]
+
+
+@pytest.mark.parametrize(('limit', 'most'), [
+    (4096, 256), (1024, 256), (400, 100), (3, 1), (resource.RLIM_INFINITY, 256)])
+def test_no_more_than_a_quarter_of_the_descriptors(
+    linger: Callable[..., int], monkeypatch: pytest.MonkeyPatch, limit: int, most: int,
+) -> None:
+    monkeypatch.setattr(resource, 'getrlimit', lambda which: (limit, limit))
+    allowed: list[int] = []
+    add = Dispensable.add
+
+    def note(self: Any, thing: Any, most: int) -> None:
+        allowed.append(most)
+        add(self, thing, most)
+
+    monkeypatch.setattr(Dispensable, 'add', note)
+    linger()
+    assert allowed == [most]
 
 
 def test_the_oldest_gives_way_to_who_is_accepted(linger: Callable[..., int], serve: Any) -> None:
