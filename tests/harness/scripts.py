@@ -56,16 +56,20 @@ class Running:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
         self._seen: list[str] = []
         self.process: Any = None
-        if not executed:
-            self.process = fork_server.start(
-                command, directory, env, None if merged else self._stderr.fileno(),
-                workers=workers)
-        if self.process is None:
-            self.process = subprocess.Popen(
-                command, cwd=directory, env=dict(env),
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT if merged else self._stderr,
-            )
+        try:
+            if not executed:
+                self.process = fork_server.start(
+                    command, directory, env, None if merged else self._stderr.fileno(),
+                    workers=workers)
+            if self.process is None:
+                self.process = subprocess.Popen(
+                    command, cwd=directory, env=dict(env),
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT if merged else self._stderr,
+                )
+        except BaseException:
+            self._stderr.close()
+            raise
 
     def read_line(self, timeout: float = PROCESS_PATIENCE) -> str:
         """Return the next line of the script's stdout without its end; ``''`` when there is none.
@@ -100,7 +104,8 @@ class Running:
         """Close the script's stdin, wait for its end and return that, with all of its output."""
         with self._limit(timeout, 'its end'):
             self.process.stdin.close()
-            self._seen.append(self.process.stdout.read().decode())
+            for line in self.process.stdout:  # not all at once: a failure shows what has come
+                self._seen.append(line.decode())
             self.process.wait()
         return Finished(self.process.returncode, ''.join(self._seen), self._errors())
 
