@@ -103,7 +103,7 @@ class Running:
     def wait(self, timeout: float = PROCESS_PATIENCE) -> Finished:
         """Close the script's stdin, wait for its end and return that, with all of its output."""
         with self._limit(timeout, 'its end'):
-            self.process.stdin.close()
+            self._close_stdin()
             for line in self.process.stdout:  # not all at once: a failure shows what has come
                 self._seen.append(line.decode())
             self.process.wait()
@@ -115,8 +115,13 @@ class Running:
             with suppress(ProcessLookupError):  # it has just ended, and the loop knows it already
                 self.process.kill()
             self.process.wait()
-        for file in (self.process.stdin, self.process.stdout, self._stderr):
-            file.close()
+        self._stderr.close()
+        self.process.stdout.close()
+        self._close_stdin()
+
+    def _close_stdin(self) -> None:
+        with suppress(BrokenPipeError):  # it has ended without reading what it was sent
+            self.process.stdin.close()
 
     def _limit(self, seconds: float, what: str) -> _Limit:
         return _Limit(self, seconds, what)
@@ -210,7 +215,8 @@ class Scripts:
         """Run a script to its end; *stdin* is all it gets to read. Else as :meth:`start`."""
         running = self.start(script, *args, launcher=launcher, env=env, executed=executed)
         if stdin:
-            running.write(stdin)
+            with suppress(BrokenPipeError):  # it has ended without reading that
+                running.write(stdin)
         return running.wait(timeout)
 
     def close(self) -> None:
