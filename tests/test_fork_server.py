@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+import resource
 import signal
 import sys
 import textwrap
+from pathlib import Path
 
 import pytest
 from gevent import monkey, subprocess
@@ -180,3 +183,73 @@ def test_many_are_told_from_each_other(scripts, tmp_path):
     script.write_text('import sys; sys.exit(int(sys.argv[1]))')
     running = [scripts.start(script, str(number)) for number in range(10)]
     assert [each.wait().status for each in running] == list(range(10))
+
+
+def test_it_has_the_limits_of_the_suite_as_they_are(scripts):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    scripts.run('pass')
+    resource.setrlimit(resource.RLIMIT_NOFILE, (999, hard))
+    try:
+        ended = both(scripts, 'import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE))')
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert ended.stdout == f'{(999, hard)}\n'
+
+
+def test_what_is_read_at_the_start_is_read_anew_where_it_has_changed(scripts, monkeypatch):
+    scripts.run('pass')
+    monkeypatch.setenv('PYTHONIOENCODING', 'latin-1')
+    assert both(scripts, 'import sys; print(sys.stdout.encoding)').stdout == 'iso8859-1\n'
+
+
+def test_a_fork_server_that_has_ended_costs_one_script(scripts):
+    scripts.run('pass')
+    for pid in fork_server.pids():
+        os.kill(pid, signal.SIGKILL)
+    with pytest.raises(OSError):  # noqa: PT011  # the socket is closed, or about to be
+        scripts.run('pass')
+    assert scripts.run('pass').status == 0
+
+
+@pytest.mark.parametrize('times', [1, 2])
+def test_what_cannot_be_forked_has_no_number(scripts, times):
+    assert both(scripts, f"""
+        import ctypes, os, sys
+        sys.path.insert(0, {str(Path(fork_server.__file__).parent)!r})
+        import forked_script
+
+        class Full:
+            left = {times}
+
+            def fork(self):
+                self.left -= 1
+                ctypes.set_errno({errno.EAGAIN})
+                return -1 if self.left == 0 else os.fork()
+
+        forked_script.libc = Full()
+        before = os.listdir('/proc/self/fd')
+        print(forked_script.fork(), os.listdir('/proc/self/fd') == before)
+    """).stdout == f'{-errno.EAGAIN} True\n'
+
+
+def test_a_worker_is_ended_by_a_signal_that_comes_before_it_has_begun(scripts):
+    ended = scripts.start("""
+        import os, signal
+        import gnet
+        from gnet import cluster
+
+        cluster.setup_primary(exec='none.py')
+        for _ in range(5):
+            worker = cluster.fork()
+            os.kill(worker.process.pid, signal.SIGTERM)
+            print(gnet.once(worker, 'exit'))
+    """, workers=True).wait()
+    assert ended.stdout == "[None, 'SIGTERM']\n" * 5
+
+
+def test_a_script_may_end_before_it_was_sent_what_it_does_not_read(scripts):
+    running = scripts.start('pass')
+    running.process.wait()
+    with pytest.raises(BrokenPipeError):
+        running.write('x')
+    assert running.wait().status == 0

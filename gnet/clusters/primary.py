@@ -228,7 +228,7 @@ class PrimarySide:
 
         Args:
             worker: who is to drain.
-            deadline: see there.
+            deadline: in seconds.
             accept_rest: have it accept what waits in a shared listener: nobody else will.
         """
         line = self._lines.get(worker)

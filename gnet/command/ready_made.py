@@ -204,9 +204,9 @@ def listen(
     from ..observing.server_labels import address_text
 
     target = {**where, 'host': None} if where.get('host') == '*' else where
-    directory = Path(where.get('path', '')).parent
-    if not directory.is_dir():
-        say(f'{name}: there is no directory {directory}')  # EACCES is what Node calls that
+    if 'path' in where and not Path(where['path']).parent.is_dir():
+        # EACCES is what Node calls that.
+        say(f'{name}: there is no directory {Path(where["path"]).parent}')
         raise SystemExit(1)
     with failing_in_one_line(name):
         server = serve(handler, **target, **options)

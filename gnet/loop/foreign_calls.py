@@ -32,6 +32,12 @@ class ThreadCall(_AnyFuture):
         #: What it has failed with, until somebody might have seen it.
         self.gnet_unseen: BaseException | None = None
         self.gnet_is_watched: bool = False
+        #: Where the locks of a future are gevent's: who waits, by the loops of their hubs, and what
+        #: ends that. None elsewhere.
+        self.gnet_waiters: list[tuple[Any, Event]] | None = None
+        if monkey.is_module_patched('threading'):
+            self.gnet_waiters = []
+            super().add_done_callback(_wake_waiters)
 
     def set_exception(self, exception: BaseException | None) -> None:
         if not self.gnet_is_watched and not isinstance(exception, EXITS):
@@ -55,11 +61,17 @@ class ThreadCall(_AnyFuture):
 
         gevent before 26 does not always wake who waits for a lock that another thread releases.
         """
-        if not monkey.is_module_patched('threading') or self.done():
+        waiters = self.gnet_waiters
+        if waiters is None or timeout == 0 or self.done():
             return timeout
-        native, over = get_hub().loop, Event()
-        super().add_done_callback(lambda _: native.run_callback_threadsafe(over.set))
-        over.wait(timeout)
+        over = Event()
+        waiter = get_hub().loop, over
+        waiters.append(waiter)
+        try:
+            if not self.done():  # asked again: what ends from here on knows of this waiter
+                over.wait(timeout)
+        finally:
+            waiters.remove(waiter)  # its hub may be gone when the call ends
         return 0
 
     def _watch(self) -> None:
@@ -70,6 +82,11 @@ class ThreadCall(_AnyFuture):
         error, loop = self.gnet_unseen, self.gnet_loop
         if error is not None:
             loop.in_own_thread(loop.fail, call_from_thread, error)
+
+
+def _wake_waiters(call: Any) -> None:
+    for native, over in tuple(call.gnet_waiters):
+        native.run_callback_threadsafe(over.set)
 
 
 def call_from_thread(function: Callable[..., Any], *args: Any) -> ThreadCall:

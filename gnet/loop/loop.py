@@ -209,6 +209,7 @@ class Loop(Agenda, Watchers):
         self._later.clear()
         nothing: Any = _nothing
         dead.soon = dead.later = dead.from_hub = dead.hold = dead.release = nothing
+        self._turn_scheduled = True  # or whoever is late would start the timer that is closed here
         dead.block = self.check_thread  # which raises
         with ExitStack() as closing:  # each, whatever another one raises
             closing.callback(close_watcher, self._next_turn)
@@ -261,7 +262,6 @@ class Loop(Agenda, Watchers):
         else:
             self.failed = True
             self.report(context, error)
-
 
     def _is_echo(self, error: BaseException) -> bool:
         """Whether a copy of one of the parent's greenlets has woken in a forked child and failed.

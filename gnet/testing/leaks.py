@@ -105,7 +105,6 @@ class Snapshot:
             lines += self._younger()
         return lines
 
-
     def _younger(self) -> list[str]:
         """Return a line for each thing that keeps the loop alive and began after this moment."""
         from ..observing.live import live

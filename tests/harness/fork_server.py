@@ -6,8 +6,10 @@ process for each kind of command line, a fork server, does that once, and forks 
 script. What it forks is like a new process in all that a script can see (``forked_script.py``): a
 child of the suite's, with its own arguments, environment, directory, standard descriptors and
 ``__main__``, without a hub, run and ended by the same functions of Python's. What differs is that
-modules that gnet imports are there before the script asks for them, the command line in ``ps``, and
-that the scripts of a run share the seed of their hashes.
+modules that gnet imports, and those of ``forked_script.py``, are there before the script asks for
+them (so a script, or gnet, that has forgotten to import one of them does not fail), the command
+line in ``ps``, that the scripts of a run share the seed of their hashes, and that umask and
+priority are those that the suite began with.
 
 A process is started as users start it where a test is about that (its mark ``executed``), where it
 is patched before anything is imported, or the suite is, where its environment has something that is
@@ -31,13 +33,16 @@ from gevent.fileobject import FileObject
 
 from . import ROOT, forking
 
-__all__ = ['Process', 'close', 'forker', 'start']
+__all__ = ['Process', 'close', 'forker', 'pids', 'start']
 
 _Socket: type[socket.socket] = monkey.get_original('socket', 'socket')
 _Popen: Any = monkey.get_original('subprocess', 'Popen')
 
 #: What begins so is read by what is imported, or by Python before that.
-_READ_AT_START = ('GEVENT', 'GNET_', 'LANG', 'LC_', 'LD_', 'LISTEN_', 'MALLOC', 'NODE_', 'PYTHON')
+_READ_AT_START = (
+    'GEVENT', 'GNET_', 'LANG', 'LC_', 'LD_', 'LISTEN_', 'MALLOC', 'NODE_', 'OPENSSL_', 'PYTHON',
+    'TZ',
+)
 
 #: But these are read for each script anew.
 _FREE = frozenset({'NODE_CLUSTER_SCHED_POLICY', 'PYTHONUNBUFFERED'})
@@ -70,7 +75,8 @@ class _Command(NamedTuple):
     words: list[str]
 
 
-_servers: dict[tuple[str, ...], _Server] = {}
+#: By what decides on all that is there before a script begins.
+_servers: dict[tuple[Any, ...], _Server] = {}
 
 
 def start(
@@ -108,15 +114,27 @@ def forker(
         return None  # which is for whoever executes it to say
     if any(name.startswith(_OF_CHANNEL) for name in env) != (parts.kind == 'child'):
         return None
-    kind = (*parts.options, parts.kind, env.get('PYTHONPATH', ''))
-    server = _servers.get(kind)
-    if server is None:
-        server = _servers[kind] = _Server(parts.options, _MODULES[parts.kind], env)
     request = {
         'command': list(command), 'directory': str(directory), 'environment': dict(env),
         'kind': parts.kind, 'words': parts.words, 'workers': workers,
     }
-    return lambda descriptors: server.fork(request, descriptors)
+    return lambda descriptors: _fork(parts, env, request, descriptors)
+
+
+def _fork(
+    parts: _Command, env: Mapping[str, str], request: Mapping[str, Any],
+    descriptors: Sequence[int],
+) -> int:
+    kind = (*parts.options, parts.kind, *sorted(_read_at_start(env).items()))
+    server = _servers.get(kind)
+    if server is None:
+        server = _servers[kind] = _Server(parts.options, _MODULES[parts.kind], env)
+    try:
+        return forking.ask(server.address, request, descriptors)
+    except OSError:
+        del _servers[kind]  # who comes next gets a new one
+        server.close()
+        raise
 
 
 class Process:
@@ -131,6 +149,10 @@ class Process:
         readable, stdout = os.pipe()
         try:
             self.pid = fork((stdin, stdout, stdout if stderr is None else stderr))
+        except BaseException:
+            os.close(writable)
+            os.close(readable)
+            raise
         finally:
             os.close(stdin)
             os.close(stdout)
@@ -167,6 +189,11 @@ class Process:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
+
+
+def pids() -> list[int]:
+    """Return the numbers of the fork servers of this process."""
+    return [server.pid for server in _servers.values()]
 
 
 def close() -> None:
@@ -213,11 +240,11 @@ class _Server:
     def __init__(
         self, options: Sequence[str], modules: Sequence[str], env: Mapping[str, str],
     ) -> None:
-        self._address = f'\0gnet-tests-{os.getpid()}-{os.urandom(8).hex()}'
+        self.address = f'\0gnet-tests-{os.getpid()}-{os.urandom(8).hex()}'
         # Nothing of it is left open here: the tests count descriptors.
         with _Socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener, \
                 open(os.devnull, 'r+b') as nothing:
-            listener.bind(self._address)
+            listener.bind(self.address)
             listener.listen(128)
             # What else is in that of the script is for the script.
             own = {name: value for name, value in os.environ.items()
@@ -228,9 +255,10 @@ class _Server:
                  str(fd), str(os.getpid()), *modules],
                 env={**own, **_read_at_start(env)}, stdin=nothing, stdout=nothing, pass_fds=(fd,))
 
-    def fork(self, request: Mapping[str, Any], descriptors: Sequence[int]) -> int:
-        return forking.ask(self._address, request, descriptors)
+    @property
+    def pid(self) -> int:
+        return int(self._process.pid)
 
     def close(self) -> None:
-        os.kill(self._process.pid, signal.SIGKILL)
+        self._process.kill()  # if it has not ended
         self._process.wait()

@@ -19,6 +19,7 @@ import io
 import json
 import os
 import random
+import resource
 import signal
 import socket
 import sys
@@ -67,6 +68,8 @@ def serve(listener: socket.socket, suite: int) -> dict[str, Any] | None:
         with connection:
             connection.settimeout(None)
             message, descriptors, _, _ = socket.recv_fds(connection, REQUEST_LIMIT, 4)
+            if not message:
+                continue  # who has asked has ended
             number = fork()
             if number == 0:
                 listener.close()
@@ -81,16 +84,18 @@ def serve(listener: socket.socket, suite: int) -> dict[str, Any] | None:
 
 
 def fork() -> int:
-    """Fork a process that is not this one's child; return its number, or there, later, 0."""
+    """Fork a process that is not this one's child.
+
+    Returns:
+        Its number, or there, later, 0; a negative one, of an error, if there is none.
+    """
     told, tell = os.pipe()
     begin, let_begin = os.pipe()
     between = libc.fork()
-    if between < 0:
-        raise OSError(ctypes.get_errno(), 'fork')
     if between == 0:
         child = libc.fork()
         if child != 0:
-            os.write(tell, b'%d' % child)
+            os.write(tell, b'%d' % (child if child > 0 else -ctypes.get_errno()))
             os._exit(0)
         os.close(tell)
         os.close(told)
@@ -98,10 +103,12 @@ def fork() -> int:
         os.read(begin, 1)  # the end: it has its parent
         os.close(begin)
         return 0
+    number = -ctypes.get_errno()
     os.close(tell)
     os.close(begin)
-    os.waitpid(between, 0)
-    number = int(os.read(told, 20))
+    if between > 0:
+        os.waitpid(between, 0)
+        number = int(os.read(told, 20))
     os.close(told)
     os.close(let_begin)
     return number
@@ -112,6 +119,7 @@ def become(request: dict[str, Any]) -> None:
     os.chdir(request['directory'])
     os.environ.clear()
     os.environ.update(request['environment'])
+    resource.setrlimit(resource.RLIMIT_NOFILE, tuple(request['limits']))
     words = request['words']
     if hasattr(sys, 'orig_argv'):  # not on Python 3.9
         sys.orig_argv = request['command']
@@ -130,6 +138,7 @@ def become(request: dict[str, Any]) -> None:
         # Which takes it out of the environment when it is imported, and the number of a worker.
         inheritance = importlib.reload(sys.modules['gnet.processes.inheritance'])
         sys.modules['gnet'].worker_number = inheritance.worker_number
+        check_inheritance(inheritance)
     random.seed()
     threading = sys.modules.get('threading')
     if threading is not None:
@@ -145,6 +154,16 @@ def become(request: dict[str, Any]) -> None:
         importlib.import_module('gnet.clusters.cluster')  # as gnet itself does in a worker
 
 
+def check_inheritance(inheritance: Any) -> None:
+    """Fail if what was imported before has taken over what was not known then."""
+    for name in [name for name in sys.modules if name.startswith('gnet.')]:
+        names = vars(sys.modules[name])
+        for each in inheritance.__all__:
+            value = getattr(inheritance, each)
+            if names.get(each, value) is not value:
+                raise ImportError(f'{name} was imported before a child had its {each}')
+
+
 def fork_workers() -> dict[str, Any] | None:
     """Have the workers that this process will start forked, too. In each of them, return a request.
 
@@ -155,9 +174,12 @@ def fork_workers() -> dict[str, Any] | None:
     listener.bind(address)
     listener.listen(128)
     primary = os.getpid()
-    if libc.fork() == 0:
+    # They wait in what forks, for ever, and in a worker until it is one. (Ignored, they would be
+    # lost to it.)
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    child = libc.fork()
+    if child == 0:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        before = {number: signal.signal(number, signal.SIG_IGN) for number in SIGNALS}
         nothing = os.open(os.devnull, os.O_RDWR)
         for number in range(3):
             os.dup2(nothing, number)
@@ -166,10 +188,12 @@ def fork_workers() -> dict[str, Any] | None:
         if request is None:
             os._exit(0)
         libc.prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0)
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         return request
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     listener.close()
+    if child < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()), 'fork')
     subprocess.Popen = forking.popen(forker(address))
     return None
 
@@ -242,8 +266,8 @@ def main() -> None:
     gc.freeze()
     try:
         request = serve(listener, suite)
-    except KeyboardInterrupt:  # of the suite
-        os._exit(0)
+    except KeyboardInterrupt:  # of the suite, or of a script that has not begun
+        os._exit(128 + signal.SIGINT)
     if request is None:
         os._exit(0)
     become(request)

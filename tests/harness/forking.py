@@ -8,6 +8,7 @@ from __future__ import annotations
 import ctypes
 import json
 import os
+import resource
 import socket
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -18,6 +19,9 @@ from gevent.os import fork_and_watch
 __all__ = ['Fork', 'ask', 'popen']
 
 _PR_SET_CHILD_SUBREAPER = 36
+
+#: Seconds within which a fork server answers: it takes some milliseconds, beside others.
+_PATIENCE = 20
 
 #: Called with descriptors, forks a process, and returns its number.
 Fork = Callable[[Sequence[int]], int]
@@ -64,19 +68,30 @@ def ask(address: str, request: Mapping[str, Any], descriptors: Sequence[int]) ->
 
     Raises:
         ChildProcessError: the fork server has ended.
+        OSError: it cannot fork, or has not answered.
     """
     plain: type[socket.socket] = monkey.get_original('socket', 'socket')
+    # As one has that this process forks: the server's may be others.
+    inherited = {'limits': resource.getrlimit(resource.RLIMIT_NOFILE)}
+    message = json.dumps({**request, **inherited}).encode()
     with plain(socket.AF_UNIX, socket.SOCK_SEQPACKET) as connection:
-        connection.connect(address)
+        connection.settimeout(_PATIENCE)
+        try:
+            connection.connect(address)
+        except ConnectionRefusedError:
+            raise ChildProcessError('the fork server has ended') from None
         _take_in_orphans(True)
         try:
-            socket.send_fds(connection, [json.dumps(request).encode()], descriptors)
+            socket.send_fds(connection, [message], descriptors)
             answer = connection.recv(20)
         finally:
             _take_in_orphans(False)
     if not answer:
         raise ChildProcessError('the fork server has ended')
-    return int(answer)
+    number = int(answer)
+    if number < 0:  # a process of that number would be all there are, to kill()
+        raise OSError(-number, os.strerror(-number), 'fork')
+    return number
 
 
 def _take_in_orphans(enabled: bool) -> None:

@@ -56,16 +56,20 @@ class Running:
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
         self._seen: list[str] = []
         self.process: Any = None
-        if not executed:
-            self.process = fork_server.start(
-                command, directory, env, None if merged else self._stderr.fileno(),
-                workers=workers)
-        if self.process is None:
-            self.process = subprocess.Popen(
-                command, cwd=directory, env=dict(env),
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT if merged else self._stderr,
-            )
+        try:
+            if not executed:
+                self.process = fork_server.start(
+                    command, directory, env, None if merged else self._stderr.fileno(),
+                    workers=workers)
+            if self.process is None:
+                self.process = subprocess.Popen(
+                    command, cwd=directory, env=dict(env),
+                    stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT if merged else self._stderr,
+                )
+        except BaseException:
+            self._stderr.close()
+            raise
 
     def read_line(self, timeout: float = PROCESS_PATIENCE) -> str:
         """Return the next line of the script's stdout without its end; ``''`` when there is none.
@@ -99,8 +103,9 @@ class Running:
     def wait(self, timeout: float = PROCESS_PATIENCE) -> Finished:
         """Close the script's stdin, wait for its end and return that, with all of its output."""
         with self._limit(timeout, 'its end'):
-            self.process.stdin.close()
-            self._seen.append(self.process.stdout.read().decode())
+            self._close_stdin()
+            for line in self.process.stdout:  # not all at once: a failure shows what has come
+                self._seen.append(line.decode())
             self.process.wait()
         return Finished(self.process.returncode, ''.join(self._seen), self._errors())
 
@@ -110,8 +115,13 @@ class Running:
             with suppress(ProcessLookupError):  # it has just ended, and the loop knows it already
                 self.process.kill()
             self.process.wait()
-        for file in (self.process.stdin, self.process.stdout, self._stderr):
-            file.close()
+        self._stderr.close()
+        self.process.stdout.close()
+        self._close_stdin()
+
+    def _close_stdin(self) -> None:
+        with suppress(BrokenPipeError):  # it has ended without reading what it was sent
+            self.process.stdin.close()
 
     def _limit(self, seconds: float, what: str) -> _Limit:
         return _Limit(self, seconds, what)
@@ -205,7 +215,8 @@ class Scripts:
         """Run a script to its end; *stdin* is all it gets to read. Else as :meth:`start`."""
         running = self.start(script, *args, launcher=launcher, env=env, executed=executed)
         if stdin:
-            running.write(stdin)
+            with suppress(BrokenPipeError):  # it has ended without reading that
+                running.write(stdin)
         return running.wait(timeout)
 
     def close(self) -> None:

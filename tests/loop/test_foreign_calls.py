@@ -106,6 +106,38 @@ def test_one_that_has_not_begun_can_be_cancelled(foreign: Any) -> None:
     assert called == []
 
 
+def test_who_has_waited_in_vain_may_be_gone_when_it_ends(run_script: Any) -> None:
+    # In a patched process, a thread waits by its hub.
+    assert run_script("""
+        import concurrent.futures
+        import gevent, gnet
+        from gevent import monkey
+        from gevent.event import Event
+        go_on, left = Event(), Event()
+        server = gnet.create_server().listen(0)
+        loop = gevent.get_hub().loop
+
+        def thread():
+            global call
+            call = gnet.call_from_thread(go_on.wait)
+            for _ in range(3):
+                try:
+                    call.result(0.01)
+                except concurrent.futures.TimeoutError:
+                    print('not yet')
+            gevent.get_hub().destroy(destroy_loop=True)
+            loop.run_callback_threadsafe(left.set)
+
+        monkey.get_original('_thread', 'start_new_thread')(thread, ())
+        left.wait()
+        go_on.set()
+        while not call.done():
+            gevent.sleep(0)
+        print(call.result())
+        server.close()
+    """) == (0, 'not yet\n' * 3 + 'True\n', '')
+
+
 @pytest.mark.parametrize('wrap', [lambda call: call, functools.partial], ids=['method', 'partial'])
 def test_a_method_is_called_in_the_thread_of_its_object(run_script: Any, wrap: Any) -> None:
     wrapped = 'functools.partial' if wrap is functools.partial else ''

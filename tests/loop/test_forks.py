@@ -39,8 +39,10 @@ def wait_for_parent():
 
 def in_child(function, how):
     '''Call it in a child that is forked so; return what waits for its end.'''
-    # By a pipe: gevent may have taken the status.
+    # By a pipe: gevent may have taken the status. And it ends when it is told to: of a child that
+    # ends before gevent looks after it, gevent does not hear.
     over, end = os.pipe()
+    may_end, let_end = os.pipe()
     def main():
         try:
             function()
@@ -48,13 +50,25 @@ def in_child(function, how):
             os.write(end, b'through')
         except BaseException:
             sys.excepthook(*sys.exc_info())
+        close(end)
+        os.read(may_end, 1)
         os._exit(0)
+    process = None
     if how == 'multiprocessing':
-        multiprocessing.get_context('fork').Process(target=main).start()
+        process = multiprocessing.get_context('fork').Process(target=main)
+        process.start()
     elif not eval(how)():
         main()
     close(end)
-    return lambda: apply(monkey.get_original('os', 'read'), (over, 100))
+    def wait():
+        said = apply(monkey.get_original('os', 'read'), (over, 100))
+        os.write(let_end, b'x')
+        # Or it would be waited for when the program ends, by a waitpid() of gevent's that may not
+        # come back: T21.
+        while process is not None and process.is_alive():
+            gevent.sleep(0.001)
+        return said
+    return wait
 
 def ask(sock, word=b'who'):
     sock.sendall(word)
@@ -245,6 +259,33 @@ say(begin, 'has left run()')
     finished = running.wait()
     assert finished.status == 0
     assert finished.stderr.count('gnet cannot be used in a process that was forked') == 1
+
+
+@pytest.mark.parametrize('how', ['os.fork', 'gevent.os.fork'])
+def test_a_listener_that_is_late_when_it_has_forked_says_nothing(
+    run_script: Run, how: str,
+) -> None:
+    assert run(run_script, f"""
+parent = os.getpid()
+over, end = os.pipe()
+answers = []
+
+def handler(sock):
+    {how}()
+    monkey.get_original('time', 'sleep')(0.02)  # more than listeners have in a turn
+    if os.getpid() == parent:
+        sock.end('x')
+        server.close()
+        by_path.close()
+
+server.remove_all_listeners('connection').on('connection', handler)
+gnet.connect(port).on('data', answers.append)
+gnet.run()
+if os.getpid() != parent:
+    os._exit(0)
+close(end)
+say(apply(monkey.get_original('os', 'read'), (over, 1)), answers)
+""") == ["b'' [b'x']"]
 
 
 @pytest.mark.parametrize('module', ['subprocess', 'gevent.subprocess'])

@@ -183,6 +183,7 @@ def test_a_connection_that_is_none_costs_itself_only(
     assert child.message() == 'last'
     child.send('bye')
     assert child.wait() == (0, None)
+    assert [error for _, error in hub_reports if not isinstance(error, OSError)] == []
 
 
 @pytest.mark.parametrize('count', [1, 50])
