@@ -16,6 +16,7 @@ from gevent import Timeout, pywsgi
 
 from .framing import check_framing, read_fields
 from .logs import log
+from .target import read_target
 
 __all__ = ['Handler', 'Serving']
 
@@ -143,7 +144,15 @@ class Handler(_Handler):  # type: ignore[misc]
             super().read_request(raw_requestline)
         except IndexError:
             raise ValueError(f'no HTTP: {raw_requestline[:100]!r}') from None
-        options = self.headers.get('Connection', '').lower().split(',')
+        headers = self.headers
+        self.path, host = read_target(self.command, self.path)
+        if host is not None:
+            del headers['Host']
+            headers['Host'] = host
+        # It would become HTTP_PROXY, which is what environment variables say where a program is to
+        # send its own requests, and CGI made one of the other ("httpoxy").
+        del headers['Proxy']
+        options = headers.get('Connection', '').lower().split(',')
         if 'close' in map(str.strip, options):
             self.close_connection = True
         return True
