@@ -9,6 +9,7 @@ front may have decided.
 from __future__ import annotations
 
 import re
+
 from ..node.records import NamedTuple
 
 __all__ = ['Target', 'read_target']
