@@ -8,6 +8,7 @@ ends a connection"). But it does not wait for the client's end for long.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from io import BytesIO
 from types import TracebackType
 from typing import Any, Protocol
@@ -26,6 +27,10 @@ class Serving(Protocol):
 
     application: Any
     log: Any
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """What the environ of each request has, whatever is in the request."""
 
     def get_environ(self) -> dict[str, Any]:
         """Return the beginning of a request's environ."""
@@ -165,6 +170,7 @@ class Handler(_Handler):  # type: ignore[misc]
     def get_environ(self) -> dict[str, Any]:
         """Return the environ of the request that was read, with what gnet knows of its client."""
         environ: dict[str, Any] = super().get_environ()
+        environ.update(self._site.given)
         sock = self._sock
         environ.setdefault('REMOTE_ADDR', '')  # by a unix socket; many take it for granted
         environ['gnet.socket'] = sock
