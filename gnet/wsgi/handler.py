@@ -63,6 +63,7 @@ class Handler(_Handler):  # type: ignore[misc]
 
     response_headers: list[tuple[bytes, bytes]]
     time_finish: float
+    path: str
 
     #: An application may fail by a connection of its own, whose errors are no client's.
     ignored_socket_errors = ()
