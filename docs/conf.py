@@ -146,7 +146,8 @@ def highlighted(app: Any, path: Path) -> str:
     try:
         language = guess_lexer_for_filename(path.name, text).aliases[0]
     except ClassNotFound:
-        language = 'text'  # unit files of systemd
+        # Programs without a suffix; unit files of systemd.
+        language = 'python' if re.match('#!.*python', text) else 'text'
     return str(app.builder.highlighter.highlight_block(text, language))
 
 

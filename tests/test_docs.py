@@ -346,6 +346,15 @@ def test_the_readme_can_be_read_at_once() -> None:
     assert len(read('README.md').splitlines()) <= 150
 
 
+def test_the_tutorial_installs_what_it_has_its_reader_run() -> None:
+    shell = '\n'.join(block.code for block in blocks() if (
+        block.page == 'docs/tutorial.md' and block.language == 'sh'))
+    for command, installed in ('gnet ', 'pip install ../gnet'), ('pytest ', 'pip install pytest'):
+        run = re.search(rf'^{command}', shell, re.M)
+        assert run is not None
+        assert -1 < shell.find(installed) < run.start()
+
+
 def test_all_examples_are_listed_in_the_readme() -> None:
     listed = re.findall(r'\]\(examples/(\w+)\.py\)', read('README.md'))
     assert sorted(listed) == sorted(path.stem for path in (ROOT / 'examples').glob('*.py'))

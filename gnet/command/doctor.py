@@ -21,6 +21,7 @@ import gevent
 from gevent import monkey
 
 from .._version import __version__
+from ..loop import bare_hub
 from ..node.records import NamedTuple
 from .members import say
 from .output import write
@@ -118,8 +119,6 @@ def _shown(value: Any) -> str:
 
 def examine() -> Findings:
     """Look at this process and its system."""
-    hub = gevent.get_hub()
-    loop: Any = hub.loop
     soft, hard = (
         None if number == resource.RLIM_INFINITY else number
         for number in resource.getrlimit(resource.RLIMIT_NOFILE))
@@ -133,13 +132,7 @@ def examine() -> Findings:
             'system': f'{platform.system()} {platform.release()} {platform.machine()}',
             **{name: _version(name) for name in EXTRAS},
         },
-        loop={
-            'loop': f'{type(loop).__module__}.{type(loop).__name__}',
-            # What the loop asks the system by.
-            'backend': getattr(loop, 'backend', None),
-            'resolver': f'{type(hub.resolver).__module__}.{type(hub.resolver).__name__}',
-            'threads of its pool': hub.threadpool.maxsize,
-        },
+        loop=bare_hub.facts(),
         patched={
             'patched': sorted(
                 name for name in ('os', 'queue', 'select', 'selectors', 'signal', 'socket', 'ssl',

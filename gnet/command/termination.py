@@ -140,8 +140,7 @@ class Termination:
         """Have the main greenlet end the program, as ``sys.exit(0)`` does."""
         self._phase = Phase.ENDING
         if getcurrent() is loop.hub:
-            main: Any = loop.hub.parent
-            loop.from_hub(main.throw, SystemExit(0))
+            loop.from_hub(loop.main_greenlet.throw, SystemExit(0))
 
 
 def _has_workers() -> bool:

@@ -146,6 +146,20 @@ class Loop(Agenda, Watchers):
         """Call back in the hub, soon. *callback* must not block or raise."""
         self.native.run_callback(callback, *arguments)
 
+    @property
+    def main_greenlet(self) -> Any:
+        """The greenlet that its thread has begun with, to which the hub goes when it is over."""
+        return self.hub.parent
+
+    @property
+    def reporter(self) -> Any:
+        """What prints a failure that nobody listens to: ``print_exception`` of the hub."""
+        return self.hub.print_exception
+
+    @reporter.setter
+    def reporter(self, function: Any) -> None:
+        self.hub.print_exception = function
+
     def in_own_thread(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Call back now if this is the loop's thread, else soon in the hub. For finalizers."""
         if get_ident() == self.thread or not self.is_usable:

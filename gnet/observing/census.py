@@ -13,10 +13,10 @@ from types import CodeType, FrameType
 from typing import Any
 
 from gevent import getcurrent, monkey
-from gevent.hub import Hub
 
 from ..addresses.ends import Address, address_of
 from ..loop import forks
+from ..loop.bare_hub import is_hub
 from ..loop.dispensable import Dispensed
 from ..loop.handler_greenlets import Handler
 from ..loop.loop import Loop
@@ -84,7 +84,7 @@ class Census:
         self._entries: list[LiveEntry] = []
         #: By loop: holds that entries account for.
         self._explained: dict[Loop, int] = dict.fromkeys(forks.loops(), 0)
-        self._mains = {loop.hub.parent for loop in self._explained}
+        self._mains = {loop.main_greenlet for loop in self._explained}
         #: Connections of servers, each with its server: sockets, and those that are none yet.
         self._accepted: list[tuple[Server, Any]] = []
         #: Where servers listen, as a text.
@@ -282,7 +282,7 @@ class Census:
 
     def _add_greenlet(self, greenlet: Any) -> None:
         is_current = greenlet is self._current
-        if isinstance(greenlet, Hub) or greenlet.dead or (
+        if is_hub(greenlet) or greenlet.dead or (
             isinstance(greenlet, Runner) and greenlet.state is RunnerState.PARKED
         ) or type(greenlet).__module__ == 'gevent.threadpool':
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket as _stdlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,9 @@ _REASONS = {
     200: 'OK', 400: 'Bad Request', 404: 'Not Found', 405: 'Method Not Allowed',
     431: 'Request Header Fields Too Large', 500: 'Internal Server Error',
 }
+
+#: Replaces what stands in front of the path of a URL.
+_of_url = re.compile('^http://[^/?#]+', re.IGNORECASE).sub
 
 #: Returns a text of OpenMetrics, if that is asked for, or one of Prometheus's own format.
 Write = Callable[[bool], str]
@@ -144,7 +148,8 @@ def _read_request(sock: Socket) -> tuple[bool, bool]:
     if len(words) != 3 or not words[2].startswith('HTTP/1.'):
         raise _RefusedError(400)
     method, target, _ = words
-    if target.partition('?')[0] != '/metrics':
+    # (Of a whole URL, as a proxy is asked, its path; it does not matter which host is meant.)
+    if _of_url('', target).partition('?')[0] != '/metrics':
         raise _RefusedError(404)
     if method not in ('GET', 'HEAD'):
         raise _RefusedError(405)

@@ -432,7 +432,7 @@ def take_over(loop: Loop, given: Any, backlog: int, intake: Accepting) -> Accept
         raise coded_errors.invalid_arg_value('handle', given, 'must not be one with TLS')
     if not hasattr(given, 'stop_accepting'):
         return Acceptor(loop, adopt(given, backlog), intake)
-    if given.loop is not loop.hub.loop:
+    if given.loop is not loop.native:
         raise coded_errors.invalid_arg_value('handle', given, 'belongs to another thread')
     if isinstance(given, Acceptor):
         given.listener.relisten(backlog)

@@ -140,7 +140,7 @@ def serve_forever(loop: Loop, serving: Serving, keep_alive: Callable[[bool], obj
         Exception: what *serving* was told to fail with.
     """
     call = serving.begin()
-    in_main = getcurrent() is loop.hub.parent
+    in_main = getcurrent() is loop.main_greenlet
     try:
         with running.serving(loop):
             if in_main:

@@ -60,7 +60,8 @@ __all__ = [
 _log = Log('gnet.socket')
 
 #: When a blocking handler has returned: how long a write may make no progress, and after the last
-#: one how long the peer may keep its half open. nginx's default for this (lingering_time).
+#: one how long the peer may keep its half open, at least. (It is looked at so often; so it is less
+#: than twice as long.) nginx's default for this (lingering_time).
 LINGER_SECONDS = 30
 
 
@@ -231,14 +232,14 @@ class Owned(Duplex):
         loop.idle_timers.arm(timer)
 
     def _lingered(self, timer: Any) -> None:
-        """Stop waiting for the peer, unless it is still taking what was written."""
+        """Stop waiting for the peer, unless it has taken something of what was written since."""
         self._linger_timer = None
-        if not self._queued_units:
-            self.destroy()
-        elif self._bytes_sent == timer.sent_before:
+        if self._bytes_sent != timer.sent_before:
+            self._linger()  # the last of it may be on its way since a moment ago
+        elif self._queued_units:
             self.destroy(self._wire.own_failure(errno.ETIMEDOUT, 'write'))
         else:
-            self._linger()
+            self.destroy()
 
     def _note_blocking_use(self) -> None:
         """A blocking name was used: if the owner is at work, the socket ends when that returns.

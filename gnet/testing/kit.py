@@ -52,7 +52,7 @@ class Kit:
         self._servers: list[Listening] = []
         #: What is closed before the servers are.
         self._others = ExitStack()
-        self._reports = Reports(get_loop().hub)
+        self._reports = Reports(get_loop())
         self._is_open = True
 
     # --- gnet's own -------------------------------------------------------------------------------

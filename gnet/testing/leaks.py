@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import gevent
 from greenlet import greenlet as raw_greenlet
 
+from ..loop.bare_hub import is_child, make_hub, take_a_turn
 from ..node.originals import original
 
 __all__ = ['CAN_LIST_DESCRIPTORS', 'Snapshot', 'check_leaks', 'holds', 'take_a_turn']
@@ -62,7 +62,7 @@ class Snapshot:
     """The descriptors, greenlets and holds of this moment."""
 
     def __init__(self) -> None:
-        gevent.get_hub()  # in a test that is the first of all it would else be the test's
+        make_hub()  # in a test that is the first of all it would else be the test's
         self._descriptors = _descriptors()
         self._greenlets = _greenlets()
         self._holds = holds()
@@ -117,13 +117,6 @@ class Snapshot:
             if entry.keeps_alive and entry.age is not None and entry.age <= seconds]
 
 
-def take_a_turn() -> None:
-    """Let the loop poll once. ``gevent.sleep(0)`` does not: it only runs what is queued."""
-    hub: Any = gevent.get_hub()
-    with hub.loop.timer(0) as timer:
-        hub.wait(timer)
-
-
 def _descriptors() -> dict[int, str]:
     """Return the open descriptors with what they lead to, which tells a reused number apart."""
     found = {}
@@ -154,14 +147,13 @@ def _describe(number: int, target: str) -> str:
 
 def _greenlets() -> set[Any]:
     """Return the started, unfinished greenlets of this thread's hub, without gnet's idle ones."""
-    hub = gevent.get_hub()
     objects = gc.get_objects()
     # Which classes there are is asked first: of some thousand objects that takes a third of the
     # time of asking each.
     kinds = {kind for kind in set(map(type, objects)) if issubclass(kind, raw_greenlet)}
     return {
         thing for thing in (objects if kinds else ())
-        if type(thing) in kinds and thing and thing.parent is hub and not _is_idle(thing)
+        if type(thing) in kinds and thing and is_child(thing) and not _is_idle(thing)
     }
 
 

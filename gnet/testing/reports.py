@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ..loop.loop import Loop
 
 __all__ = ['Reports']
 
 
 class Reports:
-    """What *hub* is told, from now on until :meth:`stop`; it is printed as before.
+    """What the hub of *loop* is told, from now on until :meth:`stop`; it is printed as before.
 
     Of several (a kit of a class of tests, and one of each test) the newest is told.
     """
 
-    def __init__(self, hub: Any) -> None:
-        self._hub = hub
+    def __init__(self, loop: Loop) -> None:
+        self._loop = loop
         self._failures: list[BaseException] = []
         #: What was told until now.
-        self.before = hub.print_exception
-        hub.print_exception = self._report
+        self.before = loop.reporter
+        loop.reporter = self._report
 
     def _report(self, context: object, kind: Any, error: Any, traceback: Any) -> None:
         # Without a context it comes from a signal (Ctrl-C, a time limit of the test), and the hub
@@ -39,9 +42,9 @@ class Reports:
 
     def stop(self) -> None:
         """Let the hub do without."""
-        above = _owner(self._hub.print_exception)
+        above = _owner(self._loop.reporter)
         if above is self:
-            self._hub.print_exception = self.before
+            self._loop.reporter = self.before
             return
         while isinstance(above, Reports):  # a newer one is still there
             if _owner(above.before) is self:

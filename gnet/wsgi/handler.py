@@ -8,6 +8,7 @@ ends a connection"). But it does not wait for the client's end for long.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from io import BytesIO
 from types import TracebackType
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from gevent import Timeout, pywsgi
 
 from .framing import check_framing, read_fields
 from .logs import log
+from .target import read_target
 
 __all__ = ['Handler', 'Serving']
 
@@ -25,6 +27,10 @@ class Serving(Protocol):
 
     application: Any
     log: Any
+
+    @property
+    def given(self) -> Mapping[str, Any]:
+        """What the environ of each request has, whatever is in the request."""
 
     def get_environ(self) -> dict[str, Any]:
         """Return the beginning of a request's environ."""
@@ -57,6 +63,7 @@ class Handler(_Handler):  # type: ignore[misc]
 
     response_headers: list[tuple[bytes, bytes]]
     time_finish: float
+    path: str
 
     #: An application may fail by a connection of its own, whose errors are no client's.
     ignored_socket_errors = ()
@@ -143,7 +150,15 @@ class Handler(_Handler):  # type: ignore[misc]
             super().read_request(raw_requestline)
         except IndexError:
             raise ValueError(f'no HTTP: {raw_requestline[:100]!r}') from None
-        options = self.headers.get('Connection', '').lower().split(',')
+        headers = self.headers
+        self.path, host = read_target(self.command, self.path)
+        if host is not None:
+            del headers['Host']
+            headers['Host'] = host
+        # It would become HTTP_PROXY, which is what environment variables say where a program is to
+        # send its own requests, and CGI made one of the other ("httpoxy").
+        del headers['Proxy']
+        options = headers.get('Connection', '').lower().split(',')
         if 'close' in map(str.strip, options):
             self.close_connection = True
         return True
@@ -156,6 +171,7 @@ class Handler(_Handler):  # type: ignore[misc]
     def get_environ(self) -> dict[str, Any]:
         """Return the environ of the request that was read, with what gnet knows of its client."""
         environ: dict[str, Any] = super().get_environ()
+        environ.update(self._site.given)
         sock = self._sock
         environ.setdefault('REMOTE_ADDR', '')  # by a unix socket; many take it for granted
         environ['gnet.socket'] = sock

@@ -54,7 +54,7 @@ def serve(
 
             - keep_alive_timeout: milliseconds that a connection may wait for its next request, or
               for its first one (30000); 0 and None: for ever.
-            - environ: a mapping of what each request's environ has besides.
+            - environ: a mapping of what each request's environ has besides, or instead.
             - request_log: a :class:`logging.Logger`, which gets a line for each request on the
               level INFO, or a file to write them to (None: they are not written).
 

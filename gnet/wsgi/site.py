@@ -74,7 +74,7 @@ class Site:
         Args:
             application: what is served.
             idle_seconds: that a connection may wait for a request; None for ever.
-            environ: what the environ of each request has besides.
+            environ: what the environ of each request has besides, or instead.
             request_log: what gets a line for each request by ``write``, or None.
         """
         self.application = application
@@ -91,8 +91,9 @@ class Site:
             'wsgi.multiprocess': worker_number is not None,
             'wsgi.run_once': False,
             'wsgi.errors': LINES_OF_APPLICATION,
-            **environ,
         }
+        #: What the program says, whatever the request does.
+        self.given = environ
         self._phase = Phase.OPEN
         #: Those that wait for a request.
         self._waiting: set[Handler] = set()

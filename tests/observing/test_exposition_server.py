@@ -67,7 +67,16 @@ def test_head_has_no_body(connect: Connect, server: gnet.Server) -> None:
     assert int(fields['content-length']) > 100
 
 
+def test_a_whole_url_will_do(connect: Connect, server: gnet.Server) -> None:
+    status, _, body = ask(
+        connect, server, 'GET http://example.org:9100/metrics?x=y HTTP/1.1\r\nHost: x\r\n\r\n')
+    assert status == 200
+    assert '# TYPE gnet_hub_lag_seconds histogram\n' in body
+
+
 @pytest.mark.parametrize(('request_head', 'status'), [
+    ('GET http://example.org/ HTTP/1.1', 404), ('GET http:///metrics HTTP/1.1', 404),
+    ('GET http://example.org HTTP/1.1', 404),
     ('GET / HTTP/1.1', 404), ('GET /metrics/ HTTP/1.1', 404), ('GET /metricsx HTTP/1.1', 404),
     ('POST /metrics HTTP/1.1', 405), ('DELETE /metrics HTTP/1.1', 405),
     ('GET /metrics', 400), ('GET /metrics HTTP/2.0', 400), ('nonsense', 400), ('', 400),

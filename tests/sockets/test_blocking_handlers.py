@@ -12,6 +12,7 @@ from gevent.event import Event
 
 import gnet
 from gnet.sockets import ownership as handling
+from gnet.testing import memory_pair, settle
 
 from ..harness.waiting import PATIENCE, turn, until
 from .common import code
@@ -340,6 +341,53 @@ def test_a_peer_that_reads_slowly_gets_all(serve: Serve, connect: Any) -> None:
         gevent.sleep(0.01)
         received += len(peer.recv_exactly(500_000))
     assert peer.recv() == b''
+
+
+def test_a_peer_that_has_read_slowly_has_time_to_end_too() -> None:
+    def handler(sock: Any) -> None:
+        sock.write(bytes(1 << 20))
+        sock.recv(1)
+
+    with memory_pair(handler, capacity=65536, client_options={'allow_half_open': True}) as pair:
+        pair.client.pause()
+        pair.client.write(b'x')
+        pair.clock.advance(25)
+        pair.client.resume()
+        settle()
+        assert pair.client.readable_ended
+        pair.clock.advance(29)
+        assert not pair.server.destroyed
+        pair.clock.advance(31)
+        assert pair.server.destroyed
+        assert pair.server.errored is None
+
+
+def test_who_has_returned_does_not_wait_for_a_peer_by_any_other_limit() -> None:
+    with memory_pair(
+        lambda sock: sock.sendall(b'bye'), client_options={'allow_half_open': True},
+        read_timeout=5000,
+    ) as pair:
+        pair.clock.advance(29)
+        assert not pair.server.destroyed
+        pair.clock.advance(2)
+        assert pair.server.destroyed
+        assert pair.server.errored is None
+
+
+def test_in_event_style_a_peer_that_does_not_end_is_waited_for_until_a_limit_says_so() -> None:
+    def handler(sock: Any) -> None:
+        sock.resume()
+        sock.end(b'bye')
+
+    half_open = {'allow_half_open': True}
+    with memory_pair(handler, client_options=half_open) as pair:
+        pair.clock.advance(24 * 3600)
+        assert not pair.server.destroyed
+    with memory_pair(handler, client_options=half_open, read_timeout=5000) as pair:
+        errors: list[Any] = []
+        pair.server.on('error', errors.append)
+        pair.clock.advance(10)
+        assert [code(error) for error in errors] == ['ERR_READ_TIMEOUT']
 
 
 @pytest.mark.usefixtures('lingers')

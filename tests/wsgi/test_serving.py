@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import json
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -61,6 +62,14 @@ def test_every_family_will_do(site: Site, connect: Any, family: Family) -> None:
 def test_the_environ_has_what_the_option_says(site: Site, connect: Any) -> None:
     given = {'SERVER_NAME': 'example.org', 'own': 'value', 'wsgi.url_scheme': 'https'}
     told = ask(connect(site(telling, environ=given)))
+    assert {name: told[name] for name in given} == given
+
+
+def test_what_the_option_says_is_not_for_the_client_to_change(site: Site, connect: Any) -> None:
+    given = {'REMOTE_ADDR': '192.0.2.1', 'HTTP_X_OWN': 'own', 'HTTP_HOST': 'example.com'}
+    peer = connect(site(telling, environ=given))
+    peer.sendall(b'GET / HTTP/1.1\r\nHost: example.org\r\nX-Own: theirs\r\n\r\n')
+    told = json.loads(read_answer(peer)[2])
     assert {name: told[name] for name in given} == given
 
 
