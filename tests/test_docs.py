@@ -183,7 +183,7 @@ def test_the_cluster_of_a_document_answers_with_all_workers(
     text = code.replace('listen(7000)', f'listen({port})').replace(
         'if cluster.is_primary:\n',
         "if cluster.is_primary:\n    cluster.on('listening', lambda *args: print(flush=True))\n")
-    running = start_script(text)
+    running = start_script(text, workers=True)
     for _ in range(4):
         running.wait_for('^$')
     answers = set()

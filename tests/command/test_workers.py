@@ -83,13 +83,15 @@ def test_workers_share_what_they_listen_on(serving, ask):
     (['--accept', 'workers'], 'they accept from what they share'),
 ])
 def test_it_is_said_who_accepts(scripts, words, how):
-    running = scripts.start('pass', launcher=['-m', 'gnet', '--workers', '2', *words], merged=True)
+    running = scripts.start(
+        'pass', launcher=['-m', 'gnet', '--workers', '2', *words], merged=True, workers=True)
     assert running.wait_for(r'started 2 workers \(\d+, \d+\): (.*)')[1] == how
     assert running.wait().status == 0
 
 
 def test_auto_is_one_for_each_core(scripts):
-    running = scripts.start('pass', launcher=['-m', 'gnet', '--workers=auto'], merged=True)
+    running = scripts.start(
+        'pass', launcher=['-m', 'gnet', '--workers=auto'], merged=True, workers=True)
     count = len(os.sched_getaffinity(0))
     assert running.wait_for(r'started (\d+) worker')[1] == str(count)
     assert running.wait().status == 0

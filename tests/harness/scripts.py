@@ -201,9 +201,11 @@ class Scripts:
         stdin: str = '',
         timeout: float = PROCESS_PATIENCE,
         executed: bool = False,
+        workers: bool = False,
     ) -> Finished:
         """Run a script to its end; *stdin* is all it gets to read. Else as :meth:`start`."""
-        running = self.start(script, *args, launcher=launcher, env=env, executed=executed)
+        running = self.start(
+            script, *args, launcher=launcher, env=env, executed=executed, workers=workers)
         if stdin:
             running.write(stdin)
         return running.wait(timeout)
