@@ -89,7 +89,7 @@ _servers: dict[tuple[str, ...], _Server] = {}
 
 def start(
     command: Sequence[str], directory: Path, env: Mapping[str, str], stderr: int | None, *,
-    workers: bool = False,
+    workers: bool = False, imported: Sequence[str] = (),
 ) -> Process | None:
     """Start a process that runs *command*; return None if that has to be executed.
 
@@ -100,13 +100,16 @@ def start(
         stderr: a descriptor, or None for that of its stdout. For that, and stdin, it has pipes.
         workers: the workers that it starts are forked, too. (By a process that is there from its
             beginning to its end, as a child of it.)
+        imported: modules that have been imported before, too; nothing that looks into the
+            environment of the script.
     """
-    fork = forker(command, directory, env, workers=workers)
+    fork = forker(command, directory, env, workers=workers, imported=imported)
     return None if fork is None else Process(fork, stderr)
 
 
 def forker(
     command: Sequence[str], directory: Path | str, env: Mapping[str, str], *, workers: bool = False,
+    imported: Sequence[str] = (),
 ) -> forking.Fork | None:
     """Return what forks a process that runs *command*, as :func:`start`.
 
@@ -120,10 +123,11 @@ def forker(
         return None  # which is for whoever executes it to say
     if any(name.startswith(_OF_CHANNEL) for name in env) != (parts.kind == 'child'):
         return None
-    kind = (*parts.options, parts.kind, env.get('PYTHONPATH', ''))
+    modules = (*_MODULES[parts.kind], *imported)
+    kind = (*parts.options, parts.kind, *modules, env.get('PYTHONPATH', ''))
     server = _servers.get(kind)
     if server is None:
-        server = _servers[kind] = _Server(parts.options, parts.kind, env)
+        server = _servers[kind] = _Server(parts.options, parts.kind, modules, env)
     request = {
         'command': list(command), 'directory': str(directory), 'environment': dict(env),
         'kind': parts.kind, 'words': parts.words,
@@ -228,7 +232,9 @@ def _read_at_start(env: Mapping[str, str]) -> dict[str, str]:
 class _Server:
     """A process that forks."""
 
-    def __init__(self, options: Sequence[str], kind: str, env: Mapping[str, str]) -> None:
+    def __init__(
+        self, options: Sequence[str], kind: str, modules: Sequence[str], env: Mapping[str, str],
+    ) -> None:
         self._address = f'\0gnet-tests-{os.getpid()}-{os.urandom(8).hex()}'
         program = 'patched_script.py' if kind == 'patched' else 'forked_script.py'
         # What else is in the environment of the script is for the script.
@@ -245,7 +251,7 @@ class _Server:
                 self._pid = _posix_spawn(
                     sys.executable,
                     [sys.executable, *options, str(Path(__file__).with_name(program)),
-                     str(os.getpid()), *_MODULES[kind]],
+                     str(os.getpid()), *modules],
                     {**own, **_read_at_start(env)}, setsigdef=_IGNORED,
                     file_actions=[
                         *((os.POSIX_SPAWN_DUP2, nothing.fileno(), number) for number in range(3)),
