@@ -38,8 +38,8 @@ from . import ROOT, forking
 __all__ = ['Process', 'close', 'forker', 'start']
 
 _Socket: type[socket.socket] = monkey.get_original('socket', 'socket')
-#: Of the modules as they were: with them no hub has anything to do. (Of ``subprocess``, what remains
-#: behind a patched one does not work.)
+#: As they were before any patching: with them no hub has anything to do. (Behind a patched
+#: ``subprocess`` there is none that works.)
 _close, _posix_spawn, _waitpid = monkey.get_original('os', ['close', 'posix_spawn', 'waitpid'])
 
 #: What begins so is read by what is imported, or by Python before that.

@@ -258,13 +258,12 @@ def run_module(name: str) -> int:
             hook, sys.excepthook = sys.excepthook, lambda *error: None
             ctypes.pythonapi.PyRun_SimpleStringFlags(b'raise KeyboardInterrupt', None)
             sys.excepthook = hook
-        assert error.__traceback__ is not None
-        error.__traceback__ = error.__traceback__.tb_next
-        sys.last_type, sys.last_value = type(error), error
-        sys.last_traceback = error.__traceback__
+        trace: Any = error.__traceback__
+        error.__traceback__ = trace.tb_next
+        sys.last_type, sys.last_value, sys.last_traceback = type(error), error, trace.tb_next
         if sys.version_info >= (3, 12):
             sys.last_exc = error
-        sys.excepthook(type(error), error, error.__traceback__)
+        sys.excepthook(type(error), error, trace.tb_next)
         return -1
     return 0
 
