@@ -142,6 +142,7 @@ def test_workers_of_a_patched_script_are_patched_or_not_as_ever(scripts):
         if cluster.is_primary:
             worker = cluster.fork()
             sys.exit(gnet.once(worker, 'exit')[0])
+        sys.exit(3)
     """
     path = scripts._directory / 'script.py'
     path.write_text(textwrap.dedent(script))
@@ -149,7 +150,7 @@ def test_workers_of_a_patched_script_are_patched_or_not_as_ever(scripts):
         scripts.start(path, launcher=PATCHED, workers=True, executed=executed).wait()
         for executed in (False, True))
     assert forked == executed
-    assert (forked.status, forked.stdout) == (0, 'patched True\npatched False\n')
+    assert (forked.status, forked.stdout) == (3, 'patched True\npatched False\n')
 
 
 @LAUNCHERS
