@@ -168,7 +168,9 @@ ENDS = [
     ('import sys; sys.exit(3)', 3),
     ('import sys; sys.exit("a text")', 1),
     ('def fail():\n    raise ValueError(5)\nfail()', 1),
-    ('import os, signal; os.kill(os.getpid(), signal.SIGINT)', -signal.SIGINT),
+    # With a hub: where that is one of cffi's and begins at the end, Python forgets the interrupt.
+    ('import gevent, os, signal; gevent.sleep(0); os.kill(os.getpid(), signal.SIGINT)',
+     -signal.SIGINT),
     ('import warnings; warnings.warn("one")', 1),
     ('import atexit, threading\natexit.register(print, "last")\n'
      'threading.Thread(target=lambda: (threading.main_thread().join(), print("thread"))).start()',
