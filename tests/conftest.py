@@ -47,8 +47,8 @@ _running: list[pytest.Item] = []
 #: The folders and files that test what is the same on each event loop, patched or not: the matrix
 #: runs them on the default one alone (``-m "not any_loop"``).
 _ANY_LOOP = frozenset({
-    'addresses', 'node', 'options', 'typing', 'test_architecture.py', 'test_benchmarks.py',
-    'test_package.py', 'test_release_check.py'})
+    'addresses', 'node', 'options', 'proxy_protocol', 'typing', 'conformance/test_commands.py',
+    'test_architecture.py', 'test_benchmarks.py', 'test_package.py', 'test_release_check.py'})
 
 #: Those whose programs run in processes of their own, and of which nothing but the test's end of
 #: pipes and plain sockets is in this one: whether it is patched makes no difference to them. (Some
@@ -87,7 +87,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for path, of_path in groupby(items, lambda item: item.path):
         place = path.relative_to(here)
-        if place.parts[0] in _ANY_LOOP:
+        if place.parts[0] in _ANY_LOOP or place.as_posix() in _ANY_LOOP:
             for item in of_path:
                 item.add_marker(pytest.mark.any_loop)
         elif place.as_posix() in _OWN_PROCESSES:

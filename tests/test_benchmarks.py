@@ -191,18 +191,28 @@ while True:
         peer.sendall(b'HTTP/1.1 500 No\\r\\nContent-Length: 0\\r\\n\\r\\n')
 """
 
-#: Answers, and closes what should stay.
+#: Answers who asks, and closes all that should stay.
 HASTY = """
-import socket
-listener = socket.create_server(('127.0.0.1', 0))
+import select, socket
+listener = socket.create_server(('127.0.0.1', 0), backlog=500)
 print(listener.getsockname()[1], flush=True)
+peers = []
 while True:
-    peer, _ = listener.accept()
-    with peer:
-        peer.settimeout(0.1)
+    asking = None
+    for sock in select.select([listener, *peers], [], [])[0]:
+        if sock is listener:
+            peers.append(listener.accept()[0])
+        else:
+            asking = sock
+    if asking is None:
+        continue
+    peers.remove(asking)
+    while peers:
+        peers.pop().close()
+    with asking:
         try:
-            if peer.recv(65536):
-                peer.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok')
+            if asking.recv(65536):
+                asking.sendall(b'HTTP/1.1 200 OK\\r\\nContent-Length: 2\\r\\n\\r\\nok')
         except OSError:
             pass
 """

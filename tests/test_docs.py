@@ -94,16 +94,19 @@ def unescaped(text: str) -> bytes:
 # --- programs -------------------------------------------------------------------------------------
 
 
+@pytest.mark.any_loop
 @pytest.mark.parametrize('block', PYTHON, ids=lambda block: block.page)
 def test_python_is_python(block: Block) -> None:
     ast.parse(block.code)
 
 
+@pytest.mark.any_loop
 def test_whole_programs_say_how_to_run_them() -> None:
     assert [
         block for block in PYTHON if 'gnet.run()\n' in block.code and not block.mark] == []
 
 
+@pytest.mark.any_loop
 def test_the_readme_shows_a_program_of_ten_lines_in_each_style() -> None:
     shown = [block.code for block in PYTHON if block.page == 'README.md' and block.mark]
     assert [('for chunk in sock' in text, 'sock.pipe' in text) for text in shown] == [
@@ -183,7 +186,7 @@ def test_the_cluster_of_a_document_answers_with_all_workers(
     text = code.replace('listen(7000)', f'listen({port})').replace(
         'if cluster.is_primary:\n',
         "if cluster.is_primary:\n    cluster.on('listening', lambda *args: print(flush=True))\n")
-    running = start_script(text)
+    running = start_script(text, workers=True)
     for _ in range(4):
         running.wait_for('^$')
     answers = set()
@@ -253,6 +256,7 @@ def test_a_test_of_a_document_passes(
     names[name]()
 
 
+@pytest.mark.any_loop
 @pytest.mark.parametrize(('name', 'code'), [
     (block.mark[len('run as '):], block.code)
     for block in blocks() if re.match(r'run as \S+\.\w+$', block.mark)
@@ -272,6 +276,7 @@ def anchor(heading: str) -> str:
     return re.sub(r'[^\w\- ]', '', text.strip().lower()).replace(' ', '-')
 
 
+@pytest.mark.any_loop
 @pytest.mark.parametrize('page', NAMES)
 def test_links_lead_somewhere(page: str) -> None:
     lost = []
@@ -289,6 +294,7 @@ def test_links_lead_somewhere(page: str) -> None:
     assert lost == []
 
 
+@pytest.mark.any_loop
 @pytest.mark.parametrize('page', NAMES)
 def test_files_and_tests_that_are_cited_are_there(page: str) -> None:
     lost = []
@@ -324,6 +330,7 @@ def members() -> dict[str, set[str]]:
     return {name: of(name) for name in classes}
 
 
+@pytest.mark.any_loop
 @pytest.mark.parametrize('page', ['docs/architecture.md', 'docs/gevent.md'])
 def test_methods_that_are_cited_are_there(page: str) -> None:
     there = members()
@@ -332,6 +339,7 @@ def test_methods_that_are_cited_are_there(page: str) -> None:
     assert [each for each in cited if each[1] not in there.get(each[0], ())] == []
 
 
+@pytest.mark.any_loop
 @pytest.mark.parametrize('index', ['README.md', 'docs/index.md'])
 def test_all_pages_are_listed(index: str) -> None:
     listed = {index, 'README.md'}
@@ -342,10 +350,12 @@ def test_all_pages_are_listed(index: str) -> None:
     assert [name for name in NAMES if name not in listed] == []
 
 
+@pytest.mark.any_loop
 def test_the_readme_can_be_read_at_once() -> None:
     assert len(read('README.md').splitlines()) <= 150
 
 
+@pytest.mark.any_loop
 def test_the_tutorial_installs_what_it_has_its_reader_run() -> None:
     shell = '\n'.join(block.code for block in blocks() if (
         block.page == 'docs/tutorial.md' and block.language == 'sh'))
@@ -355,11 +365,13 @@ def test_the_tutorial_installs_what_it_has_its_reader_run() -> None:
         assert -1 < shell.find(installed) < run.start()
 
 
+@pytest.mark.any_loop
 def test_all_examples_are_listed_in_the_readme() -> None:
     listed = re.findall(r'\]\(examples/(\w+)\.py\)', read('README.md'))
     assert sorted(listed) == sorted(path.stem for path in (ROOT / 'examples').glob('*.py'))
 
 
+@pytest.mark.any_loop
 def test_traps_have_the_headings_of_their_document() -> None:
     tested = re.findall(
         r'^# --- (T\d+: .*?) -+$', (ROOT / 'tests/loop/test_traps.py').read_text('utf-8'), re.M)
@@ -373,6 +385,7 @@ def test_traps_have_the_headings_of_their_document() -> None:
     assert sorted(names) == sorted(re.findall(r'^def (test_t\d+_\w+)', source, re.M))
 
 
+@pytest.mark.any_loop
 def test_the_rooms_are_told_in_the_order_in_which_they_import_each_other() -> None:
     _, _, rooms = read('docs/architecture.md').partition('From the ground up;')
     table = rooms.partition('\n## ')[0]
@@ -384,6 +397,7 @@ def test_the_rooms_are_told_in_the_order_in_which_they_import_each_other() -> No
     assert {*FLOORS} - {*told} == {'__init__', '__main__'}
 
 
+@pytest.mark.any_loop
 def test_no_file_cites_what_is_not_in_the_project() -> None:
     """Design papers and notes that somebody has had beside the checkout."""
     found = [

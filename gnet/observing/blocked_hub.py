@@ -120,6 +120,7 @@ class HubWatch:
         #: until then it is the script that is being run.
         self._due = math.inf
         self._timer: Any = loop.call_every(self._interval, self._live)
+        loop.from_hub(self._begin)
         loop.close_in_child(self, HubWatch.stop)
         #: Released to end the thread, which waits for it.
         self._stop = _allocate_lock()
@@ -135,6 +136,10 @@ class HubWatch:
             self._stop.release()
 
     # --- the hub ----------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        """The hub runs: also what blocks it before the first sign of life is to be told."""
+        self._due = min(self._due, monotonic() + self._interval)
 
     def _live(self) -> None:
         """Give a sign of life: runs in the hub."""

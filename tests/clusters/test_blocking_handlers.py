@@ -80,7 +80,7 @@ def asked(
     path = str(tmp_path / 'socket')
     running = start_script(
         PROGRAM, *([path] if where == 'unix' else []), launcher=['-m', 'gnet'],
-        env={'NODE_CLUSTER_SCHED_POLICY': request.param})
+        env={'NODE_CLUSTER_SCHED_POLICY': request.param}, workers=True)
     port = running.wait_for(r'^ready (-?\d+)')[1]
 
     def ask(name: str) -> Any:

@@ -294,7 +294,7 @@ def test_a_cluster_of_the_program_ends_as_before(scripts):
             admin = gnet.create_server().listen(0, '127.0.0.1')
         else:
             gnet.create_server().listen(0, '127.0.0.1')
-    """, launcher=['-m', 'gnet'])
+    """, launcher=['-m', 'gnet'], workers=True)
     running.wait_for('ready')
     running.send_signal(signal.SIGTERM)
     assert running.wait()[::2] == (-signal.SIGTERM, '')

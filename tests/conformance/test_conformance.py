@@ -64,7 +64,8 @@ def test_gnet_does_what_node_does(scenario: Scenario) -> None:
 def test_a_program_does_what_it_does_with_node(
     scenario: Scenario, run_script: Callable[..., Finished],
 ) -> None:
-    ended = run_script(_PROGRAM, stdin=scenario.to_json())
+    ended = run_script(
+        _PROGRAM, stdin=scenario.to_json(), imported=('tests.conformance.driver',))
     _is_as_recorded(scenario, lanes_of(*ended))
 
 

@@ -20,7 +20,8 @@ def start(start_script: Callable[..., Running]) -> Iterator[Callable[..., Exampl
     def start(name: str, *args: str) -> Example:
         if not args:
             args = default_arguments(name)
-        examples.append(Example(start_script(EXAMPLES / f'{name}.py', *args)))
+        examples.append(Example(start_script(
+            EXAMPLES / f'{name}.py', *args, workers=name == 'cluster')))
         return examples[-1]
 
     def default_arguments(name: str) -> tuple[str, ...]:

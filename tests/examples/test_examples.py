@@ -98,7 +98,8 @@ def test_an_example_whose_port_is_taken_fails_and_says_so(name: str, run_script:
         port = taken.getsockname()[1]
         # The second argument is the admin port, what the proxy is in front of, how many workers.
         second = {'proxy': '127.0.0.1:1', 'cluster': '2'}.get(name, '0')
-        ended = run_script(EXAMPLES / f'{name}.py', str(port), second)
+        ended = run_script(
+            EXAMPLES / f'{name}.py', str(port), second, workers=name == 'cluster')
     assert ended.status == 1
     if name == 'cluster':
         # What workers are told has a text of its own, as in Node. It need not be the last line: the

@@ -11,18 +11,22 @@ them (so a script, or gnet, that has forgotten to import one of them does not fa
 line in ``ps``, that the scripts of a run share the seed of their hashes, and that umask and
 priority are those that the suite began with.
 
-A process is started as users start it where a test is about that (its mark ``executed``), where it
-is patched before anything is imported, or the suite is, where its environment has something that is
-read at the start, and on systems other than Linux.
+Scripts that are patched before all else, as all of a patched suite are, have a fork server that was
+patched before it has imported anything.
+
+A process is started as users start it where a test is about that (its mark ``executed``), where its
+environment has something that is read at the start, and on systems other than Linux.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -36,7 +40,9 @@ from . import ROOT, forking
 __all__ = ['Process', 'close', 'forker', 'pids', 'start']
 
 _Socket: type[socket.socket] = monkey.get_original('socket', 'socket')
-_Popen: Any = monkey.get_original('subprocess', 'Popen')
+#: As they were before any patching: with them no hub has anything to do. (Behind a patched
+#: ``subprocess`` there is none that works.)
+_close, _posix_spawn, _waitpid = monkey.get_original('os', ['close', 'posix_spawn', 'waitpid'])
 
 #: What begins so is read by what is imported, or by Python before that.
 _READ_AT_START = (
@@ -61,7 +67,15 @@ _OF_COMMAND = (
     'gnet.command.subcommands', 'gnet.command.traceback', 'gnet.observing.plain_stderr',
     'threading',
 )
-_MODULES = {'script': _OF_SCRIPTS, 'command': _OF_COMMAND, 'child': _OF_COMMAND}
+_MODULES = {
+    'script': _OF_SCRIPTS, 'patched': _OF_SCRIPTS, 'command': _OF_COMMAND, 'child': _OF_COMMAND}
+
+#: Whether ``python -m gevent.monkey`` finds by itself that all is patched already: not where gevent
+#: has a single file for it, of which there would be a second one then, ``__main__``.
+_CAN_PATCH_AGAIN = hasattr(monkey, '__path__')
+
+#: What Python ignores, and has not ignored in what it starts.
+_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ)
 
 
 class _Command(NamedTuple):
@@ -81,7 +95,7 @@ _servers: dict[tuple[Any, ...], _Server] = {}
 
 def start(
     command: Sequence[str], directory: Path, env: Mapping[str, str], stderr: int | None, *,
-    workers: bool = False,
+    workers: bool = False, imported: Sequence[str] = (),
 ) -> Process | None:
     """Start a process that runs *command*; return None if that has to be executed.
 
@@ -92,13 +106,16 @@ def start(
         stderr: a descriptor, or None for that of its stdout. For that, and stdin, it has pipes.
         workers: the workers that it starts are forked, too. (By a process that is there from its
             beginning to its end, as a child of it.)
+        imported: modules that have been imported before, too; nothing that looks into the
+            environment of the script.
     """
-    fork = forker(command, directory, env, workers=workers)
+    fork = forker(command, directory, env, workers=workers, imported=imported)
     return None if fork is None else Process(fork, stderr)
 
 
 def forker(
     command: Sequence[str], directory: Path | str, env: Mapping[str, str], *, workers: bool = False,
+    imported: Sequence[str] = (),
 ) -> forking.Fork | None:
     """Return what forks a process that runs *command*, as :func:`start`.
 
@@ -108,27 +125,28 @@ def forker(
     parts = _parse(command, Path(directory))
     if parts is None or not sys.platform.startswith('linux') or not _is_usual(env):
         return None
-    if monkey.is_module_patched('socket'):
-        return None
     if not os.path.isdir(directory):
         return None  # which is for whoever executes it to say
     if any(name.startswith(_OF_CHANNEL) for name in env) != (parts.kind == 'child'):
         return None
+    modules = (*_MODULES[parts.kind], *imported)
     request = {
         'command': list(command), 'directory': str(directory), 'environment': dict(env),
-        'kind': parts.kind, 'words': parts.words, 'workers': workers,
+        'kind': parts.kind, 'words': parts.words,
+        # Those of a patched script are not patched themselves.
+        'workers': workers and parts.kind != 'patched',
     }
-    return lambda descriptors: _fork(parts, env, request, descriptors)
+    return lambda descriptors: _fork(parts, modules, env, request, descriptors)
 
 
 def _fork(
-    parts: _Command, env: Mapping[str, str], request: Mapping[str, Any],
+    parts: _Command, modules: Sequence[str], env: Mapping[str, str], request: Mapping[str, Any],
     descriptors: Sequence[int],
 ) -> int:
-    kind = (*parts.options, parts.kind, *sorted(_read_at_start(env).items()))
+    kind = (*parts.options, parts.kind, *modules, *sorted(_read_at_start(env).items()))
     server = _servers.get(kind)
     if server is None:
-        server = _servers[kind] = _Server(parts.options, _MODULES[parts.kind], env)
+        server = _servers[kind] = _Server(parts.options, parts.kind, modules, env)
     try:
         return forking.ask(server.address, request, descriptors)
     except OSError:
@@ -154,8 +172,8 @@ class Process:
             os.close(readable)
             raise
         finally:
-            os.close(stdin)
-            os.close(stdout)
+            _close(stdin)
+            _close(stdout)
         # Before the loop has a turn, in which it might be told of the end.
         self._watcher = loop.child(self.pid)
         self._watcher.start(self._on_end)
@@ -214,6 +232,10 @@ def _parse(command: Sequence[str], directory: Path) -> _Command | None:
         return None
     if words[:2] == ['-m', 'gnet']:
         return _Command(tuple(options), 'command', words[2:])
+    if words[:2] == ['-m', 'gevent.monkey']:
+        is_script = words[2].endswith('.py') and (directory / words[2]).is_file()
+        return _Command(
+            tuple(options), 'patched', words[2:]) if is_script and _CAN_PATCH_AGAIN else None
     if words[0] == '-c' and words[1].endswith('from gnet.command.main import main; main()'):
         return _Command(tuple(options), 'child', words[1:])
     if words[0].endswith('.py') and (directory / words[0]).is_file():
@@ -238,27 +260,34 @@ class _Server:
     """A process that forks."""
 
     def __init__(
-        self, options: Sequence[str], modules: Sequence[str], env: Mapping[str, str],
+        self, options: Sequence[str], kind: str, modules: Sequence[str], env: Mapping[str, str],
     ) -> None:
         self.address = f'\0gnet-tests-{os.getpid()}-{os.urandom(8).hex()}'
+        program = 'patched_script.py' if kind == 'patched' else 'forked_script.py'
+        # What else is in the environment of the script is for the script.
+        own = {name: value for name, value in os.environ.items()
+               if not name.startswith(_READ_AT_START)}
         # Nothing of it is left open here: the tests count descriptors.
         with _Socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener, \
                 open(os.devnull, 'r+b') as nothing:
             listener.bind(self.address)
             listener.listen(128)
-            # What else is in that of the script is for the script.
-            own = {name: value for name, value in os.environ.items()
-                   if not name.startswith(_READ_AT_START)}
-            fd = listener.fileno()
-            self._process = _Popen(
-                [sys.executable, *options, str(Path(__file__).with_name('forked_script.py')),
-                 str(fd), str(os.getpid()), *modules],
-                env={**own, **_read_at_start(env)}, stdin=nothing, stdout=nothing, pass_fds=(fd,))
-
-    @property
-    def pid(self) -> int:
-        return int(self._process.pid)
+            # A number that it does not have there, or it would be closed at the start.
+            fd = fcntl.fcntl(listener, fcntl.F_DUPFD_CLOEXEC, 4)
+            try:
+                self.pid = _posix_spawn(
+                    sys.executable,
+                    [sys.executable, *options, str(Path(__file__).with_name(program)),
+                     str(os.getpid()), *modules],
+                    {**own, **_read_at_start(env)}, setsigdef=_IGNORED,
+                    file_actions=[
+                        *((os.POSIX_SPAWN_DUP2, nothing.fileno(), number) for number in range(3)),
+                        (os.POSIX_SPAWN_DUP2, fd, 3)])
+            finally:
+                _close(fd)
 
     def close(self) -> None:
-        self._process.kill()  # if it has not ended
-        self._process.wait()
+        with suppress(ProcessLookupError, ChildProcessError):
+            # It may have ended, and the loop have seen that already.
+            os.kill(self.pid, signal.SIGKILL)
+            _waitpid(self.pid, 0)

@@ -1,7 +1,8 @@
 """A program that has imported gnet, and becomes scripts that tests start: see fork_server.py.
 
 It is run by its path, and imports nothing of the suite, which is none of the scripts' business. It
-has no hub, no thread, and no descriptor but the listener that it was started with.
+has no hub, no thread, and no descriptor but the listener that it was started with. It may be
+monkey-patched (``patched_script.py``), and has no hub all the same: it calls what was there before.
 
 Each request is one message: what the script is to be as JSON, and its three standard descriptors,
 and a fourth for the channel of a child of ``gnet.child_process``.
@@ -20,15 +21,17 @@ import json
 import os
 import random
 import resource
+import runpy
 import signal
 import socket
 import sys
 import types
+from contextlib import suppress
 from typing import Any
 
 import forking  # beside this file
 import gevent
-from gevent import subprocess
+from gevent import monkey, subprocess
 
 from gnet.options.fork import interpreter_options
 
@@ -46,19 +49,26 @@ SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.
 
 PR_SET_PDEATHSIG = 1
 
+#: The descriptor of the listener: all others but the standard ones are closed.
+LISTENER = 3
+
+Socket: Any = monkey.get_original('socket', 'socket')
+close, waitpid = monkey.get_original('os', ['close', 'waitpid'])
+
 #: Its fork(2) is not Python's, which would tell gnet and gevent: what they do in a forked child is
 #: no part of a script that was just started. Nothing of what Python does for itself then (locks,
 #: other threads) is needed in a process that has one thread.
 libc = ctypes.PyDLL(None, use_errno=True)
 
 
-def serve(listener: socket.socket, suite: int) -> dict[str, Any] | None:
+def serve(listener: Any, suite: int) -> dict[str, Any] | None:
     """Fork a process for each request. In that process, return the request; else, in the end, None.
     """
     listener.settimeout(PATIENCE)
     while True:
         try:
-            connection = listener.accept()[0]
+            # The inherited accept() finds its class by name in the module: there may be another.
+            connection = Socket(fileno=listener._accept()[0])
         except socket.timeout:  # before Python 3.10 it is no TimeoutError
             connection = None
         if os.getppid() != suite:
@@ -77,7 +87,7 @@ def serve(listener: socket.socket, suite: int) -> dict[str, Any] | None:
                 for target, descriptor in enumerate(descriptors[:3]):
                     os.dup2(descriptor, target)
             for descriptor in descriptors[:3 if number == 0 else None]:
-                os.close(descriptor)
+                close(descriptor)
             if number == 0:
                 return {**json.loads(message), 'channel': descriptors[3:]}
             connection.send(b'%d' % number)
@@ -97,20 +107,20 @@ def fork() -> int:
         if child != 0:
             os.write(tell, b'%d' % (child if child > 0 else -ctypes.get_errno()))
             os._exit(0)
-        os.close(tell)
-        os.close(told)
-        os.close(let_begin)
+        close(tell)
+        close(told)
+        close(let_begin)
         os.read(begin, 1)  # the end: it has its parent
-        os.close(begin)
+        close(begin)
         return 0
     number = -ctypes.get_errno()
-    os.close(tell)
-    os.close(begin)
+    close(tell)
+    close(begin)
     if between > 0:
-        os.waitpid(between, 0)
+        waitpid(between, 0)
         number = int(os.read(told, 20))
-    os.close(told)
-    os.close(let_begin)
+    close(told)
+    close(let_begin)
     return number
 
 
@@ -123,7 +133,7 @@ def become(request: dict[str, Any]) -> None:
     words = request['words']
     if hasattr(sys, 'orig_argv'):  # not on Python 3.9
         sys.orig_argv = request['command']
-    if request['kind'] == 'command':
+    if request['kind'] in ('command', 'patched'):
         sys.argv = ['-m', *words]
         sys.path[0] = os.getcwd()
     elif request['kind'] == 'child':
@@ -169,7 +179,7 @@ def fork_workers() -> dict[str, Any] | None:
 
     That is by a process of its own, in which nothing has happened yet but what is above.
     """
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener = Socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     address = f'\0gnet-tests-{os.getpid()}-{os.urandom(8).hex()}'
     listener.bind(address)
     listener.listen(128)
@@ -183,7 +193,7 @@ def fork_workers() -> dict[str, Any] | None:
         nothing = os.open(os.devnull, os.O_RDWR)
         for number in range(3):
             os.dup2(nothing, number)
-        os.close(nothing)
+        close(nothing)
         request = serve(listener, primary)
         if request is None:
             os._exit(0)
@@ -245,6 +255,8 @@ def run(kind: str, words: list[str]) -> int:
     Failures are printed by then, and ``sys.exit()`` does not come back.
     """
     python = ctypes.pythonapi
+    if kind == 'patched':
+        return run_module('gevent.monkey')
     if kind != 'script':
         code = words[0] if kind == 'child' else "import runpy; runpy._run_module_as_main('gnet')"
         return python.PyRun_SimpleStringFlags(code.encode(), None)
@@ -254,10 +266,40 @@ def run(kind: str, words: list[str]) -> int:
     return python.PyRun_SimpleFileExFlags(file, path, 1, None)
 
 
+def run_module(name: str) -> int:
+    """Run a module as ``python -m`` does; return as :func:`run`.
+
+    That calls Python's function from C. So this one's own frame is in no traceback, as if there
+    were none.
+    """
+    try:
+        runpy._run_module_as_main(name)  # type: ignore[attr-defined]
+    except SystemExit:
+        raise
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            # Python notes where it prints one that it is to end by SIGINT.
+            hook, sys.excepthook = sys.excepthook, lambda *error: None
+            ctypes.pythonapi.PyRun_SimpleStringFlags(b'raise KeyboardInterrupt', None)
+            sys.excepthook = hook
+        trace: Any = error.__traceback__
+        error.__traceback__ = trace.tb_next
+        sys.last_type, sys.last_value, sys.last_traceback = type(error), error, trace.tb_next
+        if sys.version_info >= (3, 12):
+            sys.last_exc = error
+        sys.excepthook(type(error), error, trace.tb_next)
+        return -1
+    return 0
+
+
 def main() -> None:
-    listener = socket.socket(fileno=int(sys.argv[1]))
-    suite = int(sys.argv[2])
-    for name in sys.argv[3:]:
+    for name in os.listdir('/proc/self/fd'):
+        if int(name) > LISTENER:
+            with suppress(OSError):  # that of the list itself
+                close(int(name))
+    listener = Socket(fileno=LISTENER)
+    suite = int(sys.argv[1])
+    for name in sys.argv[2:]:
         importlib.import_module(name)
     for setting in ('loop', 'resolver', 'threadpool', 'format_context'):
         getattr(gevent.config, setting)  # which imports what a hub is made of, and makes none

@@ -40,6 +40,7 @@ class Running:
     def __init__(
         self, command: Sequence[str], directory: Path, env: Mapping[str, str], *,
         merged: bool = False, executed: bool = False, workers: bool = False,
+        imported: Sequence[str] = (),
     ) -> None:
         """Start it.
 
@@ -51,6 +52,7 @@ class Running:
             executed: start a new interpreter for it, as users do, also where one that has imported
                 gnet could be forked: see ``fork_server.py``.
             workers: if it is forked, those that it starts are, too.
+            imported: if it is forked, modules that are there before it asks for them, besides gnet.
         """
         # A file, not a pipe: nobody reads it while the script runs, and it must not fill up.
         self._stderr = tempfile.TemporaryFile()  # noqa: SIM115  # closed by close()
@@ -60,7 +62,7 @@ class Running:
             if not executed:
                 self.process = fork_server.start(
                     command, directory, env, None if merged else self._stderr.fileno(),
-                    workers=workers)
+                    workers=workers, imported=imported)
             if self.process is None:
                 self.process = subprocess.Popen(
                     command, cwd=directory, env=dict(env),
@@ -173,6 +175,7 @@ class Scripts:
         merged: bool = False,
         executed: bool = False,
         workers: bool = False,
+        imported: Sequence[str] = (),
     ) -> Running:
         """Start a script and return at once. It is killed when the test is over.
 
@@ -187,6 +190,8 @@ class Scripts:
             executed: start a new interpreter for it, see :class:`Running`; a test or file with the
                 mark ``executed`` has that for all.
             workers: if it is forked, those that it starts are, too.
+            imported: if it is forked, modules that are there before it asks for them, besides gnet:
+                for many that import the same.
         """
         if launcher is None:
             launcher = ['-m', 'gevent.monkey'] if monkey.is_module_patched('socket') else []
@@ -198,7 +203,7 @@ class Scripts:
         command = [sys.executable, *_WARNINGS, *launcher, str(path), *args]
         running = Running(
             command, self._directory, _environment(env or {}), merged=merged,
-            executed=executed or self._executed, workers=workers)
+            executed=executed or self._executed, workers=workers, imported=imported)
         self._running.append(running)
         return running
 
@@ -211,9 +216,13 @@ class Scripts:
         stdin: str = '',
         timeout: float = PROCESS_PATIENCE,
         executed: bool = False,
+        workers: bool = False,
+        imported: Sequence[str] = (),
     ) -> Finished:
         """Run a script to its end; *stdin* is all it gets to read. Else as :meth:`start`."""
-        running = self.start(script, *args, launcher=launcher, env=env, executed=executed)
+        running = self.start(
+            script, *args, launcher=launcher, env=env, executed=executed, workers=workers,
+            imported=imported)
         if stdin:
             with suppress(BrokenPipeError):  # it has ended without reading that
                 running.write(stdin)

@@ -1,7 +1,8 @@
 """How long a program lives after its last line: the hook at the interpreter's exit.
 
-What ends a process is tried in one of its own, started by plain ``python`` (or patched, where the
-suite is); ``python -m gnet`` has tests of its own.
+What ends a process is tried in one of its own, as plain ``python`` runs it (or patched, where the
+suite is), and some of it in one that is started as users start it; ``python -m gnet`` has tests of
+its own.
 """
 
 from __future__ import annotations
@@ -21,14 +22,13 @@ from gnet.loop.duty import program
 from ..harness.plain import PlainSocket
 from .common import script
 
-pytestmark = pytest.mark.executed
-
 Run = Callable[..., Any]
 
 
 # --- staying alive ------------------------------------------------------------------------------
 
 
+@pytest.mark.executed
 def test_a_script_with_a_server_serves_on_after_its_last_line(
     start_script: Run, talk: Run,
 ) -> None:
@@ -71,6 +71,7 @@ def test_switching_it_on_again_counts_for_what_is_open(start_script: Run, talk: 
     assert running.wait().status == 0
 
 
+@pytest.mark.executed
 def test_importing_gnet_arms_nothing(run_script: Run) -> None:
     status, out, err = run_script("""
         import gevent, gnet
@@ -80,6 +81,7 @@ def test_importing_gnet_arms_nothing(run_script: Run) -> None:
     assert (status, out, err) == (0, 'end\n', '')
 
 
+@pytest.mark.executed
 def test_sys_exit_serves_on_and_then_exits_with_its_status(start_script: Run, talk: Run) -> None:
     running = start_script(script("""
         server = listening(lambda sock: (sock.resume().end(b'hello'), server.close()))
@@ -89,6 +91,7 @@ def test_sys_exit_serves_on_and_then_exits_with_its_status(start_script: Run, ta
     assert running.wait().status == 3
 
 
+@pytest.mark.executed
 def test_an_uncaught_exception_ends_a_script_with_its_traceback(run_script: Run) -> None:
     status, _, err = run_script(script("""
         listening()
@@ -157,6 +160,7 @@ def test_the_status_of_a_system_exit_is_that_of_python(
     assert (finished.status, finished.stderr) == (status, printed)
 
 
+@pytest.mark.executed
 @pytest.mark.parametrize('explicit', [False, True])
 def test_ctrl_c_ends_a_server_quietly_with_the_status_of_sigint(
     start_script: Run, talk: Run, explicit: bool,
@@ -219,6 +223,7 @@ def test_sigterm_ends_a_program_as_any_other(start_script: Run, talk: Run) -> No
     assert running.wait().status == -signal.SIGTERM
 
 
+@pytest.mark.executed
 @pytest.mark.skipif(
     (3, 12) <= sys.version_info < (3, 12, 3), reason='these Pythons start no thread at the end')
 def test_threads_names_and_executors_work_while_a_script_serves_on(

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.executed
-
 Run = Callable[..., Any]
 
 #: A program with a server, a client of it, and a pipe by which a child is told to end.
@@ -288,6 +286,7 @@ say(apply(monkey.get_original('os', 'read'), (over, 1)), answers)
 """) == ["b'' [b'x']"]
 
 
+@pytest.mark.executed
 @pytest.mark.parametrize('module', ['subprocess', 'gevent.subprocess'])
 def test_a_process_that_is_started_may_have_a_descriptor(run_script: Run, module: str) -> None:
     assert run(run_script, f"""
@@ -311,6 +310,7 @@ say(gnet.run())
 """) == ['True', "b'xx!'"]
 
 
+@pytest.mark.executed
 @FORKS
 def test_a_program_that_has_only_imported_gnet_may_use_it_in_a_child(
     run_script: Run, how: str,

@@ -117,7 +117,8 @@ def test_so_does_one_whose_peer_is_on_a_unix_path(run_script: Run, name: str) ->
 @pytest.mark.parametrize('where', ['inet', 'unix'])
 @pytest.mark.parametrize('name', CLIENTS)
 def test_so_does_a_worker_of_the_command(run_script: Run, name: str, where: str) -> None:
-    ended = run_script(ending(name), where, launcher=['-m', 'gnet', '--workers', '1'])
+    ended = run_script(
+        ending(name), where, launcher=['-m', 'gnet', '--workers', '1'], workers=True)
     assert ended[:2] == (0, 'ended\n')
 
 
@@ -132,7 +133,8 @@ if cluster.is_primary:
     sys.exit()
 cluster.worker.disconnect()
 """, 1)
-    assert run_script(program, launcher=['-m', 'gnet']) == (0, 'ended\n0 None\n', '')
+    assert run_script(program, launcher=['-m', 'gnet'], workers=True) == (
+        0, 'ended\n0 None\n', '')
 
 
 #: Programs that go on, until what they wait for has happened.

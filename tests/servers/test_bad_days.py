@@ -146,7 +146,7 @@ def test_the_program_that_attacks_tells_what_is_left() -> None:
     env = {name: value for name, value in os.environ.items() if name != 'GNET_STAY_ALIVE'}
     said = subprocess.run(
         [sys.executable, str(ROOT / 'scripts' / 'bad_days'), 'half-open', '--count', '20',
-         '--seconds', '0.2'],
+         '--seconds', '0.1'],
         env=env, check=True, stdout=subprocess.PIPE, timeout=3 * PROCESS_PATIENCE).stdout.decode()
     served = re.findall(r'(?:before|during|after): +[\d.]+ ms .* [1-9]\d* served, 0 not', said)
     assert len(served) == 3

@@ -227,7 +227,7 @@ def test_a_program_of_one_call(
         server = gnet.serve(answer, 0, 'localhost')
         print('port', server.address().port, flush=True)
         {last}
-    """, launcher=launcher)
+    """, launcher=launcher, workers='--workers' in launcher)
     port = int(running.wait_for(r'^port (\d+)')[1])
     host = socket.getaddrinfo('localhost', port, type=socket.SOCK_STREAM)[0][4][:2]
     peer = connect(host)
@@ -249,7 +249,7 @@ def test_a_program_whose_port_is_taken_fails_at_the_call(
             import gnet, sys
             gnet.serve(None, int(sys.argv[1]))
             print('not reached')
-        """, str(taken.getsockname()[1]), launcher=launcher)
+        """, str(taken.getsockname()[1]), launcher=launcher, workers='--workers' in launcher)
     assert (ended.status, 'not reached' in ended.stdout) == (1, False)
     assert 'gnet.serve(None, int(sys.argv[1]))' in ended.stderr
     # What workers are told has a text of its own, as in Node.
@@ -275,5 +275,5 @@ def test_workers_of_a_cluster_share_what_they_serve(run_script: Run) -> None:
             server = gnet.serve(lambda sock: sock.end(), 0, 'localhost')
             gnet.process.send(server.address().port)
         gnet.run()
-    """, launcher=['-m', 'gnet'])
+    """, launcher=['-m', 'gnet'], workers=True)
     assert ended == (0, '1 True\n', '')

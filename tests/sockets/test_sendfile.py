@@ -41,7 +41,7 @@ def file(request: pytest.FixtureRequest) -> Any:
     ((), DATA), ((0,), DATA), ((5,), DATA[5:]), ((5, 10), DATA[5:15]),
     ((0, 300_000), DATA[:300_000]), ((len(DATA) - 3, 10), DATA[-3:]),
     ((len(DATA),), b''), ((len(DATA) + 5,), b''),
-], ids=str)
+], ids=lambda value: str(value) if isinstance(value, tuple) else f'{len(value)} bytes')
 def test_a_part_of_a_file_is_sent(
     hold: Hold, file: Any, arguments: tuple[int, ...], expected: bytes,
 ) -> None:
