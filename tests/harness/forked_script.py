@@ -170,7 +170,7 @@ def check_inheritance(inheritance: Any) -> None:
         names = vars(sys.modules[name])
         for each in inheritance.__all__:
             value = getattr(inheritance, each)
-            if names.get(each, value) is not value:
+            if not callable(value) and names.get(each, value) is not value:
                 raise ImportError(f'{name} was imported before a child had its {each}')
 
 
