@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 from gnet.loop.loop import get_loop
+from gnet.node.originals import original
 
-__all__ = ['Dispensed']
+__all__ = ['Dispensed', 'close_now']
+
+#: The patched one waits for libuv's next turn.
+close_now: Callable[[int], None] = original('os', 'close')
 
 
 class Dispensed:
@@ -24,4 +29,4 @@ class Dispensed:
         number, self.number = self.number, None
         if number is not None:
             self._loop.dispensable.remove(self)
-            os.close(number)
+            close_now(number)

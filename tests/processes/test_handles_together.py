@@ -21,7 +21,7 @@ from gnet.clusters.round_robin import SeatState, Transfer
 from gnet.loop.loop import get_loop
 from gnet.processes.messaging import Messaging, peer_of
 
-from ..harness.dispensed import Dispensed
+from ..harness.dispensed import Dispensed, close_now
 from ..harness.waiting import PROCESS_PATIENCE, until
 
 
@@ -156,7 +156,7 @@ def test_what_nobody_needs_is_closed_for_descriptors_that_do_not_arrive(
         Dispensed()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     lowest = os.dup(0)
-    os.close(lowest)
+    close_now(lowest)
     resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
     try:
         end.send(2, *socks[:2])
