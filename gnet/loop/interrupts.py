@@ -3,7 +3,8 @@
 Python calls the handler in whatever frame it is.
 
 - In one of gevent's own, on the way to a callback, what it raises may be printed and lost (measured
-  on libuv, in about 1 of 100 starts). So where the hub runs, it raises in the main greenlet.
+  on libuv, in about 1 of 100 starts). So where the hub runs, it raises in the main greenlet; and so
+  it does in a finalizer of gnet's, which is soon through, and which nothing gets out of but a text.
 - In another greenlet, such as in a listener that never blocks, it raises right there. Usually that
   ends the greenlet, and by that the program; but not before its ``finally`` blocks have been run,
   which may wait. Or it is lost: where it hits a finalizer, or an ``except:`` of somebody's. (pywsgi
@@ -76,13 +77,13 @@ class _Interrupts:
         """The handler of SIGINT.
 
         Raises:
-            KeyboardInterrupt: when called in a greenlet.
+            KeyboardInterrupt: when called in a greenlet, outside of gnet's finalizers.
         """
         is_first, self.have_come = not self.have_come, True
-        in_hub = gevent.getcurrent() is self._loop.hub
-        if in_hub or not is_first:
+        in_vain = gevent.getcurrent() is self._loop.hub or _is_in_finalizer(frame)
+        if in_vain or not is_first:
             self._loop.from_hub(self._interrupt_main)
-        if in_hub:
+        if in_vain:
             return
         if not is_first:
             raise KeyboardInterrupt
@@ -160,11 +161,24 @@ class _Raised:
         return True
 
 
+def _is_in_finalizer(frame: FrameType | None) -> bool:
+    """Return whether it is in one of gnet's, and in nothing else that this has called."""
+    while frame is not None and _package_of(frame) == 'gnet':
+        if frame.f_code.co_name == '__del__':
+            return True
+        frame = frame.f_back
+    return False
+
+
 def _outermost_of_program(frame: FrameType | None) -> FrameType | None:
     """Return the frame below all others that are not those of gevent and gnet, else *frame*."""
     found, below = frame, frame
     while below is not None:
-        if str(below.f_globals.get('__name__')).partition('.')[0] not in _CALLERS:
+        if _package_of(below) not in _CALLERS:
             found = below
         below = below.f_back
     return found
+
+
+def _package_of(frame: FrameType) -> str:
+    return str(frame.f_globals.get('__name__')).partition('.')[0]

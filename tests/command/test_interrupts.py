@@ -119,6 +119,26 @@ def test_one_that_is_swallowed_ends_the_program(python: Any, place: str, swallow
     assert ended.status == -signal.SIGINT
 
 
+@pytest.mark.parametrize('place', PLACES)
+def test_one_that_hits_a_finalizer_of_gnets_ends_the_program_without_a_text(
+    python: Any, place: str,
+) -> None:
+    python.write('script.py', script(place, """
+    import functools, types
+    from gnet.sockets.settings import Settings
+    settings = Settings()
+    # Nothing of Python's is called there but the finalizer: the handler finds itself in that.
+    interrupt = functools.partial(os.kill, os.getpid(), signal.SIGINT)
+    settings.watch = types.SimpleNamespace(forget=interrupt)
+    del settings
+    print('goes on', flush=True)
+    gevent.event.Event().wait()
+"""))
+    ended = python.start('script.py').wait()
+    assert ended.stdout.splitlines() == ['goes on', 'main ends']
+    assert (ended.status, ended.stderr) == (-signal.SIGINT, '')
+
+
 @pytest.mark.parametrize('wait', [f'gevent.sleep({LONG})', 'while True: pass'])
 @pytest.mark.parametrize('place', PLACES)
 def test_the_second_one_cuts_what_the_first_one_has_still_to_run(
