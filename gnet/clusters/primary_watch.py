@@ -20,7 +20,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
-from ..node.originals import original
+from ..node.originals import close_descriptor, original
 
 __all__ = [
     'SUPERVISED',
@@ -82,8 +82,7 @@ def _process_descriptor(pid: int) -> int | None:
         descriptor: int = os.pidfd_open(pid)
     except OSError:
         return None  # an older kernel, or one that was told to refuse
-    close: Callable[[int], None] = original('os', 'close')
-    os.register_at_fork(after_in_child=lambda: close(descriptor))
+    os.register_at_fork(after_in_child=lambda: close_descriptor(descriptor))
     return descriptor
 
 

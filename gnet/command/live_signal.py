@@ -19,6 +19,7 @@ from collections.abc import Callable
 from types import FrameType
 
 from ..clusters import primary_watch
+from ..node.originals import close_descriptor
 from ..observing.plain_stderr import write_to_stderr
 from ..processes.inheritance import inherited_channel
 
@@ -62,7 +63,7 @@ def _teller(process: int) -> Callable[[int, FrameType | None], None]:
 def _tell(process: int, frame: FrameType | None) -> None:
     try:
         while _spare:
-            os.close(_spare.pop())
+            close_descriptor(_spare.pop())
         from ..observing.live import live
 
         text = '\n'.join(live(frame=frame).lines())

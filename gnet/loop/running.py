@@ -12,7 +12,7 @@ from types import TracebackType
 import gevent
 from gevent.hub import Hub
 
-from ..node.originals import original
+from ..node.originals import close_descriptor
 from .duty import Duty, program
 from .interrupts import interrupted_by_ctrl_c
 from .loop import Loop, get_loop
@@ -157,10 +157,8 @@ class _SignalPipe:
         close_watcher(self._watcher)
         self._watcher = None
         ends, self._ends = self._ends, []
-        # Not gevent's, which leaves watchers behind that would keep the program alive.
-        close = original('os', 'close')
         for end in ends:
-            close(end)
+            close_descriptor(end)
 
 
 def expect_interrupts() -> None:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import _socket
 import sys
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-__all__ = ['original']
+__all__ = ['close_descriptor', 'original']
+
+#: Close a descriptor by its number, at once. The patched ``os.close()`` leaves that to a watcher
+#: for the loop's next turn, and an idle program, which it keeps alive, has none. Only for what has
+#: no watcher, or has none any more.
+close_descriptor: Callable[[int], None] = _socket.close
 
 
 def original(module: str, name: str) -> Any:

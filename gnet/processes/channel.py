@@ -22,6 +22,7 @@ from typing import Any
 from ..loop.loop import Loop
 from ..loop.watchers import READ, WRITE, close_watcher
 from ..node import coded_errors, system_errors
+from ..node.originals import close_descriptor
 
 __all__ = [
     'Channel',
@@ -256,7 +257,7 @@ class Channel:
         while self._descriptors:
             descriptor = self._descriptors.popleft()
             if descriptor is not None:
-                os.close(descriptor)
+                close_descriptor(descriptor)
 
     # --- writing ----------------------------------------------------------------------------------
 
@@ -479,7 +480,7 @@ class Channel:
             descriptor = self.take_descriptor()
             if descriptor is None:  # it stands for all that are missing
                 for each in taken:
-                    os.close(each)
+                    close_descriptor(each)
                 return None
             taken.append(descriptor)
         return taken

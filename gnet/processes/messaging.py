@@ -11,7 +11,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Mapping
 from contextvars import copy_context
@@ -21,6 +20,7 @@ from .. import lifecycle
 from ..events.guarded import Guarded
 from ..loop.loop import Loop
 from ..node import coded_errors
+from ..node.originals import close_descriptor
 from ..node.spelling import snake_options
 from ..servers.server import Server
 from ..sockets import ownership
@@ -192,7 +192,7 @@ class Messaging(Guarded):
             channel.write(_NACK)
             return
         if not channel.can_answer:
-            os.close(fd)  # its sender takes it back, and there must be one owner
+            close_descriptor(fd)  # its sender takes it back, and there must be one owner
             return
         inner = message.get('msg')
         if _is_internal(inner):
@@ -220,7 +220,7 @@ class Messaging(Guarded):
             channel.write(_NACK)
         elif not channel.can_answer:
             for fd in taken:
-                os.close(fd)
+                close_descriptor(fd)
         else:
             family = message.get('family')
             socks = sendable.RawSockets(

@@ -26,6 +26,7 @@ import gevent.socket
 from ..loop.copied_descriptors import CopiedSocket
 from ..loop.loop import get_loop
 from ..node import coded_errors
+from ..node.originals import close_descriptor
 from ..servers.server import Server, connections_of, handle_of
 from ..sockets import departure
 from ..sockets.giving_away import unread_of
@@ -177,7 +178,7 @@ def raw_socket(owner: Any) -> Any:
     try:
         return _socket.socket(fileno=fd)
     except OSError:
-        os.close(fd)
+        close_descriptor(fd)
         raise
 
 
@@ -207,7 +208,7 @@ def raw_socket_of(fd: int) -> Any:
     try:
         sock = _socket.socket(fileno=fd)
     except OSError:
-        os.close(fd)
+        close_descriptor(fd)
         return None
     sock.setblocking(False)
     return sock

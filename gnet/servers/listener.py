@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..node.logs import Log
-from ..node.originals import original
+from ..node.originals import close_descriptor, original
 from ..node.records import NamedTuple
 from ..node.system_errors import NodeOSError, listen_error, system_error
 from ..node.values import MAX_INT32
@@ -34,8 +34,6 @@ __all__ = [
 _log = Log('gnet.server')
 _Socket: Any = original('socket', 'socket')
 
-#: The patched os.close() puts the closing off until the loop has polled, and has it wait for that.
-_close: Callable[[int], None] = original('os', 'close')
 
 #: Where Node hands no address to the system: every address, IPv6 and IPv4, else IPv4 alone.
 ANY_IPV6 = '::'
@@ -289,7 +287,7 @@ def adopt(given: Any, backlog: int) -> Listener:
     except (OSError, ValueError):
         # Closed (files raise ValueError then), or no socket.
         if copy is not None:
-            _close(copy)
+            close_descriptor(copy)
         raise listen_error(errno.EINVAL, None, -1) from None
     try:
         _check_and_listen(sock, backlog, -1)
@@ -318,7 +316,7 @@ def adopt_given(fd: int, path: str | None) -> Listener:
         sock = _Socket(fileno=copy)
     except OSError as error:  # there are too many, or the program has closed it
         if copy is not None:
-            _close(copy)
+            close_descriptor(copy)
         raise listen_error(error.errno or errno.EINVAL, None, None) from None
     sock.setblocking(False)
     _taken.add(fd)

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..addresses.ends import TCP_FAMILIES
 from ..node import coded_errors, system_errors
+from ..node.originals import close_descriptor
 
 __all__ = [
     'adopt_descriptor',
@@ -75,7 +76,7 @@ class Pipe:
 
     def close(self) -> None:
         if self._fd >= 0:
-            os.close(self.detach())
+            close_descriptor(self.detach())
 
 
 def adopt_descriptor(fd: int) -> Any:

@@ -18,6 +18,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from ..node import coded_errors
+from ..node.originals import close_descriptor
 
 __all__ = [
     'PASSED_ON',
@@ -237,9 +238,9 @@ def close(_whose: object = None) -> None:
     if _found.is_here:
         for each in _found.given or ():
             # (What listen(fd=…) has taken over was closed by that, and the number may be another
-            # file's. The patched os.close() of a child would wait for the loop.)
+            # file's.)
             if _is_still(each.fd):
-                _socket.close(each.fd)
+                close_descriptor(each.fd)
         _found.given, _found.is_here = [], False
 
 

@@ -10,7 +10,6 @@ was told, so that nothing is told twice or out of turn; when, is known by
 
 from __future__ import annotations
 
-import _socket
 import os
 from collections import deque
 from collections.abc import Callable
@@ -18,6 +17,7 @@ from contextlib import suppress
 from enum import Enum
 from time import monotonic
 
+from ..node.originals import close_descriptor
 from . import notification
 from .notification import Outcome
 
@@ -115,8 +115,7 @@ class Service:
         self._unsaid.clear()
         fd, self._fd = self._fd, None
         if fd is not None:
-            # (The patched os.close() of a child would wait for the loop.)
-            _socket.close(fd)
+            close_descriptor(fd)
 
     def ready(self, status: str) -> None:
         """It serves, or serves again after a reload. *status* is for who looks at it."""

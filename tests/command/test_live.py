@@ -173,18 +173,21 @@ def test_signals_that_come_while_one_is_answered_are_no_recursion(monkeypatch: A
     assert len(asked) == 2
 
 
-def test_a_program_that_is_out_of_descriptors_tells_too(scripts: Any) -> None:
+@pytest.mark.parametrize('options', [[], ['--patch']], ids=['plain', 'patched'])
+def test_a_program_that_is_out_of_descriptors_tells_too(scripts: Any, options: list[str]) -> None:
     ended = scripts.run("""
         import os, resource, signal
+        import gevent.monkey
 
+        gevent.sleep(0)  # with a hub, the patched os.close() waits for its next turn
         lowest = os.dup(0)
-        os.close(lowest)
+        gevent.monkey.get_original('os', 'close')(lowest)
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
         os.kill(os.getpid(), signal.SIGUSR1)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         print('goes on')
-    """, launcher=['-m', 'gnet'])
+    """, launcher=['-m', 'gnet', *options])
     assert (ended.status, ended.stdout) == (0, 'goes on\n')
     assert re.match(r'gnet: alive in process \d+', ended.stderr)
 
