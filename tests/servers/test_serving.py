@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import gevent
+import gevent.socket
 import pytest
 from gevent.event import Event
 
@@ -16,7 +17,7 @@ import gnet
 
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
-from ..harness.waiting import PATIENCE, until
+from ..harness.waiting import PATIENCE, turn, until
 from .common import happens
 
 Run = Callable[..., Any]
@@ -178,6 +179,26 @@ def test_arguments_that_make_no_sense(options: Any, kind: Any, text: str) -> Non
         gnet.serve(**{'handler': echo, **options})
 
 
+@pytest.fixture
+def slow_look_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """To look up a name takes as long as the test: nobody ends it sooner."""
+    over = Event()
+    waiting: list[Any] = []
+
+    def look_up(*args: Any) -> list[Any]:
+        waiting.append(args)
+        over.wait()
+        waiting.remove(args)
+        return []
+
+    monkeypatch.setattr(gevent.socket, 'getaddrinfo', look_up)
+    yield
+    turn()  # one that is about to begin has begun
+    over.set()
+    until(lambda: not waiting)
+
+
+@pytest.mark.usefixtures('slow_look_up')
 @pytest.mark.parametrize('when', ['before', 'meanwhile'])
 def test_a_signal_ends_the_call(when: str) -> None:
     stop = Event()
@@ -196,6 +217,7 @@ def test_a_signal_closes_it_afterwards(serving: Run) -> None:
         stop.set()
 
 
+@pytest.mark.usefixtures('slow_look_up')
 def test_a_call_that_is_killed_leaves_nothing_behind() -> None:
     greenlet = gevent.spawn(gnet.serve, echo, 0, 'localhost')
     until(lambda: greenlet.started)
