@@ -296,6 +296,10 @@ class Sending(Readable):
 
     def _written(self, callback: Callable[..., object]) -> None:
         """Say that a request is in the kernel; runs in a tick."""
+        if self._needs_drain and self._is_drained():
+            # As in Node, each write that is done looks whether 'drain' is due, which may block.
+            self._call_all(deque([self._drained, partial(self._written, callback)]))
+            return
         self._pending_callbacks -= 1
         try:
             self._call_guarded(callback, None)
@@ -304,9 +308,16 @@ class Sending(Readable):
                 self._tick(self._finish)
 
     def _drained(self) -> None:
-        if self._needs_drain and not self._queued_units and self._can_write():
+        if self._needs_drain and self._is_drained():
             self._needs_drain = False
             self._emit_guarded('drain')
+
+    def _is_drained(self) -> bool:
+        """Whether nothing is queued; what has failed counts no more, as in Node."""
+        left = self._queued_units
+        if self._errored is not None:
+            left -= sum(request.units for request in self._in_flight or ())
+        return not left and self._can_write()
 
     def _call_all(self, calls: deque[Callable[[], object]]) -> None:
         """Make each call, here and now; one that blocks, or is ended, does not hold up others."""

@@ -168,6 +168,20 @@ _PRESSURE = [
             ['get', *_QUEUE],
             ['await', 'c drain'],
         ], ignore=_CUT_UP, quiet=QUIET),
+    *(Scenario(
+        f"writing/'drain' before the callback of a write before it, {how}", _DRAIN,
+        [
+            *connection(),
+            ['call', 's1.resume'],
+            ['call', 'c.write', 'a', fn('wrote a')],
+            ['call', 'c.cork'],
+            ['call', 'c.write', data(70000), *callback],
+            ['call', 'c.uncork'],
+            ['get', *_QUEUE],
+            ['settle'],
+            ['get', *_QUEUE],
+        ], ignore=_CUT_UP, quiet=QUIET)
+      for how, callback in (('with one of its own', [fn('wrote much')]), ('without', []))),
     Scenario(
         "writing/one 'drain' for many refusals", _DRAIN,
         [
