@@ -361,7 +361,8 @@ def _connection_of(frame: FrameType | None) -> Any:
 
 
 def _is_active(watcher: Any) -> bool:
-    with suppress(AttributeError):  # on libuv, one for a child process that is closed has no answer
+    # Behind cffi, one for a child process that is closed has no answer.
+    with suppress(AttributeError, TypeError):
         return bool(watcher.active)
     return False
 
