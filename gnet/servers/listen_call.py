@@ -42,7 +42,8 @@ class _Stage(Enum):
 class ListenCall:
     """What a server wants to listen on, until it does or has failed."""
 
-    __slots__ = ('_attached', '_failed', '_listening', '_loop', '_stage', 'intake', 'request')
+    __slots__ = (
+        '_attached', '_failed', '_listening', '_look_up', '_loop', '_stage', 'intake', 'request')
 
     def __init__(
         self, request: ListenRequest, intake: Counting, *,
@@ -65,6 +66,8 @@ class ListenCall:
         self._attached = attached
         self._listening = listening
         self._failed = failed
+        #: Of the host's name, while that is under way.
+        self._look_up: Any = None
         self._stage = _Stage.NEW
 
     def start(self) -> None:
@@ -78,7 +81,7 @@ class ListenCall:
         if version:
             self._loop.tick(self._looked_up, None, [(host, version)])
         else:
-            look_up(self._loop, host, self._looked_up)
+            self._look_up = look_up(self._loop, host, self._looked_up)
 
     # --- how far it is ----------------------------------------------------------------------------
 
@@ -95,6 +98,8 @@ class ListenCall:
     def abandon(self) -> None:
         """The server was closed, or listens anew."""
         self._stage = _Stage.ABANDONED
+        if self._look_up is not None:
+            self._look_up.kill(block=False)
 
     def attach(self, handle: Handle, key: str) -> None:
         """Listen: *handle* brings the connections. *key* is Node's ``_connectionKey``."""

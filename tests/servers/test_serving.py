@@ -187,8 +187,10 @@ def slow_look_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
     def look_up(*args: Any) -> list[Any]:
         waiting.append(args)
-        over.wait()
-        waiting.remove(args)
+        try:
+            over.wait()
+        finally:
+            waiting.remove(args)
         return []
 
     monkeypatch.setattr(gevent.socket, 'getaddrinfo', look_up)
