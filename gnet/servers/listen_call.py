@@ -120,6 +120,7 @@ class ListenCall:
     # --- its steps --------------------------------------------------------------------------------
 
     def _looked_up(self, error: Any, found: Found | None) -> None:
+        self._look_up = None
         if self.is_stale:
             return
         if found is not None:
