@@ -50,11 +50,13 @@ def peer(what):
     start(serve, (what,))
 """
 
-#: Programs that end, as in Node. A program that does not is killed by the test's time limit.
+#: Programs that end, as in Node. A program that does not is killed by the test's time limit. (They
+#: have names for their sockets: one that nobody has may be collected in time to say so.)
 ENDING = {
     'a client that pauses before it is connected': """
         peer('hold')
-        gnet.connect(where).pause()
+        sock = gnet.connect(where)
+        sock.pause()
     """,
     'a half open client whose peer has ended': """
         peer('end')
@@ -66,7 +68,7 @@ ENDING = {
         sock = gnet.connect(where)
     """,
     'a look-up function that never answers': """
-        gnet.connect(port=1, host='name.test', lookup=lambda *args: None)
+        sock = gnet.connect(port=1, host='name.test', lookup=lambda *args: None)
     """,
     'a client whose buffer is full': """
         peer('flood')
@@ -90,7 +92,8 @@ ENDING = {
         path = os.path.join(tempfile.mkdtemp(), 'socket')
         server = gnet.create_server(pause_on_connect=True)
         server.listen(path)
-        gnet.connect(path, server.close).pause()
+        sock = gnet.connect(path, server.close)
+        sock.pause()
     """,
 }
 

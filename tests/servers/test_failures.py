@@ -353,10 +353,10 @@ def test_a_script_whose_port_is_taken_ends_with_a_traceback_and_status_1(
     assert 'Traceback (most recent call last)' in finished.stderr
     where = f'{host or "::"}:{port}'
     lines = finished.stderr.rstrip().splitlines()
-    if monkey.is_module_patched('threading') and not end:
-        # The patched interpreter lets the hub run before the exit hook: the hub reports it, and
-        # says whose failure it was.
-        assert ' failed with ' in lines.pop()
+    if monkey.is_module_patched('threading') and not end and ' failed with ' in lines[-1]:
+        # The patched interpreter lets the hub run before the exit hook, mostly for long enough:
+        # then the hub reports it, and says whose failure it was.
+        lines.pop()
     assert lines[-1].endswith(f'listen EADDRINUSE: address already in use {where}')
     assert finished.stderr.count('listen EADDRINUSE') == 1
 
