@@ -7,6 +7,7 @@ from enum import Enum
 __all__ = ['News']
 
 
+# no state: names of what is told
 class News(Enum):
     """What only who looks after a worker is told: it is no event of the :class:`Worker`."""
 

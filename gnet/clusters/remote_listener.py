@@ -75,6 +75,13 @@ class _Place(Enum):
     CLOSED = 'none come any more'
 
 
+#: Which may follow which.
+FOLLOWS: dict[_Place, set[_Place]] = {
+    _Place.NEW: {_Place.OPEN, _Place.CLOSED},
+    _Place.OPEN: {_Place.CLOSED},
+    _Place.CLOSED: set(),
+}
+
 class Distributed:
     """Stands for the primary's listener: what a server has in the place of an ``Acceptor``."""
 

@@ -7,6 +7,7 @@ from enum import Enum
 __all__ = ['DropReason']
 
 
+# no state: reasons
 class DropReason(Enum):
     """Why a server closed a connection that it had accepted, without a ``'connection'`` event."""
 

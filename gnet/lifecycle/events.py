@@ -56,6 +56,7 @@ __all__ = [
 __name__ = 'gnet.lifecycle'
 
 
+# no state: what an event says, when all is over
 class EndedBy(Enum):
     """Who ended a connection first."""
 

@@ -20,6 +20,14 @@ class Duty(Enum):
     DONE = 'gnet.run() was left before nothing was left'
 
 
+#: Which may follow which.
+FOLLOWS: dict[Duty, set[Duty]] = {
+    Duty.NONE: {Duty.SERVE, Duty.DONE},
+    Duty.SERVE: {Duty.DONE},
+    Duty.DONE: {Duty.SERVE},  # something was started after that
+}
+
+
 class Program:
     """The state of this process."""
 
@@ -28,7 +36,7 @@ class Program:
         self.stays_alive: bool = os.environ.get('GNET_STAY_ALIVE') != '0'
         #: Whether the interpreter knows of the exit hook; a forked child inherits that.
         self.has_hook = False
-        self.duty = Duty.NONE
+        self.duty: Duty = Duty.NONE
         #: The process that has the duty; a child that it forks has not.
         self.process: int | None = None
         #: Greenlets that it ends after: servers that were stopped where nothing can wait.

@@ -42,6 +42,13 @@ class RunnerState(Enum):
     CAPTURED = 'a listener blocked: the hub went on without it'
 
 
+#: Which may follow which.
+FOLLOWS: dict[RunnerState, set[RunnerState]] = {
+    RunnerState.PARKED: {RunnerState.RUNNING},
+    RunnerState.RUNNING: {RunnerState.PARKED, RunnerState.CAPTURED},
+    RunnerState.CAPTURED: set(),  # it ends with that listener
+}
+
 _CAPTURED = RunnerState.CAPTURED  # a name of the module: see streams/states.py
 
 

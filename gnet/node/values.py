@@ -20,6 +20,7 @@ __all__ = [
 ]
 
 
+# no state: one value, of a type of its own
 class Undefined(Enum):
     """The type of :data:`UNDEFINED`."""
 

@@ -13,6 +13,7 @@ from enum import Enum
 __all__ = ['CATALOGUE', 'Kind', 'Metric']
 
 
+# no state: kinds of metrics
 class Kind(Enum):
     """What a metric is. The values are Prometheus's words."""
 

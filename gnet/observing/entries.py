@@ -11,6 +11,7 @@ from .heap import Place
 __all__ = ['Kind', 'LiveEntry']
 
 
+# no state: kinds of things
 class Kind(str, Enum):
     """What an entry is about."""
 

@@ -38,6 +38,7 @@ _IPV6_SUBSCRIBER = 64
 _LOWEST_RATE = 1e-9
 
 
+# no state: what an option says
 class FullPolicy(Enum):
     """What becomes of connections beyond ``max_connections``; the values are the option's."""
 

@@ -32,6 +32,7 @@ _ABSTRACT_HAS_NO_MODE = (
 )
 
 
+# no state: what was asked for
 class ListenTarget(Enum):
     """What is to be listened on."""
 

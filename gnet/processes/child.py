@@ -42,9 +42,19 @@ __all__ = [
 
 
 class _Life(Enum):
-    NOT_SPAWNED = 'it could not be started'
+    """The life of a process that was to be started."""
+
+    NOT_SPAWNED = 'it was not started yet, or could not be'
     RUNNING = 'it runs, as far as we know'
     EXITED = 'its status is known'
+
+
+#: Which may follow which.
+FOLLOWS: dict[_Life, set[_Life]] = {
+    _Life.NOT_SPAWNED: {_Life.RUNNING},
+    _Life.RUNNING: {_Life.EXITED},
+    _Life.EXITED: set(),
+}
 
 
 class ChildProcess(Messaging):

@@ -34,8 +34,17 @@ __all__ = ['Process', 'process']
 
 
 class _Start(Enum):
+    """Whether the channel to the process that started this one was opened."""
+
     TO_BE_OPENED = 'the channel was not needed yet'
     BEGUN = 'it was opened, or there is none'
+
+
+#: Which may follow which.
+FOLLOWS: dict[_Start, set[_Start]] = {
+    _Start.TO_BE_OPENED: {_Start.BEGUN},
+    _Start.BEGUN: set(),
+}
 
 
 class Process(Messaging):

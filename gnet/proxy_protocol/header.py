@@ -65,6 +65,7 @@ _TRANSPORTS = {0: None, 1: 'STREAM', 2: 'DGRAM'}
 End = Union[Address, str, None]
 
 
+# no state: what a header says
 class Command(Enum):
     """Whose connection it is (2.2)."""
 

@@ -39,6 +39,14 @@ class _Stage(Enum):
     ABANDONED = 'the server was closed, or has listened anew, meanwhile'
 
 
+#: Which may follow which.
+FOLLOWS: dict[_Stage, set[_Stage]] = {
+    _Stage.NEW: {_Stage.UNDECIDED, _Stage.ABANDONED},
+    _Stage.UNDECIDED: {_Stage.DECIDED, _Stage.ABANDONED},
+    _Stage.DECIDED: {_Stage.ABANDONED},
+    _Stage.ABANDONED: set(),  # the server's next one is a new one
+}
+
 class ListenCall:
     """What a server wants to listen on, until it does or has failed."""
 

@@ -73,6 +73,13 @@ class BlockingUser(Enum):
     PROGRAM = 'the program, which opened the socket: blocking calls tell it of failures'
 
 
+#: Which may follow which.
+FOLLOWS: dict[BlockingUser, set[BlockingUser]] = {
+    BlockingUser.NOBODY: {BlockingUser.HANDLER, BlockingUser.PROGRAM},
+    BlockingUser.HANDLER: {BlockingUser.NOBODY},
+    BlockingUser.PROGRAM: {BlockingUser.NOBODY},  # a new connection; or another socket has this one
+}
+
 _NOBODY = BlockingUser.NOBODY  # names of the module: see states.py
 
 #: Also the owner of a socket that the program itself opened, until it uses a blocking name.

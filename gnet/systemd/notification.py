@@ -26,6 +26,7 @@ _log = logging.getLogger('gnet.systemd')
 _lost: set[str] = set()
 
 
+# no state: what a call returns
 class Outcome(Enum):
     """What became of a message."""
 

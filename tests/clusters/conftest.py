@@ -32,7 +32,8 @@ def wait_listening(server):
     return server.address()
 
 def watch_states():
-    from gnet.clusters import own_worker, round_robin, worker
+    from gnet.clusters import own_worker, remote_listener, round_robin, worker
+    from gnet.servers import listen_call
 
     def failed(text):
         say('not in the table:', text)
@@ -41,6 +42,8 @@ def watch_states():
     watch(worker.Progress, 'life', worker.FOLLOWS, failed)
     watch(own_worker.WorkerSide, '_stay', own_worker.FOLLOWS, failed)
     watch(round_robin._Seat, 'state', round_robin.FOLLOWS, failed)
+    watch(remote_listener.Distributed, '_place', remote_listener.FOLLOWS, failed)
+    watch(listen_call.ListenCall, '_stage', listen_call.FOLLOWS, failed)
 
 watch_states()
 

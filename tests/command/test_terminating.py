@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ..harness.native import is_refused
+from ..harness.transitions import SOURCE
 from ..harness.waiting import until
 
 #: Greets, and answers what a client sends; "hang" is answered by a listener that never returns.
@@ -40,6 +41,21 @@ finally:
     print('left', flush=True)
 """
 
+#: What each program starts with.
+WATCHED = SOURCE + """
+def watch_states():
+    import os
+    from gnet.command import termination
+
+    def failed(text):
+        os.write(1, f'not in the table: {text}\\n'.encode())
+        os._exit(70)
+
+    watch(termination.Termination, '_phase', termination.FOLLOWS, failed)
+
+watch_states()
+"""
+
 #: How the main greenlet waits.
 LAST = {
     'after the last line': 'pass',
@@ -65,7 +81,7 @@ class Server:
     def __init__(self, scripts: Any, connect: Any, *, options: tuple[str, ...] = (),
                  launcher: tuple[str, ...] = ('-m', 'gnet'), before: str = '', after: str = '',
                  last: str = 'pass', where: str = "0, '127.0.0.1'", args: tuple[str, ...] = ()):
-        text = SERVER.format(before=before, after=after, last=last, where=where)
+        text = WATCHED + SERVER.format(before=before, after=after, last=last, where=where)
         self._connect = connect
         self.running = scripts.start(text, *args, launcher=[*launcher, *options], merged=True)
         told = self.running.wait_for('^ready (.*)')[1]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-__all__ = ['SOURCE', 'taken_from', 'watch']
+__all__ = ['SOURCE', 'taken_from', 'watch', 'watched']
 
 
 def watch(
@@ -47,6 +48,22 @@ def watch(
 
     setattr(owner, name, property(get, put))
     return undo
+
+
+@contextmanager
+def watched(*machines: tuple[Any, str, Mapping[Any, Container[Any]]]) -> Iterator[list[str]]:
+    """Within, the list gets a line for each step that is not in the table of its machine.
+
+    Args:
+        machines: for each an owner, the name of its state, and the table: see :func:`watch`.
+    """
+    wrong: list[str] = []
+    undo = [watch(*machine, wrong.append) for machine in machines]
+    try:
+        yield wrong
+    finally:
+        for each in undo:
+            each()
 
 
 def taken_from(found: list[str]) -> list[str]:

@@ -8,18 +8,20 @@ import pytest
 
 from gnet import metrics
 from gnet.observing import blocked_hub
+from gnet.observing import metrics as of_metrics
 
-from ..harness.transitions import watch
+from ..harness.transitions import watched
 from ..tls.conftest import certified, serve_tls  # noqa: F401  # fixtures that these tests use, too
 from .common import Scrape
 
 
 @pytest.fixture(autouse=True)
 def _states() -> Iterator[None]:
-    wrong: list[str] = []
-    undo = watch(blocked_hub.HubWatch, '_state', blocked_hub.FOLLOWS, wrong.append)
-    yield
-    undo()
+    with watched(
+        (blocked_hub.HubWatch, '_state', blocked_hub.FOLLOWS),
+        (of_metrics.Metrics, 'counting', of_metrics.FOLLOWS),
+    ) as wrong:
+        yield
     assert wrong == []
 
 

@@ -16,9 +16,10 @@ from gevent.queue import Empty, Queue
 
 import gnet
 from gnet.processes import channel, peer
+from gnet.processes import child as of_children
 
 from ..harness import fork_server, forking
-from ..harness.transitions import watch
+from ..harness.transitions import watched
 from ..harness.waiting import PROCESS_PATIENCE
 
 #: The events of a child, in the order in which they are registered.
@@ -80,16 +81,13 @@ class Child:
 
 @pytest.fixture(autouse=True)
 def states() -> Iterator[None]:
-    """Let no channel come into a state that does not follow the one before."""
-    failures: list[str] = []
-    undo = [
-        watch(channel.Channel, '_state', channel.FOLLOWS, failures.append),
-        watch(peer.Peer, 'state', peer.FOLLOWS, failures.append),
-    ]
-    yield
-    for each in undo:
-        each()
-    assert failures == []
+    """Let no channel and no child come into a state that does not follow the one before."""
+    with watched(
+        (channel.Channel, '_state', channel.FOLLOWS), (peer.Peer, 'state', peer.FOLLOWS),
+        (of_children.ChildProcess, '_life', of_children.FOLLOWS),
+    ) as wrong:
+        yield
+    assert wrong == []
 
 
 @pytest.fixture

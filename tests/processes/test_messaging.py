@@ -7,6 +7,7 @@ import array
 import os
 import socket as stdlib
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -14,12 +15,13 @@ from gevent.event import Event
 
 import gnet
 from gnet.loop.loop import get_loop
-from gnet.processes import messaging
+from gnet.processes import messaging, this_process
 from gnet.processes.channel import Channel
 from gnet.processes.counting import SentSockets
 from gnet.processes.messaging import Messaging, peer_of
 
 from ..harness.leaks import holds
+from ..harness.transitions import watched
 from ..harness.waiting import PROCESS_PATIENCE, turn, until
 from .common import stopped
 
@@ -50,6 +52,27 @@ def end() -> Iterator[End]:
     end = End()
     yield end
     end.close()
+
+
+@pytest.mark.parametrize('use', [
+    lambda process: process.begin(), lambda process: process.on('disconnect', bool),
+    lambda process: process.connected, lambda process: process.send('word'),
+], ids=['begin', 'on', 'connected', 'send'])
+def test_the_channel_of_this_process_is_opened_once_however_it_is_used_first(use: Any) -> None:
+    ours, theirs = _socket.socketpair()
+    process = this_process.Process(ours.detach())
+    left = Event()
+    with closing(theirs), watched((this_process.Process, '_start', this_process.FOLLOWS)) as wrong:
+        assert not peer_of(process).connected
+        use(process)
+        assert peer_of(process).connected
+        process.begin()
+        process.on('disconnect', left.set)
+        theirs.close()
+        assert left.wait(PROCESS_PATIENCE)
+        assert not process.connected
+    assert wrong == []
+
 
 
 def test_a_program_lives_until_what_waits_behind_a_handle_is_sent(end: End) -> None:

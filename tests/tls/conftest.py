@@ -18,8 +18,8 @@ from gnet.tls.sending import Encrypting
 from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
-from ..harness.stream_states import watched_streams
-from ..harness.transitions import taken_from, watch
+from ..harness.stream_states import MACHINES
+from ..harness.transitions import taken_from, watched
 from ..harness.waiting import PATIENCE
 from ..sockets.common import Connection, target_of
 from .authority import NAMES, authority
@@ -29,15 +29,12 @@ from .programs import Files, Programs
 
 @pytest.fixture(scope='package')
 def _wrong_steps() -> Iterator[list[str]]:
-    with watched_streams() as wrong:
-        undo = [
-            watch(owner, name, tls_states.FOLLOWS, wrong.append)
-            for owner, name in (
-                (Encrypting, 'security'), (Engine, 'incoming'), (Engine, 'outgoing'))
-        ]
+    follows = tls_states.FOLLOWS
+    with watched(
+        *MACHINES, (Encrypting, 'security', follows), (Engine, 'incoming', follows),
+        (Engine, 'outgoing', follows),
+    ) as wrong:
         yield wrong
-        for each in undo:
-            each()
 
 
 @pytest.fixture(autouse=True)

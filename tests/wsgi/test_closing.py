@@ -15,7 +15,7 @@ from gnet.wsgi import handler
 from gnet.wsgi import site as site_of_it
 
 from ..harness.native import Native
-from ..harness.transitions import watch
+from ..harness.transitions import watched
 from ..harness.waiting import PATIENCE, until
 from ..tls.authority import NAMES, authority
 from ..tls.peers import TlsPeer, client_context
@@ -26,10 +26,8 @@ Site = Callable[..., Any]
 
 @pytest.fixture(autouse=True)
 def _phases_follow_the_table() -> Any:
-    wrong: list[str] = []
-    undo = watch(site_of_it.Site, '_phase', site_of_it.FOLLOWS, wrong.append)
-    yield
-    undo()
+    with watched((site_of_it.Site, '_phase', site_of_it.FOLLOWS)) as wrong:
+        yield
     assert wrong == []
 
 
