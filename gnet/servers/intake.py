@@ -225,14 +225,20 @@ class Intake:
         """In a runner."""
         if lifecycle.has_subscribers():
             lifecycle.publish(lifecycle.ConnectionDropped, self.server, data, reason, network)
+        self.emit_guarded('drop', data)
+
+    def emit_guarded(self, event: str, *arguments: Any) -> None:
+        """Emit an event of the server that a peer has brought about, from a runner.
+
+        What a listener of it raises is published and reported: it must not end the program.
+        """
         try:
-            self.server.emit('drop', data)
+            self.server.emit(event, *arguments)
         except EXITS:
             raise
         except BaseException as error:
-            # Brought about by a peer: it must not end the program.
             if lifecycle.has_subscribers():
-                lifecycle.publish(lifecycle.ListenerFailed, self.server, 'drop', error)
+                lifecycle.publish(lifecycle.ListenerFailed, self.server, event, error)
             self.connections.loop.report(self.server, error)
 
 

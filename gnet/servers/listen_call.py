@@ -15,6 +15,7 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Any
 
+from ..addresses.ends import is_link_local
 from ..addresses.ip import is_ip
 from ..loop.loop import Loop
 from ..loop.resolver import Found, look_up
@@ -133,7 +134,7 @@ class ListenCall:
             return
         if found is not None:
             # A link-local address can not be bound without its zone: anything else is preferred.
-            self._listen(*next((one for one in found if not _is_link_local(*one)), found[0]))
+            self._listen(*next((one for one in found if not is_link_local(one[0])), found[0]))
         else:
             self._decided(self._failed, error)
 
@@ -202,8 +203,3 @@ def close_on(signal: Any, server: Any, loop: Loop) -> None:
 
     signal.rawlink(close)
     server.once('close', unlink)
-
-
-def _is_link_local(address: str, version: int) -> bool:
-    """Whether *address* is in fe80::/10 (RFC 4291 §2.5.6)."""
-    return version == 6 and address[:3].lower() in ('fe8', 'fe9', 'fea', 'feb')

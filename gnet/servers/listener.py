@@ -15,6 +15,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
+from ..addresses.ends import FAMILIES
 from ..node.logs import Log
 from ..node.originals import close_descriptor, original
 from ..node.records import NamedTuple
@@ -172,10 +173,9 @@ def bind_port(
 
 
 def _bind_tcp(address: str, port: int, version: int, ipv6_only: bool, reuse_port: bool) -> Any:
-    family = socket.AF_INET6 if version == _V6 else socket.AF_INET
     sock = None
     try:
-        sock = _Socket(family, socket.SOCK_STREAM)
+        sock = _Socket(FAMILIES[version], socket.SOCK_STREAM)
         sock.setblocking(False)
         # An address in TIME_WAIT is no obstacle (Node, always).
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -7,7 +7,7 @@ of these exists for each connection until its handshake is over, or the connecti
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from ..loop.agenda import EXITS
 from ..node import system_errors
@@ -19,7 +19,9 @@ from .options import TLSConnectOptions
 from .verdict import verdict
 from .wire import TlsWire
 
-__all__ = ['ClientHandshake', 'Handshake', 'note_agreement', 'verify_failure', 'without_own_frame']
+__all__ = ['ClientHandshake', 'Handshake', 'note_agreement', 'verify_failure']
+
+_Made = TypeVar('_Made')
 
 
 class Handshake:
@@ -46,6 +48,25 @@ class Handshake:
 
     def _tick(self, callback: Callable[..., object], *arguments: Any) -> None:
         self._loop.tick(callback, *arguments, context=self._wire.context)
+
+    def _consult(
+        self, answered: Callable[[Any], _Made], raised: Callable[[BaseException], _Made],
+        callback: Callable[..., Any], *arguments: Any,
+    ) -> _Made:
+        """Call what the program was made to be asked by. Runs in a runner; it may block.
+
+        Returns:
+            What *answered* makes of its answer, or *raised* of what it has raised. (What ends a
+            greenlet or the program costs the connection, and goes on.)
+        """
+        try:
+            answer = callback(*arguments)
+        except EXITS:
+            self._sock.destroy()
+            raise
+        except BaseException as error:
+            return raised(without_own_frame(error))
+        return answered(answer)
 
     def hear(self, ciphertext: bytes) -> None:
         """Only a server listens before it begins."""
@@ -164,18 +185,8 @@ class ClientHandshake(Handshake):
         # An error that is raised there has these frames, behind its own: a cycle, until somebody
         # collects it. OpenSSL's part of the memory, which no collector counts, goes at once.
         tls = None
-        try:
-            failure = options.check_server_identity(options.identity, certificate)
-        except EXITS:
-            self._sock.destroy()
-            raise
-        except BaseException as error:
-            return without_own_frame(error)
-        if failure is None or isinstance(failure, BaseException):
-            return failure
-        return TypeError(
-            'check_server_identity() must return None or an error, '
-            f'not {type(failure).__name__}')
+        return self._consult(
+            as_failure, as_failure, options.check_server_identity, options.identity, certificate)
 
     # inside: as above
     def cut_off(self) -> None:
@@ -198,6 +209,14 @@ def without_own_frame(error: BaseException) -> BaseException:
     """
     trace = error.__traceback__
     return error.with_traceback(None if trace is None else trace.tb_next)
+
+
+def as_failure(failure: Any) -> BaseException | None:
+    """Return what is wrong, as a check of an identity has returned it, or raised it."""
+    if failure is None or isinstance(failure, BaseException):
+        return failure
+    return TypeError(
+        f'check_server_identity() must return None or an error, not {type(failure).__name__}')
 
 
 def verify_failure(error: BaseException) -> str | None:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, overload
 
 from .. import lifecycle
 from ..addresses.ends import host_of
-from ..loop.agenda import EXITS
 from ..loop.loop import Loop
 from ..node import coded_errors
 from ..node.keywords import check_keywords
@@ -295,17 +294,8 @@ class SecureIntake(Intake):
 
     def refused(self, error: BaseException, sock: Any) -> None:
         """A handshake has come to nothing. Called in a runner, once at most for a connection."""
-        server = self.server
-        _log.debug('%r: %r: %s', server, sock, error)
-        try:
-            server.emit('tlsClientError', error, sock)
-        except EXITS:
-            raise
-        except BaseException as failure:
-            # Brought about by a peer: it must not end the program.
-            if lifecycle.has_subscribers():
-                lifecycle.publish(lifecycle.ListenerFailed, server, 'tlsClientError', failure)
-            self.connections.loop.report(server, failure)
+        _log.debug('%r: %r: %s', self.server, sock, error)
+        self.emit_guarded('tlsClientError', error, sock)
 
     def begun(self, handshake: Any, remote: Any) -> None:
         """A handshake with the peer *remote* has begun."""

@@ -6,16 +6,16 @@ to be chosen; and who chooses (``sni_callback``, ``alpn_callback``) may block, o
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Protocol
 
-from ..loop.agenda import EXITS
 from ..loop.idle_timers import IdleTimer
 from ..node.system_errors import hung_up, is_beyond_limit
 from .alpn import select_alpn
 from .client_hello import ClientHello, ClientHelloReader, NoClientHello
 from .engine import Engine
 from .errors import alpn_not_offered, handshake_timeout, library_error, state_error
-from .handshake import Handshake, note_agreement, verify_failure, without_own_frame
+from .handshake import Handshake, note_agreement, verify_failure
 from .options import TLSServerOptions
 from .secure_context import SecureContext, as_secure_context
 from .wire import TlsWire
@@ -139,16 +139,11 @@ class ServerHandshake(Handshake):
             answered.append(True)
             self._tick(self._answered, hello, error, context)
 
-        try:
-            returned = callback(hello.server_name, answer)
-        except EXITS:
-            self._sock.destroy()
-            raise
-        except BaseException as error:
-            self._fail(without_own_frame(error))
-            return
-        if returned is not None and not answered:
-            answer(None, returned)
+        def returned(context: Any) -> None:
+            if context is not None and not answered:
+                answer(None, context)
+
+        self._consult(returned, self._fail, callback, hello.server_name, answer)
 
     def _answered(self, hello: ClientHello, error: Any, context: Any) -> None:
         if error is not None:
@@ -167,14 +162,11 @@ class ServerHandshake(Handshake):
             self._settle(hello, context)
             return
         offered = list(hello.alpn_protocols)
-        try:
-            chosen = callback({'servername': hello.server_name or False, 'protocols': offered})
-        except EXITS:
-            self._sock.destroy()
-            raise
-        except BaseException as error:
-            self._fail(without_own_frame(error))
-            return
+        self._consult(
+            partial(self._chosen, context, offered), self._fail, callback,
+            {'servername': hello.server_name or False, 'protocols': offered})
+
+    def _chosen(self, context: SecureContext, offered: list[str], chosen: Any) -> None:
         if chosen is None:
             self._refuse_protocols()
         elif chosen not in offered:
