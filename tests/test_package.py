@@ -17,6 +17,7 @@ import traceback
 import zipfile
 from collections import Counter
 from email import message_from_string
+from operator import attrgetter
 from pathlib import Path
 from types import FunctionType
 
@@ -33,6 +34,7 @@ from gnet.node.system_errors import (
 )
 
 from .harness import ROOT
+from .test_site import MODULES
 
 #: Directories that git, building and testing leave in the checkout.
 _NOT_OURS = re.compile(
@@ -141,10 +143,9 @@ def test_a_program_that_is_no_service_loads_nothing_of_services() -> None:
 
 # --- faces ---------------------------------------------------------------------------------------
 
-#: The modules that programs import.
-FACES = (
-    'gnet', 'gnet.child_process', 'gnet.errors', 'gnet.events', 'gnet.handlers', 'gnet.lifecycle',
-    'gnet.logs', 'gnet.metrics', 'gnet.proxy_protocol', 'gnet.testing', 'gnet.tls', 'gnet.wsgi')
+#: The modules that programs import: those that dir(gnet) shows.
+FACES = ('gnet', *(
+    f'gnet.{name}' for name in dir(gnet) if importlib.util.find_spec(f'gnet.{name}') is not None))
 
 
 def test_dir_shows_the_public_names_and_nothing_else() -> None:
@@ -159,10 +160,26 @@ def test_classes_and_functions_say_that_they_are_of_a_face_where_they_are_found(
     module = importlib.import_module(face)
     values = [getattr(module, name) for name in module.__all__]
     shown = [value for value in values if isinstance(value, (type, FunctionType))]
-    assert shown
-    for value in shown:
-        assert value.__module__ in FACES
-        assert getattr(sys.modules[value.__module__], value.__name__) is value
+    # Of an object (gnet.cluster), its class, which has no public name, and those that it hands on.
+    kinds = [
+        kind for kind in map(type, values)
+        if kind is not type and kind.__module__.partition('.')[0] == 'gnet']
+    shown += [inner for kind in kinds for inner in vars(kind).values() if isinstance(inner, type)]
+    assert shown or kinds
+    assert [each for each in (*shown, *kinds) if each.__module__ not in FACES] == []
+    for each in shown:
+        # Where a pickle has it from.
+        assert attrgetter(each.__qualname__)(sys.modules[each.__module__]) is each
+
+
+def test_the_faces_are_the_modules_of_the_reference() -> None:
+    assert {*FACES} == {*MODULES}
+
+
+def test_what_an_object_hands_on_is_named_by_the_object() -> None:
+    assert repr(gnet.cluster.Worker) == "<class 'gnet.cluster.Worker'>"
+    assert repr(type(gnet.cluster)) == "<class 'gnet.Cluster'>"
+    assert repr(type(gnet.process)) == "<class 'gnet.Process'>"
 
 
 def test_a_traceback_names_the_face() -> None:

@@ -23,6 +23,9 @@ _faces: set[str] = set()
 def show_as(face: str, namespace: Mapping[str, Any], names: Iterable[str]) -> None:
     """Have the classes and functions of these *names* say that they are of the module *face*.
 
+    Of an object (``gnet.cluster``) its class does, and the classes that it hands on in its turn:
+    they are found by its name (``gnet.cluster.Worker``).
+
     Args:
         face: the ``__name__`` of the module.
         namespace: its globals.
@@ -31,10 +34,20 @@ def show_as(face: str, namespace: Mapping[str, Any], names: Iterable[str]) -> No
     _faces.add(face)
     for name in names:
         value = namespace[name]
-        if isinstance(value, (type, FunctionType)) and (
-            value.__module__.startswith('gnet.') and value.__module__ not in _faces
-        ):
-            value.__module__ = face
+        if isinstance(value, (type, FunctionType)):
+            _show(value, face)
+        elif _show(type(value), face):
+            for each, inner in vars(type(value)).items():
+                if isinstance(inner, type) and _show(inner, face):
+                    inner.__qualname__ = f'{name}.{each}'
+
+
+def _show(value: Any, face: str) -> bool:
+    """Have a class or function say so, if it is of a room; return whether it is."""
+    if not value.__module__.startswith('gnet.') or value.__module__ in _faces:
+        return False
+    value.__module__ = face
+    return True
 
 
 def at_first_use(

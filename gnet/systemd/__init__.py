@@ -10,6 +10,7 @@ guide is docs/systemd.md.
 
 from __future__ import annotations
 
+from ..node.faces import show_as
 from .activation import socket_names
 from .notification import notify
 
@@ -17,3 +18,5 @@ __all__ = [
     'notify',
     'socket_names',
 ]
+
+show_as(__name__, globals(), __all__)
