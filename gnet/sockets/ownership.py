@@ -76,8 +76,8 @@ class BlockingUser(Enum):
 #: Which may follow which.
 FOLLOWS: dict[BlockingUser, set[BlockingUser]] = {
     BlockingUser.NOBODY: {BlockingUser.HANDLER, BlockingUser.PROGRAM},
-    BlockingUser.HANDLER: {BlockingUser.NOBODY},
-    BlockingUser.PROGRAM: {BlockingUser.NOBODY},  # a new connection; or another socket has this one
+    BlockingUser.HANDLER: {BlockingUser.NOBODY, BlockingUser.PROGRAM},  # PROGRAM: connected again
+    BlockingUser.PROGRAM: {BlockingUser.NOBODY},  # its connection carries another socket, TLS say
 }
 
 _NOBODY = BlockingUser.NOBODY  # names of the module: see states.py
