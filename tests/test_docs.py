@@ -34,13 +34,13 @@ from gevent.monkey import is_module_patched as is_patched
 import gnet
 
 from .harness import ROOT
+from .harness.authority import NAMES as SERVER_NAMES
+from .harness.authority import authority
 from .harness.native import is_refused
 from .harness.ports import free_port
+from .harness.tls_peers import TlsPeer, client_context
 from .harness.waiting import until
 from .test_architecture import FLOORS
-from .tls.authority import NAMES as SERVER_NAMES
-from .tls.authority import authority
-from .tls.peers import TlsPeer, client_context
 
 PAGES = sorted([
     *(ROOT / name for name in ('README.md', 'CONTRIBUTING.md', 'CHANGES.md', 'SECURITY.md')),

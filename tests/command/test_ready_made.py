@@ -17,12 +17,12 @@ import pytest
 
 from gnet.command import cat, echo, proxy, ready_made, serve
 
+from ..harness.authority import NAMES, authority
 from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
+from ..harness.tls_peers import TlsPeer, client_context
 from ..harness.waiting import PATIENCE
-from ..tls.authority import NAMES, authority
-from ..tls.peers import TlsPeer, client_context
 from .common import GNET
 
 Run = Callable[..., Any]

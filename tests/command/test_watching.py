@@ -12,8 +12,8 @@ import pytest
 
 from gnet.command.watching import host_and_port
 
+from ..harness.openmetrics import parse, series
 from ..harness.waiting import PROCESS_PATIENCE, until
-from ..observing.common import parse, series
 from .workers import SERVER
 
 

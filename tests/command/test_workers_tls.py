@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
+from ..harness.authority import NAMES, authority
 from ..harness.native import Native, Peer
-from ..tls.authority import NAMES, authority
-from ..tls.peers import TlsPeer, client_context
+from ..harness.tls_peers import TlsPeer, client_context
 
 SERVER = """
     import json, os

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from gevent import subprocess
 
+from ..harness.authority import NAMES as SERVER_NAMES
+from ..harness.authority import authority
 from ..harness.native import Native, Peer
 from ..harness.scripts import Running
-from ..tls.authority import NAMES as SERVER_NAMES
-from ..tls.authority import authority
-from ..tls.peers import TlsPeer, client_context
+from ..harness.tls_peers import TlsPeer, client_context
 from .common import EXAMPLES, SECURE, run, tool
 
 Start = Callable[..., Any]

@@ -14,8 +14,8 @@ from gevent import socket
 import gnet
 from gnet import tls
 
+from ..harness.authority import NAMES, authority
 from ..harness.waiting import PATIENCE
-from ..tls.authority import NAMES, authority
 
 BODY = bytes(range(256)) * 4000
 

@@ -17,7 +17,7 @@ from gnet.node.validators import (
 )
 from gnet.node.values import UNDEFINED
 
-from .common import INF, NAN, PORT, RANGE, TYPE, fn, refusal
+from ..harness.refusals import INF, NAN, PORT, RANGE, TYPE, fn, refusal
 
 
 @pytest.mark.parametrize(('value', 'port'), [

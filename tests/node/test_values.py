@@ -9,7 +9,7 @@ import pytest
 from gnet.addresses.block_list import BlockList
 from gnet.node.values import js_number, to_int32, truthy
 
-from .common import INF, NAN, fn
+from ..harness.refusals import INF, NAN, fn
 
 
 @pytest.mark.parametrize(('text', 'number'), [

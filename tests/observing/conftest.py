@@ -10,9 +10,12 @@ from gnet import metrics
 from gnet.observing import blocked_hub
 from gnet.observing import metrics as of_metrics
 
+from ..harness import tls_servers
 from ..harness.transitions import watched
-from ..tls.conftest import certified, serve_tls  # noqa: F401  # fixtures that these tests use, too
 from .common import Scrape
+
+#: Fixtures that the tests of other folders use, too.
+certified, serve_tls = tls_servers.certified, tls_servers.serve_tls
 
 
 @pytest.fixture(autouse=True)

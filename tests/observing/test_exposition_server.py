@@ -14,8 +14,8 @@ from gnet.servers.roster import roster
 
 from ..harness import families
 from ..harness.native import Peer
+from ..harness.openmetrics import parse, series
 from ..harness.waiting import until
-from .common import parse, series
 
 Connect = Callable[..., Peer]
 

@@ -28,8 +28,8 @@ from gnet.servers.roster import roster
 
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
+from ..harness.proxied import CLIENT, V1, trusting
 from ..harness.waiting import until
-from ..servers.proxied import CLIENT, V1, trusting
 
 
 def entries(kind: str, **wanted: Any) -> list[gnet.LiveEntry]:

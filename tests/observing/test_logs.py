@@ -21,9 +21,10 @@ from gnet.observing import access_log
 from gnet.observing.log_formats import Fields
 
 from ..harness.families import Family
+from ..harness.listening import drain
 from ..harness.native import Peer
 from ..harness.waiting import until
-from .common import address_of, drain
+from .common import address_of
 
 Serve = Callable[..., gnet.Server]
 Connect = Callable[..., Peer]

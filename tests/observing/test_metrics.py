@@ -19,9 +19,10 @@ from gnet.observing.metrics import labels
 
 from ..harness import ROOT
 from ..harness.families import Family
+from ..harness.listening import drain
 from ..harness.native import Peer
 from ..harness.waiting import until
-from .common import Scrape, address_of, drain
+from .common import Scrape, address_of
 
 Serve = Callable[..., gnet.Server]
 Connect = Callable[..., Peer]

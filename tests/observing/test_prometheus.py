@@ -15,10 +15,12 @@ import pytest
 import gnet
 from gnet import metrics
 
+from ..harness.listening import drain
 from ..harness.native import Peer
+from ..harness.openmetrics import parse, series
 from ..harness.programs import Daemon, find_program, import_package
 from ..harness.waiting import PROCESS_PATIENCE, until
-from .common import Scrape, address_of, drain, parse, series
+from .common import Scrape, address_of
 
 Serve = Callable[..., gnet.Server]
 Connect = Callable[..., Peer]

@@ -9,9 +9,9 @@ from gnet.observing.histogram import Histogram
 from gnet.observing.snapshot import Snapshot
 from gnet.observing.text_formats import openmetrics, prometheus
 
+from ..harness.openmetrics import parse, series
 from ..harness.programs import find_program, import_package
 from ..harness.waiting import PATIENCE
-from .common import parse, series
 
 #: Characters that have to be escaped, and some that need not.
 NASTY = 'a "quoted" \\ back\nslash\\n {x="1"} # é €'

@@ -10,7 +10,7 @@ from gnet.errors import CodedTypeError, CodedValueError
 from gnet.node.values import UNDEFINED
 from gnet.options.limits import NO_LIMITS, FullPolicy, LimitOptions
 
-from ..node.common import refusal
+from ..harness.refusals import refusal
 from .common import create
 
 COUNTS = ('max_connections_per_address', 'connection_burst', 'connection_burst_per_address')

@@ -18,7 +18,7 @@ from gnet.errors import CodedTypeError, CodedValueError
 from gnet.node.values import UNDEFINED
 from gnet.options.listen import ListenTarget
 
-from ..node.common import INF, NAN, PORT, TYPE, VALUE, fn, refusal
+from ..harness.refusals import INF, NAN, PORT, TYPE, VALUE, fn, refusal
 from .common import listen
 
 MISSING_TARGET = (

@@ -11,7 +11,7 @@ from gnet.errors import CodedTypeError
 from gnet.node.values import UNDEFINED
 from gnet.options.limits import NO_LIMITS, FullPolicy
 
-from ..node.common import INF, NAN, TYPE, fn, refusal
+from ..harness.refusals import INF, NAN, TYPE, fn, refusal
 from .common import create
 
 

@@ -13,7 +13,7 @@ from gnet.errors import CodedTypeError
 from gnet.node.values import UNDEFINED
 from gnet.options.shapes import normalize_arguments, split_server_arguments
 
-from ..node.common import NAN, TYPE, fn, refusal
+from ..harness.refusals import NAN, TYPE, fn, refusal
 from .common import create, listen
 
 # --- create_server: shapes ----------------------------------------------------------------------

@@ -8,7 +8,7 @@ from gnet.errors import CodedTypeError
 from gnet.node.values import UNDEFINED
 from gnet.options.shared import high_water_mark
 
-from ..node.common import INF, NAN, VALUE, refusal
+from ..harness.refusals import INF, NAN, VALUE, refusal
 
 
 @pytest.mark.parametrize(('options', 'readable', 'writable'), [

@@ -13,10 +13,10 @@ import gnet
 from gnet import tls
 from gnet.proxy_protocol import ProxyHeader
 
+from ..harness.authority import NAMES, authority
 from ..harness.native import Native, Peer
+from ..harness.tls_peers import TlsPeer, client_context
 from ..harness.waiting import PATIENCE, until
-from ..tls.authority import NAMES, authority
-from ..tls.peers import TlsPeer, client_context
 from .proxies import Ports, haproxy, nginx
 
 Connect = Callable[[Any], Peer]

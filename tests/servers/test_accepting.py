@@ -18,9 +18,9 @@ import gnet
 from gnet.servers.acceptor import Acceptor
 
 from ..harness.families import Family
+from ..harness.listening import drain, happens, listening, trace
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE
-from .common import drain, happens, listening, trace
 
 Serve = Callable[..., gnet.Server]
 

@@ -18,9 +18,9 @@ import pytest
 import gnet
 
 from ..harness.families import Family
+from ..harness.listening import ended, failure_of, happens, listening
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE
-from .common import ended, failure_of, happens, listening
 
 Serve = Callable[..., gnet.Server]
 

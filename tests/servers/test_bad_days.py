@@ -18,10 +18,10 @@ from gevent import subprocess
 import gnet
 
 from ..harness import ROOT
+from ..harness.listening import listening
 from ..harness.native import Peer
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PROCESS_PATIENCE, until
-from .common import listening
 
 Serve = Callable[..., gnet.Server]
 

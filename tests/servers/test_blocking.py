@@ -13,9 +13,9 @@ import pytest
 import gnet
 
 from ..harness.families import Family
+from ..harness.listening import drain, ended, happens, listening, trace
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE
-from .common import drain, ended, happens, listening, trace
 
 Serve = Callable[..., gnet.Server]
 

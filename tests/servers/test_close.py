@@ -13,9 +13,9 @@ from gevent.event import AsyncResult, Event
 import gnet
 
 from ..harness.families import Family
+from ..harness.listening import drain, ended, failure_of, happens, listening, trace
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, tick
-from .common import drain, ended, failure_of, happens, listening, trace
 
 Serve = Callable[..., gnet.Server]
 

@@ -16,9 +16,9 @@ from gnet import lifecycle
 from gnet.loop import agenda
 
 from ..harness.families import Family
+from ..harness.listening import drain, ended, happens, listening, trace
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, tick
-from .common import drain, ended, happens, listening, trace
 
 Serve = Callable[..., gnet.Server]
 

@@ -14,9 +14,9 @@ import pytest
 
 import gnet
 
+from ..harness.listening import drain, listening
 from ..harness.naming import spelled
 from ..harness.waiting import PATIENCE
-from .common import drain, listening
 
 Serve = Callable[..., gnet.Server]
 

@@ -13,8 +13,8 @@ from gevent.event import Event
 import gnet
 from gnet import events, lifecycle
 
+from ..harness.listening import failure_of, happens, listening
 from ..harness.waiting import PATIENCE
-from .common import failure_of, happens, listening
 
 Serve = Callable[..., gnet.Server]
 

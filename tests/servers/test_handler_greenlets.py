@@ -18,8 +18,8 @@ import gnet
 from gnet.loop.handler_greenlets import MAX_IDLE_HANDLERS, Handler, Handlers
 from gnet.loop.loop import get_loop
 
+from ..harness.listening import listening
 from ..harness.waiting import PATIENCE
-from .common import listening
 
 here = gevent.local.local()
 

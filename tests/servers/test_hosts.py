@@ -15,9 +15,9 @@ import gnet
 from gnet.servers import listener as binding
 
 from ..harness.families import has_ipv6
+from ..harness.listening import ended, failure_of, happens, listening, trace
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE
-from .common import ended, failure_of, happens, listening, trace
 
 Serve = Callable[..., gnet.Server]
 

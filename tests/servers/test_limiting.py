@@ -18,10 +18,10 @@ from gnet.servers import refusals
 from gnet.servers.draining import Drain
 
 from ..harness.families import Family
+from ..harness.listening import drain, ended, happens, listening
 from ..harness.native import Native
 from ..harness.plain import PlainSocket
 from ..harness.waiting import tick, turn, until
-from .common import drain, ended, happens, listening
 
 Serve = Callable[..., gnet.Server]
 

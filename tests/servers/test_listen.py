@@ -15,9 +15,9 @@ import pytest
 import gnet
 
 from ..harness.families import Family
+from ..harness.listening import ended, failure_of, happens, listening, trace
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, tick
-from .common import ended, failure_of, happens, listening, trace
 
 Serve = Callable[..., gnet.Server]
 

@@ -12,7 +12,7 @@ import pytest
 
 import gnet
 
-from .common import listening
+from ..harness.listening import listening
 
 Serve = Callable[..., gnet.Server]
 

@@ -14,10 +14,10 @@ from gnet.lifecycle import DropReason
 from gnet.loop.loop import get_loop
 from gnet.servers.draining import Drain
 
+from ..harness.listening import happens, listening, trace
 from ..harness.native import Peer
+from ..harness.proxied import V1, V2, echo, is_cut, trusting
 from ..harness.waiting import until
-from .common import happens, listening, trace
-from .proxied import V1, V2, echo, is_cut, trusting
 
 Serve = Callable[..., gnet.Server]
 Connect = Callable[[Any], Peer]

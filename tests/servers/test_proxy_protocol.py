@@ -15,10 +15,10 @@ from gnet.lifecycle import DropReason
 from gnet.proxy_protocol import Command, ProxyHeader
 
 from ..harness.families import Family
+from ..harness.listening import happens, listening, trace
 from ..harness.native import Peer
+from ..harness.proxied import CLIENT, FRONT, HEADER, V1, V2, echo, is_cut, trusting
 from ..harness.waiting import until
-from .common import happens, listening, trace
-from .proxied import CLIENT, FRONT, HEADER, V1, V2, echo, is_cut, trusting
 
 Serve = Callable[..., gnet.Server]
 Connect = Callable[[Any], Peer]

@@ -16,9 +16,9 @@ from gevent.event import Event
 import gnet
 
 from ..harness.families import Family
+from ..harness.listening import happens
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, turn, until
-from .common import happens
 
 Run = Callable[..., Any]
 

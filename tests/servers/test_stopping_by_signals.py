@@ -14,9 +14,9 @@ import pytest
 import gnet
 from gnet.servers.acceptor import Acceptor
 
+from ..harness.listening import happens, listening
 from ..harness.native import is_refused
 from ..harness.waiting import PATIENCE, until
-from .common import happens, listening
 
 Run = Callable[..., Any]
 

@@ -17,8 +17,8 @@ import pytest
 import gnet
 from gnet.servers import listener as binding
 
+from ..harness.listening import drain, ended, failure_of, listening, trace
 from ..harness.plain import PlainSocket
-from .common import drain, ended, failure_of, listening, trace
 
 Serve = Callable[..., gnet.Server]
 

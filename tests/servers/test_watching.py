@@ -14,10 +14,10 @@ from gnet import lifecycle
 from gnet.lifecycle import EndedBy
 
 from ..harness.families import Family
+from ..harness.listening import drain, listening
 from ..harness.native import Peer
 from ..harness.plain import PlainSocket
 from ..harness.waiting import until
-from .common import drain, listening
 
 Serve = Callable[..., gnet.Server]
 Connect = Callable[..., Peer]

@@ -12,8 +12,8 @@ from gevent.event import Event
 import gnet
 from gnet.node.coded_errors import state_error
 
+from ..harness.listening import drain, ended, happens, listening, trace
 from ..harness.waiting import PATIENCE
-from .common import drain, ended, happens, listening, trace
 
 Serve = Callable[..., gnet.Server]
 

@@ -12,13 +12,13 @@ from gevent.event import AsyncResult, Event
 
 import gnet
 
+from ..harness.connections import Connection, target_of
 from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
 from ..harness.stream_states import watched_streams
 from ..harness.transitions import taken_from
 from ..harness.waiting import PATIENCE
-from .common import Connection, target_of
 from .conversations import Ends, Pair
 from .hosts import Hosts
 

@@ -14,7 +14,7 @@ import pytest
 
 import gnet
 
-from .common import Connection
+from ..harness.connections import Connection
 
 Ends = Callable[..., 'Pair']
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import gnet
 
+from ..harness.connections import target_of
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, turn, until
-from .common import target_of
 
 
 class Service:

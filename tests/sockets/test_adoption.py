@@ -16,11 +16,11 @@ from gevent.event import Event
 
 import gnet
 
+from ..harness.connections import Connection, code
 from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
 from ..harness.waiting import until
-from .common import Connection, code
 
 Hold = Callable[..., Connection]
 Pair = Callable[..., 'tuple[Any, Peer]']

@@ -15,9 +15,9 @@ import pytest
 import gnet
 from gnet.node.values import UNDEFINED
 
+from ..harness.connections import both_spellings, refused
 from ..harness.naming import spelled
 from ..harness.waiting import PATIENCE
-from .common import both_spellings, refused
 
 TYPE = 'ERR_INVALID_ARG_TYPE'
 VALUE = 'ERR_INVALID_ARG_VALUE'

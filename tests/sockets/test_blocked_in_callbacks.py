@@ -17,9 +17,9 @@ from gevent.event import AsyncResult, Event
 import gnet
 from gnet.loop.loop import get_loop
 
+from ..harness.connections import Connection, code, connected
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection, code, connected
 
 Serve = Callable[..., gnet.Server]
 Callback = Callable[[Any], None]

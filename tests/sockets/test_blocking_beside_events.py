@@ -11,9 +11,9 @@ from gevent.event import AsyncResult
 
 import gnet
 
+from ..harness.connections import Connection, code
 from ..harness.families import Family
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection, code
 
 Accept = Callable[..., Connection]
 Hold = Callable[..., Connection]

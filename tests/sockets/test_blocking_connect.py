@@ -12,10 +12,10 @@ import pytest
 
 import gnet
 
+from ..harness.connections import code, connected, target_of
 from ..harness.families import Family, has_ipv6
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, until
-from .common import code, connected, target_of
 
 Serve = Callable[..., gnet.Server]
 Listen = Callable[..., PlainSocket]

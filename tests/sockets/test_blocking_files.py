@@ -15,10 +15,10 @@ import pytest
 
 import gnet
 
+from ..harness.connections import Connection
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection
 
 Hold = Callable[..., Connection]
 

@@ -12,9 +12,9 @@ from gevent.queue import Queue
 
 import gnet
 
+from ..harness.connections import code
 from ..harness.families import Family
 from ..harness.waiting import PATIENCE, turn, until
-from .common import code
 
 Serve = Callable[..., gnet.Server]
 Reports = list[tuple[object, BaseException]]

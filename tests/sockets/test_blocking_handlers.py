@@ -14,8 +14,8 @@ import gnet
 from gnet.sockets import ownership as handling
 from gnet.testing import memory_pair, settle
 
+from ..harness.connections import code
 from ..harness.waiting import PATIENCE, turn, until
-from .common import code
 
 Serve = Callable[..., gnet.Server]
 Reports = list[tuple[object, BaseException]]

@@ -14,9 +14,9 @@ from gevent.event import AsyncResult, Event
 
 import gnet
 
+from ..harness.connections import Connection, code
 from ..harness.families import Family
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection, code
 
 Serve = Callable[..., gnet.Server]
 Hold = Callable[..., Connection]

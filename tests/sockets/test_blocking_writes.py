@@ -16,10 +16,10 @@ from gevent.event import AsyncResult, Event
 
 import gnet
 
+from ..harness.connections import Connection, code, connected
 from ..harness.families import Family
 from ..harness.naming import spelled
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection, code, connected
 
 Serve = Callable[..., gnet.Server]
 Hold = Callable[..., Connection]

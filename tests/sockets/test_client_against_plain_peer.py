@@ -8,10 +8,10 @@ from typing import Any
 import gevent
 import pytest
 
+from ..harness.connections import Connection
 from ..harness.families import Family
 from ..harness.native import Peer
 from ..harness.waiting import turn
-from .common import Connection
 from .conversations import CLOSED_IN_TURN, ENDED, RESET, hears_errors
 
 Dial = Callable[..., Connection]

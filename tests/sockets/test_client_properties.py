@@ -11,9 +11,9 @@ from gevent.event import Event
 
 import gnet
 
+from ..harness.connections import Connection, target_of
 from ..harness.families import Family
 from ..harness.waiting import PATIENCE
-from .common import Connection, target_of
 
 Dial = Callable[..., Connection]
 

@@ -16,11 +16,11 @@ from gevent.event import AsyncResult
 import gnet
 from gnet.node.coded_errors import state_error
 
+from ..harness.connections import Connection
 from ..harness.families import Family
 from ..harness.native import Peer
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, tick, turn, until
-from .common import Connection
 from .hosts import Hosts
 
 Attempt = Callable[..., Connection]

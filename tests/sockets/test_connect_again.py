@@ -15,11 +15,11 @@ from gevent.event import AsyncResult, Event
 
 import gnet
 
+from ..harness.connections import Connection, connected, target_of
 from ..harness.families import Family, address_of
 from ..harness.leaks import holds
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection, connected, target_of
 from .hosts import Hosts, answers
 
 Attempt = Callable[..., Connection]

@@ -23,9 +23,9 @@ from gnet.loop.loop import get_loop
 from gnet.node.values import UNDEFINED
 from gnet.options.connect import connect_request
 
+from ..harness.connections import both_spellings, refused
 from ..harness.naming import spelled
 from ..harness.waiting import PATIENCE, turn
-from .common import both_spellings, refused
 
 TYPE = 'ERR_INVALID_ARG_TYPE'
 VALUE = 'ERR_INVALID_ARG_VALUE'

@@ -12,8 +12,8 @@ import pytest
 
 import gnet
 
+from ..harness.connections import Connection
 from ..harness.waiting import PATIENCE, tick, turn, until
-from .common import Connection
 from .hosts import Hosts, answers
 
 Attempt = Callable[..., Connection]

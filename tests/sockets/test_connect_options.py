@@ -15,10 +15,10 @@ from gevent.event import Event
 
 import gnet
 
+from ..harness.connections import Connection
 from ..harness.families import has_ipv6
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, turn
-from .common import Connection
 from .hosts import Hosts, answers
 
 Attempt = Callable[..., Connection]

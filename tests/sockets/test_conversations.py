@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import pytest
 
+from ..harness.connections import Connection
 from ..harness.waiting import turn
-from .common import Connection
 from .conversations import (
     CLOSED_BY_PEER,
     CLOSED_IN_TURN,

@@ -14,8 +14,8 @@ from gevent.event import AsyncResult
 
 import gnet
 
+from ..harness.connections import Connection, target_of
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection, target_of
 from .conversations import (
     ALL,
     CLOSED_IN_TURN,

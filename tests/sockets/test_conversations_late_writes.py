@@ -5,7 +5,7 @@ The steps and the traces are those of a Node server and a Node client; see ``con
 
 from __future__ import annotations
 
-from .common import Connection
+from ..harness.connections import Connection
 from .conversations import (
     CLOSED_BY_PEER,
     CLOSED_IN_TURN,

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from ..harness.connections import Connection
 from ..harness.waiting import tick
-from .common import Connection
 
 Accept = Callable[..., Connection]
 

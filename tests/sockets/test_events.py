@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 import pytest
 
+from ..harness.connections import Connection
 from ..harness.waiting import turn
-from .common import Connection
 
 Accept = Callable[..., Connection]
 

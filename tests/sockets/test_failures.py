@@ -17,9 +17,9 @@ import gnet
 from gnet import lifecycle
 from gnet.loop.loop import get_loop
 
+from ..harness.connections import Connection
 from ..harness.leaks import holds
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection
 
 Accept = Callable[..., Connection]
 Reports = list[tuple[object, BaseException]]

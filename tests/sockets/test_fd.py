@@ -12,11 +12,11 @@ import pytest
 
 import gnet
 
+from ..harness.connections import Connection
 from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
 from ..harness.waiting import turn
-from .common import Connection
 
 Dial = Callable[..., Connection]
 Adopt = Callable[..., Connection]

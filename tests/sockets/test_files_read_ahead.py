@@ -12,9 +12,9 @@ import pytest
 
 import gnet
 
+from ..harness.connections import Connection, code
 from ..harness.families import Family
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection, code
 
 Hold = Callable[..., Connection]
 

@@ -11,9 +11,9 @@ from gevent.event import Event
 
 import gnet
 
+from ..harness.connections import Connection, both_spellings, refused
 from ..harness.families import Family
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection, both_spellings, refused
 
 Accept = Callable[..., Connection]
 Serve = Callable[..., gnet.Server]

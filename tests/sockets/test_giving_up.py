@@ -13,8 +13,8 @@ import pytest
 import gnet
 from gnet.addresses.ends import address_of
 
+from ..harness.connections import Connection
 from ..harness.waiting import PATIENCE, until
-from .common import Connection
 
 Hold = Callable[..., Connection]
 

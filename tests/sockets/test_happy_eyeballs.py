@@ -21,11 +21,11 @@ from gevent.event import Event
 import gnet
 from gnet.sockets.candidates import Candidate, interleave
 
+from ..harness.connections import Connection
 from ..harness.families import has_ipv6
 from ..harness.leaks import CAN_LIST_DESCRIPTORS
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection
 from .hosts import Hosts, answers
 
 Attempt = Callable[..., Connection]

@@ -17,8 +17,8 @@ from gnet.loop.runner import MAX_IDLE_RUNNERS, Runner
 from gnet.sockets.departure import depart
 from gnet.streams.wire import READ_SIZE
 
+from ..harness.connections import Connection
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection
 
 Accept = Callable[..., Connection]
 Serve = Callable[..., gnet.Server]

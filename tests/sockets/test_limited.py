@@ -23,9 +23,9 @@ from gnet import lifecycle
 from gnet.sockets.peer_watch import PeerWatch
 
 from ..harness.clock import Clock
+from ..harness.connections import Connection, code, failing
 from ..harness.families import Family
 from ..harness.waiting import turn, until
-from .common import Connection, code, failing
 
 Accept = Callable[..., Connection]
 

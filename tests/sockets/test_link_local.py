@@ -10,9 +10,9 @@ import pytest
 
 import gnet
 
+from ..harness.connections import Connection
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE
-from .common import Connection
 
 Attempt = Callable[..., Connection]
 

@@ -9,8 +9,8 @@ import pytest
 
 import gnet
 
+from ..harness.connections import Connection, code, failing
 from ..harness.waiting import until
-from .common import Connection, code, failing
 
 Accept = Callable[..., Connection]
 

@@ -13,9 +13,9 @@ from gevent.event import Event
 import gnet
 from gnet.sockets.departure import depart
 
+from ..harness.connections import Connection, target_of
 from ..harness.families import Family
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection, target_of
 
 Dial = Callable[..., Connection]
 

@@ -11,8 +11,8 @@ from gevent.event import AsyncResult
 
 import gnet
 
+from ..harness.connections import Connection
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection
 
 Accept = Callable[..., Connection]
 

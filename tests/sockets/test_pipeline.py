@@ -15,9 +15,9 @@ from gevent.event import AsyncResult, Event
 
 import gnet
 
+from ..harness.connections import Connection, refused
 from ..harness.families import Family
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection, refused
 
 Accept = Callable[..., Connection]
 Dial = Callable[..., Connection]

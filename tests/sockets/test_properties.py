@@ -13,9 +13,9 @@ import pytest
 import gnet
 from gnet.streams.sending import JOINED_SIZE
 
+from ..harness.connections import Connection
 from ..harness.families import Family
 from ..harness.waiting import turn, until
-from .common import Connection
 
 Accept = Callable[..., Connection]
 

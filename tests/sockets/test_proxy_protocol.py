@@ -10,11 +10,11 @@ import pytest
 import gnet
 from gnet.proxy_protocol import Command, HeaderParser, ProxyHeader
 
+from ..harness.connections import both_spellings, target_of
 from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, until
-from .common import both_spellings, target_of
 
 V1 = b'PROXY TCP4 192.0.2.1 198.51.100.7 12345 443\r\n'
 CLIENT = gnet.Address('192.0.2.1', 'IPv4', 12345)

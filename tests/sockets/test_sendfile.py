@@ -12,9 +12,9 @@ from typing import Any
 import gevent
 import pytest
 
+from ..harness.connections import Connection
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, until
-from .common import Connection
 
 Hold = Callable[..., Connection]
 

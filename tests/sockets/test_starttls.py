@@ -15,10 +15,10 @@ import pytest
 import gnet
 from gnet.processes.sendable import outgoing
 
+from ..harness.connections import Connection, code
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
 from ..harness.waiting import until
-from .common import Connection, code
 
 Hold = Callable[..., Connection]
 

@@ -14,7 +14,7 @@ from gnet.sockets.wire import DescriptorWire
 from gnet.streams.arrivals import Arrivals
 from gnet.streams.states import Delivering, Taker
 
-from ..streams.fake_wire import FakeSchedule
+from ..harness.fake_wire import FakeSchedule
 
 STATES = list(itertools.product(Taker, Delivering, (None, b'before'), (False, True)))
 

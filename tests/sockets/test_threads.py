@@ -13,9 +13,9 @@ import gnet
 from gnet.node.spelling import camel
 from gnet.sockets.own_thread import LETTING_GO, SERVER_LETTING_GO, SERVER_USES, USES
 
+from ..harness.connections import Connection, code
 from ..harness.families import Family
 from ..harness.waiting import PATIENCE, until
-from .common import Connection, code
 
 Hold = Callable[..., Connection]
 Serve = Callable[..., gnet.Server]

@@ -15,8 +15,8 @@ from gnet.loop.idle_timers import IdleTimer, IdleTimers
 from gnet.loop.loop import get_loop
 from gnet.sockets.socket import TimeoutOverflowWarning
 
+from ..harness.connections import Connection
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection
 
 Accept = Callable[..., Connection]
 

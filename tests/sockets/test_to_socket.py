@@ -15,10 +15,10 @@ from gevent.event import AsyncResult, Event
 import gnet
 from gnet.sockets.wire import DescriptorWire
 
+from ..harness.connections import Connection, code, connected, target_of
 from ..harness.families import Family
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE, until
-from .common import Connection, code, connected, target_of
 
 Serve = Callable[..., gnet.Server]
 Hold = Callable[..., Connection]

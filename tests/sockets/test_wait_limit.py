@@ -15,8 +15,8 @@ import gnet
 from gnet.loop.idle_timers import IdleTimers
 from gnet.loop.loop import get_loop
 
+from ..harness.connections import Connection
 from ..harness.waiting import PATIENCE, turn, until
-from .common import Connection
 
 Hold = Callable[..., Connection]
 

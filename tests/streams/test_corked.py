@@ -11,7 +11,7 @@ import pytest
 
 from gnet.streams.sending import JOINED_SIZE
 
-from .fake_wire import TracedStream
+from ..harness.fake_wire import TracedStream
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from gnet.streams.states import Delivering, Reading, ReadState
 
-from .fake_wire import TracedStream
+from ..harness.fake_wire import TracedStream
 
 
 @pytest.fixture

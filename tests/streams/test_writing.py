@@ -11,7 +11,7 @@ import pytest
 from gnet.streams.sending import JOINED_SIZE, MAX_GATHERED
 from gnet.streams.states import Stage
 
-from .fake_wire import TracedStream
+from ..harness.fake_wire import TracedStream
 
 NULL = 'May not write null values to stream'
 CHUNK = ('The "chunk" argument must be of type string or an instance of Buffer, TypedArray, or '

@@ -14,11 +14,11 @@ import pytest
 import gnet
 from gnet.systemd import activation
 
+from ..harness.authority import NAMES, authority
 from ..harness.families import Family
+from ..harness.listening import ended, failure_of, listening
 from ..harness.plain import PlainSocket
-from ..servers.common import ended, failure_of, listening
-from ..tls.authority import NAMES, authority
-from ..tls.peers import TlsPeer, client_context
+from ..harness.tls_peers import TlsPeer, client_context
 from .conftest import FIRST
 
 PassSockets = Callable[..., None]

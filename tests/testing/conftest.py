@@ -6,7 +6,7 @@ import pytest
 
 from gnet import tls
 
-from ..tls.authority import NAMES, authority
+from ..harness.authority import NAMES, authority
 
 
 @pytest.fixture(scope='session')

@@ -9,22 +9,25 @@ from typing import Any
 import pytest
 from gevent.event import AsyncResult
 
-import gnet
 from gnet import tls
 from gnet.tls import states as tls_states
 from gnet.tls.engine import Engine
 from gnet.tls.sending import Encrypting
 
+from ..harness import tls_servers
+from ..harness.authority import authority
+from ..harness.connections import Connection, target_of
 from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
 from ..harness.stream_states import MACHINES
+from ..harness.tls_peers import TlsPeer, client_context, server_context
 from ..harness.transitions import taken_from, watched
 from ..harness.waiting import PATIENCE
-from ..sockets.common import Connection, target_of
-from .authority import NAMES, authority
-from .peers import TlsPeer, client_context, server_context
 from .programs import Files, Programs
+
+#: Fixtures that the tests of other folders use, too.
+certified, serve_tls = tls_servers.certified, tls_servers.serve_tls
 
 
 @pytest.fixture(scope='package')
@@ -42,35 +45,6 @@ def _states_follow_the_tables(_wrong_steps: list[str]) -> Iterator[None]:
     """Fail a test in which something takes a step that is not in its table of states."""
     yield
     assert taken_from(_wrong_steps) == []
-
-
-@pytest.fixture(scope='session')
-def certified() -> Any:
-    """The key and the certificate of the server of the tests."""
-    return authority().certify(*NAMES)
-
-
-@pytest.fixture
-def serve_tls(certified: Any) -> Iterator[Callable[..., Any]]:
-    """``serve_tls(handler, target=None, **options)`` returns a listening TLS server.
-
-    Its handshakes that come to nothing are in its list ``failures``: ``(code, socket)``.
-    """
-    servers: list[Any] = []
-
-    def serve_tls(handler: Any = None, *, target: Any = None, **options: Any) -> Any:
-        server = tls.create_server({**certified.options, **options})
-        servers.append(server)
-        if handler is not None:
-            server.on('secureConnection', handler)
-        server.listen(**(target or {'host': '127.0.0.1', 'port': 0}))
-        gnet.once(server, 'listening', timeout=PATIENCE)
-        return server
-
-    yield serve_tls
-    for server in servers:
-        server.remove_all_listeners()
-        server.stop(0)
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ from gevent.pool import Pool
 import gnet
 from gnet import tls
 
+from ..harness.authority import NAMES, authority
 from ..harness.leaks import Snapshot, prepare
-from .authority import NAMES, authority
 from .middle import Damage, Middle, drawn
 
 __all__ = ['Arena', 'FindingError', 'Trial', 'main']

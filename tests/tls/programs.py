@@ -11,12 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from ..harness.authority import Certified, authority
 from ..harness.families import Family
 from ..harness.ports import free_port
 from ..harness.programs import find_program
 from ..harness.scripts import Running
 from ..harness.waiting import PATIENCE
-from .authority import Certified, authority
 
 __all__ = ['CLIENTS', 'SERVERS', 'Files', 'Gnutls', 'OpenSSL', 'Programs', 'Python']
 

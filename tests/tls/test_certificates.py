@@ -14,7 +14,7 @@ from gnet.tls.identity import check_server_identity
 from gnet.tls.pem import certificate_blocks, der_of
 from gnet.tls.secure_context import create_secure_context
 
-from .authority import NAMES, Authority, authority, stranger
+from ..harness.authority import NAMES, Authority, authority, stranger
 from .common import meet
 
 RECORDED = json.loads(Path(__file__).with_name('certificates_of_node.json').read_text('utf-8'))

@@ -14,10 +14,10 @@ from gevent.event import AsyncResult, Event
 from gnet import tls
 from gnet.tls.context_options import context_options
 
+from ..harness.authority import NAMES, Certified, authority, stranger
+from ..harness.connections import Connection, code
+from ..harness.tls_peers import TlsPeer, client_context, server_context
 from ..harness.waiting import PATIENCE, turn
-from ..sockets.common import Connection, code
-from .authority import NAMES, Certified, authority, stranger
-from .peers import TlsPeer, client_context, server_context
 from .test_security import PASSPHRASE, Secrets
 
 Serve = Callable[..., Any]

@@ -14,10 +14,10 @@ import gnet
 from gnet import tls
 from gnet.tls import client_hello
 
+from ..harness.authority import NAMES, authority
+from ..harness.connections import code, refused
+from ..harness.tls_peers import TlsPeer, client_context
 from ..harness.waiting import PATIENCE, until
-from ..sockets.common import code, refused
-from .authority import NAMES, authority
-from .peers import TlsPeer, client_context
 
 Serve = Callable[..., Any]
 Dial = Callable[..., TlsPeer]

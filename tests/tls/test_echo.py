@@ -12,11 +12,11 @@ import pytest
 
 from gnet import tls
 
+from ..harness.authority import authority
+from ..harness.connections import Connection, code, target_of
 from ..harness.families import Family
+from ..harness.tls_peers import TlsPeer, client_context, server_context
 from ..harness.waiting import PATIENCE, tick, until
-from ..sockets.common import Connection, code, target_of
-from .authority import authority
-from .peers import TlsPeer, client_context, server_context
 
 Serve = Callable[..., Any]
 Dial = Callable[..., TlsPeer]

@@ -22,7 +22,7 @@ from gnet.tls.errors import (
 )
 from gnet.tls.secure_context import create_secure_context
 
-from .authority import NAMES, authority
+from ..harness.authority import NAMES, authority
 from .common import meet
 
 OWN = authority().certify(*NAMES)

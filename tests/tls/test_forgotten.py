@@ -13,9 +13,9 @@ import pytest
 
 from gnet import tls
 
+from ..harness.authority import authority
 from ..harness.leaks import holds
 from ..harness.waiting import until
-from .authority import authority
 from .test_echo import echo_blocking
 
 

@@ -15,10 +15,10 @@ from gevent import monkey
 
 from gnet.tls.engine import Engine
 
+from ..harness.connections import Connection, code
 from ..harness.native import Native, Peer
+from ..harness.tls_peers import TlsPeer, client_context, server_context
 from ..harness.waiting import PATIENCE, until
-from ..sockets.common import Connection, code
-from .peers import TlsPeer, client_context, server_context
 
 Serve = Callable[..., Any]
 Dial = Callable[..., TlsPeer]

@@ -14,11 +14,11 @@ from gevent import monkey
 
 from gnet import tls
 
+from ..harness.authority import authority
+from ..harness.connections import Connection, code, target_of
 from ..harness.memory import resident
+from ..harness.tls_peers import TlsPeer, client_context
 from ..harness.waiting import PATIENCE, PROCESS_PATIENCE, until
-from ..sockets.common import Connection, code, target_of
-from .authority import authority
-from .peers import TlsPeer, client_context
 from .programs import Files, Gnutls, OpenSSL, Programs
 
 Serve = Callable[..., Any]

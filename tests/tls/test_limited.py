@@ -9,12 +9,12 @@ import pytest
 
 from gnet import tls
 
+from ..harness.authority import authority
 from ..harness.clock import Clock
+from ..harness.connections import Connection, code
 from ..harness.native import Native, Peer
+from ..harness.tls_peers import TlsPeer, client_context
 from ..harness.waiting import until
-from ..sockets.common import Connection, code
-from .authority import authority
-from .peers import TlsPeer, client_context
 
 Accept = Callable[..., Connection]
 

@@ -23,10 +23,10 @@ from gnet.loop.dispensable import Dispensable
 from gnet.loop.loop import get_loop
 from gnet.tls import lingering
 
+from ..harness.authority import authority
+from ..harness.connections import Connection, target_of
 from ..harness.native import Native
 from ..harness.waiting import PATIENCE, until
-from ..sockets.common import Connection, target_of
-from .authority import authority
 
 Connect = Callable[..., Connection]
 

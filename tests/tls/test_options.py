@@ -13,7 +13,7 @@ from gnet.tls.options import server_name_to_send, tls_connect_options, tls_serve
 from gnet.tls.secure_context import create_secure_context
 from gnet.tls.sessions import Session
 
-from .authority import NAMES, authority
+from ..harness.authority import NAMES, authority
 from .common import meet, refusal
 
 TYPE, VALUE = 'ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_VALUE'

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 from gevent.event import AsyncResult
 
+from ..harness.authority import authority, stranger
+from ..harness.connections import code, target_of
 from ..harness.families import Family
 from ..harness.scripts import Running
 from ..harness.waiting import PATIENCE, PROCESS_PATIENCE
-from ..sockets.common import code, target_of
-from .authority import authority, stranger
 from .programs import CLIENTS, Files, Gnutls, OpenSSL, Programs
 
 Serve = Callable[..., Any]

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from gevent.event import AsyncResult
 
+from ..harness.authority import authority, stranger
+from ..harness.connections import code, target_of
 from ..harness.families import Family
 from ..harness.programs import find_program
 from ..harness.waiting import PATIENCE
-from ..sockets.common import code, target_of
-from .authority import authority, stranger
 from .programs import Files, Programs
 
 Serve = Callable[..., Any]

@@ -14,9 +14,9 @@ import pytest
 
 from gnet import tls
 
+from ..harness.authority import NAMES, authority, stranger
+from ..harness.connections import Connection, code, target_of
 from ..harness.waiting import until
-from ..sockets.common import Connection, code, target_of
-from .authority import NAMES, authority, stranger
 from .programs import Files, Programs
 
 NODE = os.environ.get('GNET_NODE', '')

@@ -11,10 +11,10 @@ import pytest
 
 from gnet import tls
 
+from ..harness.authority import NAMES, authority, stranger
+from ..harness.connections import Connection, code
 from ..harness.families import Family
 from ..harness.waiting import PATIENCE
-from ..sockets.common import Connection, code
-from .authority import NAMES, authority, stranger
 from .programs import SERVERS, Files, OpenSSL, Programs, Python
 
 Dial = Callable[..., Connection]

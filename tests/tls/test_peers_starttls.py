@@ -10,9 +10,9 @@ import pytest
 import gnet
 from gnet import tls
 
+from ..harness.authority import authority
+from ..harness.connections import target_of
 from ..harness.waiting import PROCESS_PATIENCE, until
-from ..sockets.common import target_of
-from .authority import authority
 from .programs import Files, Gnutls, OpenSSL, Programs
 
 Serve = Callable[..., gnet.Server]

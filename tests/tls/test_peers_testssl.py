@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
+from ..harness.authority import NAMES, authority
+from ..harness.connections import target_of
 from ..harness.programs import find_program
-from ..sockets.common import target_of
-from .authority import NAMES, authority
 from .programs import Programs
 
 pytestmark = pytest.mark.skipif(

@@ -12,12 +12,12 @@ import gnet
 from gnet import tls
 from gnet.proxy_protocol import HeaderParser, ProxyHeader
 
+from ..harness.authority import authority
+from ..harness.connections import Connection, target_of
 from ..harness.families import Family
 from ..harness.native import Peer
+from ..harness.tls_peers import TlsPeer
 from ..harness.waiting import until
-from ..sockets.common import Connection, target_of
-from .authority import authority
-from .peers import TlsPeer
 
 TRUSTED = {'trusted': ['127.0.0.1', '::1', 'unix'], 'timeout': 5000}
 HEADER = ProxyHeader(

@@ -14,9 +14,9 @@ from gevent.event import Event
 from gnet.tls.ciphertext_wire import CiphertextWire
 from gnet.tls.engine import RECORD_SIZE
 
+from ..harness.connections import Connection, code
+from ..harness.tls_peers import TlsPeer
 from ..harness.waiting import turn, until
-from ..sockets.common import Connection, code
-from .peers import TlsPeer
 
 Accept = Callable[..., Connection]
 Serve = Callable[..., Any]

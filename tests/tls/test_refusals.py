@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 from gevent.event import AsyncResult
 
+from ..harness.authority import authority
+from ..harness.connections import Connection, code
+from ..harness.tls_peers import TlsPeer, server_context
 from ..harness.waiting import PATIENCE
-from ..sockets.common import Connection, code
-from .authority import authority
-from .peers import TlsPeer, server_context
 from .wrong_certificates import WRONG, Chain, chain_of
 
 Serve = Callable[..., Any]

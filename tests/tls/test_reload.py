@@ -12,8 +12,8 @@ from gevent.event import AsyncResult
 from gnet.loop.loop import get_loop
 from gnet.tls.reload import ContextFiles, ContextWatch
 
+from ..harness.authority import NAMES, authority
 from ..harness.waiting import PATIENCE
-from .authority import NAMES, authority
 from .common import refusal
 
 

@@ -11,10 +11,10 @@ import pytest
 from gnet import tls
 from gnet.tls import reload
 
+from ..harness.authority import NAMES, authority
+from ..harness.connections import refused
+from ..harness.tls_peers import TlsPeer
 from ..harness.waiting import until
-from ..sockets.common import refused
-from .authority import NAMES, authority
-from .peers import TlsPeer
 from .test_contexts import asking, shown
 
 Serve = Callable[..., Any]

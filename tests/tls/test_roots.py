@@ -16,7 +16,7 @@ from gnet.tls.secure_context import create_secure_context
 from gnet.tls.shared_contexts import shared_context
 from gnet.tls.verdict import verdict
 
-from .authority import NAMES, authority, stranger
+from ..harness.authority import NAMES, authority, stranger
 from .common import meet, refusal
 
 OWN = authority().certify(*NAMES)

@@ -21,7 +21,7 @@ from gnet.tls.secure_context import (
     create_secure_context,
 )
 
-from .authority import NAMES, authority, stranger
+from ..harness.authority import NAMES, authority, stranger
 from .common import meet, refusal
 
 TYPE, VALUE = 'ERR_INVALID_ARG_TYPE', 'ERR_INVALID_ARG_VALUE'

@@ -19,11 +19,11 @@ from gevent.event import AsyncResult
 import gnet
 from gnet import tls
 
+from ..harness.authority import NAMES, authority, stranger
+from ..harness.connections import Connection, code
 from ..harness.native import Peer
+from ..harness.tls_peers import TlsPeer, client_context, server_context
 from ..harness.waiting import PATIENCE
-from ..sockets.common import Connection, code
-from .authority import NAMES, authority, stranger
-from .peers import TlsPeer, client_context, server_context
 from .programs import Files, OpenSSL, Programs
 
 Serve = Callable[..., Any]

@@ -13,9 +13,9 @@ from gevent.event import AsyncResult
 import gnet
 from gnet import tls
 
+from ..harness.authority import authority
+from ..harness.connections import refused, target_of
 from ..harness.waiting import PATIENCE, until
-from ..sockets.common import refused, target_of
-from .authority import authority
 
 Serve = Callable[..., Any]
 

@@ -11,7 +11,7 @@ from gnet.tls.options import tls_connect_options, tls_server_options
 from gnet.tls.roots import set_default_ca_certificates
 from gnet.tls.shared_contexts import shared_context
 
-from .authority import NAMES, authority, stranger
+from ..harness.authority import NAMES, authority, stranger
 from .common import refusal
 
 OWN = authority().certify(*NAMES)

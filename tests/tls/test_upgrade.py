@@ -14,12 +14,12 @@ from gevent.event import AsyncResult
 import gnet
 from gnet import tls
 
+from ..harness.authority import authority
 from ..harness.clock import Clock
+from ..harness.connections import Connection, code, refused, target_of
 from ..harness.native import Native, Peer
+from ..harness.tls_peers import TlsPeer, client_context
 from ..harness.waiting import PATIENCE, turn, until
-from ..sockets.common import Connection, code, refused, target_of
-from .authority import authority
-from .peers import TlsPeer, client_context
 
 Serve = Callable[..., Any]
 Connect = Callable[[Any], Peer]

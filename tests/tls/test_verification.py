@@ -19,7 +19,7 @@ from gnet.tls.pem import certificate_blocks, der_of
 from gnet.tls.secure_context import as_secure_context, create_secure_context
 from gnet.tls.verdict import verdict
 
-from .authority import NAMES, Authority, Certified, authority, self_signed, stranger
+from ..harness.authority import NAMES, Authority, Certified, authority, self_signed, stranger
 from .common import meet, refusal
 
 

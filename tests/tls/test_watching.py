@@ -11,12 +11,12 @@ import zope.event
 
 from gnet import lifecycle, tls
 
+from ..harness.authority import authority
+from ..harness.connections import code, refused, target_of
 from ..harness.native import Peer
 from ..harness.plain import PlainSocket
+from ..harness.tls_peers import TlsPeer
 from ..harness.waiting import until
-from ..sockets.common import code, refused, target_of
-from .authority import authority
-from .peers import TlsPeer
 
 Serve = Callable[..., Any]
 Dial = Callable[..., TlsPeer]

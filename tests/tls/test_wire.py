@@ -13,7 +13,7 @@ from gnet.tls import sending
 from gnet.tls.states import Incoming, Security
 from gnet.tls.wire import TlsWire
 
-from ..streams.fake_wire import FakeSchedule, FakeWire, TracedStream
+from ..harness.fake_wire import FakeSchedule, FakeWire, TracedStream
 
 
 class Answering:

@@ -19,8 +19,8 @@ from gnet.tls.errors import TLSError
 from gnet.tls.identity import check_server_identity
 from gnet.tls.secure_context import create_secure_context
 
+from ..harness.authority import authority
 from ..harness.waiting import PROCESS_PATIENCE
-from .authority import authority
 from .test_verification import CASES
 
 NODE = os.environ.get('GNET_NODE', '')

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID as Purposes
 from cryptography.x509.oid import NameOID
 
-from .authority import NAMES, Certified
+from ..harness.authority import NAMES, Certified
 
 __all__ = ['WRONG', 'Chain', 'Wrong', 'chain_of']
 

@@ -14,11 +14,11 @@ from gnet.servers.server import connections_of
 from gnet.wsgi import handler
 from gnet.wsgi import site as site_of_it
 
+from ..harness.authority import NAMES, authority
 from ..harness.native import Native
+from ..harness.tls_peers import TlsPeer, client_context
 from ..harness.transitions import watched
 from ..harness.waiting import PATIENCE, until
-from ..tls.authority import NAMES, authority
-from ..tls.peers import TlsPeer, client_context
 from .common import GET, ask, read_answer, telling
 
 Site = Callable[..., Any]

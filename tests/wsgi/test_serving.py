@@ -15,11 +15,11 @@ import pytest
 import gnet
 from gnet import tls
 
+from ..harness.authority import NAMES, authority
 from ..harness.families import Family
 from ..harness.native import Native, Peer
+from ..harness.tls_peers import TlsPeer, client_context
 from ..harness.waiting import until
-from ..tls.authority import NAMES, authority
-from ..tls.peers import TlsPeer, client_context
 from .common import GET, ask, read_answer, telling
 
 Site = Callable[..., Any]

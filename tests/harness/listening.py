@@ -1,4 +1,4 @@
-"""What the tests of servers share."""
+"""Servers that listen: their events, one by one and in order."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gevent.event import Event
 
 import gnet
 
-from ..harness.waiting import PATIENCE
+from .waiting import PATIENCE
 
 __all__ = ['drain', 'ended', 'failure_of', 'happens', 'listening', 'trace']
 

@@ -1,4 +1,4 @@
-"""What the tests of values, validators and options share."""
+"""What is refused, and by which error: for values, validators and options."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from gnet.streams.arrivals import Arrivals
 from gnet.streams.duplex import Duplex
 from gnet.streams.states import Reading, Stage
 
-from ..sockets.common import shown
+from .connections import shown
 
 __all__ = ['FakeSchedule', 'FakeWire', 'TracedStream']
 

@@ -1,4 +1,4 @@
-"""What the tests of servers behind a proxy share."""
+"""Servers behind a proxy: what it says of a connection, and who trusts it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import gnet
 from gnet.proxy_protocol import ProxyHeader
 
-from ..harness.native import Peer
+from .native import Peer
 
 __all__ = ['CLIENT', 'FRONT', 'HEADER', 'V1', 'V2', 'echo', 'is_cut', 'trusting']
 

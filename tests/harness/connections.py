@@ -1,4 +1,4 @@
-"""What the tests of sockets share."""
+"""A connection of which a test has both ends, and how what it tells is shown."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from gevent.event import Event
 import gnet
 from gnet.node.spelling import camel
 
-from ..harness.families import address_of
-from ..harness.native import Peer
-from ..harness.waiting import PATIENCE, turn
+from .families import address_of
+from .native import Peer
+from .waiting import PATIENCE, turn
 
 __all__ = [
     'Connection', 'both_spellings', 'code', 'connected', 'failing', 'refused', 'shown', 'target_of',

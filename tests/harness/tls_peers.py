@@ -10,8 +10,8 @@ import ssl
 from contextlib import suppress
 from typing import Any
 
-from ..harness.native import Native, Peer
 from .authority import Certified, authority
+from .native import Native, Peer
 
 __all__ = ['TlsPeer', 'client_context', 'server_context']
 
