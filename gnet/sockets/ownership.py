@@ -29,6 +29,7 @@ from gevent import GreenletExit, getcurrent
 
 from ..loop.agenda import EXITS
 from ..loop.idle_timers import IdleTimer
+from ..loop.loop import Loop
 from ..node import system_errors
 from ..node.logs import Log
 from ..streams.delivery import BLOCKING
@@ -116,6 +117,7 @@ class Owned(Duplex):
 
     __slots__ = ()
 
+    _loop: Loop
     _wire: SocketWire
     _blocking: Blocking
     #: The greenlet of the 'connection' listeners, until they return or a blocking name is used;

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ..loop.idle_timers import IdleTimer
-from ..streams.wire import Wire
+from ..loop.loop import Loop
+from ..streams.wire import Bytes, Wire
 
 __all__ = ['SocketWire']
 
@@ -18,9 +19,11 @@ __all__ = ['SocketWire']
 class SocketWire(Wire, Protocol):
     """What carries a socket: :class:`.wire.DescriptorWire`, or a wire upon one."""
 
-    schedule: Any
+    schedule: Loop
     #: The stream; None once the wire is closed.
     stream: Any
+    #: All bytes that have come, those that nobody has taken yet included.
+    bytes_read: int
 
     @property
     def handled(self) -> bool:
@@ -90,6 +93,17 @@ class SocketWire(Wire, Protocol):
     def touch(self) -> None:
         """Note an activity: a new idle period begins."""
 
+    def keep_stream(self, stream: Any, keep: bool) -> None:
+        """Keep *stream* in memory while this is open, or leave that to who has it."""
+
+    def own(self, failure: Any) -> Any:
+        """Return *failure*, and note it as this connection's."""
+
+    def is_own(self, error: BaseException) -> bool:
+        """Whether *error* is this connection's."""
+
+    # --- for the blocking side ---
+
     def on_readable(self) -> None:
         """Take what has come; the same as the hub does, for whoever cannot wait for it."""
 
@@ -99,5 +113,14 @@ class SocketWire(Wire, Protocol):
     def has_arrived(self) -> bool:
         """Whether bytes have come that nobody has taken, as far as that is known."""
 
+    def give_back(self, chunk: Bytes) -> None:
+        """Put *chunk* in front of what has arrived."""
+
     def put_behind(self, chunk: bytes) -> None:
         """Put *chunk*, which somebody has read for later, behind what has arrived."""
+
+    def withdraw(self) -> int:
+        """The rest of what was offered last will not be offered again.
+
+        Returns how many bytes of it go out all the same, as something has been made of them.
+        """

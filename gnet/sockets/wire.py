@@ -64,6 +64,8 @@ class DescriptorWire(Arrivals):
         'idle_timer', 'proto', 'ref', 'sock',
     )
 
+    schedule: Loop
+
     def __init__(self, loop: Loop, stream: Any = None, sock: Any = None) -> None:
         """Make one; with *stream* and *sock* it is open, as by :meth:`open`."""
         super().__init__(loop)
@@ -159,12 +161,12 @@ class DescriptorWire(Arrivals):
         self.reading = ACTIVE
         if not self._holds:
             self.settle_hold()
-        writer = self._write_watcher
-        if writer is not None and writer.active:
+        on_writable = self._on_writable
+        if on_writable is not None:
             # libev calls back in the order of starting. As in Node, reading comes first: a reset
             # that a write meets costs what had arrived before.
-            writer.stop()
-            loop.start_io(writer, self._on_writable)
+            self._write_watcher.stop()
+            loop.start_io(self._write_watcher, on_writable)
 
     def hold(self, reading: Reading) -> None:
         """Stop reading ahead; *reading* says why."""

@@ -54,7 +54,7 @@ class Arrivals:
     can_block = True
 
     def __init__(self, schedule: Schedule) -> None:
-        self.schedule: Any = schedule
+        self.schedule: Schedule = schedule
         #: The stream that it carries, or a weak proxy of it: see :meth:`keep_stream`. None while it
         #: is not open.
         self.stream: Any = None

@@ -104,7 +104,7 @@ class Delivery(Guarded):
     ) -> None:
         if options:
             super().__init__(**options)
-        self._loop: Any = loop
+        self._loop: Schedule = loop
         #: What carries the stream: see ``streams/wire.py``. There always is one.
         self._wire = wire
         self._stage = NEW

@@ -66,6 +66,7 @@ class Encrypting(Arrivals):
         'on_ticket', 'security', 'strict_end', 'truncated',
     )
 
+    schedule: Loop
     security: Security
 
     def __init__(
