@@ -23,7 +23,7 @@ import errno
 from collections.abc import Callable
 from contextvars import copy_context
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from gevent import GreenletExit, getcurrent
 
@@ -51,7 +51,7 @@ from ..streams.states import (
     Taker,
 )
 from .blocking import Blocking
-from .socket_wire import SocketWire
+from .socket_wire import Borrower, SocketWire
 
 __all__ = [
     'BlockingUser', 'Counter', 'Owned', 'fail', 'forsake', 'hand_over', 'is_accepted',
@@ -165,7 +165,7 @@ class Owned(Duplex):
         """They have returned: end the connection if they used it blockingly."""
         upper = self._wire.stream
         if upper is not None and upper != self:  # (which may be a weak proxy of it)
-            upper.lender_returned()  # it carries another one's stream: see sockets/lending.py
+            cast(Borrower, upper).lender_returned()  # it was lent: see sockets/lending.py
             return
         if self._wire.handled:
             self._wire.set_handled(False)

@@ -11,17 +11,25 @@ from typing import Any, Protocol
 
 from ..loop.idle_timers import IdleTimer
 from ..loop.loop import Loop
-from ..streams.wire import Bytes, Wire
+from ..streams.wire import Bytes, Carried, Wire
 
-__all__ = ['SocketWire']
+__all__ = ['Borrower', 'SocketWire']
+
+
+class Borrower(Carried, Protocol):
+    """A wire upon the wire of another socket, which has lent it: see :mod:`gnet.sockets.lending`.
+    """
+
+    def lender_returned(self) -> None:
+        """The handler of that socket has returned: it was for the one above."""
 
 
 class SocketWire(Wire, Protocol):
     """What carries a socket: :class:`.wire.DescriptorWire`, or a wire upon one."""
 
     schedule: Loop
-    #: The stream; None once the wire is closed.
-    stream: Any
+    #: The socket, or the `Borrower` that it has lent this to; None once the wire is closed.
+    stream: Carried | None
     #: All bytes that have come, those that nobody has taken yet included.
     bytes_read: int
 
@@ -65,7 +73,7 @@ class SocketWire(Wire, Protocol):
     def idle_timer(self) -> IdleTimer | None:
         """Of ``set_timeout``."""
 
-    def open(self, stream: Any, sock: Any) -> None:
+    def open(self, stream: Carried, sock: Any) -> None:
         """Carry *stream* on *sock*, which is connected and non-blocking, from now on."""
 
     def succeed(self, other: Any) -> None:
@@ -93,7 +101,7 @@ class SocketWire(Wire, Protocol):
     def touch(self) -> None:
         """Note an activity: a new idle period begins."""
 
-    def keep_stream(self, stream: Any, keep: bool) -> None:
+    def keep_stream(self, stream: Carried, keep: bool) -> None:
         """Keep *stream* in memory while this is open, or leave that to who has it."""
 
     def own(self, failure: Any) -> Any:

@@ -45,7 +45,7 @@ from ..streams.states import (
     RUNNING,
     Reading,
 )
-from ..streams.wire import READ_SIZE
+from ..streams.wire import READ_SIZE, Carried
 
 __all__ = ['DescriptorWire']
 
@@ -66,7 +66,7 @@ class DescriptorWire(Arrivals):
 
     schedule: Loop
 
-    def __init__(self, loop: Loop, stream: Any = None, sock: Any = None) -> None:
+    def __init__(self, loop: Loop, stream: Carried | None = None, sock: Any = None) -> None:
         """Make one; with *stream* and *sock* it is open, as by :meth:`open`."""
         super().__init__(loop)
         #: The connected, non-blocking ``_socket.socket``, or what has as much of its interface as
@@ -90,7 +90,7 @@ class DescriptorWire(Arrivals):
             self.stream = stream
             self.family, self.proto = sock.family, sock.proto
 
-    def open(self, stream: Any, sock: Any) -> None:
+    def open(self, stream: Carried, sock: Any) -> None:
         """Carry *stream* on *sock* from now on."""
         self.stream = stream
         self.sock = sock
@@ -407,7 +407,7 @@ class DescriptorWire(Arrivals):
 
     def _idle_time_over(self, timer: IdleTimer) -> None:
         """What an idle timer calls that does not keep the stream, either."""
-        stream = self.stream
+        stream: Any = self.stream
         if stream is not None:
             stream._idle_expired(timer)  # inside: what set_timeout() has given us
 

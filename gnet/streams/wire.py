@@ -26,10 +26,25 @@ with the stream that it was called for.) Events are made in a runner, which call
 
 **A reader is whoever is switched to.** ``reader`` is most often a greenlet that is blocked in a
 read. It may be anything that has ``switch(chunk)``, which is called in the hub with each chunk, or
-with None when something has changed (the end, say): so a wire *above* gets hold of what arrives
-without a queue, a runner or a greenlet of its own. It is taken out before it is called, and puts
-itself in again; ``taker`` is GREENLET as long as it does so; and it is ``stream`` of the wire
-below, of which a failure makes ``stream.destroy(error)``. TLS is such a wire.
+with None when something has changed (the end, say). It is taken out before it is called, and puts
+itself in again.
+
+**What a wire asks of its stream** is :class:`Carried`, and no more. Most of its names begin with an
+underscore, as the stream is most often a :class:`gnet.Socket`, whose other names are the program's.
+(An object between both that has public ones would cost each connection memory, and each message a
+call.) So they are used in this folder alone: by ``arrivals.py``, for all wires.
+
+**One wire upon another.** TLS is one: a wire for the stream above it, and for the wire below it
+
+- the ``reader``, so that it gets hold of what arrives without a queue, a runner or a greenlet of
+  its own; ``taker`` is GREENLET as long as it is;
+- the ``stream``: of a failure it is told by ``destroy(error)``. Somebody else may close the wire
+  below: ``below.stream is self`` says whether it is there still.
+
+Both are in :class:`gnet.streams.upper.Upper`, from which it derives beside ``Arrivals``, and which
+has three public names to be written: ``switch``, ``destroy`` and ``ended_unread``. It calls the
+verbs of the wire below, and tells its own stream, as each wire does, by ``put``, ``end`` and
+``fail``. Who has lent the wire below is a socket's affair: ``sockets/socket_wire.py``.
 
 **An end and a failure.** The peer's end is ``ended``: what had arrived before it is delivered
 first, and then `'end'`. A failure is ``error``: what had arrived and waits for a runner or for a
@@ -68,7 +83,9 @@ from typing import Any, Protocol
 from ..node.system_errors import NodeOSError
 from .states import Delivering, Reading, Taker
 
-__all__ = ['BULK_SIZE', 'MAX_READS', 'READ_SIZE', 'Arrived', 'Bytes', 'Schedule', 'Wire']
+__all__ = [
+    'BULK_SIZE', 'MAX_READS', 'READ_SIZE', 'Arrived', 'Bytes', 'Carried', 'Schedule', 'Wire',
+]
 
 #: Bytes asked of the kernel at once: Node's chunk size, which bounds those of `'data'`.
 READ_SIZE = 65536
@@ -132,7 +149,7 @@ class Arrived(Protocol):
     def own_failure(self, number: int, syscall: str) -> NodeOSError:
         """Return the error of what has happened to this connection, and note it as its own."""
 
-    def failed_in_hub(self, stream: Any, error: BaseException) -> None:
+    def failed_in_hub(self, stream: Carried | None, error: BaseException) -> None:
         """Report what a callback of the hub for *stream* has failed with: it costs that."""
 
 
@@ -189,6 +206,34 @@ class Wire(Arrived, Protocol):
 
     def close(self) -> None:
         """Let go of everything, at once."""
+
+
+class Carried(Protocol):
+    """What a wire asks of the stream that it carries. The module's text says why it is so named."""
+
+    @property
+    def _length(self) -> int:
+        """How much is in the stream's own buffer."""
+
+    @property
+    def _read_mark(self) -> float:
+        """The high-water mark: as much may wait there and on the wire together."""
+
+    @property
+    def _explicitly_paused(self) -> bool:
+        """Whether ``pause()`` holds it."""
+
+    def _deliver(self) -> None:
+        """Make events of what has arrived. Called in a runner."""
+
+    def _offer_end(self) -> None:
+        """The peer has ended, and nobody is blocked in a read who would find that."""
+
+    def _call_failed(self, event: str, error: BaseException) -> None:
+        """What the program gave the wire to call has raised *error*; raises it if it ends all."""
+
+    def destroy(self, error: Any = None) -> Any:
+        """Close, with *error*: reading has failed. This closes the wire, too."""
 
 
 class Schedule(Protocol):
