@@ -101,7 +101,7 @@ class Sending(Readable):
         self._write_mark = (
             high_water_mark if writable_high_water_mark is None else writable_high_water_mark
         )
-        self._write_state = WRITABLE
+        # Empty whenever a connection is over: see _take_unsent().
         self._queue: deque[WriteRequest] | None = None
         #: What cork() holds back behind the queue, and is no request yet: see `Corked`.
         self._held: list[bytes] | None = None
@@ -109,6 +109,13 @@ class Sending(Readable):
         self._in_flight: list[WriteRequest] | None = None
         #: How many at the head of the queue were begun with, and wait for the connection.
         self._begun = 0
+        self._end_callbacks: list[Callable[..., object]] | None = None
+        #: Of a ``str`` that is written without one.
+        self._default_encoding = 'utf8'
+
+    def _be_new(self) -> None:
+        super()._be_new()
+        self._write_state = WRITABLE
         self._queued_units = 0
         self._queued_bytes = 0
         self._bytes_sent = 0
@@ -117,9 +124,6 @@ class Sending(Readable):
         #: Whether the FIN was sent before the peer's was seen: for who watches, see `lifecycle`.
         self._ended_first = False
         self._pending_callbacks = 0
-        self._end_callbacks: list[Callable[..., object]] | None = None
-        #: Of a ``str`` that is written without one.
-        self._default_encoding = 'utf8'
 
     # --- the queue --------------------------------------------------------------------------------
 
