@@ -107,8 +107,6 @@ class Sending(Readable):
         self._held: list[bytes] | None = None
         #: The requests at the head that the kernel has been offered; None while it takes all.
         self._in_flight: list[WriteRequest] | None = None
-        #: How many at the head of the queue were begun with, and wait for the connection.
-        self._begun = 0
         self._end_callbacks: list[Callable[..., object]] | None = None
         #: Of a ``str`` that is written without one.
         self._default_encoding = 'utf8'
@@ -116,6 +114,8 @@ class Sending(Readable):
     def _be_new(self) -> None:
         super()._be_new()
         self._write_state = WRITABLE
+        #: How many at the head of the queue were begun with, and wait for the connection.
+        self._begun = 0
         self._queued_units = 0
         self._queued_bytes = 0
         self._bytes_sent = 0
