@@ -174,8 +174,9 @@ class Socket(Addressed):
         self._prepare(None)
         settings = self._own_settings()
         settings.onread = chosen.onread
-        super().__init__(
-            loop, self._make_wire(loop), chosen.read_mark, chosen.write_mark,
+        # By its name, as in Sending.
+        Duplex.__init__(
+            self, loop, self._make_wire(loop), chosen.read_mark, chosen.write_mark,
             allow_half_open=chosen.allow_half_open,
             **({} if chosen.capture_rejections is None else
                {'capture_rejections': chosen.capture_rejections}),
@@ -194,7 +195,7 @@ class Socket(Addressed):
         self._close_sides()
 
     def _be_new(self) -> None:
-        super()._be_new()
+        Duplex._be_new(self)  # inside: its own class, by its name as above
         self._remote = None
         #: The loop's time, in seconds, when the connection was established.
         self.opened_at = 0.0

@@ -95,7 +95,8 @@ class Sending(Readable):
         writable_high_water_mark: float | None = None, *, allow_half_open: bool = False,
         **options: Any,
     ) -> None:
-        super().__init__(loop, wire, high_water_mark, **options)
+        # By its name, here and below: super() would look through the chain of classes each time.
+        Readable.__init__(self, loop, wire, high_water_mark, **options)
         #: Whether the writing half stays open when the peer has ended. May be changed any time.
         self.allow_half_open: bool = allow_half_open
         self._write_mark = (
@@ -112,7 +113,7 @@ class Sending(Readable):
         self._default_encoding = 'utf8'
 
     def _be_new(self) -> None:
-        super()._be_new()
+        Readable._be_new(self)  # inside: its own class
         self._write_state = WRITABLE
         #: How many at the head of the queue were begun with, and wait for the connection.
         self._begun = 0
