@@ -95,7 +95,7 @@ class Attempts:
     ) -> None:
         self._socket = sock
         self._wire = wire
-        self._loop: Any = wire.schedule
+        self._loop = wire.schedule
         self._request = request
         self._emit = emit
         self._connected = connected

@@ -237,20 +237,9 @@ class Client(Limited, PythonNames):
         """Forget the connection that was, but not the listeners, the encoding and the options."""
         if self._settings.watch is not None:
             self._watch_no_more()
-        self._errored = None
-        self._read_state, self._write_state = NOT_ENDED, WRITABLE
-        self._buffer = self._turns = None
-        self._length = 0
-        self._did_read = self._readable_pending = False
-        self._readable_wanted = False
-        self._bytes_sent = self._queued_bytes = self._queued_units = 0
-        self._corked = self._pending_callbacks = 0
-        self._needs_drain = self._ended_first = False
+        self._be_new()
         if self._blocking.close_wanted:
             self._blocking.close_wanted = False
-        self._remote = None
-        self._stage = NEW
-        self.opened_at = 0.0
         before = self._wire
         wire = self._wire = self._make_wire(self._loop, before)
         wire.succeed(before)

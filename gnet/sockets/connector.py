@@ -66,7 +66,7 @@ class Connector:
     ) -> None:
         self._socket = sock
         self._wire = wire
-        self._loop: Any = wire.schedule
+        self._loop = wire.schedule
         self._request = request
         #: The loop's time, in seconds, of the call.
         self.begun: Any = self._loop.now()

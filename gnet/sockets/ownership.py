@@ -23,12 +23,13 @@ import errno
 from collections.abc import Callable
 from contextvars import copy_context
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from gevent import GreenletExit, getcurrent
 
 from ..loop.agenda import EXITS
 from ..loop.idle_timers import IdleTimer
+from ..loop.loop import Loop
 from ..node import system_errors
 from ..node.logs import Log
 from ..streams.delivery import BLOCKING
@@ -50,7 +51,7 @@ from ..streams.states import (
     Taker,
 )
 from .blocking import Blocking
-from .socket_wire import SocketWire
+from .socket_wire import Borrower, SocketWire
 
 __all__ = [
     'BlockingUser', 'Counter', 'Owned', 'fail', 'forsake', 'hand_over', 'is_accepted',
@@ -123,6 +124,7 @@ class Owned(Duplex):
 
     __slots__ = ()
 
+    _loop: Loop
     _wire: SocketWire
     _blocking: Blocking
     #: The greenlet of the 'connection' listeners, until they return or a blocking name is used;
@@ -170,7 +172,7 @@ class Owned(Duplex):
         """They have returned: end the connection if they used it blockingly."""
         upper = self._wire.stream
         if upper is not None and upper != self:  # (which may be a weak proxy of it)
-            upper.lender_returned()  # it carries another one's stream: see sockets/lending.py
+            cast(Borrower, upper).lender_returned()  # it was lent: see sockets/lending.py
             return
         if self._wire.handled:
             self._wire.set_handled(False)

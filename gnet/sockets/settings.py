@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..addresses.ends import TCP_FAMILIES
 from ..loop.idle_timers import IdleTimer
+from ..loop.loop import Loop
 from ..node import coded_errors
 from ..node.inspection import inspect
 from ..node.spelling import snake_options
@@ -84,6 +85,7 @@ class Tuned(Duplex):
 
     __slots__ = ()
 
+    _loop: Loop
     _wire: SocketWire
     _settings: Settings
 

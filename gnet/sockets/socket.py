@@ -171,11 +171,12 @@ class Socket(Addressed):
 
     def _make(self, chosen: SocketOptions) -> None:
         loop = get_loop()
-        self._prepare(None, None)
+        self._prepare(None)
         settings = self._own_settings()
         settings.onread = chosen.onread
-        super().__init__(
-            loop, self._make_wire(loop), chosen.read_mark, chosen.write_mark,
+        # By its name, as in Sending.
+        Duplex.__init__(
+            self, loop, self._make_wire(loop), chosen.read_mark, chosen.write_mark,
             allow_half_open=chosen.allow_half_open,
             **({} if chosen.capture_rejections is None else
                {'capture_rejections': chosen.capture_rejections}),
@@ -193,9 +194,14 @@ class Socket(Addressed):
             self.set_encoding(chosen.encoding)
         self._close_sides()
 
-    def _prepare(self, counter: Counter | None, remote: Any) -> None:
+    def _be_new(self) -> None:
+        Duplex._be_new(self)  # inside: its own class, by its name as above
+        self._remote = None
+        #: The loop's time, in seconds, when the connection was established.
+        self.opened_at = 0.0
+
+    def _prepare(self, counter: Counter | None) -> None:
         self._counter = counter
-        self._remote = remote
         self._owner: Any = None
         self._blocking_user = BlockingUser.NOBODY
         self._linger_timer = None
@@ -203,8 +209,6 @@ class Socket(Addressed):
         self._settings = DEFAULTS
         self._connector = None
         self._request = None
-        #: The loop's time, in seconds, when the connection was established.
-        self.opened_at = 0.0
         self.auto_select_family_attempted_addresses = None
 
     def _accepted(
@@ -443,7 +447,8 @@ def accept(
         made._accepted(counter, loop, sock, remote, high_water_mark, allow_half_open)
     else:
         Duplex.__init__(made, loop, wire, high_water_mark, allow_half_open=allow_half_open)
-        made._prepare(counter, remote)  # inside: as above
+        made._prepare(counter)  # inside: as above
+        made._remote = remote  # inside: as above
         made._open(sock)  # inside: as above
     if paused:
         made._flow = PAUSED  # inside: as above

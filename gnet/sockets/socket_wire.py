@@ -10,17 +10,28 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from ..loop.idle_timers import IdleTimer
-from ..streams.wire import Wire
+from ..loop.loop import Loop
+from ..streams.wire import Bytes, Carried, Wire
 
-__all__ = ['SocketWire']
+__all__ = ['Borrower', 'SocketWire']
+
+
+class Borrower(Carried, Protocol):
+    """A wire upon the wire of another socket, which has lent it: see :mod:`gnet.sockets.lending`.
+    """
+
+    def lender_returned(self) -> None:
+        """The handler of that socket has returned: it was for the one above."""
 
 
 class SocketWire(Wire, Protocol):
     """What carries a socket: :class:`.wire.DescriptorWire`, or a wire upon one."""
 
-    schedule: Any
-    #: The stream; None once the wire is closed.
-    stream: Any
+    schedule: Loop
+    #: The socket, or the `Borrower` that it has lent this to; None once the wire is closed.
+    stream: Carried | None
+    #: All bytes that have come, those that nobody has taken yet included.
+    bytes_read: int
 
     @property
     def handled(self) -> bool:
@@ -62,7 +73,7 @@ class SocketWire(Wire, Protocol):
     def idle_timer(self) -> IdleTimer | None:
         """Of ``set_timeout``."""
 
-    def open(self, stream: Any, sock: Any) -> None:
+    def open(self, stream: Carried, sock: Any) -> None:
         """Carry *stream* on *sock*, which is connected and non-blocking, from now on."""
 
     def succeed(self, other: Any) -> None:
@@ -90,6 +101,17 @@ class SocketWire(Wire, Protocol):
     def touch(self) -> None:
         """Note an activity: a new idle period begins."""
 
+    def keep_stream(self, stream: Carried, keep: bool) -> None:
+        """Keep *stream* in memory while this is open, or leave that to who has it."""
+
+    def own(self, failure: Any) -> Any:
+        """Return *failure*, and note it as this connection's."""
+
+    def is_own(self, error: BaseException) -> bool:
+        """Whether *error* is this connection's."""
+
+    # --- for the blocking side ---
+
     def on_readable(self) -> None:
         """Take what has come; the same as the hub does, for whoever cannot wait for it."""
 
@@ -99,5 +121,14 @@ class SocketWire(Wire, Protocol):
     def has_arrived(self) -> bool:
         """Whether bytes have come that nobody has taken, as far as that is known."""
 
+    def give_back(self, chunk: Bytes) -> None:
+        """Put *chunk* in front of what has arrived."""
+
     def put_behind(self, chunk: bytes) -> None:
         """Put *chunk*, which somebody has read for later, behind what has arrived."""
+
+    def withdraw(self) -> int:
+        """The rest of what was offered last will not be offered again.
+
+        Returns how many bytes of it go out all the same, as something has been made of them.
+        """

@@ -45,7 +45,7 @@ from ..streams.states import (
     RUNNING,
     Reading,
 )
-from ..streams.wire import READ_SIZE
+from ..streams.wire import READ_SIZE, Carried
 
 __all__ = ['DescriptorWire']
 
@@ -64,7 +64,9 @@ class DescriptorWire(Arrivals):
         'idle_timer', 'proto', 'ref', 'sock',
     )
 
-    def __init__(self, loop: Loop, stream: Any = None, sock: Any = None) -> None:
+    schedule: Loop
+
+    def __init__(self, loop: Loop, stream: Carried | None = None, sock: Any = None) -> None:
         """Make one; with *stream* and *sock* it is open, as by :meth:`open`."""
         super().__init__(loop)
         #: The connected, non-blocking ``_socket.socket``, or what has as much of its interface as
@@ -88,7 +90,7 @@ class DescriptorWire(Arrivals):
             self.stream = stream
             self.family, self.proto = sock.family, sock.proto
 
-    def open(self, stream: Any, sock: Any) -> None:
+    def open(self, stream: Carried, sock: Any) -> None:
         """Carry *stream* on *sock* from now on."""
         self.stream = stream
         self.sock = sock
@@ -159,12 +161,12 @@ class DescriptorWire(Arrivals):
         self.reading = ACTIVE
         if not self._holds:
             self.settle_hold()
-        writer = self._write_watcher
-        if writer is not None and writer.active:
+        on_writable = self._on_writable
+        if on_writable is not None:
             # libev calls back in the order of starting. As in Node, reading comes first: a reset
             # that a write meets costs what had arrived before.
-            writer.stop()
-            loop.start_io(writer, self._on_writable)
+            self._write_watcher.stop()
+            loop.start_io(self._write_watcher, on_writable)
 
     def hold(self, reading: Reading) -> None:
         """Stop reading ahead; *reading* says why."""
@@ -405,7 +407,7 @@ class DescriptorWire(Arrivals):
 
     def _idle_time_over(self, timer: IdleTimer) -> None:
         """What an idle timer calls that does not keep the stream, either."""
-        stream = self.stream
+        stream: Any = self.stream
         if stream is not None:
             stream._idle_expired(timer)  # inside: what set_timeout() has given us
 

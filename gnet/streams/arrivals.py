@@ -1,8 +1,8 @@
 """What has arrived on a wire and is nobody's yet. Each wire derives from :class:`Arrivals`.
 
 The hub puts chunks in, and either lets a greenlet go on that is blocked in a read, or has a runner
-call :meth:`Arrivals.deliver`. (The underscored names of the stream are used here, and in no other
-wire: this is the stream's own end of the seam.)
+call :meth:`Arrivals.deliver`. (The underscored names of the stream, those of `Carried`, are used
+here, and in no other wire: this is the stream's own end of the seam.)
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from .states import (
     Reading,
     Taker,
 )
-from .wire import Schedule
+from .wire import Carried, Schedule
 
 __all__ = ['BY_RUNNERS', 'Arrivals']
 
@@ -54,10 +54,10 @@ class Arrivals:
     can_block = True
 
     def __init__(self, schedule: Schedule) -> None:
-        self.schedule: Any = schedule
-        #: The stream that it carries, or a weak proxy of it: see :meth:`keep_stream`. None while it
-        #: is not open.
-        self.stream: Any = None
+        self.schedule: Schedule = schedule
+        #: The stream that it carries, a weak proxy of it (see :meth:`keep_stream`), or what stands
+        #: upon this. None while it is not open.
+        self.stream: Carried | None = None
         #: The context variables in which the stream's listeners are called.
         self.context: Any = None
         self.arrived: deque[Any] | None = None
@@ -74,7 +74,7 @@ class Arrivals:
 
     # --- whose it is ------------------------------------------------------------------------------
 
-    def keep_stream(self, stream: Any, keep: bool) -> None:
+    def keep_stream(self, stream: Carried, keep: bool) -> None:
         """Keep *stream* in memory while this is open, as at first, or leave that to who has it.
 
         The loop has the wire while it reads. So a stream that is kept lives on although nobody
@@ -121,7 +121,9 @@ class Arrivals:
         if self.reader is not None:
             self._wake(self.reader)
         elif self.taker not in BY_RUNNERS:
-            self.stream._offer_end()  # inside: as below
+            stream = self.stream
+            assert stream is not None  # it is open
+            stream._offer_end()  # inside: as below
         elif self.delivery is IDLE:  # announce(), without the call
             self.delivery = QUEUED
             self.schedule.enqueue(self)
@@ -143,7 +145,9 @@ class Arrivals:
             self.schedule.enqueue(_ReadFailure(self))
         else:
             # A listener that is blocked shall not hold up 'error' and 'close'.
-            self.stream.destroy(failure)
+            stream = self.stream
+            assert stream is not None
+            stream.destroy(failure)
 
     def own_failure(self, number: int, syscall: str) -> system_errors.NodeOSError:
         """Return the error of what has happened to this connection; it is known as such by now.
@@ -170,6 +174,7 @@ class Arrivals:
     def is_full(self) -> bool:
         """Whether as much waits as the stream's high-water mark allows: then reading is held."""
         stream = self.stream
+        assert stream is not None
         # inside: a wire knows its stream by these names alone; see the module's text
         if self.arrived_size + stream._length < stream._read_mark:
             return False
@@ -184,7 +189,7 @@ class Arrivals:
         """Forget what was offered: most wires make nothing of what they do not take."""
         return 0
 
-    def failed_in_hub(self, stream: Any, error: BaseException) -> None:
+    def failed_in_hub(self, stream: Carried | None, error: BaseException) -> None:
         """A callback of the hub failed, and not for what happened to the connection.
 
         *stream* is what it was called for: meanwhile this may be closed, and have none.
@@ -194,7 +199,7 @@ class Arrivals:
         # Whatever escaped would stop the watcher for good, and the reason would be lost; with the
         # watcher left on, it would be found again and again. (But Ctrl-C is nobody's fault.)
         self.schedule.report(stream, error)
-        if not isinstance(error, EXITS):
+        if stream is not None and not isinstance(error, EXITS):
             stream.destroy(error)
 
     # --- whoever takes it -------------------------------------------------------------------------
@@ -262,11 +267,12 @@ class Arrivals:
 
     def is_paused(self) -> bool:
         """Whether ``pause()`` holds the stream."""
-        paused: bool = self.stream._explicitly_paused  # inside: as above
-        return paused
+        stream = self.stream
+        assert stream is not None
+        return stream._explicitly_paused  # inside: as above
 
     @staticmethod
-    def listener_failed(stream: Any, event: str, error: BaseException) -> None:
+    def listener_failed(stream: Carried, event: str, error: BaseException) -> None:
         """What the program gave the wire to call has raised; raises it again if it ends all.
 
         *stream* is the one of then: what was called may have closed it.

@@ -104,28 +104,37 @@ class Delivery(Guarded):
     ) -> None:
         if options:
             super().__init__(**options)
-        self._loop: Any = loop
+        self._loop: Schedule = loop
         #: What carries the stream: see ``streams/wire.py``. There always is one.
         self._wire = wire
-        self._stage = NEW
-        self._errored: Any = None
         self._read_mark = high_water_mark
         self._flow = UNDECIDED
+        self._decoder: StreamDecoder | None = None
+        self._explicitly_paused = False
+        self._readable_listened = False
+        self._resume_pending = False
+        #: Where it is piped to; see ``streams/piping.py``.
+        self._pipes: list[Any] | None = None
+        self._be_new()
+
+    def _be_new(self) -> None:
+        """Have no connection yet: what is of one connection, and of no other, as it is at first.
+
+        The constructor calls it, and who has had a connection, before the next one. What it does
+        not name outlasts a connection (listeners, the mode, the encoding, options), or is emptied
+        with it.
+        """
+        self._stage = NEW
+        self._errored: Any = None
         self._read_state = NOT_ENDED
         #: What waits for its turn while a listener is blocked.
         self._turns: deque[Turn] | None = None
         #: In the stream and not yet consumed; ``_length`` counts characters once decoded.
         self._buffer: deque[Chunk] | None = None
         self._length = 0
-        self._decoder: StreamDecoder | None = None
         self._did_read = False
-        self._explicitly_paused = False
         self._readable_wanted = False
         self._readable_pending = False
-        self._readable_listened = False
-        self._resume_pending = False
-        #: Where it is piped to; see ``streams/piping.py``.
-        self._pipes: list[Any] | None = None
 
     # --- given by Readable and Duplex, below which this stands ------------------------------------
 

@@ -43,8 +43,9 @@ __all__ = ['Duplex']
 class Duplex(Writable):
     """A stream that can be read and written. :class:`gnet.Socket` is the public class.
 
-    Its owner gives it a loop and a wire, and what to do about failures: ``_failed`` (a listener or
-    callback has raised) and ``_unheard`` (an `'error'` that nobody listens to).
+    Its owner gives it a loop and a wire, and says what to do about failures: ``_failed`` (a
+    listener or callback has raised) and ``_unheard`` (an `'error'` that nobody listens to). The
+    other five that it may answer are in ``docs/architecture.md``, "What a Socket is".
     """
 
     __slots__ = ()

@@ -95,18 +95,26 @@ class Sending(Readable):
         writable_high_water_mark: float | None = None, *, allow_half_open: bool = False,
         **options: Any,
     ) -> None:
-        super().__init__(loop, wire, high_water_mark, **options)
+        # By its name, here and below: super() would look through the chain of classes each time.
+        Readable.__init__(self, loop, wire, high_water_mark, **options)
         #: Whether the writing half stays open when the peer has ended. May be changed any time.
         self.allow_half_open: bool = allow_half_open
         self._write_mark = (
             high_water_mark if writable_high_water_mark is None else writable_high_water_mark
         )
-        self._write_state = WRITABLE
+        # Empty whenever a connection is over: see _take_unsent().
         self._queue: deque[WriteRequest] | None = None
         #: What cork() holds back behind the queue, and is no request yet: see `Corked`.
         self._held: list[bytes] | None = None
         #: The requests at the head that the kernel has been offered; None while it takes all.
         self._in_flight: list[WriteRequest] | None = None
+        self._end_callbacks: list[Callable[..., object]] | None = None
+        #: Of a ``str`` that is written without one.
+        self._default_encoding = 'utf8'
+
+    def _be_new(self) -> None:
+        Readable._be_new(self)  # inside: its own class
+        self._write_state = WRITABLE
         #: How many at the head of the queue were begun with, and wait for the connection.
         self._begun = 0
         self._queued_units = 0
@@ -117,9 +125,6 @@ class Sending(Readable):
         #: Whether the FIN was sent before the peer's was seen: for who watches, see `lifecycle`.
         self._ended_first = False
         self._pending_callbacks = 0
-        self._end_callbacks: list[Callable[..., object]] | None = None
-        #: Of a ``str`` that is written without one.
-        self._default_encoding = 'utf8'
 
     # --- the queue --------------------------------------------------------------------------------
 

@@ -9,10 +9,13 @@ would have to do, and where it goes.
 The contract
 ============
 
-**What a wire has** is what has arrived and is nobody's yet (:class:`gnet.streams.arrivals.Arrivals`
-has these fields; each wire derives from it). Two take from there: delivery, which makes events of
+**What a wire has** is what has arrived and is nobody's yet: :class:`Arrived`, which each wire has
+from :class:`gnet.streams.arrivals.Arrivals`. Two take from there: delivery, which makes events of
 it in a runner (:mod:`gnet.streams.delivery`), and a greenlet that blocks in a read
 (:mod:`gnet.sockets.blocking`). ``taker`` says which.
+
+**What a wire does** are the ten verbs of :class:`Wire`, ``want`` to ``close``: what each kind of
+wire is written for.
 
 **Who calls what, from where.** The stream calls the wire from runners, from greenlets that block,
 and from the hub; so **none of the verbs may block**, or call a listener. In the hub the wire tells
@@ -23,10 +26,25 @@ with the stream that it was called for.) Events are made in a runner, which call
 
 **A reader is whoever is switched to.** ``reader`` is most often a greenlet that is blocked in a
 read. It may be anything that has ``switch(chunk)``, which is called in the hub with each chunk, or
-with None when something has changed (the end, say): so a wire *above* gets hold of what arrives
-without a queue, a runner or a greenlet of its own. It is taken out before it is called, and puts
-itself in again; ``taker`` is GREENLET as long as it does so; and it is ``stream`` of the wire
-below, of which a failure makes ``stream.destroy(error)``. TLS is such a wire.
+with None when something has changed (the end, say). It is taken out before it is called, and puts
+itself in again.
+
+**What a wire asks of its stream** is :class:`Carried`, and no more. Most of its names begin with an
+underscore, as the stream is most often a :class:`gnet.Socket`, whose other names are the program's.
+(An object between both that has public ones would cost each connection memory, and each message a
+call.) So they are used in this folder alone: by ``arrivals.py``, for all wires.
+
+**One wire upon another.** TLS is one: a wire for the stream above it, and for the wire below it
+
+- the ``reader``, so that it gets hold of what arrives without a queue, a runner or a greenlet of
+  its own; ``taker`` is GREENLET as long as it is;
+- the ``stream``: of a failure it is told by ``destroy(error)``. Somebody else may close the wire
+  below: ``below.stream is self`` says whether it is there still.
+
+Both are in :class:`gnet.streams.upper.Upper`, from which it derives beside ``Arrivals``, and which
+has three public names to be written: ``switch``, ``destroy`` and ``ended_unread``. It calls the
+verbs of the wire below, and tells its own stream, as each wire does, by ``put``, ``end`` and
+``fail``. Who has lent the wire below is a socket's affair: ``sockets/socket_wire.py``.
 
 **An end and a failure.** The peer's end is ``ended``: what had arrived before it is delivered
 first, and then `'end'`. A failure is ``error``: what had arrived and waits for a runner or for a
@@ -40,12 +58,13 @@ blocked, which shall not hold up `'error'`. A wire whose ``reading`` is OVER say
 **Back-pressure, writing.** ``send`` takes what it can without waiting and says how much that was;
 BlockingIOError for nothing at all, another OSError for a failure. The stream keeps the rest and
 asks, by ``watch_writable``, to be called when more can be taken. What it offers next begins with
-that rest, unless it has said ``withdraw()``.
+that rest. (A socket may give a blocked write up instead, and says so: ``withdraw()``, in
+``sockets/socket_wire.py``.)
 
 **Closing.** ``close()`` comes once, from ``destroy()`` or when the connection was taken out. From
-then on the wire calls nobody and has no stream; what is still called are ``take_all``,
-``give_back`` and ``wake_reader``: what had arrived stays where it is, and the stream decides what
-becomes of it.
+then on the wire calls nobody and has no stream; what is still called are ``take_all`` and
+``wake_reader`` (and a socket's ``give_back``): what had arrived stays where it is, and the stream
+decides what becomes of it.
 
 **Forgotten.** An open wire that reads is the loop's, and keeps its stream in memory: events can
 still come of it. Where none can, the stream says so (``keep_stream``), and the wire has a weak
@@ -64,7 +83,9 @@ from typing import Any, Protocol
 from ..node.system_errors import NodeOSError
 from .states import Delivering, Reading, Taker
 
-__all__ = ['BULK_SIZE', 'MAX_READS', 'READ_SIZE', 'Bytes', 'Schedule', 'Wire']
+__all__ = [
+    'BULK_SIZE', 'MAX_READS', 'READ_SIZE', 'Arrived', 'Bytes', 'Carried', 'Schedule', 'Wire',
+]
 
 #: Bytes asked of the kernel at once: Node's chunk size, which bounds those of `'data'`.
 READ_SIZE = 65536
@@ -81,14 +102,12 @@ MAX_READS = 32
 Bytes = Any  # bytes or memoryview
 
 
-class Wire(Protocol):
-    """What carries a stream. See the module's text for the contract.
+class Arrived(Protocol):
+    """What has arrived on a wire, who takes it, and how far reading is.
 
-    Its verbs (``want`` to ``close``) are what each wire is written for; the rest it has from
-    :class:`gnet.streams.arrivals.Arrivals`.
+    Each wire has it from :class:`gnet.streams.arrivals.Arrivals`. Both consumers read these fields
+    and set them, without a call.
     """
-
-    # --- what has arrived ---
 
     #: Not yet taken by anybody; memoryviews are rests of a partly read chunk.
     arrived: deque[Any] | None
@@ -98,8 +117,6 @@ class Wire(Protocol):
     ended: bool
     #: What reading has failed with. What has arrived comes first.
     error: BaseException | None
-    #: All bytes that have come, those that nobody has taken yet included.
-    bytes_read: int
 
     reading: Reading
     taker: Taker
@@ -110,8 +127,17 @@ class Wire(Protocol):
     #: The context variables in which the stream's listeners are called.
     context: Any
 
-    def keep_stream(self, stream: Any, keep: bool) -> None:
-        """Keep *stream* in memory while this is open, or leave that to who has it."""
+    def announce(self) -> None:
+        """Have a runner deliver what there is, if it is for runners."""
+
+    def take_all(self) -> list[Any]:
+        """Return all that has arrived: it is the caller's."""
+
+    def offer(self, chunk: Bytes) -> None:
+        """Put *chunk* in front of it; the greenlet that is blocked in a read goes on with it."""
+
+    def wake_reader(self) -> None:
+        """Let the blocked reader see that something has changed."""
 
     @property
     def stopped(self) -> bool:
@@ -120,32 +146,17 @@ class Wire(Protocol):
     def go_on(self) -> None:
         """Undo that."""
 
-    def announce(self) -> None:
-        """Have a runner deliver what there is, if it is for runners."""
-
-    def take_all(self) -> list[Any]:
-        """Return all that has arrived: it is the caller's."""
-
-    def give_back(self, chunk: Bytes) -> None:
-        """Put *chunk* in front of what has arrived."""
-
-    def offer(self, chunk: Bytes) -> None:
-        """The same, and the greenlet that is blocked in a read goes on with it."""
-
     def own_failure(self, number: int, syscall: str) -> NodeOSError:
         """Return the error of what has happened to this connection, and note it as its own."""
 
-    def own(self, failure: Any) -> Any:
-        """Return *failure*, and note it as its own."""
-
-    def is_own(self, error: BaseException) -> bool:
-        """Whether *error* is this connection's."""
-
-    def wake_reader(self) -> None:
-        """Let the blocked reader see that something has changed."""
-
-    def failed_in_hub(self, stream: Any, error: BaseException) -> None:
+    def failed_in_hub(self, stream: Carried | None, error: BaseException) -> None:
         """Report what a callback of the hub for *stream* has failed with: it costs that."""
+
+
+class Wire(Arrived, Protocol):
+    """What carries a stream: ten verbs, and what has arrived. The module's text is the contract."""
+
+    # --- what is received ---
 
     def want(self) -> None:
         """Read ahead from now on."""
@@ -173,12 +184,6 @@ class Wire(Protocol):
     def send_all(self, chunks: list[Bytes]) -> int:
         """Like :meth:`send`, for several chunks at once."""
 
-    def withdraw(self) -> int:
-        """The rest of what was offered last will not be offered again.
-
-        Returns how many bytes of it go out all the same, as something has been made of them.
-        """
-
     def is_broken(self) -> bool:
         """Whether it is known already that the next :meth:`send` will fail; asked after a part.
 
@@ -201,6 +206,34 @@ class Wire(Protocol):
 
     def close(self) -> None:
         """Let go of everything, at once."""
+
+
+class Carried(Protocol):
+    """What a wire asks of the stream that it carries. The module's text says why it is so named."""
+
+    @property
+    def _length(self) -> int:
+        """How much is in the stream's own buffer."""
+
+    @property
+    def _read_mark(self) -> float:
+        """The high-water mark: as much may wait there and on the wire together."""
+
+    @property
+    def _explicitly_paused(self) -> bool:
+        """Whether ``pause()`` holds it."""
+
+    def _deliver(self) -> None:
+        """Make events of what has arrived. Called in a runner."""
+
+    def _offer_end(self) -> None:
+        """The peer has ended, and nobody is blocked in a read who would find that."""
+
+    def _call_failed(self, event: str, error: BaseException) -> None:
+        """What the program gave the wire to call has raised *error*; raises it if it ends all."""
+
+    def destroy(self, error: Any = None) -> Any:
+        """Close, with *error*: reading has failed. This closes the wire, too."""
 
 
 class Schedule(Protocol):
@@ -234,6 +267,10 @@ class Schedule(Protocol):
 
     def from_hub(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Call *callback* in the hub, soon."""
+
+    def in_own_thread(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """Call *callback* now if this is the loop's thread, else soon in the hub: for finalizers.
+        """
 
     def is_late(self) -> bool:
         """Whether timers and other streams should have their turn before more is done here."""

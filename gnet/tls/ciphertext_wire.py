@@ -11,6 +11,7 @@ from typing import Any
 
 from ..sockets.wire import DescriptorWire
 from ..streams.states import OVER
+from ..streams.upper import Upper
 from .engine import RECORD_SIZE
 
 __all__ = ['CiphertextWire']
@@ -33,10 +34,12 @@ class CiphertextWire(DescriptorWire):
 
     __slots__ = ()
 
+    stream: Upper | None
+
     def on_readable(self) -> None:
         """In the hub: hand over what the kernel has."""
         sock, stream = self.sock, self.stream
-        if sock is None:
+        if sock is None or stream is None:
             return  # as in DescriptorWire
         try:
             try:

@@ -62,6 +62,7 @@ class DuplexWire(Arrivals):
         '_waiting_size', 'handled', 'idle_timer', 'ref', 'sock',
     )
 
+    schedule: Loop
     family, proto = _socket.AF_UNIX, 0
 
     def __init__(self, loop: Loop, duplex: Any) -> None:

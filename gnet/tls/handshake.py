@@ -38,7 +38,7 @@ class Handshake:
     def __init__(self, sock: Any, wire: TlsWire) -> None:
         self._sock = sock
         self._wire = wire
-        self._loop: Any = wire.schedule
+        self._loop = wire.schedule
         self._begun = self._loop.now()
         #: What it has failed with.
         self.failure: BaseException | None = None

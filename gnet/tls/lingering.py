@@ -19,6 +19,7 @@ from typing import Any
 from ..loop.idle_timers import IdleTimer
 from ..sockets.wire import DescriptorWire
 from ..streams.states import GREENLET
+from ..streams.upper import Upper
 
 __all__ = ['MOST', 'MOST_SECONDS', 'Lingering', 'can_linger']
 
@@ -52,7 +53,7 @@ def _most() -> int:
     return MOST if limit == resource.RLIM_INFINITY else max(1, min(MOST, limit // _PART))
 
 
-class Lingering:
+class Lingering(Upper):
     """Takes the descriptor out of *below*, and closes it by itself, a little later.
 
     What *below* was, is closed right after that by who has it. Callable in the thread of its loop

@@ -1,20 +1,21 @@
 """The receiving half of TLS on a wire: what comes from below is decrypted, in the hub.
 
-A wire of TLS is the *reader* of the wire below (``streams/wire.py``): that hands it each chunk in
-the hub, right after the ``recv``, without a queue and without a greenlet. It is also ``stream`` of
-that wire, whose failure is told by ``destroy``. What was decrypted goes to the stream above by
+A wire of TLS is the *reader* of the wire below (``streams/wire.py``, "One wire upon another"): that
+hands it each chunk in the hub, right after the ``recv``, without a queue and without a greenlet,
+and tells it of its failure by ``destroy``. What was decrypted goes to the stream above by
 ``put``, as on any wire. What the stream has no room for stays encrypted, one read's worth at most.
 """
 
 from __future__ import annotations
 
 import ssl
+from typing import Any
 
 from ..streams.states import ACTIVE, FULL, OVER, QUEUED, RUNNING, Reading
 from .certificates import peer_chain
 from .engine import RECORD_SIZE, Engine
 from .errors import tls_error
-from .sending import PIECE, STARTED, Encrypting
+from .sending import STARTED, Encrypting
 from .states import BROKEN, CHECKING, SECURE, TRUNCATED
 from .turns import turns_of
 
@@ -25,10 +26,6 @@ class Decrypting(Encrypting):
     """What a :class:`.wire.TlsWire` receives."""
 
     __slots__ = ()
-
-    #: What the wire below asks of the stream that it carries: it never has anything for runners.
-    _length = 0
-    _read_mark = PIECE
 
     def _shake(self) -> None:
         """Go on with the handshake. The wire has it."""
@@ -59,7 +56,7 @@ class Decrypting(Encrypting):
                 else:
                     self._received(chunk)
             elif below.stream is not self:
-                self._lost_below()
+                stream.destroy()  # who has the wire below has closed it
             elif below.ended:
                 self._below_has_ended()
             else:
@@ -103,10 +100,6 @@ class Decrypting(Encrypting):
             if not self._is_waiting:  # else what has come before has its turn first
                 self._cut_off()
 
-    def _lost_below(self) -> None:
-        """Who has the wire below has closed it."""
-        self.stream.destroy()
-
     def destroy(self, error: BaseException | None = None) -> None:
         """The wire below has failed: called as that of its stream, mostly in the hub."""
         if self.stream is None:
@@ -119,18 +112,18 @@ class Decrypting(Encrypting):
         else:
             self.stream.destroy()
 
-    def _deliver(self) -> None:
-        """A runner was to deliver what is for this wire now."""
-
-    def _offer_end(self) -> None:
+    def ended_unread(self) -> None:
         """The wire below has ended while this one is at work: it is met next."""
         if self.stream is not None:
             self.schedule.from_hub(self.switch, None)
 
     def lender_returned(self) -> None:
         """The handler of who has the wire below has returned: it was for this one's stream."""
-        if self.stream is not None:
-            self.stream._lender_returned()  # inside: TLSSocket and this are one thing
+        stream: Any = self.stream
+        if isinstance(stream, Decrypting):
+            stream.lender_returned()  # what the lender's socket has carried is lent again
+        elif stream is not None:
+            stream._lender_returned()  # inside: TLSSocket and this are one thing
 
     def _pump(self) -> None:
         """Decrypt what there is room for."""

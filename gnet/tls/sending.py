@@ -19,6 +19,7 @@ from ..loop.loop import Loop
 from ..node import system_errors
 from ..sockets.socket_wire import SocketWire
 from ..streams.arrivals import Arrivals
+from ..streams.upper import Upper
 from .ciphertext_wire import CiphertextWire
 from .engine import Engine
 from .states import BROKEN, CHECKING, HELLO, SECURE, SHAKING, SHUT, UNSTARTED, Security
@@ -57,7 +58,7 @@ class HandshakeOfWire(Protocol):
         """The wire was closed."""
 
 
-class Encrypting(Arrivals):
+class Encrypting(Upper, Arrivals):
     """What a :class:`.wire.TlsWire` sends."""
 
     __slots__ = (
@@ -66,6 +67,7 @@ class Encrypting(Arrivals):
         'on_ticket', 'security', 'strict_end', 'truncated',
     )
 
+    schedule: Loop
     security: Security
 
     def __init__(

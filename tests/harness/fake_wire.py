@@ -50,6 +50,9 @@ class FakeSchedule:
     def from_hub(self, callback: Callable[..., object], *arguments: Any) -> None:
         raise AssertionError('no greenlet is blocked in these tests')
 
+    def in_own_thread(self, callback: Callable[..., object], *arguments: Any) -> None:
+        callback(*arguments)
+
     def is_late(self) -> bool:
         return self.late
 

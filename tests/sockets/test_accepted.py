@@ -1,14 +1,21 @@
-"""An accepted socket is made in one step: it must be what the constructors make."""
+"""An accepted socket is made in one step: it must be what the constructors make.
+
+And so must one be that has had a connection, but for what outlasts it.
+"""
 
 from __future__ import annotations
 
 import _socket
 from typing import Any
 
+from gevent.event import AsyncResult
+
 import gnet
 from gnet.loop.loop import get_loop
 from gnet.sockets.socket import accept
 from gnet.sockets.wire import DescriptorWire
+
+from ..harness.waiting import PATIENCE
 
 #: What each socket has of its own.
 _OWN = {'_wire', 'opened_at', 'sock', 'stream'}
@@ -57,3 +64,32 @@ def test_it_has_all_that_the_constructors_give() -> None:
             sock.destroy()
         for end in ends:
             end.close()
+
+
+def test_one_that_has_had_a_connection_is_as_a_new_one() -> None:
+    loop = get_loop()
+    ours, theirs = _socket.socketpair()
+    ours.setblocking(False)
+    sock = accept(Counter(), loop, ours, ('127.0.0.1', 7), 65536, False, False)
+    new = gnet.Socket()
+    try:
+        theirs.sendall(b'hello')
+        assert sock.recv(1) == b'h'
+        sock.write(b'x' * 5_000_000)
+        sock.end()
+        sock.cork()
+        told: AsyncResult[bool] = AsyncResult()
+        sock.once('error', lambda error: None)
+        sock.once('close', told.set)
+        sock.destroy(OSError('broken'))
+        assert told.get(timeout=PATIENCE)
+        changed = {
+            name for name, value in slots_of(sock).items() if value != slots_of(new)[name]}
+        assert changed > {'_errored', '_remote', '_stage', '_write_state', 'opened_at'}
+        sock._start_anew()
+        left = {name for name, value in slots_of(sock).items() if value != slots_of(new)[name]}
+        assert left == {'_settings', '_wire'}
+    finally:
+        for each in (sock, new):
+            each.destroy()
+        theirs.close()

@@ -283,6 +283,27 @@ def test_tls_within_tls(serve_tls: Serve, certified: Any, kind: str) -> None:
     until(lambda: outer.destroyed and server.get_connections() == 0)
 
 
+def test_a_handler_that_returns_ends_what_it_has_lent_twice(serve: Serve, certified: Any) -> None:
+    failures: list[BaseException] = []
+
+    def handler(sock: Any) -> None:
+        outer = sock.start_tls(server_side=True, **certified.options)
+        inner = outer.start_tls(server_side=True, buffered_is_tls=True, **certified.options)
+        inner.on('error', failures.append)
+        inner.sendall(inner.recv(100).upper())
+
+    server = serve(handler)
+    outer = tls.connect(target_of(server), ca=authority().cert, servername='localhost')
+    outer.do_handshake()
+    inner = tls.start_tls(outer, ca=authority().cert, servername='localhost')
+    inner.sendall(b'hello')
+    assert inner.recv(100) == b'HELLO'
+    assert inner.recv(100) == b''
+    inner.close()
+    until(lambda: outer.destroyed and server.get_connections() == 0)
+    assert failures == []
+
+
 def test_a_server_is_given_any_duplex_stream(serve: Serve, certified: Any) -> None:
     secure_server = tls.create_server(certified.options)
     secure_server.on('secureConnection', lambda sock: sock.pipe(sock))
