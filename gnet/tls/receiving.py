@@ -9,6 +9,7 @@ that wire, whose failure is told by ``destroy``. What was decrypted goes to the 
 from __future__ import annotations
 
 import ssl
+from typing import TYPE_CHECKING
 
 from ..streams.states import ACTIVE, FULL, OVER, QUEUED, RUNNING, Reading
 from .certificates import peer_chain
@@ -18,6 +19,9 @@ from .sending import PIECE, STARTED, Encrypting
 from .states import BROKEN, CHECKING, SECURE, TRUNCATED
 from .turns import turns_of
 
+if TYPE_CHECKING:
+    from .states import Security
+
 __all__ = ['Decrypting']
 
 
@@ -25,6 +29,12 @@ class Decrypting(Encrypting):
     """What a :class:`.wire.TlsWire` receives."""
 
     __slots__ = ()
+
+    # Of the base, and set here, too: without this, type checkers may differ about their types.
+    arrived_size: int
+    bytes_read: int
+    reading: Reading
+    security: Security
 
     #: What the wire below asks of the stream that it carries: it never has anything for runners.
     _length = 0
