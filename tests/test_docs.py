@@ -267,6 +267,32 @@ def test_a_program_of_a_document_is_the_file_that_it_says(name: str, code: str) 
     assert re.sub(header, '', text, count=1) == code
 
 
+GUIDES = [name for name in NAMES if name.startswith('docs/from/')]
+
+
+def lines_of(code: str) -> set[str]:
+    """Return the lines of a program, without indents, comments, and those of brackets alone."""
+    lines = (re.sub(r'(^|  )(#|//) .*', '', line).strip() for line in code.splitlines())
+    return {line for line in lines if re.search(r'\w', line)}
+
+
+@pytest.mark.any_loop
+@pytest.mark.parametrize('page', GUIDES)
+def test_a_guide_says_of_each_line_what_becomes_of_it(page: str) -> None:
+    before, after = (
+        lines_of(block.code) for block in blocks()
+        if block.page == page and block.mark.startswith('run as examples/ported/'))
+    below = read(page).partition('\n\n| before | after | |\n|---|---|---|\n')[2]
+    told: tuple[set[str], set[str]] = set(), set()
+    for row in below.partition('\n\n')[0].splitlines():
+        cells = row.strip('|').split('|')
+        assert len(cells) == 3, row
+        for column, cell in zip(told, cells):
+            column.update(code for _, code in re.findall(r'(`+)(.+?)\1(?!`)', cell))
+    # All that differs, and nothing that is not there.
+    assert told == (before - after, after - before)
+
+
 # --- what is cited --------------------------------------------------------------------------------
 
 
