@@ -52,12 +52,13 @@ DOCS = [
     'furo == 2025.12.19; python_version >= "3.11"',
     'myst-parser == 5.*; python_version >= "3.11"',
 ]
-# What scripts/release_check asks for an opinion, on Python 3.10 and later.
+# What scripts/release_check builds with, and asks for an opinion, on Python 3.10 and later.
 RELEASE = [
     'build == 1.*; python_version >= "3.10"',
     'twine == 7.*; python_version >= "3.10"',
     'check-wheel-contents == 0.6.*; python_version >= "3.10"',
     'readme-renderer[md]; python_version >= "3.10"',
+    'tox == 4.*; python_version >= "3.10"',
     'trove-classifiers; python_version >= "3.10"',
 ]
 TYPES = [

@@ -20,6 +20,7 @@ from typing import Any
 from docutils import nodes
 from pygments.lexers import guess_lexer_for_filename
 from pygments.util import ClassNotFound
+from sphinx.addnodes import pending_xref
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -57,8 +58,6 @@ myst_url_schemes = ('http', 'https', 'mailto', 'checkout')
 
 # Docstrings say `Socket` of what they mean: a link where the reference has it, else code.
 default_role = 'py:obj'
-# Two classes are called Server: where a docstring does not say which, it is gnet.Server.
-suppress_warnings = ['ref.python']
 autodoc_member_order = 'bysource'
 autodoc_typehints = 'signature'
 autodoc_typehints_format = 'short'
@@ -183,6 +182,22 @@ def keep_first_line(app: Any, what: str, name: str, value: Any, options: Any, li
         lines[:0] = ['..', '']  # an empty comment: of empty lines, the first after them counts
 
 
+#: What a name in an annotation is, where Sphinx knows several: autodoc leaves it as it was written
+#: if it cannot evaluate the annotations, for want of a name that only type checkers have.
+MEANT = {'Server': 'gnet.Server', 'type': 'builtins.type'}
+
+
+def qualify(app: Any, doctree: nodes.document) -> None:
+    """Have such names lead to what they are, in files that do not have one of their own."""
+    for node in doctree.findall(pending_xref):
+        target = node['reftarget']
+        if (
+            node['refdomain'] == 'py' and node['reftype'] == 'class' and target in MEANT
+            and (node.get('py:module'), target) != ('gnet.tls', 'Server')
+        ):
+            node['reftarget'] = MEANT[target]
+
+
 def hide_spellings(
     app: Any, what: str, name: str, member: Any, skip: bool, options: Any,
 ) -> bool | None:
@@ -192,6 +207,7 @@ def hide_spellings(
 
 def setup(app: Any) -> dict[str, bool]:
     app.connect('source-read', prepare_source)
+    app.connect('doctree-read', qualify)
     app.connect('doctree-resolved', link_files)
     app.connect('html-collect-pages', file_pages)
     app.connect('builder-inited', import_all)

@@ -267,6 +267,32 @@ def test_a_program_of_a_document_is_the_file_that_it_says(name: str, code: str) 
     assert re.sub(header, '', text, count=1) == code
 
 
+GUIDES = [name for name in NAMES if name.startswith('docs/from/')]
+
+
+def lines_of(code: str) -> set[str]:
+    """Return the lines of a program, without indents, comments, and those of brackets alone."""
+    lines = (re.sub(r'(^|  )(#|//) .*', '', line).strip() for line in code.splitlines())
+    return {line for line in lines if re.search(r'\w', line)}
+
+
+@pytest.mark.any_loop
+@pytest.mark.parametrize('page', GUIDES)
+def test_a_guide_says_of_each_line_what_becomes_of_it(page: str) -> None:
+    before, after = (
+        lines_of(block.code) for block in blocks()
+        if block.page == page and block.mark.startswith('run as examples/ported/'))
+    below = read(page).partition('\n\n| before | after |\n|---|---|\n')[2]
+    told: tuple[set[str], set[str]] = set(), set()
+    for row in below.partition('\n\n')[0].splitlines():
+        left, right = row.strip('| ').split(' | ')
+        for column, cell in zip(told, (left, right)):
+            # What is no code is a remark.
+            column.update(re.findall(r'(?:^|<br>)`+([^`].*?)`+(?=<br>|$)', cell))
+    # All that differs, and nothing that is not there.
+    assert told == (before - after, after - before)
+
+
 # --- what is cited --------------------------------------------------------------------------------
 
 
@@ -404,7 +430,7 @@ def test_no_file_cites_what_is_not_in_the_project() -> None:
         f'{path.relative_to(ROOT)}: {match[0]}'
         for folder in ('gnet', 'tests', 'benchmarks', 'examples', 'scripts', 'docs')
         for path in sorted((ROOT / folder).rglob('*'))
-        if path.suffix in ('.py', '.md', '.c') and '_build' not in path.parts
+        if path.suffix in ('.py', '.md', '.c') and not {'_build', '.tox'} & {*path.parts}
         for match in re.finditer(  # docs/reference is in it
             r'DESIGN\b|(?<!docs/)(?<!\]\()\breference/\w|\bplans/\w|\bshared/\w',
             path.read_text('utf-8'))

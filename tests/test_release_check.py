@@ -104,6 +104,30 @@ def test_a_command_that_fails_is_told_with_what_it_wrote(script: ModuleType) -> 
         script.run(sys.executable, '-c', 'import sys; sys.exit("the reason")')
 
 
+@pytest.mark.parametrize(('said', 'passed'), [
+    ('plain: commands[0]> ...\n===== 11 passed in 1.19s =====\n', '11 tests passed'),
+    ('plain: commands[0]> ...\n===== no tests ran in 0.01s =====\n', None),
+])
+def test_an_example_of_which_tox_runs_no_test(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch, said: str, passed: str | None,
+) -> None:
+    monkeypatch.setattr(script, 'run', lambda *command, cwd: said)
+    if passed is not None:
+        assert script.check_example(Path('tree')).startswith(passed)
+        return
+    with pytest.raises(script.WrongError, match='no tests ran'):
+        script.check_example(Path('tree'))
+
+
+def test_what_outer_programs_have_set_is_not_handed_down(
+    script: ModuleType, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # By this one, the tox that is run would work in the folder of the one that runs this script.
+    monkeypatch.setenv('TOX_WORK_DIR', '/')
+    code = 'import os; print("TOX_WORK_DIR" in os.environ, "PATH" in os.environ)'
+    assert script.run(sys.executable, '-c', code) == 'False True\n'
+
+
 def test_a_step_that_is_wrong_does_not_keep_others_from_being_done(
     script: ModuleType, capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -13,6 +13,7 @@ runs them monkey-patched, too.
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import gnet
 
@@ -20,10 +21,10 @@ import gnet
 LONGEST_LINE = 1000
 
 #: For who asks: silent for an hour is gone.
-ASKING = {'read_timeout': 3_600_000}
+ASKING: dict[str, Any] = {'read_timeout': 3_600_000}
 
 #: For who listens: whoever does not read is dropped, and holds up nobody.
-WATCHING = {'max_buffered': 1_000_000}
+WATCHING: dict[str, Any] = {'max_buffered': 1_000_000}
 
 
 class Store:

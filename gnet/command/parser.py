@@ -17,6 +17,8 @@ class Parser(argparse.ArgumentParser):
     all else of this command.
     """
 
+    formatter_class: Any  # of the base, and set here, too
+
     def __init__(self, **settings: Any) -> None:
         self._formatter = settings.pop('formatter_class', argparse.HelpFormatter)
         super().__init__(formatter_class=partial(self._formatter, width=80), **settings)

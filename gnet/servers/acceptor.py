@@ -153,10 +153,11 @@ class Handle(Protocol):
 class Acceptor(StreamServer):
     """Accepts connections for a server, which has it as ``_handle`` while it listens."""
 
-    # The members of StreamServer that have no type there.
+    # The members of StreamServer that have no type there; and one that has, and is set here.
     _timer: Any
     _watcher: Any
     socket: Any
+    delay: float
 
     #: Seconds to wait after an accept that failed for want of descriptors or memory; doubled for
     #: each that follows, up to ``max_delay``, and reset by a success (gevent's defaults).

@@ -69,7 +69,7 @@ class PendingHeader:
             destroyed: called when somebody has ended it meanwhile.
         """
         self._loop = loop
-        self.sock = sock
+        self.sock: Any = sock
         self.remote: Any = remote
         self.parser: HeaderParser = parser
         self._decided = decided

@@ -9,7 +9,7 @@ as if the client had made it: limits and block lists are about the client.
 from __future__ import annotations
 
 import logging
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
 from ..addresses.ends import ProxiedName, address_of_peer, ends_of
@@ -20,6 +20,11 @@ from ..proxy_protocol.header import HeaderParser
 from ..proxy_protocol.names import named_by
 from .intake import Intake
 from .pending_header import PendingHeader, read_header
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .connections import Connections
 
 __all__ = ['ProxiedIntake']
 
@@ -45,11 +50,11 @@ class ProxiedIntake:
         self._intake = intake
         self._trust = trust
         self.server: Any = intake.server
-        self.connections = intake.connections
-        self.accept_failed = intake.accept_failed
-        self.serve = intake.serve
-        self.serve_later = intake.serve_later
-        self.dropped = intake.dropped
+        self.connections: Connections = intake.connections
+        self.accept_failed: Callable[[BaseException], object] = intake.accept_failed
+        self.serve: Callable[[Any], object] = intake.serve
+        self.serve_later: Callable[[Any], object] = intake.serve_later
+        self.dropped: Callable[..., object] = intake.dropped
         self._pending: set[PendingHeader] = set()
         #: When one was dropped last, for each reason.
         self._dropped_at: dict[DropReason, float] = {}

@@ -39,7 +39,7 @@ class Attempt:
     def __init__(self, candidate: Candidate | None, family: int) -> None:
         #: None for a unix socket.
         self.candidate: Candidate | None = candidate
-        self.sock = _socket.socket(family, _socket.SOCK_STREAM)
+        self.sock: _socket.socket = _socket.socket(family, _socket.SOCK_STREAM)
         self.sock.setblocking(False)
         #: Whether connect(2) was called.
         self.has_begun: bool = False

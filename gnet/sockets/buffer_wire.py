@@ -26,6 +26,9 @@ class BufferWire(DescriptorWire):
 
     can_block = False
 
+    # Of the base, and set here, too: without this, type checkers may differ about its type.
+    bytes_read: int
+
     def __init__(self, loop: Loop, options: OnRead, before: BufferWire | None = None) -> None:
         """Make one; *before* is that of the socket's connection before, whose buffer is used."""
         super().__init__(loop)

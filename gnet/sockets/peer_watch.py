@@ -44,6 +44,10 @@ class PeerWatch(IdleTimer):
         '_stuck_since', 'began', 'look', 'sock',
     )
 
+    # Of the base, and set here, too: without this, type checkers may differ about their types.
+    last_active: float
+    seconds: float
+
     def __init__(
         self, sock: Any, loop: Any, look: Callable[[Any, PeerWatch], None], began: float | None,
     ) -> None:

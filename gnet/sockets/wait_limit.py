@@ -21,6 +21,9 @@ class WaitLimit(IdleTimer):
 
     __slots__ = ('_loop', 'greenlet', 'whose')
 
+    # Of the base, and set here, too: without this, type checkers may differ about its type.
+    last_active: float
+
     def __init__(self, loop: Any, seconds: float) -> None:
         super().__init__(_time_is_up, seconds, 0.0)
         self._loop = loop

@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Callable
 from fcntl import ioctl
 from termios import FIONREAD
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import ProxyTypes
 
 from ..loop.idle_timers import IdleTimer
@@ -47,6 +47,9 @@ from ..streams.states import (
 )
 from ..streams.wire import READ_SIZE, Carried
 
+if TYPE_CHECKING:
+    from ..streams.states import Delivering
+
 __all__ = ['DescriptorWire']
 
 #: The patched one would let others run.
@@ -65,6 +68,16 @@ class DescriptorWire(Arrivals):
     )
 
     schedule: Loop
+    # Of the base, and set here, too: without this, type checkers may differ about their types.
+    arrived: deque[Any] | None
+    arrived_size: int
+    bytes_read: int
+    context: Any
+    delivery: Delivering
+    ended: bool
+    reader: Any
+    reading: Reading
+    stream: Carried | None
 
     def __init__(self, loop: Loop, stream: Carried | None = None, sock: Any = None) -> None:
         """Make one; with *stream* and *sock* it is open, as by :meth:`open`."""

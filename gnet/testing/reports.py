@@ -20,7 +20,7 @@ class Reports:
         self._loop = loop
         self._failures: list[BaseException] = []
         #: What was told until now.
-        self.before = loop.reporter
+        self.before: Any = loop.reporter
         loop.reporter = self._report
 
     def _report(self, context: object, kind: Any, error: Any, traceback: Any) -> None:

@@ -35,6 +35,8 @@ class CiphertextWire(DescriptorWire):
     __slots__ = ()
 
     stream: Upper | None
+    # Of the base, and set here, too: without this, type checkers may differ about its type.
+    bytes_read: int
 
     def on_readable(self) -> None:
         """In the hub: hand over what the kernel has."""

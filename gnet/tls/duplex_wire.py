@@ -36,7 +36,7 @@ class NoDescriptor:
     """Stands where a wire on a descriptor has its socket."""
 
     family: int = _socket.AF_UNIX
-    proto = 0
+    proto: int = 0
 
     def __init__(self, wire: DuplexWire) -> None:
         self._wire = wire
@@ -63,7 +63,13 @@ class DuplexWire(Arrivals):
     )
 
     schedule: Loop
+    family: int
+    proto: int
     family, proto = _socket.AF_UNIX, 0
+
+    # Of the base, and set here, too: without this, type checkers may differ about their types.
+    reading: Reading
+    stream: Any
 
     def __init__(self, loop: Loop, duplex: Any) -> None:
         super().__init__(loop)

@@ -9,7 +9,7 @@ and tells it of its failure by ``destroy``. What was decrypted goes to the strea
 from __future__ import annotations
 
 import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..streams.states import ACTIVE, FULL, OVER, QUEUED, RUNNING, Reading
 from .certificates import peer_chain
@@ -19,6 +19,9 @@ from .sending import STARTED, Encrypting
 from .states import BROKEN, CHECKING, SECURE, TRUNCATED
 from .turns import turns_of
 
+if TYPE_CHECKING:
+    from .states import Security
+
 __all__ = ['Decrypting']
 
 
@@ -26,6 +29,12 @@ class Decrypting(Encrypting):
     """What a :class:`.wire.TlsWire` receives."""
 
     __slots__ = ()
+
+    # Of the base, and set here, too: without this, type checkers may differ about their types.
+    arrived_size: int
+    bytes_read: int
+    reading: Reading
+    security: Security
 
     def _shake(self) -> None:
         """Go on with the handshake. The wire has it."""

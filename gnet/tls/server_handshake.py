@@ -58,6 +58,9 @@ class ServerHandshake(Handshake):
     # inside (for all of this class): a handshake is a part of its socket, for a while
     __slots__ = ('_is_strange', '_name', '_options', '_reader', '_terms', '_timer', '_told')
 
+    # Of the base, and set here, too: without this, type checkers may differ about its type.
+    failure: BaseException | None
+
     def __init__(
         self, sock: Any, wire: TlsWire, options: TLSServerOptions, terms: Terms | None,
     ) -> None:

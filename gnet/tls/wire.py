@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gevent import getcurrent
 
@@ -25,6 +25,10 @@ from .lingering import Lingering, can_linger
 from .receiving import Decrypting
 from .states import BROKEN, CHECKING, HELLO, SECURE, SHAKING, SHUT
 from .turns import turns_of
+
+if TYPE_CHECKING:
+    from .sending import HandshakeOfWire
+    from .states import Security
 
 __all__ = ['TlsWire']
 
@@ -39,6 +43,12 @@ class TlsWire(Decrypting):
     """
 
     __slots__ = ()
+
+    # Of the base, and set here, too: without this, type checkers may differ about their types.
+    context: Any
+    handshake: HandshakeOfWire | None
+    security: Security
+    stream: Any
 
     def __repr__(self) -> str:
         return '<gnet.tls.TLSSocket>' if self.stream is None else repr(self.stream)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping
 from io import BytesIO
 from types import TracebackType
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gevent import Timeout, pywsgi
 
@@ -54,19 +54,52 @@ class Serving(Protocol):
 #: Closed at once, one that still sends would be answered by a reset, before it has read the answer.
 LINGER = 2000
 
-#: (Its types say less than it has, and bytes are texts to them.)
-_Handler: Any = pywsgi.WSGIHandler
+if TYPE_CHECKING:
+    class _Handler:
+        """pywsgi's, as far as it is used here: its own types say less, and call bytes texts."""
+
+        client_address: Any
+        code: Any
+        command: Any
+        connection_upgraded: bool
+        headers: Any
+        provided_content_length: Any
+        request_version: Any
+        rfile: Any
+        server: Any
+        wsgi_input: Any
+
+        def __init__(self, sock: Any, address: Any, server: Any) -> None: ...
+        def MessageClass(self, *args: Any) -> Any: ...  # noqa: N802  # as below
+        def _handle_client_error(self, ex: BaseException) -> Any: ...
+        def _send_error_response_if_possible(self, error_code: int) -> None: ...
+        def _write(self, data: bytes) -> None: ...
+        def finalize_headers(self) -> None: ...
+        def get_environ(self) -> dict[str, Any]: ...
+        def handle_one_request(self) -> Any: ...
+        def log_request(self) -> None: ...
+        def read_request(self, raw_requestline: str) -> Any: ...
+        def read_requestline(self) -> str: ...
+        def run_application(self) -> None: ...
+        def start_response(self, status: str, headers: Any, exc_info: Any = None) -> Any: ...
+else:
+    _Handler = pywsgi.WSGIHandler
 
 
-class Handler(_Handler):  # type: ignore[misc]
+class Handler(_Handler):
     """Serves one connection, request by request."""
 
-    response_headers: list[tuple[bytes, bytes]]
-    time_finish: float
+    # Of pywsgi's, and set here as well.
+    close_connection: bool
     path: str
+    response_headers: list[tuple[bytes, bytes]]
+    response_use_chunked: bool
+    status: Any
+    time_finish: float
+    time_start: float
 
     #: An application may fail by a connection of its own, whose errors are no client's.
-    ignored_socket_errors = ()
+    ignored_socket_errors: tuple[int, ...] = ()
 
     def __init__(self, sock: Any, site: Serving) -> None:
         address = (
@@ -75,7 +108,7 @@ class Handler(_Handler):  # type: ignore[misc]
         self._sock = sock
         self._site = site
         #: Whether there was a request, which may have been the last.
-        self.has_answered = False
+        self.has_answered: bool = False
         #: How many bytes had been read when it began to wait for a request.
         self._read_before = 0
         #: How many bytes of the answer are still to come by its Content-Length; None without one.

@@ -8,7 +8,7 @@ from typing import Any
 
 __all__ = ['LINES_OF_APPLICATION', 'LogLines', 'log']
 
-log = logging.getLogger('gnet.wsgi')
+log: logging.Logger = logging.getLogger('gnet.wsgi')
 
 
 class LogLines:

@@ -28,7 +28,7 @@ KEEP_ALIVE_TIMEOUT = 30_000
 #: What is set where the options do not say. A client that is silent in the midst of a request, or
 #: takes nothing of its answer, would have a greenlet, and perhaps a connection to a database, for
 #: ever. And no answer is to wait for an acknowledgement.
-DEFAULTS = {'no_delay': True, 'read_timeout': 60_000, 'write_timeout': 60_000}
+DEFAULTS: dict[str, Any] = {'no_delay': True, 'read_timeout': 60_000, 'write_timeout': 60_000}
 
 #: With one of these it is TLS.
 _OF_TLS = ('cert', 'key', 'pfx', 'secure_context')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import shutil
@@ -49,6 +50,17 @@ def tool(name: str) -> str:
     path = shutil.which(name)
     if path is None:
         pytest.skip(f'{name} is not installed')
+    return path
+
+
+def node() -> str:
+    """Return the path of Node, or skip the test: also with CI set, which wants all other programs.
+
+    (``.ci/run`` installs none, and it need not: the suite does not depend on one.)
+    """
+    path = os.environ.get('GNET_NODE') or shutil.which('node')
+    if path is None:
+        pytest.skip('there is no Node, on PATH or as GNET_NODE: none has to be, with CI set either')
     return path
 
 

@@ -13,7 +13,7 @@ import pytest
 from gevent import subprocess
 
 from ..harness.plain import PlainSocket
-from .common import EXAMPLES, HTTP_ANSWER, NAMES, Example, run, tool, without_date
+from .common import EXAMPLES, HTTP_ANSWER, NAMES, Example, node, run, tool, without_date
 
 #: What is sent to each example, and what comes back.
 DIALOGUES = {
@@ -83,7 +83,7 @@ def test_an_example_answers_a_node_client(name: str, start: Any) -> None:
         f'{{"path": "{address}"}}' if isinstance(address, str)
         else f'{{"host": "{address[0]}", "port": {address[1]}}}'
     )
-    output = run(tool('node'), '-e', NODE_CLIENT, target, question.decode())
+    output = run(node(), '-e', NODE_CLIENT, target, question.decode())
     assert without_date(output.encode()) == answer
 
 

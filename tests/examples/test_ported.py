@@ -14,7 +14,7 @@ import pytest
 
 from ..harness.native import Peer
 from ..harness.scripts import Running
-from .common import EXAMPLES, tool
+from .common import EXAMPLES, node
 
 PORTED = EXAMPLES / 'ported'
 
@@ -86,9 +86,8 @@ def before(
                 missing(NEEDS[name])
             # What is deprecated in it is not ours.
             return start_script(PORTED / f'{name}_before.py', '0', launcher=['-W', 'ignore'])
-        node = os.environ.get('GNET_NODE') or tool('node')
         started.append(
-            Running([node, str(PORTED / f'{name}_before.js'), '0'], tmp_path, os.environ))
+            Running([node(), str(PORTED / f'{name}_before.js'), '0'], tmp_path, os.environ))
         return started[-1]
 
     yield start

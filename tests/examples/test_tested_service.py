@@ -16,11 +16,16 @@ from .common import EXAMPLES
 PROJECT = EXAMPLES / 'tested_service'
 
 
-def commands() -> dict[str, list[str]]:
-    """Return what tox runs, by the environment."""
+def settings() -> configparser.SectionProxy:
+    """Return what all of its environments have in common."""
     tox = configparser.ConfigParser()
     tox.read(PROJECT / 'tox.ini')
-    lines = tox['testenv']['commands'].strip().splitlines()
+    return tox['testenv']
+
+
+def commands() -> dict[str, list[str]]:
+    """Return what tox runs, by the environment."""
+    lines = settings()['commands'].strip().splitlines()
     return {
         name: shlex.split(command.replace('{posargs}', '-q -p no:cacheprovider -p pytest_gnet'))
         for name, _, command in (line.partition(':') for line in lines)}
@@ -28,6 +33,11 @@ def commands() -> dict[str, list[str]]:
 
 def test_tox_has_a_command_for_each_environment() -> None:
     assert list(commands()) == ['plain', 'patched', 'unittest']
+
+
+def test_tox_installs_this_gnet() -> None:
+    # And the index is not asked for one. (scripts/release_check has tox do it.)
+    assert (PROJECT / settings()['deps']).resolve() == ROOT
 
 
 @pytest.mark.parametrize('name', [
