@@ -13,9 +13,19 @@ from pathlib import Path
 import pytest
 
 from ..harness import ROOT
+from ..test_docs import PYTHON
 
 HERE = Path(__file__).parent
 MISTAKES = HERE / 'mistakes.py'
+
+#: What pieces of documents take for granted. Their functions may have no annotations.
+PRELUDE = """\
+# mypy: allow-untyped-defs, allow-untyped-calls
+from typing import Any
+import gnet
+"""
+#: And where they have no server of their own.
+SERVER = 'server = gnet.create_server()\n'
 
 
 def _need(tool: str) -> None:
@@ -30,6 +40,24 @@ def _expected() -> dict[int, set[str]]:
         match = re.search(r'# error: \[([a-z, -]+)\]$', line)
         if match is not None:
             found[number] = set(match[1].split(', '))
+    return found
+
+
+def _pieces(folder: Path) -> dict[Path, set[int]]:
+    """Write the pieces of documents that are for mypy into files; return the lines with mistakes.
+
+    ``<!-- run by mypy: 4 errors -->`` says that each of the last four lines is one.
+    """
+    found = {}
+    for number, block in enumerate(PYTHON):
+        match = re.fullmatch(r'run by mypy(?:: (\d+) errors)?', block.mark)
+        if match is None:
+            continue
+        code = block.code if 'server =' in block.code else f'{SERVER}{block.code}'
+        path = folder / f'{Path(block.page).stem}_{number}.py'
+        path.write_text(f'{PRELUDE}{code}', 'utf-8')
+        end = len(f'{PRELUDE}{code}'.splitlines()) + 1
+        found[path] = set(range(end - int(match[1] or 0), end))
     return found
 
 
@@ -52,13 +80,16 @@ def _mypy(*paths: Path) -> dict[Path, dict[int, set[str]]]:
 
 
 @pytest.mark.timeout(300)  # with a cold cache mypy reads the stubs of all that is imported
-def test_mypy_accepts_the_examples_and_reports_each_mistake() -> None:
+def test_mypy_accepts_the_examples_and_reports_each_mistake(tmp_path: Path) -> None:
     # In one run: most of its time goes into reading gnet.
     _need('mypy')
     examples = sorted((ROOT / 'examples').glob('*.py'))  # what is in a folder has no annotations
-    found = _mypy(*examples, HERE / 'programs.py', MISTAKES)
+    pieces = _pieces(tmp_path)
+    found = _mypy(*examples, HERE / 'programs.py', MISTAKES, *pieces)
     assert len(_expected()) > 40
     assert found.pop(MISTAKES) == _expected()
+    assert len(pieces) > 5
+    assert {path: set(found.pop(path, ())) for path in pieces} == pieces
     assert {str(path): dict(lines) for path, lines in found.items()} == {}
 
 
