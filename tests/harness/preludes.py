@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import re
 import signal
 import socket
@@ -30,6 +31,7 @@ from gnet import tls
 
 from ..tls.authority import NAMES, authority
 from .families import Family, has_ipv6
+from .plain import PlainSocket
 from .waiting import PATIENCE, until
 
 __all__ = ['PRELUDES', 'Piece']
@@ -211,6 +213,20 @@ def _forms(piece: Piece) -> None:
     passed.close()
 
 
+@prelude('a server with members')
+def _members(piece: Piece) -> None:
+    piece.run()
+    server = piece.names['server'] = gnet.serve(piece.names['serve'])
+    with gnet.connect(server.address().port) as sock:
+        sock.settimeout(PATIENCE)
+        sock.sendall(b'hello')
+        assert sock.recv(5) == b'hello'
+        piece.names['leave']()
+        assert b''.join(sock) == b'we close\n'
+    gnet.once(server, 'close', timeout=PATIENCE)
+    assert piece.names['members'] == set()
+
+
 @prelude('connections')
 def _connections(piece: Piece) -> None:
     piece.run()
@@ -248,6 +264,48 @@ def _blocked(piece: Piece) -> None:
         _sleep_in_c(0.01)
     piece.names['watch'].stop()
     assert re.match(r'blocked for \d\.\d\d s in \w+, .*\.py:\d+$', piece.printed())
+
+
+# --- unix sockets ---------------------------------------------------------------------------------
+
+
+@prelude('the file of a killed server')
+def _stale(piece: Piece) -> None:
+    with PlainSocket(socket.AF_UNIX) as killed:
+        killed.bind('app.sock')
+        killed.listen()
+    with pytest.raises(OSError, match='EADDRINUSE'):
+        gnet.serve(shout, path='app.sock')
+    piece.run()
+    with piece.names['serve_at']('app.sock', shout):
+        assert ask('app.sock') == b'HELLO'
+        with pytest.raises(OSError, match='EADDRINUSE'):
+            piece.names['serve_at']('app.sock', shout)
+        assert ask('app.sock') == b'HELLO'
+
+
+@prelude('the usual umask')
+def _umask(piece: Piece) -> None:
+    before = os.umask(0o022)
+    try:
+        piece.run(handler=shout)
+    finally:
+        os.umask(before)
+
+
+@prelude('SO_PEERCRED')
+def _credentials(piece: Piece) -> None:
+    if not hasattr(socket, 'SO_PEERCRED'):
+        pytest.skip('this system has no SO_PEERCRED')
+    piece.run()
+
+
+@prelude('Linux')
+def _linux(piece: Piece) -> None:
+    if sys.platform != 'linux':
+        pytest.skip('only Linux has names without a file')
+    piece.replace('\\0app', f'\\0gnet-{os.getpid()}')  # of the whole machine
+    piece.run(handler=shout)
 
 
 # --- what watches a program -----------------------------------------------------------------------
