@@ -15,7 +15,8 @@ Each block of ``python`` has an invisible line before it that says how it is run
 Pieces of one, which take something for granted:
 
 - ``<!-- run with: NAME -->``, ``<!-- run with: NAME => OUTPUT -->``: in this process, in what that
-  function of ``tests/harness/preludes.py`` has ready, which also looks at what becomes of it;
+  function of ``tests/harness/preludes.py`` or ``tls_preludes.py`` has ready, which also looks at
+  what becomes of it;
 - ``<!-- run by the program above -->``: together with that;
 - ``<!-- run by mypy -->``, or ``<!-- run by mypy: 4 errors -->``, one for each of its last lines:
   looked at by ``tests/typing/test_types.py``.
@@ -46,10 +47,14 @@ import gnet
 from gnet.command import main
 from gnet.command.subcommands import SUBCOMMANDS
 
-from .harness import ROOT
+from .harness import (
+    ROOT,
+    preludes,  # noqa: F401  # which fill PRELUDES
+    tls_preludes,  # noqa: F401
+)
 from .harness.native import is_refused
+from .harness.pieces import PRELUDES, Piece
 from .harness.ports import free_port
-from .harness.preludes import PRELUDES, Piece
 from .harness.waiting import until
 from .systemd.conftest import manager, pass_sockets  # noqa: F401  # fixtures that preludes use
 from .test_architecture import FLOORS
@@ -333,8 +338,7 @@ def command_lines() -> Iterator[Any]:
 @pytest.mark.any_loop
 @pytest.mark.parametrize('words', [*command_lines()])
 def test_a_command_line_of_a_document_is_understood(words: list[str]) -> None:
-    if '>' in words:
-        del words[words.index('>'):]
+    words = words[:words.index('>')] if '>' in words else words
     if words[0] in SUBCOMMANDS:
         found = SUBCOMMANDS[words[0]]
         file = '.top' if words[0] == 'top' else found.file  # as gnet/command/completion.py

@@ -1,9 +1,4 @@
-"""What stands around the pieces of code in documents that are no whole programs.
-
-A prelude makes what the piece takes for granted (a server to connect to, certificates, a handler),
-has it run, in this process, and looks at what it has done. ``<!-- run with: NAME -->`` in front of
-the piece names it; ``NAME => OUTPUT`` says, too, what is printed.
-"""
+"""What stands around pieces of code in documents (``pieces.py``), but for those about TLS."""
 
 from __future__ import annotations
 
@@ -15,119 +10,25 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
-from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import gevent
-import gevent.ssl
 import pytest
 import zope.event
 from gevent import monkey
 
 import gnet
-from gnet import tls
 
-from ..tls.authority import NAMES, authority
 from .families import Family, has_ipv6
+from .pieces import Piece, ask, echo, prelude, shout
 from .plain import PlainSocket
 from .waiting import PATIENCE, until
-
-__all__ = ['PRELUDES', 'Piece']
-
-#: By their names, which are those in the documents.
-PRELUDES: dict[str, Callable[[Piece], None]] = {}
 
 #: How to come to a server on each of these addresses.
 HOSTS = {'::': 'localhost', '::1': '::1', '0.0.0.0': '127.0.0.1'}
 
 _sleep_in_c = monkey.get_original('time', 'sleep')
-
-
-class Piece:
-    """A piece of code, and what a prelude has for it."""
-
-    def __init__(self, code: str, following: str, request: pytest.FixtureRequest) -> None:
-        """Make one.
-
-        Args:
-            code: that is run.
-            following: the next piece of the page.
-            request: by which fixtures are had.
-        """
-        self.code = code
-        self.following = following
-        self.fixture: Callable[[str], Any] = request.getfixturevalue
-        self.folder: Path = self.fixture('tmp_path')
-        #: What the code has made, by its names.
-        self.names: dict[str, Any] = {}
-        self._capture = self.fixture('capsys')
-        self._printed = ''
-        self._served: list[gnet.Server] = []
-        #: What was written to stderr.
-        self.errors = ''
-
-    def replace(self, old: str, new: object) -> None:
-        """Put another number or place into the code."""
-        assert old in self.code
-        self.code = self.code.replace(old, str(new))
-
-    def run(self, **names: Any) -> None:
-        """Run the code, which sees *names*."""
-        self.names.update({'__name__': 'document', 'gnet': gnet}, **names)
-        exec(compile(self.code, 'document', 'exec', dont_inherit=True), self.names)
-
-    def printed(self) -> str:
-        """Return what was printed until now."""
-        written = self._capture.readouterr()
-        self._printed += written.out
-        self.errors += written.err
-        return self._printed.strip()
-
-    def serve(self, handler: Any, **options: Any) -> int:
-        """Serve until the test is over; return the port."""
-        self._served.append(gnet.serve(handler, **options))
-        port: int = self._served[-1].address().port
-        return port
-
-    def let_go(self) -> None:
-        """Close what is left open."""
-        for value in [*self.names.values(), *self._served]:
-            if isinstance(value, gnet.Server):
-                value.stop(0)
-            elif isinstance(value, gnet.Socket):
-                value.destroy()
-        self.names.clear()
-
-
-def prelude(name: str) -> Callable[[Callable[[Piece], None]], Callable[[Piece], None]]:
-    def note(function: Callable[[Piece], None]) -> Callable[[Piece], None]:
-        PRELUDES[name] = function
-        return function
-
-    return note
-
-
-def echo(sock: gnet.Socket) -> None:
-    for chunk in sock:
-        sock.sendall(chunk)
-
-
-def shout(sock: gnet.Socket) -> None:
-    for chunk in sock:
-        sock.sendall(chunk.upper())
-
-
-def ask(
-    target: Any, question: bytes = b'hello', connect: Any = gnet.connect, **options: Any,
-) -> bytes:
-    """Send a question to a server, and return all that it answers."""
-    with connect(target, **options) as sock:
-        sock.settimeout(PATIENCE)
-        sock.sendall(question)
-        sock.shutdown(socket.SHUT_WR)
-        return b''.join(sock)
 
 
 # --- nothing but gnet, and others to talk to ------------------------------------------------------
@@ -221,9 +122,9 @@ def _members(piece: Piece) -> None:
         sock.settimeout(PATIENCE)
         sock.sendall(b'hello')
         assert sock.recv(5) == b'hello'
-        piece.names['leave']()
+        leaving = gevent.spawn(piece.names['leave'])
         assert b''.join(sock) == b'we close\n'
-    gnet.once(server, 'close', timeout=PATIENCE)
+    assert leaving.get(timeout=PATIENCE) == 0
     assert piece.names['members'] == set()
 
 
@@ -392,99 +293,6 @@ def _upstream(piece: Piece) -> None:
         piece.names['relay'], proxy_protocol={'trusted': ['127.0.0.1']}, allow_half_open=True)
     assert ask(front, proxy_protocol={
         'source': CLIENT, 'destination': ('192.0.2.9', 80)}) == b'hello from 192.0.2.1'
-
-
-# --- TLS ------------------------------------------------------------------------------------------
-
-#: Files that the documents name, and whose certificates they have.
-FILES = {
-    ('key.pem', 'cert.pem'): NAMES, ('privkey.pem', 'fullchain.pem'): NAMES,
-    ('server-key.pem', 'server.pem'): NAMES, ('shop-key.pem', 'shop.pem'): ['shop.example.org'],
-}
-
-
-def _ask_with_tls(port: int, servername: str = 'localhost', **options: Any) -> bytes:
-    return ask(
-        port, connect=tls.connect, servername=servername, ca=authority().cert, **options)
-
-
-@prelude('certificates')
-def _certificates(piece: Piece) -> None:
-    for (key, cert), of in FILES.items():
-        if key in piece.code:
-            made = authority().certify(*of)
-            Path(key).write_text(made.key)
-            Path(cert).write_text(made.cert)
-    Path('ca.pem').write_text(authority().cert)
-    own, wild = authority().certify(*NAMES), authority().certify('*.example.org')
-    reloads: list[Any] = []
-    piece.code = piece.code.replace('7000', '0')
-    piece.run(
-        tls=tls, Path=Path, signal=signal, handler=shout, greet=shout, key=own.key, cert=own.cert,
-        gevent=SimpleNamespace(signal_handler=lambda *args: reloads.append(args)),
-        contexts={'www.example.org': tls.create_secure_context(wild.options)},
-        context=tls.create_secure_context((wild if 'add_context' in piece.code else own).options),
-        server=tls.create_server(own.options, shout))
-    server = piece.names['server']
-    if server.listener_count('secureConnection') == 0:
-        server.on('secureConnection', shout)
-    if not server.listening:
-        server.listen(0, '127.0.0.1')
-    gnet.once(server, 'listening', timeout=PATIENCE)
-    client: Any = {}
-    if 'request_cert' in piece.code:
-        client = authority().certify('a client', purpose='client').options
-        with pytest.raises(tls.TLSError):
-            _ask_with_tls(server.address().port)
-    assert _ask_with_tls(server.address().port, **client) == b'HELLO'
-    if 'www.example.org' in piece.code or 'contexts' in piece.code or '*.' in piece.code:
-        assert _ask_with_tls(server.address().port, 'www.example.org') == b'HELLO'
-    for number, reload in reloads:
-        assert number is signal.SIGHUP
-        assert reload() is True
-
-
-@prelude('a TLS server')
-def _tls_server(piece: Piece) -> None:
-    def answer(sock: Any) -> None:
-        sock.sendall(sock.recv(100).upper())
-
-    port = piece.serve(
-        answer, ssl_context=tls.create_secure_context(authority().certify(*NAMES).options))
-    piece.replace("443, 'example.org'", f"{port}, 'localhost'")
-
-    def connect(*args: Any) -> Any:
-        return tls.connect(*args, ca=authority().cert)
-
-    piece.run(tls=SimpleNamespace(connect=connect))
-    if 'page' in piece.names:
-        assert piece.names['page'].startswith(b'GET / HTTP/1.0\r\nHOST:')
-    else:
-        until(piece.printed)
-
-
-@prelude('a client that begins with TLS')
-def _starttls(piece: Piece) -> None:
-    own = authority().certify(*NAMES)
-    Path('own.pem').write_text(own.key + own.cert)
-    of_python = gevent.ssl.SSLContext(gevent.ssl.PROTOCOL_TLS_SERVER)
-    of_python.load_cert_chain('own.pem')
-
-    def read_line(sock: Any) -> bytes:
-        with sock.makefile('rb') as lines:
-            line: bytes = lines.readline()
-        return line.strip()
-
-    context = tls.create_secure_context(own.options)
-    piece.run(read_line=read_line, context=of_python if 'wrap_socket' in piece.code else context)
-    handle = piece.names.get('handler') or piece.names['talk']
-    with gnet.connect(piece.serve(handle)) as sock:
-        sock.settimeout(PATIENCE)
-        sock.sendall(b'STARTTLS\r\n')
-        assert b'go' in sock.recv(100)
-        with sock.start_tls(server_hostname='localhost', ca=authority().cert) as secure:
-            assert secure.authorized
-            assert b''.join(secure) == (b'hello' if 'hello' in piece.code else b'')
 
 
 # --- applications ---------------------------------------------------------------------------------
