@@ -312,6 +312,11 @@ def pieces() -> Iterator[Any]:
                 id=f'{block.page}-{number}')
 
 
+@pytest.mark.any_loop
+def test_all_preludes_are_needed() -> None:
+    assert {piece.values[0] for piece in pieces()} == {*PRELUDES}
+
+
 @pytest.mark.parametrize(('name', 'output', 'code', 'following'), [*pieces()])
 def test_a_piece_of_a_document_does_what_it_says(
     name: str, output: str | None, code: str, following: str, request: pytest.FixtureRequest,
