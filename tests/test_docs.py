@@ -47,11 +47,7 @@ import gnet
 from gnet.command import main
 from gnet.command.subcommands import SUBCOMMANDS
 
-from .harness import (
-    ROOT,
-    preludes,  # noqa: F401  # which fill PRELUDES
-    tls_preludes,  # noqa: F401
-)
+from .harness import ROOT, preludes, tls_preludes  # noqa: F401  # these two fill PRELUDES
 from .harness.native import is_refused
 from .harness.pieces import PRELUDES, Piece
 from .harness.ports import free_port
