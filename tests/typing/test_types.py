@@ -89,7 +89,10 @@ def test_mypy_accepts_the_examples_and_reports_each_mistake(tmp_path: Path) -> N
     assert len(_expected()) > 40
     assert found.pop(MISTAKES) == _expected()
     assert len(pieces) > 5
-    assert {path: set(found.pop(path, ())) for path in pieces} == pieces
+    # By their names: what mypy remembers of a run before is told of the folder of then.
+    mistakes = {path.name: lines for path, lines in pieces.items()}
+    reported = {path.name: set(found.pop(path)) for path in [*found] if path.name in mistakes}
+    assert {name: reported.get(name, set()) for name in mistakes} == mistakes
     assert {str(path): dict(lines) for path, lines in found.items()} == {}
 
 
