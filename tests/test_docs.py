@@ -1,7 +1,6 @@
 """The documents: their links lead somewhere, their programs run, and what they cite is there.
 
-A program of a document is a block of ``python`` that ends with ``gnet.run()``, or one that an
-invisible line before it says how to run:
+Each block of ``python`` has an invisible line before it that says how it is run. Whole programs:
 
 - ``<!-- run: SENT => ANSWER -->``: a server; a client that sends that and ends gets that answer;
 - ``<!-- run until SIGTERM: SENT => ANSWER -->``: the same, but the client sends all but the first
@@ -12,13 +11,26 @@ invisible line before it says how to run:
 - ``<!-- run with TLS: SENT => ANSWER -->``: a server with ``key.pem`` and ``cert.pem`` beside it;
 - ``<!-- run on the program above -->``: tests of that program, which they import;
 - ``<!-- run as FILE -->``: what that file has below its docstring, which other tests run.
+
+Pieces of one, which take something for granted:
+
+- ``<!-- run with: NAME -->``, ``<!-- run with: NAME => OUTPUT -->``: in this process, in what that
+  function of ``tests/harness/preludes.py`` or ``tls_preludes.py`` has ready, which also looks at
+  what becomes of it;
+- ``<!-- run by the program above -->``: together with that;
+- ``<!-- run by mypy -->``, or ``<!-- run by mypy: 4 errors -->``, one for each of its last lines:
+  looked at by ``tests/typing/test_types.py``.
+
+And the command line ``gnet …`` in each block of ``sh`` is one that the command understands.
 """
 
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import re
+import shlex
 import signal
 import sys
 import textwrap
@@ -32,14 +44,18 @@ from gevent import subprocess
 from gevent.monkey import is_module_patched as is_patched
 
 import gnet
+from gnet.command import main
+from gnet.command.subcommands import SUBCOMMANDS
 
-from .harness import ROOT
+from .harness import ROOT, preludes, tls_preludes  # noqa: F401  # these two fill PRELUDES
 from .harness.authority import NAMES as SERVER_NAMES
 from .harness.authority import authority
 from .harness.native import is_refused
+from .harness.pieces import PRELUDES, Piece
 from .harness.ports import free_port
 from .harness.tls_peers import TlsPeer, client_context
 from .harness.waiting import until
+from .systemd.conftest import manager, pass_sockets  # noqa: F401  # fixtures that preludes use
 from .test_architecture import FLOORS
 
 PAGES = sorted([
@@ -100,15 +116,25 @@ def test_python_is_python(block: Block) -> None:
     ast.parse(block.code)
 
 
+#: Their one piece, two lines for the garbage collector, would be for all of this process.
+NOT_RUN = {'docs/performance.md'}
+
+
 @pytest.mark.any_loop
-def test_whole_programs_say_how_to_run_them() -> None:
+def test_all_python_says_how_to_run_it() -> None:
+    assert [block for block in PYTHON if not block.mark and block.page not in NOT_RUN] == []
+    kinds = (
+        r'run( until SIGTERM| against an echo| with| with TLS|): .*', 'run as (a cluster|tests)',
+        r'run as \S+\.\w+', 'run (on|by) the program above', r'run by mypy(: \d+ errors)?')
     assert [
-        block for block in PYTHON if 'gnet.run()\n' in block.code and not block.mark] == []
+        block for block in PYTHON
+        if block.mark and not any(re.fullmatch(kind, block.mark) for kind in kinds)] == []
 
 
 @pytest.mark.any_loop
 def test_the_readme_shows_a_program_of_ten_lines_in_each_style() -> None:
-    shown = [block.code for block in PYTHON if block.page == 'README.md' and block.mark]
+    shown = [
+        block.code for block in PYTHON if block.page == 'README.md' and 'gnet.run()' in block.code]
     assert [('for chunk in sock' in text, 'sock.pipe' in text) for text in shown] == [
         (True, False), (False, True),
     ]
@@ -209,6 +235,8 @@ def test_the_tests_of_a_document_pass(tmp_path: Path) -> None:
         cwd=tmp_path, capture_output=True, text=True, check=False,
         env={**os.environ, 'PYTHONPATH': str(ROOT), 'PYTEST_ADDOPTS': ''})
     assert f'{code.count("def test_")} passed' in ran.stdout, ran
+
+
 @pytest.mark.parametrize(('page', 'exchange', 'code'), programs('run with TLS'))
 def test_a_tls_server_of_a_document_answers(
     page: str, exchange: str, code: str, tmp_path: Path, start_script: Any, connect: Any,
@@ -291,6 +319,61 @@ def test_a_guide_says_of_each_line_what_becomes_of_it(page: str) -> None:
             column.update(re.findall(r'(?:^|<br>)`+([^`].*?)`+(?=<br>|$)', cell))
     # All that differs, and nothing that is not there.
     assert told == (before - after, after - before)
+
+
+# --- pieces ---------------------------------------------------------------------------------------
+
+
+def pieces() -> Iterator[Any]:
+    """Return the pieces that a prelude runs: its name, what is printed, and both codes."""
+    for number, (block, following) in enumerate(zip(PYTHON, [*PYTHON[1:], PYTHON[0]])):
+        if block.mark.startswith('run with: '):
+            name, arrow, output = block.mark[len('run with: '):].partition(' => ')
+            yield pytest.param(
+                name, output if arrow else None, block.code, following.code,
+                id=f'{block.page}-{number}')
+
+
+@pytest.mark.any_loop
+def test_all_preludes_are_needed() -> None:
+    assert {piece.values[0] for piece in pieces()} == {*PRELUDES}
+
+
+@pytest.mark.parametrize(('name', 'output', 'code', 'following'), [*pieces()])
+def test_a_piece_of_a_document_does_what_it_says(
+    name: str, output: str | None, code: str, following: str, request: pytest.FixtureRequest,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    piece = Piece(code, following, request)
+    try:
+        PRELUDES[name](piece)
+        assert output is None or piece.printed().encode() == unescaped(output)
+    finally:
+        piece.let_go()
+
+
+def command_lines() -> Iterator[Any]:
+    for block in blocks():
+        for line in block.code.splitlines() if block.language == 'sh' else ():
+            words = shlex.split(line, comments=True) if 'gnet ' in line else []
+            for index, word in enumerate(words):
+                if word in ('gnet', '.venv/bin/gnet'):
+                    yield pytest.param(words[index + 1:], id=f'{block.page}: {line.strip()[:40]}')
+
+
+@pytest.mark.any_loop
+@pytest.mark.parametrize('words', [*command_lines()])
+def test_a_command_line_of_a_document_is_understood(words: list[str]) -> None:
+    words = words[:words.index('>')] if '>' in words else words
+    if words[0] in SUBCOMMANDS:
+        found = SUBCOMMANDS[words[0]]
+        file = '.top' if words[0] == 'top' else found.file  # as gnet/command/completion.py
+        parser = importlib.import_module(file, main.__package__).make_parser()
+        parser.parse_args(words[1:])
+    else:
+        options = main.make_parser().parse_args(words)
+        assert options.script or options.module
 
 
 # --- what is cited --------------------------------------------------------------------------------

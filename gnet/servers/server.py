@@ -57,8 +57,9 @@ class Server(Limiting):
     ==================  ==================  ========================================================
     ``'listening'``     ``()``              bound and listening, a tick after ``listen()``
     ``'connection'``    ``(sock)``          for each accepted connection, in a greenlet of its own
-    ``'drop'``          ``(data)``          instead, when there are ``max_connections`` already;
-                                            a record of both ends, None for a unix socket
+    ``'drop'``          ``(data)``          instead, when it is beyond a limit: ``max_connections``,
+                                            one of its address, a rate, pending handshakes; a record
+                                            of both ends, with the reason; None for a unix socket
     ``'error'``         ``(err)``           ``listen`` or accepting failed; `'close'` does not
                                             follow by itself
     ``'close'``         ``()``              closed, and all connections have ended

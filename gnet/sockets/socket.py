@@ -98,7 +98,7 @@ class Socket(Addressed):
     'readable'                 ``()``                           ``read()`` may return something
     'end'                      ``()``                           the peer ended, all was consumed
     'drain'                    ``()``                           the write queue became empty
-    'finish'                   ``()``                           ended: all sent, and the FIN
+    'prefinish', 'finish'      ``()``                           ended: all sent, and the FIN
     'timeout'                  ``()``                           idle for the time of ``set_timeout``
     'error'                    ``(err)``                        at most once; 'close' follows
     'close'                    ``(had_error)``                  once, last

@@ -89,7 +89,7 @@ class Server(PlainServer):
                   (False); see also :meth:`reload_certificates`.
                 - sni_callback: called with the name that a client asks for, and
                   ``answer(err, context)``. It may return the context instead; block; or answer
-                  later. Nothing and None stand for the server's own.
+                  later, which it does if it returns None. The server's own is ``answer()``.
                 - alpn_protocols: a list of names, the dearest first.
                 - alpn_callback: called with ``{'servername', 'protocols'}``; returns one of those,
                   or None, which refuses the client. It may block.

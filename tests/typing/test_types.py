@@ -16,9 +16,19 @@ from typing import Any
 import pytest
 
 from ..harness import ROOT
+from ..test_docs import PYTHON
 
 HERE = Path(__file__).parent
 MISTAKES = HERE / 'mistakes.py'
+
+#: What pieces of documents take for granted. Their functions may have no annotations.
+PRELUDE = """\
+# mypy: allow-untyped-defs, allow-untyped-calls
+from typing import Any
+import gnet
+"""
+#: And where they have no server of their own.
+SERVER = 'server = gnet.create_server()\n'
 
 
 def _need(tool: str) -> None:
@@ -53,6 +63,24 @@ def _examples() -> list[Path]:
     return found
 
 
+def _pieces(folder: Path) -> dict[Path, set[int]]:
+    """Write the pieces of documents that are for mypy into files; return the lines with mistakes.
+
+    ``<!-- run by mypy: 4 errors -->`` says that each of the last four lines is one.
+    """
+    found = {}
+    for number, block in enumerate(PYTHON):
+        match = re.fullmatch(r'run by mypy(?:: (\d+) errors)?', block.mark)
+        if match is None:
+            continue
+        code = block.code if 'server =' in block.code else f'{SERVER}{block.code}'
+        path = folder / f'{Path(block.page).stem}_{number}.py'
+        path.write_text(f'{PRELUDE}{code}', 'utf-8')
+        end = len(f'{PRELUDE}{code}'.splitlines()) + 1
+        found[path] = set(range(end - int(match[1] or 0), end))
+    return found
+
+
 def _mypy(*paths: Path) -> dict[Path, dict[int, set[str]]]:
     """Return the errors that mypy finds in *paths*: codes by lines by files."""
     finished = subprocess.run(
@@ -82,12 +110,18 @@ def _pyright(*arguments: str | Path) -> Any:
 
 
 @pytest.mark.timeout(300)  # with a cold cache mypy reads the stubs of all that is imported
-def test_mypy_accepts_the_examples_and_reports_each_mistake() -> None:
+def test_mypy_accepts_the_examples_and_reports_each_mistake(tmp_path: Path) -> None:
     # In one run: most of its time goes into reading gnet.
     _need('mypy')
-    found = _mypy(*_examples(), HERE / 'programs.py', MISTAKES)
+    pieces = _pieces(tmp_path)
+    found = _mypy(*_examples(), HERE / 'programs.py', MISTAKES, *pieces)
     assert len(_expected()) > 40
     assert found.pop(MISTAKES) == _expected()
+    assert len(pieces) > 5
+    # By their names: what mypy remembers of a run before is told of the folder of then.
+    mistakes = {path.name: lines for path, lines in pieces.items()}
+    reported = {path.name: set(found.pop(path)) for path in [*found] if path.name in mistakes}
+    assert {name: reported.get(name, set()) for name in mistakes} == mistakes
     assert {str(path): dict(lines) for path, lines in found.items()} == {}
 
 
