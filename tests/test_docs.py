@@ -53,9 +53,12 @@ from .harness.authority import authority
 from .harness.native import is_refused
 from .harness.pieces import PRELUDES, Piece
 from .harness.ports import free_port
+from .harness.service_manager import (  # noqa: F401  # fixtures that preludes use
+    manager,
+    pass_sockets,
+)
 from .harness.tls_peers import TlsPeer, client_context
 from .harness.waiting import until
-from .systemd.conftest import manager, pass_sockets  # noqa: F401  # fixtures that preludes use
 from .test_architecture import FLOORS
 
 PAGES = sorted([

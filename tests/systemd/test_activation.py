@@ -18,8 +18,8 @@ from ..harness.authority import NAMES, authority
 from ..harness.families import Family
 from ..harness.listening import ended, failure_of, listening
 from ..harness.plain import PlainSocket
+from ..harness.service_manager import FIRST
 from ..harness.tls_peers import TlsPeer, client_context
-from .conftest import FIRST
 
 PassSockets = Callable[..., None]
 

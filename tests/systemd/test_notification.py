@@ -21,7 +21,7 @@ from gnet.systemd import notification
 from gnet.systemd.service import ROOM, Service, ServiceStage
 
 from ..harness.scripts import Running
-from .conftest import Manager
+from ..harness.service_manager import Manager
 
 GNET = ('-m', 'gnet')
 

@@ -183,7 +183,7 @@ def emitted(room: str) -> Iterator[tuple[str, int | None]]:
                 continue
             function = ast.unparse(call.func).rpartition('.')[2]
             texts = [ast.unparse(each) for each in call.args]
-            if function in ('emit', '_emit', '_emit_guarded'):
+            if function in ('emit', '_emit', 'emit_guarded', '_emit_guarded'):
                 place = 0
             elif texts and re.search(r'(^|\.)_?emit(_guarded)?$', texts[0]):
                 place = 1  # of tick(), later(), _route_error()
