@@ -151,8 +151,11 @@ class BlockingWrites(BlockingReads):
             error = self._blocking.within_seconds(self._loop, done.get)
         except BaseException as reason:
             unsent = len(request.data)
-            is_late = isinstance(reason, _stdlib.timeout) and self._stage not in GONE
-            if is_late and not unsent and (data or not self._is_queued(request)):
+            is_late = isinstance(reason, _stdlib.timeout)
+            if (
+                is_late and self._stage not in GONE
+                and not unsent and (data or not self._is_queued(request))
+            ):
                 return 0  # it was sent, and only the news is late
             unsent = self._give_up(request)
             if is_late and partly and unsent < len(data):

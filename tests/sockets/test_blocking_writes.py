@@ -7,6 +7,7 @@ import errno
 import resource
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -445,6 +446,18 @@ def test_send_counts_what_was_sent_before_its_time_was_over(serve: Serve) -> Non
     assert sock.bytes_written == sent
     sock.destroy()
     over.set()
+
+
+def test_send_counts_what_was_sent_also_if_its_time_is_over_as_the_socket_is_destroyed(
+    hold: Hold,
+) -> None:
+    c = hold()
+    c.sock.settimeout(0.1)
+    sending = gevent.spawn(c.sock.send, bytes(MUCH))
+    received = len(c.peer.recv_exactly(12_000_000))  # more than the kernel takes at once
+    time.sleep(0.11)  # the hub is late
+    c.sock.destroy()
+    assert sending.get() == received + len(c.peer.recv_until_end())
 
 
 def test_send_raises_what_its_socket_was_destroyed_with_also_when_that_is_a_timeout() -> None:

@@ -335,7 +335,9 @@ def test_connect_and_success_are_activities(dial: Accept) -> None:
 
 
 def test_it_fires_once_on_a_client_until_something_arrives(dial: Accept) -> None:
-    c = dial(lambda c: c.sock.set_timeout(30))
+    c = dial()
+    c.wait('connect')  # an activity, too
+    c.sock.set_timeout(30)
     c.wait('timeout')
     gevent.sleep(0.09)  # three more periods, in which nothing may happen
     assert sum(line.startswith('timeout') for line in c.trace) == 1
