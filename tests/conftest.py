@@ -64,6 +64,7 @@ _OWN_PROCESSES = frozenset({
     *(f'examples/test_{name}.py' for name in (
         'chat', 'cluster', 'echo', 'examples', 'http_hello', 'legacy_patched', 'many_machines',
         'metrics', 'ported', 'proxy', 'tls')),
+    'wsgi/test_in_workers.py',
 })
 
 
