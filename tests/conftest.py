@@ -164,11 +164,10 @@ def hub_reports(
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock() -> Iterator[Clock]:
     """The loop's time, which goes on when the test says so."""
-    clock = Clock()
-    monkeypatch.setattr(clock.loop, 'now', clock.now)
-    return clock
+    with Clock() as clock:
+        yield clock
 
 
 @pytest.fixture(params=families.NAMES)
