@@ -134,5 +134,8 @@ class Peer(gnet.testing.Peer):
     def recv_exactly(self, size: int) -> bytes:
         return self._native(self._blocking.recv_exactly, size)  # type: ignore[no-any-return]
 
+    def recv_until(self, mark: bytes) -> bytes:
+        return self._native(self._blocking.recv_until, mark)  # type: ignore[no-any-return]
+
     def recv_until_end(self) -> bytes:
         return self._native(self._blocking.recv_until_end)  # type: ignore[no-any-return]

@@ -20,7 +20,7 @@ from gevent.event import Event
 import gnet
 from gnet.loop.agenda import WORK_BUDGET
 from gnet.streams.wire import BULK_SIZE, MAX_READS, READ_SIZE
-from gnet.testing import EventRecorder
+from gnet.testing import EventRecorder, Peer
 
 from ..harness.waiting import PATIENCE, tick, until
 
@@ -270,9 +270,7 @@ def test_a_reset_that_is_met_in_reading_on_comes_after_the_data(serve: Serve, st
     peers: list[socket.socket] = []
 
     def reset() -> None:
-        peer = peers.pop()
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
-        peer.close()
+        Peer.on(peers.pop()).reset()
 
     def handle(sock: Any) -> None:
         if style == 'event':
