@@ -100,7 +100,7 @@ CLIENT = """
     idle, busy = connected(), connected()
     tell(ask(idle, '/who'), ask(busy, '/who'))
     try:
-        connected()
+        ask(connected(), '/who')  # (wrap_socket() may not notice that it was reset)
     except OSError:
         tell('turned away')
     missing = json.loads(sys.argv[4])
