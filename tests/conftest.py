@@ -64,6 +64,7 @@ _OWN_PROCESSES = frozenset({
     *(f'examples/test_{name}.py' for name in (
         'chat', 'cluster', 'echo', 'examples', 'http_hello', 'legacy_patched', 'many_machines',
         'metrics', 'ported', 'proxy', 'tls')),
+    'wsgi/test_in_workers.py',
 })
 
 
@@ -163,11 +164,10 @@ def hub_reports(
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock() -> Iterator[Clock]:
     """The loop's time, which goes on when the test says so."""
-    clock = Clock()
-    monkeypatch.setattr(clock.loop, 'now', clock.now)
-    return clock
+    with Clock() as clock:
+        yield clock
 
 
 @pytest.fixture(params=families.NAMES)

@@ -19,8 +19,7 @@ from gnet.command import cat, echo, proxy, ready_made, serve
 
 from ..harness.authority import NAMES, authority
 from ..harness.families import Family
-from ..harness.native import Native, Peer
-from ..harness.plain import PlainSocket
+from ..harness.native import Native
 from ..harness.tls_peers import TlsPeer, client_context
 from ..harness.waiting import PATIENCE
 from .common import GNET
@@ -184,13 +183,11 @@ def test_proxy_says_in_one_line_that_there_is_no_server(
 
 @pytest.mark.parametrize('fails', ['client', 'server'])
 def test_what_proxy_cuts_is_seen_to_be_cut(
-    run: Run, connect: Any, native: Native, fails: str,
+    run: Run, connect: Any, gnet_listener: Any, fails: str,
 ) -> None:
-    with PlainSocket() as listener:
-        listener.bind(('127.0.0.1', 0))
-        listener.listen()
-        client = connect(run(proxy, '0', str(listener.getsockname()[1])))
-        server = Peer(native, native(listener.accept)[0])
+    listener = gnet_listener()
+    client = connect(run(proxy, '0', str(listener.port)))
+    server = listener.accept()
     failing, other = (client, server) if fails == 'client' else (server, client)
     failing.sendall(b'half')
     assert other.recv_exactly(4) == b'half'

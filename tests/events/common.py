@@ -59,6 +59,9 @@ def h(*args: Any) -> None:
 
 
 def recorder(log: list[Any], name: Any) -> Callable[..., None]:
+    """Return a listener that adds its calls to *log*. (The kit's recorder asks for ``on`` and
+    ``off`` to work, which is what is tested here.)
+    """
     return lambda *args: log.append((name, *args))
 
 

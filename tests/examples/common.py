@@ -80,11 +80,8 @@ HTTP_ANSWER = (
 
 
 def read_line(member: Peer) -> str:
-    line = b''
-    while not line.endswith(b'\n'):
-        byte = member.recv(1)
-        assert byte, f'the chat ended after {line!r}'
-        line += byte
+    line = member.recv_until(b'\n')
+    assert line.endswith(b'\n'), f'the chat ended after {line!r}'
     return line.decode().rstrip('\n')
 
 

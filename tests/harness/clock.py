@@ -1,4 +1,4 @@
-"""The loop's time in the hands of a test: idle timers are due when it says so."""
+"""The loop's time in the hands of a test: the clock of ``gnet.testing``, in Node's milliseconds."""
 
 from __future__ import annotations
 
@@ -6,34 +6,27 @@ from collections.abc import Callable
 
 import pytest
 
-from gnet.loop.loop import get_loop
-
-from .waiting import turn
+import gnet.testing
 
 __all__ = ['Clock']
 
 
-class Clock:
+class Clock(gnet.testing.Clock):
     """The time of the loop of this thread; the fixture ``clock`` puts it there."""
 
-    def __init__(self) -> None:
-        self.loop = get_loop()
-        self.time = self.loop.now()
+    def go(self, msecs: float) -> None:
+        """Let *msecs* go by, and all that is due then happen."""
+        self.advance(msecs / 1000)
 
-    def now(self) -> float:
-        return self.time
-
-    def go(self, msecs: float, steps: int = 20) -> None:
-        """Let *msecs* go by, in some steps, and all that is due then happen."""
-        for _ in range(steps):
-            self.time += msecs / 1000 / steps
-            self.loop.from_hub(self.loop.idle_timers.expire)
-            turn()
+    def jump(self, msecs: float) -> None:
+        """Let *msecs* go by at once, as when the hub was blocked: what is due comes before a poll.
+        """
+        self._go_to(self._time + msecs / 1000)
 
     def until(self, condition: Callable[[], object]) -> None:
         """Let time go by until *condition()* is true: what fills kernels is not done at once."""
         for _ in range(1000):
-            self.go(300, 1)
+            self.go(300)
             if condition():
                 return
         pytest.fail('in vain')

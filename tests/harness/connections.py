@@ -64,7 +64,8 @@ class Connection:
     """An accepted socket, its plain peer, and a trace of what the socket emits.
 
     The trace has a line for each event, ``"name arguments {readyState}"``, in the order in which
-    they are emitted and whether or not anybody listens. ``note`` adds lines of the test's own.
+    they are emitted and whether or not anybody listens. ``note`` adds lines of the test's own. (A
+    recorder of the kit listens; and what a stream does depends on who listens.)
     """
 
     sock: Any

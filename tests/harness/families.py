@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
+
+from gnet.testing.addresses import address_of, family_of
 
 from .plain import PlainSocket
 
-__all__ = ['NAMES', 'Address', 'Family', 'address_of', 'family_of', 'has_ipv6']
-
-#: As the standard library has it: host and port, or a path.
-Address = Union[tuple[Any, ...], str, bytes]
+__all__ = ['NAMES', 'Family', 'address_of', 'family_of', 'has_ipv6']
 
 #: The ids of the ``family`` fixture.
 NAMES = ('ipv4', 'ipv6', 'unix')
@@ -46,23 +45,6 @@ class Family:
         plain.bind(self.bind_address)
         plain.listen(backlog)
         return plain
-
-
-def address_of(target: Any) -> Address:
-    """Return the address to connect to: *target* is an address or has a method ``address``."""
-    address = target.address() if callable(getattr(target, 'address', None)) else target
-    if hasattr(address, 'port'):
-        address = (address.address, address.port)  # what Server.address() returns for IP
-    if isinstance(address, tuple) and address[0] in ('::', '0.0.0.0'):
-        address = ('::1' if address[0] == '::' else '127.0.0.1', *address[1:])
-    return address  # type: ignore[no-any-return]
-
-
-def family_of(address: Address) -> socket.AddressFamily:
-    """Return the family of a numeric address or path."""
-    if not isinstance(address, tuple):
-        return socket.AF_UNIX
-    return socket.AF_INET6 if ':' in address[0] else socket.AF_INET
 
 
 def has_ipv6() -> bool:

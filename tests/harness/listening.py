@@ -16,7 +16,10 @@ __all__ = ['drain', 'ended', 'failure_of', 'happens', 'listening', 'trace']
 
 
 def trace(server: Any, log: list[Any] | None = None) -> list[Any]:
-    """Return a list to which the names of the server's events are added, and errors' codes."""
+    """Return a list to which the names of the server's events are added, and errors' codes.
+
+    No recorder of the kit: the tests add what comes between.
+    """
     found: list[Any] = [] if log is None else log
     server.on('listening', lambda: found.append('listening'))
     server.on('close', lambda: found.append('close'))

@@ -9,13 +9,14 @@ the process is monkey-patched.
 from __future__ import annotations
 
 import socket
-import struct
 from collections.abc import Callable
 from typing import Any
 
 import gevent
 
-from .families import Address, address_of, family_of
+import gnet.testing
+
+from .families import address_of, family_of
 from .plain import PlainSocket
 from .waiting import PATIENCE
 
@@ -88,23 +89,30 @@ def is_refused(connect: Callable[[Any], Peer], address: Any) -> bool:
     return False
 
 
-class Peer:
-    """A plain blocking socket. Calls that may block are made in a native thread.
+class _Blocking(gnet.testing.Peer):
+    """The kit's peer on a socket that blocks: for native threads."""
 
-    Everything else is that of the socket itself, which is :attr:`plain`.
+    def __init__(self, plain: Any) -> None:
+        self.plain = plain
+
+
+class Peer(gnet.testing.Peer):
+    """A plain blocking socket with the manners of the kit's. What may wait does so in a thread.
+
+    The kit's own waits by the hub, and so by the loop that is under test here. (It alone can
+    ``flood()``.) Everything else is that of the socket itself, which is :attr:`plain`.
     """
-
-    plain: Any
 
     def __init__(self, native: Native, plain: Any) -> None:
         self._native = native
+        self._blocking = _Blocking(plain)
         self.plain = plain
         plain.settimeout(PATIENCE)
 
     @classmethod
     def connected(cls, native: Native, target: Any) -> Peer:
         """Connect to an address, or to a listening server by its ``address()``."""
-        address: Address = address_of(target)
+        address = address_of(target)
         plain = PlainSocket(family_of(address), socket.SOCK_STREAM)
         peer = cls(native, plain)
         try:
@@ -121,32 +129,13 @@ class Peer:
         self._native(self.plain.sendall, data)
 
     def recv(self, size: int = 65536) -> bytes:
-        """Return what is there, up to *size* bytes; ``b''`` after the other side's FIN."""
         return bytes(self._native(self.plain.recv, size))
 
     def recv_exactly(self, size: int) -> bytes:
-        """Return *size* bytes, or fewer if the other side's FIN comes first."""
-        return self._native(self._read, size)  # type: ignore[no-any-return]
+        return self._native(self._blocking.recv_exactly, size)  # type: ignore[no-any-return]
+
+    def recv_until(self, mark: bytes) -> bytes:
+        return self._native(self._blocking.recv_until, mark)  # type: ignore[no-any-return]
 
     def recv_until_end(self) -> bytes:
-        """Return all that comes before the other side's FIN."""
-        return self._native(self._read, None)  # type: ignore[no-any-return]
-
-    def end(self) -> None:
-        """Send a FIN."""
-        self.plain.shutdown(socket.SHUT_WR)
-
-    def reset(self) -> None:
-        """Close with a reset: a linger time of zero throws away what is unsent and sends RST."""
-        self.plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
-        self.plain.close()
-
-    def _read(self, size: int | None) -> bytes:
-        chunks, missing = [], size
-        while missing is None or missing > 0:
-            chunk = self.plain.recv(65536 if missing is None else min(missing, 65536))
-            if not chunk:
-                break
-            chunks.append(chunk)
-            missing = None if missing is None else missing - len(chunk)
-        return b''.join(chunks)
+        return self._native(self._blocking.recv_until_end)  # type: ignore[no-any-return]

@@ -12,7 +12,11 @@ __all__ = ['Servers']
 
 
 class Servers:
-    """Makes servers, and stops them."""
+    """Makes servers, and stops them.
+
+    Not by ``gnet.testing.listening``: that wants each connection to be over in the end, which most
+    of these tests leave open, and has listeners of its own, where some count them.
+    """
 
     def __init__(self) -> None:
         self._servers: list[gnet.Server] = []

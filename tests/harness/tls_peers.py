@@ -10,6 +10,8 @@ import ssl
 from contextlib import suppress
 from typing import Any
 
+import gnet.testing
+
 from .authority import Certified, authority
 from .native import Native, Peer
 
@@ -46,7 +48,7 @@ def _set_up(
     return context
 
 
-class TlsPeer:
+class TlsPeer(gnet.testing.Peer):
     """A plain blocking socket with TLS on it. Calls are made in a native thread."""
 
     def __init__(
@@ -54,7 +56,7 @@ class TlsPeer:
         server_hostname: str | None = None, session: Any = None,
     ) -> None:
         self._native = native
-        self.peer = peer
+        self.peer, self.plain = peer, peer.plain
         self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
         if int(context.options) & _IGNORE_CUT_OFF:
             context.options = ssl.Options(int(context.options) & ~_IGNORE_CUT_OFF)
@@ -102,9 +104,6 @@ class TlsPeer:
         """Let TLS have what has come."""
         self._in.write(ciphertext)
 
-    def close(self) -> None:
-        self.peer.plain.close()
-
     # --- in a native thread ---
 
     def _send(self, data: bytes) -> None:
@@ -134,7 +133,7 @@ class TlsPeer:
                 result = call(*args)
             except ssl.SSLWantReadError:
                 self._flush()
-                received = self.peer.plain.recv(65536)
+                received = self.plain.recv(65536)
                 if received:
                     self._in.write(received)
                 else:
@@ -153,4 +152,4 @@ class TlsPeer:
 
     def _flush(self) -> None:
         if self._out.pending:
-            self.peer.plain.sendall(self._out.read())
+            self.plain.sendall(self._out.read())

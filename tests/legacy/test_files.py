@@ -11,8 +11,8 @@ import gevent.socket
 import pytest
 
 import gnet
+from gnet.testing import Listener, Peer
 
-from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
 from ..harness.waiting import PATIENCE
 
@@ -20,23 +20,21 @@ Joined = tuple[Any, Peer]
 
 
 @pytest.fixture(params=['gevent', 'gnet'])
-def joined(request: pytest.FixtureRequest, native: Native) -> Iterator[Joined]:
+def joined(
+    request: pytest.FixtureRequest, gnet_listener: Callable[..., Listener],
+) -> Iterator[Joined]:
     """A client, and its plain peer."""
-    with PlainSocket() as listener:
-        listener.bind(('127.0.0.1', 0))
-        listener.listen()
-        host, port = listener.getsockname()
-        client: Any
-        if request.param == 'gevent':
-            client = gevent.socket.create_connection((host, port))
-        else:
-            client = gnet.connect(port, host)
-            gnet.once(client, 'ready', timeout=PATIENCE)
-        client.settimeout(PATIENCE)
-        peer = Peer(native, native(listener.accept)[0])
-    yield client, peer
-    client.close()
-    peer.close()
+    listener = gnet_listener()
+    client: Any
+    if request.param == 'gevent':
+        client = gevent.socket.create_connection(listener.address())
+    else:
+        client = gnet.connect(listener.port, '127.0.0.1')
+        gnet.once(client, 'ready', timeout=PATIENCE)
+    client.settimeout(PATIENCE)
+    with listener.accept() as peer:
+        yield client, peer
+        client.close()
 
 
 def is_gone(call: Callable[[], object]) -> bool:

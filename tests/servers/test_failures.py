@@ -12,6 +12,7 @@ from gevent.event import Event
 
 import gnet
 from gnet import events, lifecycle
+from gnet.testing import EventRecorder
 
 from ..harness.listening import failure_of, happens, listening
 from ..harness.waiting import PATIENCE
@@ -72,19 +73,16 @@ def test_a_listener_that_raises_costs_its_connection_and_no_other(
 def test_the_error_goes_to_the_sockets_listeners_if_there_are_any(
     serve: Serve, connect: Any,
 ) -> None:
-    log: list[Any] = []
-    closed = Event()
+    heard = EventRecorder()
 
     def handler(sock: gnet.Socket) -> None:
-        sock.on('error', lambda error: log.append(type(error)))
-        sock.on('close', lambda had_error: (log.append(had_error), closed.set()))
+        heard.listen(sock, 'error', 'close')
         raise ZeroDivisionError
 
     server = listening(serve(handler))
-    server.on('error', lambda error: log.append('error of the server'))
+    heard.listen(server, 'error', label='server')
     connect(server)
-    assert closed.wait(PATIENCE)
-    assert log == [ZeroDivisionError, True]
+    heard.expect(('error', ZeroDivisionError), ('close', True))
     assert server.get_connections() == 0
 
 
@@ -221,17 +219,14 @@ def test_a_captured_greenlet_of_a_connection_listener_costs_the_connection(
     serve: Serve, connect: Any, hub_reports: list[Any],
 ) -> None:
     def handler(sock: gnet.Socket) -> Any:
-        sock.on('error', lambda error: log.append(type(error)))
-        sock.on('close', lambda had_error: (log.append(had_error), closed.set()))
+        heard.listen(sock, 'error', 'close')
         return gevent.spawn(lambda: 1 / 0)
 
-    log: list[Any] = []
-    closed = Event()
     server = serve(handler)
-    server.on('error', lambda error: log.append('error of the server'))
+    heard = EventRecorder()
+    heard.listen(server, 'error', label='server')
     connect(listening(server))
-    assert closed.wait(PATIENCE)
-    assert log == [ZeroDivisionError, True]
+    heard.expect(('error', ZeroDivisionError), ('close', True))
     assert len(hub_reports) == 1  # gevent's own report of the greenlet
 
 

@@ -17,7 +17,7 @@ RATE_OF_ONE = DropReason.CONNECTION_RATE_PER_ADDRESS
 
 
 class Clock:
-    """Seconds that pass when the test says so."""
+    """Seconds that pass when the test says so. (The kit's are those of a loop: here is none.)"""
 
     def __init__(self) -> None:
         self.now = 1000.0

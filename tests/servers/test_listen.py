@@ -13,6 +13,7 @@ import gevent
 import pytest
 
 import gnet
+from gnet.testing import EventRecorder
 
 from ..harness.families import Family
 from ..harness.listening import ended, failure_of, happens, listening, trace
@@ -212,14 +213,13 @@ def test_with_a_host_listening_comes_a_tick_after_the_bind(serve: Serve) -> None
 
 
 def test_two_servers_emit_in_the_order_of_their_calls(serve: Serve) -> None:
-    log: list[str] = []
+    events = EventRecorder()
     first, second = serve(), serve()
-    second.on('listening', lambda: log.append('second'))
-    first.on('listening', lambda: log.append('first'))
+    events.listen(second, 'listening', label='second')
+    events.listen(first, 'listening', label='first')
     first.listen(0)
     second.listen(0)
-    gnet.once(second, 'listening', timeout=PATIENCE)
-    assert log == ['first', 'second']
+    events.expect('first listening', 'second listening')
 
 
 def test_a_failure_is_emitted_on_a_tick_and_never_raised(serve: Serve, family: Family) -> None:

@@ -15,6 +15,7 @@ import pytest
 from gevent.event import Event
 
 import gnet
+from gnet.testing import EventRecorder
 
 from ..harness.connections import Connection, code
 from ..harness.families import Family
@@ -100,16 +101,12 @@ def test_a_socket_of_a_socketpair_is_adopted(pair: Pair, from_socket: Any) -> No
 
 def test_an_adopted_socket_emits_events(pair: Pair, from_socket: Any) -> None:
     plain, peer = pair()
-    trace: list[Any] = []
-    sock = from_socket(plain, encoding='utf8')
-    sock.on('data', trace.append)
-    for event in ('connect', 'ready', 'end', 'close'):
-        sock.on(event, lambda *args, event=event: trace.append(event))
+    events = EventRecorder(
+        from_socket(plain, encoding='utf8'), 'data', 'connect', 'ready', 'end', 'close')
     peer.sendall('é'.encode())
-    until(lambda: trace)
+    events.expect(('data', 'é'))
     peer.end()
-    until(lambda: 'close' in trace)
-    assert trace == ['é', 'end', 'close']
+    events.expect('end', ('close', False))
     assert peer.recv() == b''
 
 

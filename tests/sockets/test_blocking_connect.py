@@ -11,6 +11,7 @@ import gevent
 import pytest
 
 import gnet
+from gnet.testing import EventRecorder
 
 from ..harness.connections import code, connected, target_of
 from ..harness.families import Family, has_ipv6
@@ -83,12 +84,9 @@ def test_it_returns_when_connected(
 def test_connect_in_this_form_returns_none_and_emits_the_same_events(
     plain_listener: Listen, sock: Any,
 ) -> None:
-    trace = []
-    sock.on('connect', lambda: trace.append('connect'))
-    sock.on('ready', lambda: trace.append('ready'))
+    events = EventRecorder(sock, 'connect', 'ready')
     assert sock.connect(plain_listener().getsockname()) is None
-    until(lambda: 'ready' in trace)
-    assert trace == ['connect', 'ready']
+    events.expect(('connect',), ('ready',))
 
 
 @FORMS

@@ -15,6 +15,7 @@ from gevent.event import AsyncResult
 
 import gnet
 from gnet.loop.loop import get_loop
+from gnet.testing import Peer
 
 from ..harness.families import Family
 from ..harness.leaks import CAN_LIST_DESCRIPTORS
@@ -260,9 +261,7 @@ def test_one_that_is_read_by_blocking_and_listens_to_close_is_told(local: Servic
     forgotten, _ = forgets(lambda: talked(local).on('close', told.set))
     gc.collect()
     assert forgotten() is not None
-    end = local.ends[0]
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes((1, 0, 0, 0, 0, 0, 0, 0)))
-    end.close()
+    Peer.on(local.ends[0]).reset()
     assert told.get(timeout=PATIENCE) is True
 
 
@@ -278,9 +277,7 @@ def test_a_listener_before_the_first_blocking_call_keeps_it(local: Service) -> N
     forgotten, _ = forgets(use)
     gc.collect()
     assert forgotten() is not None
-    end = local.accept()
-    end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, bytes((1, 0, 0, 0, 0, 0, 0, 0)))
-    end.close()
+    Peer.on(local.accept()).reset()
     assert isinstance(told.get(timeout=PATIENCE), ConnectionResetError)
 
 

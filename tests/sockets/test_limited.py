@@ -20,6 +20,7 @@ from gevent.event import Event
 
 import gnet
 from gnet import lifecycle
+from gnet.loop.loop import get_loop
 from gnet.sockets.peer_watch import PeerWatch
 
 from ..harness.clock import Clock
@@ -55,7 +56,7 @@ def test_each_byte_gives_it_the_time_again(accept: Accept, clock: Clock) -> None
     events: list[Any] = []
     c = accept(failing(events), read_timeout=1000)
     for number in range(1, 6):
-        clock.go(800, 4)
+        clock.go(800)
         c.peer.sendall(b'x')
         until(lambda number=number: c.sock.bytes_read == number)
     clock.go(900)
@@ -129,7 +130,7 @@ def test_nor_is_one_silent_that_a_blocked_hub_has_not_heard(
         c.peer.plain.sendall(b'x')
     else:
         c.peer.end()
-    clock.go(3000, 1)  # and it is looked before the hub has read
+    clock.jump(3000)  # and it is looked before the hub has read
     until(lambda: events)
     assert events == [b'x' if says == 'data' else 'end']
 
@@ -137,7 +138,7 @@ def test_nor_is_one_silent_that_a_blocked_hub_has_not_heard(
 def test_what_the_hub_leaves_in_the_kernel_is_no_excuse_for_ever(clock: Clock) -> None:
     mine, peer = socket.socketpair()
     with mine, peer:
-        watch = PeerWatch(mine, clock.loop, lambda sock, watch: None, None)
+        watch = PeerWatch(mine, get_loop(), lambda sock, watch: None, None)
         peer.send(b'x')
         assert [watch.is_unheard(mine), watch.is_unheard(mine)] == [True, False]
         assert [watch.is_unserved(mine), watch.is_unserved(mine)] == [True, False]
@@ -248,7 +249,7 @@ def test_a_slow_one_is_not(accept: Accept, clock: Clock) -> None:
     c.sock.write(bytes(MUCH))
     left = MUCH
     for _ in range(8):
-        clock.go(800, 4)
+        clock.go(800)
         # (Less than a segment of the loopback's is not acknowledged: its window stays shut.)
         left -= len(c.peer.recv_exactly(1 << 20))
         assert not c.sock.destroyed
@@ -265,7 +266,7 @@ def test_nor_is_the_reader_of_a_pipe_that_a_blocked_hub_has_not_seen_reading(clo
         with suppress(BlockingIOError):
             while os.read(reads, 1 << 20):
                 pass
-        clock.go(3000, 1)  # and it is looked before the hub has written
+        clock.jump(3000)  # and it is looked before the hub has written
         assert sock.errored is None
         clock.go(1600)
         assert code(sock.errored) == 'ERR_WRITE_TIMEOUT'
@@ -345,7 +346,7 @@ def test_a_connection_lasts_no_longer_than_it_may(
     events: list[Any] = []
     c = accept(failing(events), target=family.listen_options, lifetime=1000)
     for number in range(1, 5):
-        clock.go(240, 4)
+        clock.go(240)
         c.peer.sendall(b'x')
         until(lambda number=number: c.sock.bytes_read == number)
     assert events == []
@@ -458,13 +459,13 @@ def test_a_forgotten_socket_is_collected_all_the_same(clock: Clock) -> None:
     with pytest.warns(ResourceWarning, match='unclosed'):
         sock = None
     assert seen() is None
-    assert all(timer.expired is None for _, _, timer in clock.loop.idle_timers._heap)
+    assert all(timer.expired is None for _, _, timer in get_loop().idle_timers._heap)
     clock.go(5000)
     peer.close()
 
 
 def test_one_that_is_closed_leaves_nothing_in_the_heap(accept: Accept, clock: Clock) -> None:
-    timers = clock.loop.idle_timers
+    timers = get_loop().idle_timers
     c = accept(lambda c: c.sock.on('data', lambda chunk: None), lifetime=1e6, read_timeout=1e6)
     watch = c.sock._settings.watch
     assert watch.armed

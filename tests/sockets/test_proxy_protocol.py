@@ -9,12 +9,13 @@ import pytest
 
 import gnet
 from gnet.proxy_protocol import Command, HeaderParser, ProxyHeader
+from gnet.testing import EventRecorder
 
 from ..harness.connections import both_spellings, target_of
 from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
-from ..harness.waiting import PATIENCE, until
+from ..harness.waiting import PATIENCE
 
 V1 = b'PROXY TCP4 192.0.2.1 198.51.100.7 12345 443\r\n'
 CLIENT = gnet.Address('192.0.2.1', 'IPv4', 12345)
@@ -250,11 +251,6 @@ def test_a_header_that_cannot_be_sent_costs_the_connection(
         lambda self, sock, remote: established(self, Sock(sock), remote))
     listener = plain_listener()
     sock = gnet.connect(**target_of(listener), proxy_protocol=True)
-    events: list[Any] = []
-    sock.on('error', lambda error: events.append(error.code))
-    sock.on('connect', lambda: events.append('connect'))
-    done: list[Any] = []
-    sock.on('close', done.append)
-    until(lambda: done)
-    assert events == ['EPIPE' if isinstance(sent, OSError) else 'ENOBUFS']
-    assert done == [True]
+    events = EventRecorder(sock, 'error', 'connect', 'close')
+    events.expect(
+        ('error', 'EPIPE' if isinstance(sent, OSError) else 'ENOBUFS'), ('close', True))

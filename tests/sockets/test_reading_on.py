@@ -20,6 +20,7 @@ from gevent.event import Event
 import gnet
 from gnet.loop.agenda import WORK_BUDGET
 from gnet.streams.wire import BULK_SIZE, MAX_READS, READ_SIZE
+from gnet.testing import EventRecorder, Peer
 
 from ..harness.waiting import PATIENCE, tick, until
 
@@ -269,9 +270,7 @@ def test_a_reset_that_is_met_in_reading_on_comes_after_the_data(serve: Serve, st
     peers: list[socket.socket] = []
 
     def reset() -> None:
-        peer = peers.pop()
-        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b'\1\0\0\0\0\0\0\0')
-        peer.close()
+        Peer.on(peers.pop()).reset()
 
     def handle(sock: Any) -> None:
         if style == 'event':
@@ -308,13 +307,10 @@ def test_an_end_that_is_there_already_is_found_no_earlier(
     serve: Serve, size: int, style: str,
 ) -> None:
     """What a listener's end() causes comes first, as in Node 24."""
-    log: list[str] = []
-    closed = Event()
+    events = EventRecorder()
 
     def handle(sock: Any) -> None:
-        sock.on('finish', lambda: log.append('finish'))
-        sock.on('end', lambda: log.append('end'))
-        sock.on('close', lambda had_error: closed.set())
+        events.listen(sock, 'finish', 'end', 'close')
         if style == 'event':
             @sock.on('data')
             def answer(chunk: bytes) -> None:
@@ -331,8 +327,7 @@ def test_an_end_that_is_there_already_is_found_no_earlier(
         peer.connect((address.address, address.port))
         peer.sendall(bytes(size))
         peer.shutdown(socket.SHUT_WR)
-        assert closed.wait(PATIENCE)
-    assert log == ['finish', 'end']
+        events.expect('finish', 'end', 'close')
 
 
 @pytest.mark.parametrize('fate', ['half closed', 'gone', 'reset'])

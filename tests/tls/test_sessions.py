@@ -12,6 +12,7 @@ from gevent.event import AsyncResult
 
 import gnet
 from gnet import tls
+from gnet.testing import EventRecorder
 
 from ..harness.authority import authority
 from ..harness.connections import refused, target_of
@@ -168,10 +169,7 @@ def test_a_client_that_was_paused_first_sees_the_end(serve_tls: Serve, how: str)
     server = serve_tls(accepted.set)
     sock = tls.connect(target_of(server), ca=authority().cert, servername='localhost')
     sock.pause()
-    told: list[str] = []
-    for event in ('data', 'end', 'close'):
-        sock.on(event, lambda *_args, event=event: told.append(event))
+    events = EventRecorder(sock, 'data', 'end', 'close')
     gnet.once(sock, 'secureConnect', timeout=PATIENCE)
     getattr(accepted.get(timeout=PATIENCE), how)()
-    until(lambda: 'close' in told)
-    assert told == ['end', 'close']
+    events.expect('end', 'close')

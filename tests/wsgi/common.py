@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..harness.native import Peer
+from gnet.testing import Peer
 
 GET = b'GET %b HTTP/1.1\r\nHost: example.org\r\n\r\n'
 
@@ -20,11 +20,8 @@ def telling(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 
 def read_answer(peer: Peer) -> tuple[int, dict[str, str], bytes]:
     """Return status, headers (small letters) and body of the next answer."""
-    head = b''
-    while not head.endswith(b'\r\n\r\n'):
-        byte = peer.recv_exactly(1)
-        assert byte, f'ended after {head!r}'
-        head += byte
+    head = peer.recv_until(b'\r\n\r\n')
+    assert head.endswith(b'\r\n\r\n'), f'ended after {head!r}'
     first, *lines = head.decode('latin-1').split('\r\n')[:-2]
     headers = {name.lower(): value.strip() for name, _, value in (
         line.partition(':') for line in lines)}

@@ -85,7 +85,7 @@ def test_tls_is_ended_by_a_word(site: Site, connect: Any, native: Native) -> Non
     context = tls.create_secure_context(authority().certify(*NAMES).options)
     server = site(telling, ssl_context=context)
     peer = TlsPeer(native, connect(server), client_context(), server_hostname='localhost').shake()
-    ask(peer)  # type: ignore[arg-type]  # it has the same names
+    ask(peer)
     stopping = gevent.spawn(server.stop)
     assert peer.recv_until_end() == b''  # close_notify: without it, this raises
     peer.close()

@@ -106,7 +106,7 @@ def test_it_is_told_of_tls(site: Site, connect: Any, native: Native) -> None:
     peer = TlsPeer(
         native, connect(site(telling, ssl_context=context)), client_context(),
         server_hostname='localhost')
-    told = ask(peer.shake())  # type: ignore[arg-type]  # it has the same names
+    told = ask(peer.shake())
     assert [told[name] for name in (
         'wsgi.url_scheme', 'HTTPS', 'SSL_CLIENT_VERIFY')] == ['https', 'on', 'NONE']
     assert told['SSL_PROTOCOL'].startswith('TLSv1.')
