@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..node import coded_errors
+from ..node.threads import get_ident
 from .delivery import BLOCKING, Chunk, Delivery
 from .encodings import StreamDecoder, as_bytes, canonical, encode
 from .piping import Pipe
@@ -75,6 +76,8 @@ class Readable(Delivery):
             CodedValueError: ``ERR_OUT_OF_RANGE`` for more than 1 GiB.
             CodedRuntimeError: ``ERR_READING_IN_BLOCKING_STYLE``.
         """
+        if get_ident() != self._loop.thread:
+            self._loop.check_thread()
         if self._wire.taker in BLOCKING:
             self._use_events()
             for chunk in self._wire.take_all():
@@ -228,6 +231,8 @@ class Readable(Delivery):
         What arrives is buffered up to the high-water mark, so the peer's end or reset is still
         noticed while there is room.
         """
+        if get_ident() != self._loop.thread:
+            self._loop.check_thread()
         if self._flow is not PAUSED:
             self._flow = PAUSED
             self.emit('pause')
@@ -239,6 +244,8 @@ class Readable(Delivery):
 
         Returns the stream. `'resume'` is emitted when it starts.
         """
+        if get_ident() != self._loop.thread:
+            self._loop.check_thread()
         if self._flow is not FLOWING:
             wire = self._wire
             if wire.reader is not None or wire.taker in BLOCKING:
@@ -299,6 +306,9 @@ class Readable(Delivery):
         return self._explicitly_paused or self._flow is PAUSED
 
     def _listener_wanted(self, event: Any) -> None:
+        # For on(), add_listener() and once(): each connection comes by them.
+        if get_ident() != self._loop.thread:
+            self._loop.check_thread()
         # What _listener_added() would raise, before the listener is there.
         if self._wire.reader is not None and (
             (event == 'data' and self._flow is UNDECIDED)
