@@ -381,7 +381,7 @@ class Sending(Readable):
 
     def _fail_next(self, failure: BaseException) -> None:
         """Answer what was written since, and in those callbacks, and ends; then destroy."""
-        while self._stage not in GONE and self._errored is failure:
+        while self._stage not in GONE and self._errored is failure:  # nor connected again meanwhile
             size = 0
             callback: Callback
             if self._queue:
@@ -392,14 +392,14 @@ class Sending(Readable):
             elif self._end_callbacks:
                 callback = self._end_callbacks.pop(0)
             else:
-                break
+                self.destroy(failure)
+                return
             if callback is not None:
                 # It goes on there should this one block, or be ended.
                 self._tick(self._fail_next, failure)
                 self._call_guarded(callback, failure)
-            self._queued_bytes -= size  # they count as written no more
-        if self._errored is failure:  # else it was connected again meanwhile
-            self.destroy(failure)
+            if self._errored is failure:
+                self._queued_bytes -= size  # they count as written no more
 
     def _sending_failed(self, error: OSError) -> None:
         """The connection broke under what was in flight: its callbacks come before `'error'`."""
