@@ -292,7 +292,7 @@ class Socket(Addressed):
         if get_ident() != loop.thread and not loop.is_forsaken:
             loop.check_thread()
         self._request = None
-        if self._stage in GONE:
+        if self._stage is not CONNECTED and self._stage in GONE:
             return self
         connector, self._connector = self._connector, None
         if connector is not None:

@@ -35,7 +35,9 @@ from .states import (
     END_EMITTED,
     FLOWING,
     GONE,
+    GREENLET,
     IDLE,
+    NOBODY,
     NOT_ENDED,
     NOT_STARTED,
     PAUSED,
@@ -248,7 +250,8 @@ class Readable(Delivery):
             self._loop.check_thread()
         if self._flow is not FLOWING:
             wire = self._wire
-            if wire.reader is not None or wire.taker in BLOCKING:
+            taker = wire.taker  # (Not "in BLOCKING": as in Delivery._deliver.)
+            if wire.reader is not None or taker is GREENLET or taker is NOBODY:
                 self._use_events()
             self._start_flowing()
         self._explicitly_paused = False
