@@ -94,10 +94,11 @@ class Loop(Agenda, Watchers):
         self.wake_scheduled = True
         parked = self.parked
         late = False
-        self.deadline = perf_counter() + agenda.WORK_BUDGET
+        now = perf_counter()
+        self.deadline = now + agenda.WORK_BUDGET
         while True:
             while self.ticks or self.work:
-                if perf_counter() >= self.deadline:
+                if (now or perf_counter()) >= self.deadline:
                     late = True
                     # Ticks, too: Node's starve all else for ever when they post themselves.
                     self._schedule_turn()
@@ -106,6 +107,7 @@ class Loop(Agenda, Watchers):
                         item = self.work.popleft()
                         self.ticks.append((item.deliver, (), item.context))
                     break
+                now = 0.0  # which the runner takes; it looks, too, before each thing it does
                 runner = parked.pop() if parked else Runner(self, parked)
                 if runner.dead:
                     continue
@@ -120,7 +122,8 @@ class Loop(Agenda, Watchers):
                     begin(*arguments)
                 except BaseException:
                     self.hub.handle_error(begin, *sys.exc_info())
-                if perf_counter() >= self.deadline:
+                now = perf_counter()
+                if now >= self.deadline:
                     late = True
                     self._schedule_turn()
                 continue  # with its ticks: they come before the next start

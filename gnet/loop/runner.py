@@ -74,12 +74,15 @@ class Runner(_AnyGreenlet):
         item: Deliverable | None
         while True:
             while True:
-                if perf_counter() >= agenda.deadline:
-                    break
+                # (The clock is asked only where something is left to do.)
                 if ticks:
+                    if perf_counter() >= agenda.deadline:
+                        break
                     callback, arguments, context = ticks.popleft()
                     item = None
                 elif work:
+                    if perf_counter() >= agenda.deadline:
+                        break
                     item = work.popleft()
                     context = item.context
                 else:

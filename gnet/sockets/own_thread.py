@@ -3,8 +3,9 @@
 Another thread would change states in the middle of a listener's work, and wake a loop that does not
 notice. So each public name that does something asks first which thread it is in: those of the way
 of a message by themselves (``write``, ``end``, ``sendall``, ``send``, ``recv``, iteration), and so
-does ``destroy``; the others by what :func:`keep_to_thread` puts around them. What only looks
-(``address()``, ``fileno()``, properties) may be used anywhere.
+do those of :data:`ASKING`; the others by what :func:`keep_to_thread` puts around them, which costs
+a call that passes everything on. What only looks (``address()``, ``fileno()``, properties) may be
+used anywhere.
 
 In a forked child no thread is the loop's, so there the same question has the same answer; but what
 lets go of a socket, as code does that cleans up, has nothing left to do, and says nothing.
@@ -12,14 +13,14 @@ lets go of a socket, as code does that cleans up, has nothing left to do, and sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from functools import wraps
 from typing import Any
 
 from ..node.spelling import camel
 from ..node.threads import get_ident
 
-__all__ = ['LETTING_GO', 'USES', 'keep_to_thread']
+__all__ = ['ASKING', 'LETTING_GO', 'USES', 'keep_to_thread']
 
 #: Of every emitter. Not so ``emit``, which calls the program's listeners for the program, and
 #: changes nothing.
@@ -39,6 +40,11 @@ LETTING_GO = (
     *_LISTENING_NO_MORE, 'close', 'destroy', 'destroy_soon', 'detach', 'ref', 'unref',
 )
 
+#: Of both, what each connection comes by, or each batch of writes: there it is written out. (The
+#: first three ask in ``Readable._listener_wanted``, before anything is changed.)
+ASKING = frozenset((
+    'add_listener', 'on', 'once', 'cork', 'destroy', 'pause', 'read', 'resume', 'uncork'))
+
 #: The same of a server.
 SERVER_USES = (*_LISTENING, 'get_connections', 'listen', 'serve_forever')
 SERVER_LETTING_GO = (*_LISTENING_NO_MORE, 'close', 'ref', 'stop', 'unref')
@@ -47,7 +53,7 @@ SERVER_LETTING_GO = (*_LISTENING_NO_MORE, 'close', 'ref', 'stop', 'unref')
 def keep_to_thread(
     cls: type[Any], loop_of: Callable[[Any], Any], uses: Iterable[str] = USES,
     letting_go: Iterable[str] = LETTING_GO, is_free: Callable[[Any], bool] | None = None,
-    asking: Iterable[str] = (),
+    asking: Container[str] = (),
 ) -> None:
     """Have the methods of *cls* raise ``ERR_FOREIGN_THREAD`` in another thread than its loop's.
 
@@ -57,11 +63,12 @@ def keep_to_thread(
         uses: names of methods.
         letting_go: of those that do nothing, and do not raise, in a forked child.
         is_free: returns whether one of its objects belongs to no thread yet. None: it always does.
-        asking: of *letting_go*, what each connection comes by, so that the question is written out
-            in this very class. (What a subclass makes of it may do something before that.)
+        asking: of both, what asks by itself. (What a subclass makes of it may do something before
+            that.)
     """
     for name in uses:
-        _put_around(cls, name, loop_of, is_free, lets_go=False)
+        if name not in asking:
+            _put_around(cls, name, loop_of, is_free, lets_go=False)
     for name in letting_go:
         if name not in asking:
             _put_around(cls, name, loop_of, is_free, lets_go=True)

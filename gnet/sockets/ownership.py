@@ -171,7 +171,7 @@ class Owned(Duplex):
     def _owner_returned(self) -> None:
         """They have returned: end the connection if they used it blockingly."""
         upper = self._wire.stream
-        if upper is not None and upper != self:  # (which may be a weak proxy of it)
+        if upper is not self and upper is not None and upper != self:  # (or a weak proxy of it)
             cast(Borrower, upper).lender_returned()  # it was lent: see sockets/lending.py
             return
         if self._wire.handled:

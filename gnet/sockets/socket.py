@@ -33,7 +33,7 @@ from ..streams.states import (
 )
 from .blocking import NOT_USED
 from .descriptors import adopt_descriptor, remember, reset_on_close
-from .own_thread import keep_to_thread
+from .own_thread import ASKING, keep_to_thread
 from .ownership import BlockingUser, Counter
 from .settings import DEFAULTS, TimeoutOverflowWarning
 from .wire import DescriptorWire
@@ -296,7 +296,7 @@ class Socket(Addressed):
         if get_ident() != loop.thread and not loop.is_forsaken:
             loop.check_thread()
         self._request = None
-        if self._stage in GONE:
+        if self._stage is not CONNECTED and self._stage in GONE:
             return self
         connector, self._connector = self._connector, None
         if connector is not None:
@@ -417,7 +417,7 @@ class Socket(Addressed):
         return _READY_STATES[self.readable, self.writable]
 
 
-keep_to_thread(Socket, attrgetter('_loop'), asking=('destroy',))
+keep_to_thread(Socket, attrgetter('_loop'), asking=ASKING)
 
 
 def accept(

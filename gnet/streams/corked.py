@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 
+from ..node.threads import get_ident
 from .sending import JOINED_SIZE, Sending, WriteRequest
 
 __all__ = ['Corked']
@@ -25,10 +26,14 @@ class Corked(Sending):
 
     def cork(self) -> None:
         """Only queue until the matching :meth:`uncork`, to send many small chunks as one."""
+        if get_ident() != self._loop.thread:
+            self._loop.check_thread()
         self._corked += 1
 
     def uncork(self) -> None:
         """Undo one :meth:`cork`; the last one sends what is queued in one system call."""
+        if get_ident() != self._loop.thread:
+            self._loop.check_thread()
         if self._corked:
             self._corked -= 1
             if not self._corked:

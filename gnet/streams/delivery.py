@@ -225,7 +225,7 @@ class Delivery(Guarded):
             wire = self._wire  # a listener may have blocked until the stream had another one
             if (
                 wire.ended and self._read_state is NOT_ENDED and not wire.arrived
-                and wire.taker not in BLOCKING
+                and (wire.taker is EVENTS or wire.taker not in BLOCKING)
                 # As _holds_end() says, without the call where nobody can still change his mind.
                 and (
                     (wire.taker is not NOBODY_YET and self._stage is CONNECTED)
@@ -386,7 +386,8 @@ class Delivery(Guarded):
         if self._length or 'readable' in events:
             self._emit_readable()
         elif (
-            'end' in events or not self._plain_emit or self._loop.ticks or self._stage in SILENT
+            'end' in events or not self._plain_emit or self._loop.ticks
+            or (self._stage is not CONNECTED and self._stage in SILENT)
             or self._errored is not None
         ):  # what that would do, in fewer steps
             if self._stage not in GONE and self._errored is None:

@@ -104,7 +104,7 @@ class Duplex(Writable):
                 is destroyed already, nothing happens: the first error wins.
         """
         before = self._stage
-        if before in GONE:
+        if before is not CONNECTED and before in GONE:
             return self
         # What is corked waits for uncork(), and not for the connection.
         begun = self._begun

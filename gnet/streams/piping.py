@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from .delivery import Delivery
+
 __all__ = [
     'Pipe',
 ]
@@ -61,6 +63,10 @@ class Pipe:
     def _is_emitter(self) -> bool:
         return hasattr(self.destination, 'emit')
 
+    def _is_to_stream(self) -> bool:
+        """Whether the destination is one of ours, and so has what is inside of a stream."""
+        return isinstance(self.destination, Delivery)
+
     def _is_open(self) -> bool:
         return self in (self.source._pipes or ())  # inside: as above
 
@@ -100,9 +106,8 @@ class Pipe:
         self.close()
         if not self.destination.listener_count('error'):
             # Nobody but this pipe was listening.
-            emit = getattr(self.destination, '_emit_error', None)
-            if emit is not None:
-                emit(error)
+            if self._is_to_stream():
+                self.destination._emit_error(error)  # inside: what a pipe has kept from it
             else:
                 self.destination.emit('error', error)
 
@@ -119,7 +124,9 @@ class Pipe:
     def part(self) -> None:
         """Do what follows when the source has it no more."""
         self._forget()
-        if self._waits_for_drain and getattr(self.destination, '_needs_drain', True):
+        if self._waits_for_drain and (
+            not self._is_to_stream() or self.destination._needs_drain  # inside: Node looks there
+        ):
             self._drained()  # the others need not wait for this one any more
         if self._is_emitter():
             self.destination.emit('unpipe', self.source)

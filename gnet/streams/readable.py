@@ -26,6 +26,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..node import coded_errors
+from ..node.threads import get_ident
 from .delivery import BLOCKING, Chunk, Delivery
 from .encodings import StreamDecoder, as_bytes, canonical, encode
 from .piping import Pipe
@@ -34,7 +35,9 @@ from .states import (
     END_EMITTED,
     FLOWING,
     GONE,
+    GREENLET,
     IDLE,
+    NOBODY,
     NOT_ENDED,
     NOT_STARTED,
     PAUSED,
@@ -75,6 +78,8 @@ class Readable(Delivery):
             CodedValueError: ``ERR_OUT_OF_RANGE`` for more than 1 GiB.
             CodedRuntimeError: ``ERR_READING_IN_BLOCKING_STYLE``.
         """
+        if get_ident() != self._loop.thread:
+            self._loop.check_thread()
         if self._wire.taker in BLOCKING:
             self._use_events()
             for chunk in self._wire.take_all():
@@ -228,6 +233,8 @@ class Readable(Delivery):
         What arrives is buffered up to the high-water mark, so the peer's end or reset is still
         noticed while there is room.
         """
+        if get_ident() != self._loop.thread:
+            self._loop.check_thread()
         if self._flow is not PAUSED:
             self._flow = PAUSED
             self.emit('pause')
@@ -239,9 +246,12 @@ class Readable(Delivery):
 
         Returns the stream. `'resume'` is emitted when it starts.
         """
+        if get_ident() != self._loop.thread:
+            self._loop.check_thread()
         if self._flow is not FLOWING:
             wire = self._wire
-            if wire.reader is not None or wire.taker in BLOCKING:
+            taker = wire.taker  # (Not "in BLOCKING": as in Delivery._deliver.)
+            if wire.reader is not None or taker is GREENLET or taker is NOBODY:
                 self._use_events()
             self._start_flowing()
         self._explicitly_paused = False
@@ -299,6 +309,9 @@ class Readable(Delivery):
         return self._explicitly_paused or self._flow is PAUSED
 
     def _listener_wanted(self, event: Any) -> None:
+        # For on(), add_listener() and once(): each connection comes by them.
+        if get_ident() != self._loop.thread:
+            self._loop.check_thread()
         # What _listener_added() would raise, before the listener is there.
         if self._wire.reader is not None and (
             (event == 'data' and self._flow is UNDECIDED)

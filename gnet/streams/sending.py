@@ -198,10 +198,14 @@ class Sending(Readable):
 
     def _failed_at_once(self, failure: OSError) -> None:
         """What is in flight has met a failure, in a call of the program's."""
-        self._errored = self._wire.own_failure(failure.errno or 0, 'write')
-        if self._in_flight:
-            self._in_flight[0].failure = failure.errno or 0
-        self._tick(self._sending_failed, failure)
+        batch = self._in_flight or []
+        for request in batch:
+            self._pending_callbacks -= 1
+            self._queued_units -= request.units  # as in Node, from now on
+            request.units = 0  # it may be given up before the news of this has come
+        self._fail_with(
+            self._wire.own_failure(failure.errno or 0, 'write'), 0,
+            *(request.callback for request in batch))
 
     def _sent_in_part(self) -> None:
         """Wait until the wire takes the rest of what is in flight.
@@ -319,10 +323,7 @@ class Sending(Readable):
 
     def _is_drained(self) -> bool:
         """Whether nothing is queued; what has failed counts no more, as in Node."""
-        left = self._queued_units
-        if self._errored is not None:
-            left -= sum(request.units for request in self._in_flight or ())
-        return not left and self._can_write()
+        return not self._queued_units and self._can_write()
 
     def _call_all(self, calls: deque[Callable[[], object]]) -> None:
         """Make each call, here and now; one that blocks, or is ended, does not hold up others."""
@@ -365,46 +366,67 @@ class Sending(Readable):
         """The kernel has refused *size* bytes."""
         self._fail_with(self._wire.own_failure(error.errno or 0, 'write'), size, callback)
 
-    def _fail_with(self, failure: BaseException, size: int, callback: Callback) -> None:
-        """A write has failed at once: the stream is destroyed, but on a tick."""
+    def _fail_with(self, failure: BaseException, size: int, *callbacks: Callback) -> None:
+        """Writes with these *callbacks* have failed at once: the stream is destroyed, on a tick.
+
+        They are answered there, also if a destroy() comes first.
+        """
         self._settle_held()
         self._errored = failure
         self._queued_bytes += size  # they count as written
         self._in_flight = []  # writes to come queue behind it
-        if callback is not None:
-            self._tick(self._call_guarded, callback, failure)
-        self._tick(self._fail_next, failure)
+        self._tick(self._failed_in_turn, failure, callbacks)
+
+    def _failed_in_turn(self, failure: BaseException, callbacks: tuple[Callback, ...]) -> None:
+        if not self._lets_arrived_pass(self._failed_in_turn, failure, callbacks):
+            self._call_all(deque([
+                *(partial(self._call_guarded, callback, failure)
+                  for callback in callbacks if callback is not None),
+                partial(self._fail_next, failure)]))
 
     def _fail_next(self, failure: BaseException) -> None:
-        """Answer what was written since, and in those callbacks; then destroy. Runs in a tick."""
-        while self._queue and self._stage not in GONE and self._errored is failure:
-            request = self._queue.popleft()
-            self._queued_units -= request.units
-            self._pending_callbacks -= 1
-            if request.callback is not None:
+        """Answer what was written since, and in those callbacks, and ends; then destroy."""
+        while self._stage not in GONE and self._errored is failure:  # nor connected again meanwhile
+            size = 0
+            callback: Callback
+            if self._queue:
+                request = self._queue.popleft()
+                self._queued_units -= request.units
+                self._pending_callbacks -= 1
+                callback, size = request.callback, len(request.data)
+            elif self._end_callbacks:
+                callback = self._end_callbacks.pop(0)
+            else:
+                self.destroy(failure)
+                return
+            if callback is not None:
                 # It goes on there should this one block, or be ended.
                 self._tick(self._fail_next, failure)
-                self._call_guarded(request.callback, failure)
-            self._queued_bytes -= len(request.data)  # they count as written no more
-        if self._errored is failure:  # else it was connected again meanwhile
-            self.destroy(failure)
+                self._call_guarded(callback, failure)
+            if self._errored is failure:
+                self._queued_bytes -= size  # they count as written no more
 
     def _sending_failed(self, error: OSError) -> None:
         """The connection broke under what was in flight: its callbacks come before `'error'`."""
-        wire = self._wire
-        if wire.arrived and wire.delivery is QUEUED:
-            # An answer that came before the connection broke: it has its turn first.
-            wire.hold(OVER)
-            wire.watch_writable(None)
-            self._loop.enqueue(_SendFailure(self, error, wire.context))
+        if self._stage is not CONNECTED or self._lets_arrived_pass(self._sending_failed, error):
             return
-        failure = wire.own_failure(error.errno or 0, 'write')
+        failure = self._wire.own_failure(error.errno or 0, 'write')
         batch, self._in_flight = self._in_flight, None
         for request in batch or ():
             self._pending_callbacks -= 1
             if request.callback is not None:
                 self._tick(self._call_guarded, request.callback, failure)
         self.destroy(failure)
+
+    def _lets_arrived_pass(self, follows: Callable[..., object], *arguments: Any) -> bool:
+        """Whether an answer came before the connection broke: it has its turn, then *follows*."""
+        wire = self._wire
+        if not wire.arrived or wire.delivery is not QUEUED:
+            return False
+        wire.hold(OVER)
+        wire.watch_writable(None)
+        self._loop.enqueue(_PutOff(partial(follows, *arguments), wire.context))
+        return True
 
     # --- what was written before there was a connection -------------------------------------------
 
@@ -461,18 +483,11 @@ class Sending(Readable):
             for callback, error in answers if callback is not None)
 
 
-class _SendFailure:
-    """Work for a runner: a stream's sending has failed, after what it had received before."""
+class _PutOff:
+    """Work for a runner: what a stream does after what it had received before."""
 
-    __slots__ = ('_error', '_stream', 'context')
+    __slots__ = ('context', 'deliver')
 
-    def __init__(self, stream: Sending, error: OSError, context: Any) -> None:
+    def __init__(self, deliver: Callable[[], object], context: Any) -> None:
         self.context = context
-        self._stream = stream
-        self._error = error
-
-    def deliver(self) -> None:
-        stream = self._stream
-        # inside: this is the stream's own work, put off
-        if stream._stage is CONNECTED:
-            stream._sending_failed(self._error)  # inside: as above
+        self.deliver = deliver

@@ -46,7 +46,9 @@ DESTROYED: Final = Stage.DESTROYED
 MUTE: Final = Stage.MUTE
 CLOSED: Final = Stage.CLOSED
 
-#: The stages of a stream that was destroyed; and those from which on it emits no data.
+#: The stages of a stream that was destroyed; and those from which on it emits no data. (To find
+#: that one is none of them costs 50 ns for each: what each connection comes by asks first whether
+#: it is CONNECTED.)
 GONE = (DESTROYED, MUTE, CLOSED)
 SILENT = (MUTE, CLOSED)
 

@@ -172,11 +172,14 @@ class Writable(Corked):
             self._loop.check_thread()
         if callable(chunk):
             chunk, encoding, callback = None, None, chunk
-        elif callback is None and callable(encoding):
+        elif callback is None and encoding is not None and callable(encoding):
             encoding, callback = None, encoding
-        if not callable(callback):
+        if callback is not None and not callable(callback):
             callback = None
-        if chunk is not None and (self._write_state is not WRITABLE or self._stage in GONE):
+        if chunk is not None and (
+            self._write_state is not WRITABLE
+            or (self._stage is not CONNECTED and self._stage in GONE)
+        ):
             self._corked = 0
             self._encode(chunk, encoding)
             refusal = self._refusal(ending=True)

@@ -71,6 +71,7 @@ def test_each_name_that_does_something_says_so(
     for name in {*USES, *LETTING_GO, *OF_THE_HOT_PATH}:
         verb = getattr(c.sock, style(name))
         refused(native, lambda verb=verb, name=name: verb(*ARGUMENTS.get(name, ())))
+    refused(native, lambda: c.sock.on('data')(print))
     refused(native, lambda: list(c.sock))
     refused(native, lambda: next(iter(c.sock)))
     # Nothing has happened.

@@ -164,7 +164,7 @@ def test_a_failure_of_what_was_held_back_destroys_the_stream(stream: TracedStrea
     assert stream.errored.code == 'EPIPE'
     stream.run_later()
     stream.run_later()
-    assert [line.split()[0] for line in stream.trace] == ['(destroy', 'c', '(unheard', 'close']
+    assert [line.split()[0] for line in stream.trace] == ['c', '(destroy', '(unheard', 'close']
 
 
 def tell(told: list[int], number: int, error: BaseException | None) -> None:

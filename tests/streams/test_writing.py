@@ -350,6 +350,30 @@ def test_a_write_that_fails_says_so_before_the_stream_does(stream: TracedStream)
     ]
 
 
+@pytest.mark.parametrize('way', ['at once', 'corked', 'in flight'])
+def test_what_came_before_a_write_fails_is_told_first(stream: TracedStream, way: str) -> None:
+    stream.resume()
+    stream.run()
+    stream.take_trace()
+    stream.wire.arrive(b'the last word')
+    if way == 'corked':
+        stream.cork()
+    elif way == 'in flight':
+        stream.wire.room = 0
+    else:
+        stream.wire.broken = BrokenPipeError(errno.EPIPE, 'x')
+    stream.write(b'a', stream.noting('written'))
+    stream.wire.broken = BrokenPipeError(errno.EPIPE, 'x')
+    if way == 'corked':
+        stream.uncork()
+    elif way == 'in flight':
+        stream.wire.on_writable()
+    stream.run()
+    told = [line for line in stream.trace if not line.startswith(('readable', '(destroy'))]
+    assert told == [
+        "data b'the last word'", 'written EPIPE: write EPIPE', '(unheard EPIPE: write EPIPE)']
+
+
 def test_a_failure_in_flight_answers_what_was_sent_with_none(stream: TracedStream) -> None:
     stream.wire.room = 0
     stream.write(b'first', stream.noting('first'))

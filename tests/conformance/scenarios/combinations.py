@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..form import Scenario, Step, data, fn, port, text, tmp
+from ..form import Scenario, Step, data, error, fn, port, text, tmp
 
 __all__ = ['SCENARIOS']
 
@@ -155,6 +155,28 @@ _COMBINATIONS: list[tuple[str, str, list[Step]]] = [
         *_pair({'allowHalfOpen': True}, early=(['call', 'c.destroySoon'],)),
         ['call', 's1.write', text(1), fn('written')],
         ['call', 's1.end', text(1), fn('ended')], _STATE]),
+    # What was corked fails at once: all that was written is answered in one tick.
+    *((f'a corked write that fails, {name}', _WRITES, [
+        *_pair({'allowHalfOpen': True}, unix=True, early=(['call', 'c.destroy'],)),
+        ['call', 's1.cork'], *steps, ['call', 's1.on', 'data', fn('data')],
+        ['call', 's1.write', text(1), fn('queued', ['call', 's1.uncork'])],
+        ['get', 's1.writableLength']])
+      for name, steps in (
+        ('then a data listener and a write', [
+            ['call', 's1.write', data(1)], ['call', 's1.uncork']]),
+        ('by end(), then a data listener and a write', [
+            ['call', 's1.end', data(1)]]),
+        ('with its callbacks', [
+            ['call', 's1.write', data(1), fn('first', ['call', 's1.write', 'x', fn('in first')])],
+            ['call', 's1.write', data(2), fn('second')], ['call', 's1.uncork']]),
+        ('by end() with a callback', [
+            ['call', 's1.write', data(1), fn('first')], ['call', 's1.end', fn('ended')]]),
+    )),
+    ('corked writes that fail, then destroy()', _WRITES, [
+        *_pair({'allowHalfOpen': True}, unix=True, early=(['call', 'c.destroy'],)),
+        ['call', 's1.cork'], ['call', 's1.write', data(1), fn('first')],
+        ['call', 's1.write', data(2), fn('second')], ['call', 's1.uncork'],
+        ['call', 's1.on', 'data', fn('data')], ['call', 's1.destroy', error('mine')]]),
     ('end() before connect() says so at once', _ENDS, _pair(
         before=(['call', 'c.end', fn('ended')], ['settle']))),
     ('destroySoon() and a refused write, with something unread', _DESTROYS, [
