@@ -193,7 +193,7 @@ class Supervisor:
     def _start(self) -> None:
         cluster.setup_primary(self._settings)
         # With all workers dead for a moment, connections wait instead of being refused.
-        self._primary.keep_listeners(True)
+        self._primary.listeners.keep(True)
         for seat in self.seats:
             if self.fork(seat, Role.CURRENT) is None:
                 self._fail(1)
@@ -414,7 +414,7 @@ class Supervisor:
             close_watcher(seat.timer)
             seat.timer = None
         if phase is not Phase.DRAINING:
-            self._primary.keep_listeners(False)
+            self._primary.listeners.keep(False)
 
     def _fail(self, status: int) -> None:
         self._enter(Phase.FAILED)
@@ -431,7 +431,7 @@ class Supervisor:
         say(f'SIGTERM: {counted(len(self._members), "worker")} may finish what is open, for '
              f'{self._drain_timeout:g} s')
         # First of all, what was accepted goes to those who will drain.
-        self._primary.finish(lambda: self._put(self._drain))
+        self._primary.listeners.finish(lambda: self._put(self._drain))
         self._pause = self.after(min(HAND_OUT_TIME, self._drain_timeout), self._drain)
 
     def _drain(self) -> None:
@@ -440,7 +440,7 @@ class Supervisor:
             return
         close_watcher(self._pause)
         self._pause = None
-        self._primary.keep_listeners(False)
+        self._primary.listeners.keep(False)
         for member in self._members:
             if member.role is not Role.RETIRING:
                 self.retire(member)
