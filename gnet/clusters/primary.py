@@ -7,26 +7,23 @@ has gone wrong must not take the primary, and so all other workers, with it.
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Union
+from typing import Any
 
 from .. import child_process
 from ..events.emitter import EventEmitter
 from ..loop.loop import Loop, get_loop
-from ..loop.watchers import close_watcher
 from ..node import system_errors
 from ..options.environment import inherited_environment
 from ..options.limits import NO_LIMITS, LimitOptions
-from ..servers.listener import Listener, adopt, adopt_given, bind_path, bind_port
 from . import of_systemd
 from .forked_worker import ForkedWorker, Line
 from .listening_address import ListeningAddress
 from .news import News
 from .observer import Observer
-from .protocol import COMMAND, PATH, PROTOCOL, Query
-from .round_robin import RoundRobin
+from .primary_listeners import PrimaryListeners
+from .protocol import COMMAND, PROTOCOL, Query
 from .shared_listener import SharedListener
 from .worker import Life
 
@@ -36,7 +33,6 @@ __all__ = [
 ]
 
 _log = logging.getLogger('gnet.cluster')
-_Handle = Union[RoundRobin, SharedListener]
 
 #: What of the settings is for ``child_process.fork``.
 _FORK_OPTIONS = (
@@ -50,11 +46,6 @@ SETTINGS = frozenset({
     *_FORK_OPTIONS, 'args', 'env', 'exec', 'inspect_port', 'windows_hide',
     'windows_verbatim_arguments',
 })
-
-#: Seconds that a listener is kept whose last worker has closed its server: others may be on their
-#: way. After that, nobody shall wait for an answer that does not come.
-ABANDONED_TIME = 2.0
-
 
 Tell = Callable[..., object]
 
@@ -82,11 +73,8 @@ class PrimarySide:
         #: Also those that are no longer among them: they were asked to disconnect.
         self._connected: set[Line] = set()
         self._last_worker = 0
-        self._handles: dict[Hashable, _Handle] = {}
-        self._last_handle = 0
-        self._keeps_listeners = False
-        #: Timers of kept listeners whose last worker has closed its server.
-        self._abandoned: set[Any] = set()
+        #: What the workers listen on.
+        self.listeners: PrimaryListeners = PrimaryListeners(lambda: self.loop)
         #: Called when no worker is connected any more.
         self._when_disconnected: list[Callable[[], object]] = []
         #: Whether connections are given out in turn.
@@ -174,12 +162,12 @@ class PrimarySide:
 
     def _let_go(self, line: Line) -> None:
         """Give a worker nothing any more: it is to disconnect."""
-        self._leave_handles(line)
+        self.listeners.leave(line)
         self.workers.pop(line.worker.id, None)
 
     def _disconnected(self, line: Line) -> None:
         worker = line.worker
-        self._leave_handles(line)
+        self.listeners.leave(line)
         self._connected.discard(line)
         line.release_all()
         if worker.is_dead():
@@ -195,7 +183,7 @@ class PrimarySide:
     def _exited(self, line: Line, code: int | None, signal: str | None) -> None:
         worker = line.worker
         if not worker.is_connected():
-            self._leave_handles(line)
+            self.listeners.leave(line)
             self.workers.pop(worker.id, None)
         worker.exited_after_disconnect = bool(worker.exited_after_disconnect)
         line.release_all()
@@ -250,71 +238,9 @@ class PrimarySide:
         else:
             line.send('ask', {'n': line.asked.add(answered), 'what': what})
 
-    # --- listeners --------------------------------------------------------------------------------
-
-    def keep_listeners(self, keep: bool) -> None:
-        """Say whether listeners stay open while they have no worker: connections wait for one."""
-        self._keeps_listeners = keep
-        if not keep:
-            while self._abandoned:
-                close_watcher(self._abandoned.pop())
-            for key in list(self._handles):
-                self._close_if_deserted(key)
-
     def servers_of(self, worker: ForkedWorker) -> int:
         """Return how many listeners *worker* shares now."""
-        line = self._lines.get(worker)
-        return sum(line in handle for handle in self._handles.values())
-
-    def finish(self, done: Callable[[], object]) -> None:
-        """Accept nothing more; call *done* when the workers have all that was accepted."""
-        for handle in self._handles.values():
-            if isinstance(handle, SharedListener):
-                handle.finish()
-        left = {handle for handle in self._handles.values() if isinstance(handle, RoundRobin)}
-        if not left:
-            done()
-
-        def finished(given_out: RoundRobin) -> None:
-            left.discard(given_out)
-            if not left:
-                done()
-
-        for given_out in list(left):
-            given_out.finish(partial(finished, given_out))
-
-    def _leave_handles(self, line: Line) -> None:
-        for key, handle in list(self._handles.items()):
-            if line in handle:
-                handle.remove(line)
-                self._close_if_deserted(key)
-
-    def _close_if_deserted(self, key: Hashable) -> None:
-        if self._handles[key].is_deserted and not self._keeps_listeners:
-            self._handles.pop(key).close()
-
-    def _close_if_abandoned(self, key: Hashable) -> None:
-        """Close what the last worker has closed itself, unless another one comes at once."""
-        handle = self._handles.get(key)
-        if handle is None or not handle.is_deserted:
-            return
-
-        def look_again() -> None:
-            close_watcher(timer)
-            self._abandoned.discard(timer)
-            if self._handles.get(key) is handle and handle.is_deserted:
-                self._handles.pop(key).close()
-
-        timer = self.loop.call_after(ABANDONED_TIME, look_again)
-        self._abandoned.add(timer)
-
-    def _handle_of(self, line: Line, message: dict[str, Any]) -> Hashable | None:
-        """Return the key of the handle that *message* is about."""
-        number = message.get('id')
-        return next((
-            key for key, handle in self._handles.items()
-            if handle.id == number and line in handle
-        ), None)
+        return self.listeners.shared_by(self._lines.get(worker))
 
     # --- what workers send ------------------------------------------------------------------------
 
@@ -351,22 +277,17 @@ class PrimarySide:
             return False
         if line.worker.exited_after_disconnect:
             return True  # it closes all that it has now
-        handle = self._handles.get(query.key)
+        handle = self.listeners.get(query)
         if handle is not None and line in handle:
             return False
         if isinstance(handle, SharedListener) and handle.is_finished:
             return True  # it will be told to disconnect
         if handle is None:
             try:
-                listener = self.loop.dispensable.open(_bind, query)
+                handle = self.listeners.open(query, in_turn=self.in_turn)
             except (system_errors.NodeOSError, system_errors.LookupFailure) as error:
                 line.send('failed', {'seq': number, 'errno': error.errno})
                 return True
-            self._last_handle += 1
-            handle = self._handles[query.key] = (
-                RoundRobin(self.loop, self._last_handle, listener) if self.in_turn
-                else SharedListener(self.loop, self._last_handle, listener)
-            )
         handle.limit(line, limits)  # also none: it may be the first one of a program that has none
         family, name = handle.name
         line.send(
@@ -396,14 +317,14 @@ class PrimarySide:
         return line.has_refused(message.get('n'))
 
     def _room(self, line: Line, message: dict[str, Any]) -> bool:
-        key = self._handle_of(line, message)
-        return key is None or self._handles[key].has_room(line)
+        handle = self.listeners.find(line, message.get('id'))
+        return handle is None or handle.has_room(line)
 
     def _limit(self, line: Line, message: dict[str, Any]) -> bool:
-        key = self._handle_of(line, message)
+        handle = self.listeners.find(line, message.get('id'))
         limits = LimitOptions.of(message.get('limits'))
-        if key is not None and limits is not None:
-            self._handles[key].limit(line, limits)
+        if handle is not None and limits is not None:
+            handle.limit(line, limits)
         return limits is not None
 
     @staticmethod
@@ -411,11 +332,9 @@ class PrimarySide:
         return line.has_released(message.get('n'))
 
     def _closed(self, line: Line, message: dict[str, Any]) -> bool:
-        key = self._handle_of(line, message)
-        if key is not None:  # else it is no more, because the worker was told to disconnect
-            self._handles[key].has_closed(line)
-            self._close_if_deserted(key)
-            self._close_if_abandoned(key)
+        handle = self.listeners.find(line, message.get('id'))
+        if handle is not None:  # else it is no more, because the worker was told to disconnect
+            self.listeners.closed_by(line, handle)
             self._tell(line, News.CLOSED)
         return True
 
@@ -463,29 +382,3 @@ class PrimarySide:
             function(*args)
         except BaseException as error:
             self._failed('cluster', error)
-
-
-def _bind(query: Query) -> Listener:
-    if query.fd is not None:
-        if of_systemd.is_given(query.fd):
-            return adopt_given(query.fd, None)
-        return adopt(query.fd, query.backlog)
-    if query.type != PATH:
-        return bind_port(
-            query.address, query.port, query.backlog, version=query.type,
-            ipv6_only=query.ipv6_only)
-    assert query.address is not None
-    return bind_path(
-        _shorter(query.address), query.backlog, readable_all=query.readable_all,
-        writable_all=query.writable_all)
-
-
-def _shorter(path: str) -> str:
-    """Return the shorter one of a path and its relative form: a socket's has 107 bytes at most."""
-    if path.startswith('\0'):
-        return path
-    try:
-        relative = os.path.relpath(path)
-    except (OSError, ValueError):
-        return path  # the working directory is gone, or the path has a NUL
-    return relative if len(relative) < len(path) else path

@@ -257,7 +257,8 @@ def make_parser() -> Parser:
     parser.add_argument(
         '--accept', choices=('primary', 'workers'), metavar='WHO',
         help='who accepts for workers: the primary (the default), which gives them connections in '
-             'turn; or workers, from what they share: cheaper, and less even',
+             'turn, within limits of all together; or workers, from what they share: cheaper for '
+             'many short connections, less even, and each with limits of its own',
     )
     parser.add_argument(
         '--drain-timeout', type=_seconds, metavar='SECONDS',

@@ -28,7 +28,6 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import Enum
 from types import FrameType
 from typing import Any
 
@@ -43,6 +42,7 @@ from ..loop import running
 from ..loop.loop import get_loop
 from ..loop.watchers import close_watcher
 from .announcer import Announcer
+from .ending import Ending, Phase
 from .members import KILL_GRACE, Member, Role, Seat, counted, say, say_cut, status_of
 from .reload import Reload
 
@@ -53,39 +53,9 @@ __all__ = [
 #: Seconds that a worker has to end whose channel was closed, which it does by itself if it can.
 DISCONNECT_GRACE = 1.0
 
-#: Seconds that connections which were accepted before SIGTERM wait for a worker that has room. Most
-#: are given out at once; the time of those that are open is not to be used up.
-HAND_OUT_TIME = 1.0
-
-#: Seconds between Ctrl-C and interrupting the workers that are still there. The terminal interrupts
-#: them as well, and twice would break into their ``finally`` blocks; libuv takes up to 0.3 seconds.
-INTERRUPT_PAUSE = 0.5
-
 #: Seconds between a worker's SIGTERM and its drain: the primary may be about to hear of a SIGTERM
 #: to all, and needs the workers then, for connections that wait. libuv takes up to 0.3 seconds.
 GROUP_PAUSE = 0.5
-
-
-class Phase(Enum):
-    """What the primary is about."""
-
-    STARTING = 'no worker has listened yet'
-    SERVING = 'workers that end are restarted'
-    FAILED = 'the script is broken: the other workers are ended'
-    DRAINING = 'SIGTERM came: the workers finish what is open'
-    INTERRUPTED = 'SIGINT came: the workers are interrupted'
-    KILLING = 'a second signal came: the workers were killed'
-
-
-#: Which may follow which.
-FOLLOWS: dict[Phase, set[Phase]] = {
-    Phase.STARTING: {Phase.SERVING, Phase.FAILED, Phase.DRAINING, Phase.INTERRUPTED},
-    Phase.SERVING: {Phase.DRAINING, Phase.INTERRUPTED},
-    Phase.FAILED: {Phase.INTERRUPTED, Phase.KILLING},
-    Phase.DRAINING: {Phase.INTERRUPTED, Phase.KILLING},
-    Phase.INTERRUPTED: {Phase.KILLING},
-    Phase.KILLING: {Phase.KILLING},
-}
 
 
 class Supervisor:
@@ -109,10 +79,9 @@ class Supervisor:
         self._drain_timeout = drain_timeout
         self._environment = {primary_watch.SUPERVISED: '1', **(environment or {})}
         self._events: Queue[tuple[Callable[..., None], tuple[Any, ...]]] = Queue()
-        self._phase = Phase.STARTING
-        self._status = 0
         self.seats: list[Seat] = [Seat() for _ in range(count)]
-        self._members: list[Member] = []
+        self.members: list[Member] = []
+        self._ending = Ending(self, self._primary.listeners, drain_timeout)
         self._reload = Reload(self)
         self._announcer = Announcer(self)
         self._reactions: dict[News, Callable[..., None]] = {
@@ -120,10 +89,6 @@ class Supervisor:
             News.SERVES_ALONE: self._serves, News.CLOSED: self._closes,
             News.HAS_CUT: self._has_cut,
         }
-        self._interrupted = False
-        self._pause: Any = None
-        #: Connections that were cut in the end.
-        self._cut = 0
 
     def run(self) -> int:
         """Run the program to its end, and return the status to exit with.
@@ -142,36 +107,34 @@ class Supervisor:
         finally:
             self._announcer.end()
             # Something went wrong if there are any left.
-            for member in self._members:
+            for member in self.members:
                 member.signal('SIGKILL')
                 close_watcher(member.timer)
-            close_watcher(self._pause)
+            self._ending.over()
             self._loop.release()
-        say_cut('', self._cut, self._drain_timeout)
-        if self._interrupted:
+        say_cut('', self._ending.cut, self._drain_timeout)
+        if self._ending.interrupted:
             raise KeyboardInterrupt
-        return self._status
+        return self._ending.status
 
     def _is_over(self) -> bool:
-        return not self._members and (self._ending or all(seat.over for seat in self.seats))
-
-    @property
-    def _ending(self) -> bool:
-        return self._phase not in (Phase.STARTING, Phase.SERVING)
+        return not self.members and (
+            self._ending.has_begun or all(seat.over for seat in self.seats))
 
     # --- events -----------------------------------------------------------------------------------
 
-    def _put(self, handle: Callable[..., None], *arguments: Any) -> None:
+    def put(self, handle: Callable[..., None], *arguments: Any) -> None:
+        """Call *handle* in its turn."""
         self._events.put((handle, arguments))
 
     def after(self, seconds: float, handle: Callable[..., None], *arguments: Any) -> Any:
         """Call *handle* after *seconds*, in its turn; return the timer."""
-        return self._loop.call_after(seconds, self._put, handle, *arguments)
+        return self._loop.call_after(seconds, self.put, handle, *arguments)
 
     @contextmanager
     def _signals(self) -> Iterator[None]:
         reactions = {
-            signal.SIGTERM: self._terminate, signal.SIGINT: self._interrupt,
+            signal.SIGTERM: self._ending.terminate, signal.SIGINT: self._ending.interrupt,
             signal.SIGHUP: self._reload_all, signal.SIGUSR1: self._signal_on,
         }
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -179,7 +142,7 @@ class Supervisor:
 
         def note(number: int, frame: FrameType | None) -> None:
             # Python calls this in any frame, also in one of the queue's.
-            self._loop.from_hub(self._put, reactions[signal.Signals(number)])
+            self._loop.from_hub(self.put, reactions[signal.Signals(number)])
 
         previous = {number: signal.signal(number, note) for number in reactions}
         try:
@@ -193,16 +156,16 @@ class Supervisor:
     def _start(self) -> None:
         cluster.setup_primary(self._settings)
         # With all workers dead for a moment, connections wait instead of being refused.
-        self._primary.keep_listeners(True)
+        self._primary.listeners.keep(True)
         for seat in self.seats:
             if self.fork(seat, Role.CURRENT) is None:
-                self._fail(1)
+                self._ending.fail(1)
                 return
-        pids = ', '.join(str(member.pid) for member in self._members)
+        pids = ', '.join(str(member.pid) for member in self.members)
         how = (
             'the primary accepts, and gives connections out in turn' if self._primary.in_turn
             else 'they accept from what they share')
-        say(f'started {counted(len(self._members), "worker")} ({pids}): {how}')
+        say(f'started {counted(len(self.members), "worker")} ({pids}): {how}')
 
     def fork(self, seat: Seat, role: Role) -> Member | None:
         """Start a worker; None, after a line about it, if the system cannot."""
@@ -218,14 +181,14 @@ class Supervisor:
         member = Member(worker, seat, role, self._reload.generation)
         if role is Role.CURRENT:
             seat.current = member
-        self._members.append(member)
+        self.members.append(member)
         for event, handle in (
             ('online', self._online), ('listening', self._listens),
             ('disconnect', self._disconnected), ('exit', self._exited), ('error', self._failed),
         ):
-            EventEmitter.on(worker, event, lambda *arguments, handle=handle: self._put(
+            EventEmitter.on(worker, event, lambda *arguments, handle=handle: self.put(
                 handle, member, *arguments))
-        self._primary.look_after(worker, lambda news, *arguments: self._put(
+        self._primary.look_after(worker, lambda news, *arguments: self.put(
             self._reactions[news], member, *arguments))
         return member
 
@@ -240,8 +203,7 @@ class Supervisor:
 
     def _serves(self, member: Member) -> None:
         """*member* listens, be it by itself (``reuse_port``)."""
-        if self._phase is Phase.STARTING:
-            self._phase = Phase.SERVING
+        self._ending.serves()
         if member.listening_since is None:
             member.listening_since = self._loop.now()
         self._announcer.listens()
@@ -264,8 +226,8 @@ class Supervisor:
 
     def _terminated(self, member: Member) -> None:
         """*member* was sent SIGTERM."""
-        if member in self._members and member.role is Role.CURRENT and member.timer is None and (
-            not self._ending
+        if member in self.members and member.role is Role.CURRENT and member.timer is None and (
+            not self._ending.has_begun
         ):
             member.timer = self.after(GROUP_PAUSE, self._leaves, member)
         elif member is self._reload.new:
@@ -273,11 +235,11 @@ class Supervisor:
 
     def _leaves(self, member: Member) -> None:
         """*member* was sent SIGTERM, or wants to: it drains. Another one takes its place."""
-        if member not in self._members or member.role is Role.RETIRING:
+        if member not in self.members or member.role is Role.RETIRING:
             return
         was_current = member.role is Role.CURRENT
         self.retire(member)
-        if was_current and not self._ending:
+        if was_current and not self._ending.has_begun:
             seat = member.seat
             say(f'worker {member.pid} drains, and is replaced')
             seat.current = None
@@ -286,7 +248,7 @@ class Supervisor:
 
     def _disconnected(self, member: Member) -> None:
         """The channel of *member* was closed. Mostly this is how its end is heard of."""
-        if self._ending or member.role is Role.RETIRING or member not in self._members:
+        if member.role is Role.RETIRING or member not in self.members or self._ending.has_begun:
             return
         self._limit(member, DISCONNECT_GRACE, 'after its channel was closed')
 
@@ -297,32 +259,32 @@ class Supervisor:
             seconds, self._overdue, member, f'did not end in {seconds:g} s {since}')
 
     def _overdue(self, member: Member, what: str) -> None:
-        if member in self._members:
+        if member in self.members:
             say(f'worker {member.pid} {what} and is killed')
             member.signal('SIGKILL')
 
     def _exited(self, member: Member, code: int | None, signal_name: str | None) -> None:
         close_watcher(member.timer)
-        self._members.remove(member)
+        self.members.remove(member)
         seat = member.seat
         if seat.current is member:
             seat.current = None
         self._announcer.changed()
         how = f'ended with status {code}' if signal_name is None else f'was killed by {signal_name}'
-        if self._ending:
+        if self._ending.has_begun:
             if signal_name not in (None, 'SIGKILL', 'SIGTERM', 'SIGINT') or code:
                 say(f'worker {member.pid} {how}')
         elif member is self._reload.new:
             self._reload.give_up(f'worker {member.pid} {how} before it was ready')
         elif member.role is Role.RETIRING:
             say_cut(f' of worker {member.pid}', member.cut, self._drain_timeout)
-        elif self._phase is Phase.SERVING:
+        elif self._ending.phase is Phase.SERVING:
             self.restart(seat, member, f'worker {member.pid} {how}')
         elif code == 0:
             seat.over = True
         else:
             say(f'worker {member.pid} {how} before any had listened')
-            self._fail(status_of(code, signal_name))
+            self._ending.fail(status_of(code, signal_name))
 
     def restart(self, seat: Seat, member: Member | None, reason: str) -> None:
         """Start a worker in *seat*, after a while if the last one was not there for long."""
@@ -341,7 +303,7 @@ class Supervisor:
     def _start_again(self, seat: Seat) -> None:
         close_watcher(seat.timer)
         seat.timer = None
-        if self._ending or seat.current is not None or self._reload.is_for(seat):
+        if self._ending.has_begun or seat.current is not None or self._reload.is_for(seat):
             return
         if self.fork(seat, Role.CURRENT) is None:
             self.restart(seat, None, 'no worker was started')
@@ -350,12 +312,12 @@ class Supervisor:
 
     def pids(self) -> list[int]:
         """Return the numbers of the processes that there are."""
-        return [member.pid for member in self._members]
+        return [member.pid for member in self.members]
 
     def _signal_on(self) -> None:
         """SIGUSR1: a worker that is stuck tells, too, which no question would reach."""
         # Not to those that have not begun, and would die of it.
-        online = [member for member in self._members if member.online]
+        online = [member for member in self.members if member.online]
         say(f'SIGUSR1: sent on to {counted(len(online), "worker")}')
         for member in online:
             member.signal('SIGUSR1')
@@ -365,14 +327,14 @@ class Supervisor:
         from ..observing.control import tell_live  # not before somebody asks
         from .inquiry import Inquiry
 
-        workers = {member.pid: member.worker for member in self._members if member.online}
+        workers = {member.pid: member.worker for member in self.members if member.online}
         tell_live(lambda own: Inquiry(
             self._loop, workers, self._primary, 'live', lambda lines: reply([*own, *lines])))
 
     # --- SIGHUP -----------------------------------------------------------------------------------
 
     def _reload_all(self) -> None:
-        if not self._ending:
+        if not self._ending.has_begun:
             self._reload.begin()
 
     def reloading(self) -> None:
@@ -389,11 +351,25 @@ class Supervisor:
 
     # --- the end ----------------------------------------------------------------------------------
 
+    def stopping(self, phase: Phase) -> None:
+        """Nothing is started any more."""
+        self._announcer.stopping(phase.value)
+        self._reload.forget()
+        for seat in self.seats:
+            close_watcher(seat.timer)
+            seat.timer = None
+
+    def interrupt(self, member: Member) -> None:
+        """Have *member* end by SIGINT, in time."""
+        member.signal('SIGINT')
+        self._limit(member, KILL_GRACE, 'after SIGINT')
+
     def retire(self, member: Member) -> None:
         """Let *member* finish what is open."""
         member.role = Role.RETIRING
         if member.online:
-            self._primary.drain(member.worker, self._drain_timeout, accept_rest=self._ending)
+            self._primary.drain(
+                member.worker, self._drain_timeout, accept_rest=self._ending.has_begun)
             seconds = self._drain_timeout + KILL_GRACE
         else:
             member.signal('SIGTERM')  # it has not even begun
@@ -402,69 +378,4 @@ class Supervisor:
 
     def _has_cut(self, member: Member, count: int) -> None:
         member.cut += count
-        if self._ending:
-            self._cut += count
-
-    def _enter(self, phase: Phase) -> None:
-        """Begin to end: nothing is started any more."""
-        self._phase = phase
-        self._announcer.stopping(phase.value)
-        self._reload.forget()
-        for seat in self.seats:
-            close_watcher(seat.timer)
-            seat.timer = None
-        if phase is not Phase.DRAINING:
-            self._primary.keep_listeners(False)
-
-    def _fail(self, status: int) -> None:
-        self._enter(Phase.FAILED)
-        self._status = status
-        for member in self._members:
-            member.signal('SIGKILL')  # none has ever listened: there is nothing to be finished
-
-    def _terminate(self) -> None:
-        if self._ending:
-            self._kill_all()
-            return
-        self._enter(Phase.DRAINING)
-        self._cut = sum(member.cut for member in self._members)
-        say(f'SIGTERM: {counted(len(self._members), "worker")} may finish what is open, for '
-             f'{self._drain_timeout:g} s')
-        # First of all, what was accepted goes to those who will drain.
-        self._primary.finish(lambda: self._put(self._drain))
-        self._pause = self.after(min(HAND_OUT_TIME, self._drain_timeout), self._drain)
-
-    def _drain(self) -> None:
-        """Nothing is left to be given to the workers, or none of them takes it."""
-        if self._phase is not Phase.DRAINING:
-            return
-        close_watcher(self._pause)
-        self._pause = None
-        self._primary.keep_listeners(False)
-        for member in self._members:
-            if member.role is not Role.RETIRING:
-                self.retire(member)
-
-    def _interrupt(self) -> None:
-        self._interrupted = True
-        if self._phase in (Phase.INTERRUPTED, Phase.KILLING):
-            self._kill_all()
-            return
-        self._enter(Phase.INTERRUPTED)
-        close_watcher(self._pause)
-        self._pause = self.after(INTERRUPT_PAUSE, self._interrupt_all)
-
-    def _interrupt_all(self) -> None:
-        if self._phase is not Phase.INTERRUPTED:
-            return
-        for member in self._members:
-            member.signal('SIGINT')
-            self._limit(member, KILL_GRACE, 'after SIGINT')
-
-    def _kill_all(self) -> None:
-        self._phase = Phase.KILLING
-        if self._members:
-            were = 'was' if len(self._members) == 1 else 'were'
-            say(f'{counted(len(self._members), "worker")} {were} killed')
-        for member in self._members:
-            member.signal('SIGKILL')
+        self._ending.has_cut(count)

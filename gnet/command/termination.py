@@ -31,8 +31,8 @@ from ..loop.loop import Loop, get_loop
 from ..loop.watchers import close_watcher
 from ..processes.inheritance import inherited_channel
 from ..servers.draining import Drain, open_servers
+from ..servers.internals import connections_of
 from ..servers.roster import roster
-from ..servers.server import connections_of
 from .members import KILL_GRACE, counted, say, say_cut
 
 if TYPE_CHECKING:

@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
-from gevent import Greenlet, GreenletExit, getcurrent
-
 from ..node.coded_errors import invalid_arg_type, unhandled_error
 from ..node.keywords import check_keywords
 from ..node.spelling import NodeNames, snake_options
 from ..node.validators import validate_boolean, validate_function
 from ..node.values import UNDEFINED, Undefined, truthy
-from .names import error_monitor, is_array_index, name_of
+from .names import error_monitor, in_order, name_of
 from .once_listener import Listener, OnceListener, is_of, original_of
 from .settings import MaxListenersExceededWarning, checked_limit, settings, warn_of_leak
 
@@ -47,11 +45,6 @@ def exception_of(args: tuple[Any, ...]) -> BaseException:
     """Return the exception that an ``'error'`` event with *args* stands for."""
     value = args[0] if args else UNDEFINED
     return value if isinstance(value, BaseException) else unhandled_error(value)
-
-
-#: The greenlets that emit the ``'error'`` of a rejection right now, each with its emitter's id.
-#: Node clears a flag of the emitter meanwhile; here other greenlets may emit on it meanwhile.
-_reporting: set[tuple[Any, int]] = set()
 
 
 class EventEmitter(NodeNames):
@@ -193,26 +186,10 @@ class EventEmitter(NodeNames):
         for listener in entries:
             result = listener(*args)
             if self._capture_rejections and result is not None:
-                self.__watch(result, event, args)
+                from .rejections import watch  # few emitters capture them
+
+                watch(self, result, event, args)
         return True
-
-    def __watch(self, result: Any, event: Hashable, args: tuple[Any, ...]) -> None:
-        """Arrange for :meth:`capture_rejection` if *result* can fail later, and does."""
-        if (getcurrent(), id(self)) in _reporting:
-            return
-
-        def finished(source: Any) -> None:
-            error = source.exception
-            if error is not None and not isinstance(error, GreenletExit):
-                # This runs in the hub, where nothing may block.
-                Greenlet.spawn(self.capture_rejection, error, event, *args)
-
-        try:
-            if hasattr(result, 'rawlink') and hasattr(result, 'exception'):
-                result.rawlink(finished)
-        except Exception as error:
-            # As Node does with a promise that cannot be subscribed to.
-            self.emit('error', error)
 
     def capture_rejection(self, error: BaseException, event: Hashable, *args: Any) -> None:
         """Handle the failure of a greenlet that a listener returned; meant to be overridden.
@@ -228,15 +205,9 @@ class EventEmitter(NodeNames):
             event: the event whose listener returned the greenlet.
             args: the arguments of that event.
         """
-        mark = (getcurrent(), id(self))
-        if mark in _reporting:
-            self.emit('error', error)
-            return
-        _reporting.add(mark)
-        try:
-            self.emit('error', error)
-        finally:
-            _reporting.discard(mark)
+        from .rejections import report
+
+        report(self, error)
 
     # --- adding ---
 
@@ -448,11 +419,7 @@ class EventEmitter(NodeNames):
 
         That is: array indexes ascending, then strings, then other objects, as they were added.
         """
-        names = [name for name in self._events if isinstance(name, str)]
-        indexes = sorted(filter(is_array_index, names), key=int)
-        strings = [name for name in names if not is_array_index(name)]
-        others = [name for name in self._events if not isinstance(name, str)]
-        return [*indexes, *strings, *others]
+        return in_order(self._events)
 
     def set_max_listeners(self, n: Any = UNDEFINED) -> Self:
         """Set how many listeners one event may have before a warning; 0 and infinity: any number.

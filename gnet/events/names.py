@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from typing import Final
 
 from ..node.inspection import inspect
@@ -11,7 +11,7 @@ from ..node.values import UNDEFINED
 __all__ = [
     'ErrorMonitor',
     'error_monitor',
-    'is_array_index',
+    'in_order',
     'name_of',
 ]
 
@@ -75,8 +75,16 @@ def _float_name(value: float) -> str:
     return sign + plain
 
 
-def is_array_index(name: str) -> bool:
+def _is_array_index(name: str) -> bool:
     """Tell whether JavaScript takes *name* for the index of an array."""
     if not (name.isascii() and name.isdecimal() and len(name) <= len(str(_MAX_ARRAY_INDEX))):
         return False
     return int(name) <= _MAX_ARRAY_INDEX and (name == '0' or name[0] != '0')
+
+
+def in_order(events: Collection[Hashable]) -> list[Hashable]:
+    """Return the names in the order of JavaScript's properties: array indexes, strings, others."""
+    strings = [name for name in events if isinstance(name, str)]
+    indexes = sorted(filter(_is_array_index, strings), key=int)
+    rest = [name for name in strings if not _is_array_index(name)]
+    return [*indexes, *rest, *(name for name in events if not isinstance(name, str))]

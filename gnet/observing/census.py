@@ -24,9 +24,10 @@ from ..loop.runner import Runner, RunnerState
 from ..node import coded_errors
 from ..processes.channel import Channel
 from ..processes.child import ChildProcess, is_referenced, is_running
+from ..servers.internals import connections_of, handle_of, is_open
 from ..servers.pending_header import PendingHeader
 from ..servers.roster import roster
-from ..servers.server import Server, connections_of, handle_of, is_open
+from ..servers.server import Server
 from ..sockets.looking import SocketFacts, facts_of
 from ..sockets.ownership import hand_over
 from ..sockets.socket import Socket

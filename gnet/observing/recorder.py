@@ -11,8 +11,9 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from .. import lifecycle
+from ..servers.internals import connections_of
 from ..servers.roster import roster
-from ..servers.server import Server, connections_of
+from ..servers.server import Server
 from ..sockets.socket import Socket
 from .server_labels import ServerLabels
 from .snapshot import Snapshot

@@ -1,8 +1,9 @@
 """A channel between two processes: JSON messages and descriptors over a unix stream socket.
 
-The form is the one that Node documents for ``NODE_CHANNEL_FD``: a JSON value a line. A descriptor
-goes with the first byte of its line (``SCM_RIGHTS``, see unix(7)), so it arrives no later than that
-line. What the messages mean is none of this file's business: see :mod:`gnet.processes.messaging`.
+The form is the one that Node documents for ``NODE_CHANNEL_FD``: a JSON value a line
+(:mod:`gnet.processes.json_lines`). A descriptor goes with the first byte of its line
+(``SCM_RIGHTS``, see unix(7)), so it arrives no later than that line. What the messages mean is none
+of this file's business: see :mod:`gnet.processes.messaging`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from __future__ import annotations
 import _socket
 import array
 import errno
-import json
 import logging
 import os
 from collections import deque
@@ -23,12 +23,9 @@ from ..loop.loop import Loop
 from ..loop.watchers import READ, WRITE, close_watcher
 from ..node import coded_errors, system_errors
 from ..node.originals import close_descriptor
+from .json_lines import Lines, NoMessageError, decode_message
 
-__all__ = [
-    'Channel',
-    'NoMessageError',
-    'encode_message',
-]
+__all__ = ['Channel']
 
 _log = logging.getLogger('gnet.ipc')
 
@@ -37,10 +34,6 @@ READ_SIZE = 65536
 
 #: Queued bytes from which on ``send()`` returns False (Node's number).
 HIGH_WATER_MARK = 2 * 65536
-
-#: The longest line that is taken. A peer that never ends its line must not fill the memory; Python
-#: needs some ten times as much for the objects of a message.
-MAX_LINE = 1 << 28
 
 #: Descriptors of one line, and those that may wait for their lines. More is no peer of ours.
 MAX_TOGETHER = 64
@@ -52,23 +45,12 @@ _RETRY_TIME = 0.1
 #: Seconds without a descriptor that could not be received, after which the next one is logged.
 _EPISODE_GAP = 10.0
 
-#: Values nested in one another that everybody can decode.
-SHALLOW = 300
-
-#: Python limits how deep values are nested, by what is left of its stack. The other side stands
-#: about ten frames deeper when it decodes than a program may when it sends.
-DEPTH_MARGIN = 50
-_encode = json.JSONEncoder(separators=(',', ':'), allow_nan=False).encode
 _INT = array.array('i').itemsize
 _ANCILLARY = _socket.CMSG_SPACE(MAX_TOGETHER * _INT)
 
 #: Linux can close received descriptors on exec from the start; elsewhere that is said afterwards.
 _CLOSE_ON_EXEC = getattr(_socket, 'MSG_CMSG_CLOEXEC', 0)
 Callback = Callable[['BaseException | None'], object]
-
-
-class NoMessageError(Exception):
-    """What the receiver of a message raises for one that no peer of ours sends."""
 
 
 class State(Enum):
@@ -103,30 +85,6 @@ class _Frame:
         #: Whose descriptors go with the first byte.
         self.socks = socks
         self.callback = callback
-
-
-def encode_message(message: Any) -> bytes:
-    """Return *message* as a line of JSON.
-
-    Raises:
-        CodedTypeError: ``ERR_INVALID_ARG_TYPE`` or ``ERR_INVALID_ARG_VALUE``: it is nothing that
-            JSON has.
-    """
-    try:
-        # ASCII, and so safe for lone surrogates as well.
-        line = _encode(message)
-        if line.count('[') + line.count('{') > SHALLOW:
-            for _ in range(DEPTH_MARGIN):
-                message = [message]
-            _encode(message)  # raises if it is too deep
-        if len(line) > MAX_LINE:
-            raise ValueError(f'it is longer than {MAX_LINE} bytes')
-        return line.encode('ascii') + b'\n'
-    except (TypeError, ValueError, RecursionError) as error:
-        if callable(message):
-            raise coded_errors.invalid_arg_type(
-                'message', 'one of type string, object, number, or boolean', message) from None
-        raise coded_errors.not_json(str(error)) from None
 
 
 class Channel:
@@ -165,8 +123,7 @@ class Channel:
         self._arrived: deque[bytes] = deque()
         #: Whether a runner is about to call :meth:`deliver`.
         self._is_queued = False
-        self._line: list[bytes] = []
-        self._line_size = 0
+        self._lines = Lines()
         #: Those whose lines are to come; None for one that could not be received.
         self._descriptors: deque[int | None] = deque()
         #: When that was so last, if ever.
@@ -264,7 +221,7 @@ class Channel:
     def write(
         self, line: bytes, socks: Sequence[Any] = (), callback: Callback | None = None,
     ) -> None:
-        """Send a line that :func:`encode_message` made, or queue what the kernel does not take.
+        """Send a line that ``encode_message`` made, or queue what the kernel does not take.
 
         Args:
             line: the line.
@@ -434,40 +391,17 @@ class Channel:
     def deliver(self) -> None:
         self._is_queued = False
         while self._arrived:
-            self._take_chunk(self._arrived.popleft())
-        if not self._line_size:
+            try:
+                for line in self._lines.ended_by(self._arrived.popleft()):
+                    self._received(decode_message(line))
+            except NoMessageError as error:
+                self._break(str(error))
+        if not self._lines.is_begun:
             self._drop_descriptors()  # they belong to no message
         if self._state in (State.ENDED, State.CLOSED):
             self._state = State.OVER
             self._drop_descriptors()
             self._over()
-
-    def _take_chunk(self, chunk: bytes) -> None:
-        first, *rest = chunk.split(b'\n')
-        if not rest:
-            self._line.append(first)
-            self._line_size += len(first)
-            if self._line_size > MAX_LINE:
-                self._break(f'more than {MAX_LINE} bytes without a line end')
-            return
-        if self._line:
-            self._line.append(first)
-            first = b''.join(self._line)
-        rest.insert(0, first)
-        last = rest.pop()
-        self._line = [last] if last else []
-        self._line_size = len(last)
-        for line in rest:
-            try:
-                message = json.loads(line)
-            except (ValueError, RecursionError) as error:
-                self._break(f'{line[:60]!r} ({error})')
-                return
-            try:
-                self._received(message)
-            except NoMessageError as error:
-                self._break(str(error))
-                return
 
     def take_descriptor(self) -> int | None:
         """Return the descriptor that came with a message; None if it did not arrive."""
@@ -490,6 +424,6 @@ class Channel:
         _log.warning('%r sent what is no message, and its channel is closed: %s',
                      self.owner, what)
         self._arrived.clear()
-        self._line, self._line_size = [], 0
+        self._lines.forget()
         if not self._is_gone:
             self._end()

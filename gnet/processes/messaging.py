@@ -26,8 +26,9 @@ from ..servers.server import Server
 from ..sockets import ownership
 from ..sockets.socket import Socket
 from . import sendable
-from .channel import MAX_LINE, MAX_TOGETHER, Channel, NoMessageError, encode_message
+from .channel import MAX_TOGETHER, Channel
 from .counting import Tallies
+from .json_lines import MAX_LINE, NoMessageError, encode_message
 from .peer import Peer, wrap
 from .under_way import Callback
 

@@ -13,7 +13,8 @@ from typing import Any
 
 from ..loop.loop import Loop
 from ..node import coded_errors
-from .channel import Channel, encode_message
+from .channel import Channel
+from .json_lines import encode_message
 from .sendable import RawHandle
 from .under_way import Callback, Entry, UnderWay
 

@@ -27,7 +27,8 @@ from ..loop.copied_descriptors import CopiedSocket
 from ..loop.loop import get_loop
 from ..node import coded_errors
 from ..node.originals import close_descriptor
-from ..servers.server import Server, connections_of, handle_of
+from ..servers.internals import connections_of, handle_of
+from ..servers.server import Server
 from ..sockets import departure
 from ..sockets.giving_away import unread_of
 from ..sockets.socket import Socket

@@ -11,8 +11,9 @@ from typing import Any
 from ..loop.loop import Loop
 from ..loop.watchers import close_watcher
 from .acceptor import Acceptor
+from .internals import connections_of, handle_of, is_open
 from .roster import roster
-from .server import Server, connections_of, handle_of, is_open
+from .server import Server
 
 __all__ = [
     'Drain',

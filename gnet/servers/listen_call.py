@@ -21,7 +21,7 @@ from ..loop.loop import Loop
 from ..loop.resolver import Found, look_up
 from ..node import system_errors
 from ..options.listen import ListenRequest, ListenTarget
-from .acceptor import Acceptor, Counting, Handle, take_over
+from .acceptor import Acceptor, Counting, Handle
 from .listener import HANDLE_KEY, Listener, adopt, adopt_given, bind_path, bind_port
 from .primary import get_primary
 
@@ -149,6 +149,8 @@ class ListenCall:
             return
         try:
             if request.target is ListenTarget.HANDLE:
+                from .takeover import take_over  # most servers listen to a port or a path
+
                 acceptor = take_over(self._loop, request.handle, request.backlog, self.intake)
                 # Its own key would be that of the server it comes from.
                 key = HANDLE_KEY

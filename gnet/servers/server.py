@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
 from ..addresses.ends import Address, address_of
-from ..events.once_listener import OnceListener
 from ..loop import exit_hook
 from ..loop.agenda import EXITS
 from ..loop.loop import get_loop
@@ -35,14 +34,7 @@ if TYPE_CHECKING:
 else:
     from .limiting import Limiting
 
-__all__ = [
-    'Server',
-    'connections_of',
-    'create_server',
-    'handle_of',
-    'is_open',
-    'is_undecided',
-]
+__all__ = ['Server', 'create_server']
 
 
 #: What the constructor may be given by name.
@@ -309,7 +301,7 @@ class Server(Limiting):
         self._forget_call()
         if callable(callback) and not self._counter.loop.is_forsaken:
             if self._handle is not None:
-                self.on('close', _CloseCallback(self, 'close', callback))
+                self.on('close', stopping.CloseCallback(self, 'close', callback))
             else:
                 error = coded_errors.state_error('ERR_SERVER_NOT_RUNNING')
                 self.once('close', lambda: callback(error))
@@ -402,14 +394,14 @@ class Server(Limiting):
         if self._handle is not None and not self._handle.closed:
             if lifecycle.has_subscribers():
                 lifecycle.publish(lifecycle.ServerListening, self, self.address())
-            roster.decided(is_undecided)
+            roster.decided(Server._is_undecided)  # inside: its own
             self._emit_guarded('listening')
 
     def _emit_close(self) -> None:
         try:
             if lifecycle.has_subscribers():
                 lifecycle.publish(lifecycle.ServerClosed, self)
-            roster.decided(is_undecided)
+            roster.decided(Server._is_undecided)  # inside: its own
             self._emit_guarded('close')
         finally:
             self._counter.closed()
@@ -422,7 +414,7 @@ class Server(Limiting):
     def _emit_error(self, error: BaseException) -> None:
         if lifecycle.has_subscribers():
             lifecycle.publish(lifecycle.ServerError, self, error)
-        roster.decided(is_undecided)
+        roster.decided(Server._is_undecided)  # inside: its own
         self._route_error(self.emit, 'error', error)
 
     def _route_error(self, emit: Callable[..., object], *args: Any) -> None:
@@ -449,15 +441,6 @@ keep_to_thread(
     Server._is_free)  # inside: as with _forsake, below
 
 
-class _CloseCallback(OnceListener):
-    """The callback of ``close()`` as a listener of `'close'`, which has no argument of its own."""
-
-    __slots__ = ()
-
-    def __call__(self, *_args: Any) -> Any:
-        return super().__call__(None)
-
-
 # inside: a part of the class, without a name on it
 def _forsake(server: Any) -> None:
     """In a forked child: forget what is the parent's. The acceptor is closed by itself."""
@@ -470,27 +453,3 @@ def create_server(*args: Any, **keywords: Unpack[NewServerKeywords]) -> Server:
     """Make a :class:`Server`; the arguments are the same: ``(options, listener)``, or keywords."""
     check_keywords('create_server', keywords, _KEYWORDS)
     return Server(*args, **keywords)
-
-
-# Doors for other rooms: a public name on the class would be one for its users, too.
-
-
-def connections_of(server: Server) -> Connections:
-    """Return who counts the connections of *server*."""
-    return server._counter  # inside: programs see a Server, and have no use for it
-
-
-def is_open(server: Server) -> bool:
-    """Return whether *server* listens, is about to, or has connections."""
-    # inside: what decides it has no public name
-    return server.listening or server._is_undecided() or server._counter.count > 0
-
-
-def is_undecided(server: Server) -> bool:
-    """Return whether `'listening'` or `'error'` of *server* is still to come."""
-    return server._is_undecided()  # inside: as with is_open
-
-
-def handle_of(server: Server) -> Handle | None:
-    """Return what brings *server* its connections while it listens, else None."""
-    return server._handle  # inside: Node's name

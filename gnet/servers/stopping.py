@@ -1,14 +1,16 @@
-"""Waiting for the end of a server: what ``stop()`` and ``serve_forever()`` do."""
+"""Waiting for the end of a server: ``stop()``, ``serve_forever()``, the callback of ``close()``."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import gevent
 from gevent import getcurrent
 from gevent.event import Event
 from gevent.exceptions import LoopExit
 
+from ..events.once_listener import OnceListener
 from ..loop import exit_hook, running
 from ..loop.loop import Loop
 from ..loop.signals import is_called_by_signal
@@ -16,12 +18,22 @@ from ..node.logs import Log
 from .connections import Connections
 
 __all__ = [
+    'CloseCallback',
     'Serving',
     'serve_forever',
     'stop',
 ]
 
 _log = Log('gnet.server')
+
+
+class CloseCallback(OnceListener):
+    """The callback of ``close()`` as a listener of `'close'`, which has no argument of its own."""
+
+    __slots__ = ()
+
+    def __call__(self, *_args: Any) -> Any:
+        return super().__call__(None)
 
 
 class Serving:

@@ -9,7 +9,8 @@ from gevent.event import Event
 
 from ..observing.live import live
 from ..observing.live_text import line_of
-from ..servers.server import Server, connections_of, create_server
+from ..servers.internals import connections_of
+from ..servers.server import Server, create_server
 from .waiting import PATIENCE, wait_until
 
 __all__ = ['GRACE', 'Listening', 'listening']

@@ -354,7 +354,7 @@ def test_kept_listeners_outlive_their_workers(program: Program, connect: Connect
         from gnet.clusters.cluster import primary_side
 
         if cluster.is_primary:
-            primary_side().keep_listeners(True)
+            primary_side().listeners.keep(True)
             cluster.once('message', lambda worker, port, _: say('port', port))
             cluster.once('exit', lambda *_: say('gone'))
             stdin = gnet.Socket(fd=0, readable=True)
@@ -366,8 +366,8 @@ def test_kept_listeners_outlive_their_workers(program: Program, connect: Connect
                 elif data == b'end':
                     stdin.destroy()
                     cluster.disconnect(lambda: say('end'))
-                    say(len(cluster._primary._handles))
-                    primary_side().keep_listeners(False)
+                    say(len(cluster._primary.listeners))
+                    primary_side().listeners.keep(False)
 
             cluster.fork()
         else:

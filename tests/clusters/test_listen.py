@@ -361,7 +361,7 @@ def test_the_backlog_of_the_first_worker_counts(
             @worker.on('listening')
             def look(_):
                 # The one way to see it: the kernel's table, where it is the limit of the queue.
-                handle = next(iter(cluster._primary._handles.values()))
+                handle = next(iter(cluster._primary.listeners._handles.values()))
                 sock = getattr(handle, '_acceptor', handle)
                 sock = getattr(sock, 'socket', None) or handle._listener.socket
                 info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)

@@ -72,7 +72,7 @@ CLIENT = """
 #: Runs the command with other constants.
 PRIMARY = """
     import os, sys
-    from gnet.command import members as staff, reload, supervisor
+    from gnet.command import ending, members as staff, reload, supervisor
     from gnet.command.main import main
 
     def failed(text):
@@ -80,7 +80,7 @@ PRIMARY = """
         os._exit(70)
 
     watch(staff.Member, 'role', staff.FOLLOWS, failed)
-    watch(supervisor.Supervisor, '_phase', supervisor.FOLLOWS, failed)
+    watch(ending.Ending, 'phase', ending.FOLLOWS, failed)
     {changes}
     main(sys.argv[1:])
 """

@@ -75,7 +75,7 @@ def test_garbage_closes_the_channel_and_nothing_else(
 def test_a_line_that_never_ends_is_given_up(
     fork_stranger: Any, caplog: Any, monkeypatch: Any,
 ) -> None:
-    monkeypatch.setattr('gnet.processes.channel.MAX_LINE', 100_000)
+    monkeypatch.setattr('gnet.processes.json_lines.MAX_LINE', 100_000)
     child = fork_stranger("""
         try:
             while True:

@@ -125,7 +125,7 @@ def test_what_the_receiver_would_not_take_is_refused_by_the_sender(
         import gnet
         gnet.process.on('message', lambda message, handle: gnet.process.send(len(message)))
     """)
-    monkeypatch.setattr('gnet.processes.channel.MAX_LINE', 100_000)
+    monkeypatch.setattr('gnet.processes.json_lines.MAX_LINE', 100_000)
     with pytest.raises(TypeError, match='is longer than 100000 bytes') as caught:
         child.send('x' * 100_000)
     assert getattr(caught.value, 'code', None) == 'ERR_INVALID_ARG_VALUE'
