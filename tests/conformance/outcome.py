@@ -41,14 +41,12 @@ class Outcome:
         return '\n'.join(lines)
 
 
-def on_gnet(
-    scenario: Scenario, quick: bool = False, raw: bool = True, heard: bool = False,
-) -> Lanes:
+def on_gnet(scenario: Scenario, quick: bool = False, raw: bool = True) -> Lanes:
     """Return the trace of *scenario* on gnet; see ``driver.run`` for what it may leave out."""
     if scenario.program:
         return node.run_program_on_gnet(scenario)
     # What a driver gets is what it would read.
-    return driver.run(scenario.to_driver(), quick, raw, heard)
+    return driver.run(scenario.to_driver(), quick, raw)
 
 
 class _Records:
