@@ -52,14 +52,18 @@ _SETTINGS = ('defaultMaxListeners', 'captureRejections')
 #: What a stream does not emit where nobody listens.
 FOLDED = frozenset(('readable', 'resume', 'end', 'prefinish', 'finish', 'close'))
 
+#: What nobody can listen to only to wait for it: that would change the mode of the stream.
+_NEVER_ONLY_AWAITED = frozenset(('data', 'readable'))
+
 
 def run(scenario: dict[str, Any], quick: bool = False, raw: bool = True) -> Lanes:
     """Take the scenario's steps, and return its trace.
 
     A socket that is watched emits all through ``emit``. With *quick* it may go the quick way, as it
     does outside of tests: then lines of 'data', whose listeners it calls itself, and of what nobody
-    listens to are missing. (What is awaited is listened to.) With *raw* TLS servers have a listener
-    of 'connection'; else they go a shorter way, and do not emit that.
+    listens to are missing. (What is awaited is listened to; a socket whose 'data' or 'readable' is
+    awaited goes the long way.) With *raw* TLS servers have a listener of 'connection'; else they go
+    a shorter way, and do not emit that.
     """
     running = _Run(scenario, None, quick, raw)
     with _listening_to_failures(running), _tracing(running):
@@ -281,17 +285,19 @@ class _Run(Values):
         self._kept.append(thing)
         if not isinstance(thing, events.EventEmitter):
             return
-        if not self._quick:
+        awaited = {
+            step[1].partition(' ')[2] for step in self.scenario['steps']
+            if step[0] == 'await' and step[1].partition(' ')[0] == name}
+        if not self._quick or awaited & _NEVER_ONLY_AWAITED:
             # Or the stream would call the listeners of 'data' itself.
             thing._plain_emit = False
+        elif isinstance(thing, gnet.Socket):
+            for event in awaited & FOLDED:
+                thing.on(event, _nothing)
         if (
             isinstance(thing, (gnet.Server, gnet.Socket)) and name not in self.scenario['deaf']
         ):
             thing.on('error', _nothing)
-        if self._quick:
-            for event in FOLDED:
-                if any(step[:2] == ['await', f'{name} {event}'] for step in self.scenario['steps']):
-                    thing.on(event, _nothing)
         if isinstance(thing, tls.Server) and self._raw:
             thing.on('connection', _nothing)
         self.texts.learn_ports(name, thing)
