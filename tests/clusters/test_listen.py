@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..harness.native import Peer
+from ..harness.ports import free_port
 from ..harness.scripts import Running
 
 ERRORS = """
@@ -317,7 +318,8 @@ def test_unix_sockets_are_shared_have_their_mode_and_are_removed(
 
 
 def test_ipv6_only_goes_to_the_primary(program: Callable[..., Running], policy: str) -> None:
-    finished = program("""
+    # Not port 0: another test may have the same one on IPv4, as that of its connection.
+    finished = program(f"""
         if cluster.is_primary:
             worker = cluster.fork()
 
@@ -336,9 +338,9 @@ def test_ipv6_only_goes_to_the_primary(program: Callable[..., Running], policy: 
             import gevent.queue
             queue = gevent.queue.Queue()
             gnet.process.on('message', lambda *_: queue.put(None))
-            for only in (True, False):
+            for only, port in [(True, {free_port()}), (False, {free_port()})]:
                 server = gnet.create_server(lambda sock: sock.end())
-                server.listen(host='::', port=0, ipv6_only=only)
+                server.listen(host='::', port=port, ipv6_only=only)
                 gnet.once(server, 'listening')
                 gnet.process.send(server.address().port)
                 queue.get()
