@@ -11,9 +11,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from .driver import Lanes
+from .driver import FOLDED, Lanes
 
-__all__ = ['SPELLINGS', 'as_python', 'differing_lanes', 'rows']
+__all__ = [
+    'SPELLINGS', 'as_heard', 'as_python', 'differing_lanes', 'rows', 'without_raw_sockets']
 
 
 def _abbreviate(
@@ -56,6 +57,13 @@ _OWN_WORDS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], 
 _CLOSE = re.compile(r"'close'(?= |$)(?! true| false)")
 
 
+#: An event for which a stream that goes the quick way may not call ``emit()``.
+_QUIET = re.compile(rf"(?!server)(\w+: )?'({'|'.join(sorted(FOLDED | {'data'}))})'(?= |$)")
+
+#: The sockets below those of TLS.
+_RAW = re.compile(r's\d+')
+
+
 def as_python(line: str) -> str:
     """Return a line of Node's trace as gnet is to have it."""
     for _, spell in SPELLINGS:
@@ -87,6 +95,34 @@ def differing_lanes(of_node: Lanes, of_gnet: Lanes) -> list[str]:
         ):
             differing.append(lane)
     return differing
+
+
+def as_heard(of_node: Lanes, of_gnet: Lanes) -> Lanes:
+    """Return Node's trace without the events that a gnet on the quick way has had nobody hear.
+
+    Those are the lines of 'data' and of what may be folded that are missing in gnet's. Where
+    somebody listens, the line of the listener's call tells that it was called, and when.
+    """
+    heard = {}
+    for lane, theirs in of_node.items():
+        ours, left = of_gnet.get(lane, []), list[str]()
+        for line in theirs:
+            at = len(left)
+            if _QUIET.match(line) is None or (
+                at < len(ours) and _same(line, ours[at], ours[:at])
+            ):
+                left.append(line)
+        if left or ours:
+            heard[lane] = left
+    return heard
+
+
+def without_raw_sockets(lanes: Lanes) -> Lanes:
+    """Leave out what a TLS server that has no listener of 'connection' does not tell."""
+    return {
+        name: [line for line in lines if not line.startswith("'connection' ")]
+        for name, lines in lanes.items() if not _RAW.fullmatch(name)
+    }
 
 
 def rows() -> set[str]:

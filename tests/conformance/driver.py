@@ -37,7 +37,7 @@ from .texts import Texts
 from .turns import PATIENCE, take_turns
 from .values import Values
 
-__all__ = ['Lanes', 'run']
+__all__ = ['FOLDED', 'Lanes', 'run']
 
 Lanes = dict[str, list[str]]
 
@@ -50,22 +50,23 @@ _TURNS_TO_SETTLE = 25
 _SETTINGS = ('defaultMaxListeners', 'captureRejections')
 
 #: What a stream does not emit where nobody listens.
-_FOLDED = frozenset(('readable', 'resume', 'end', 'prefinish', 'finish', 'close'))
+FOLDED = frozenset(('readable', 'resume', 'end', 'prefinish', 'finish', 'close'))
+
+#: What nobody can listen to only to wait for it: that would change the mode of the stream.
+_NEVER_ONLY_AWAITED = frozenset(('data', 'readable'))
 
 
-def run(
-    scenario: dict[str, Any], quick: bool = False, raw: bool = True, heard: bool = False,
-) -> Lanes:
+def run(scenario: dict[str, Any], quick: bool = False, raw: bool = True) -> Lanes:
     """Take the scenario's steps, and return its trace.
 
     A socket that is watched emits all through ``emit``. With *quick* it may go the quick way, as it
-    does outside of tests: then lines of 'data', and of what nobody listens to, are missing. With
-    *heard*, what nobody listens to has no lines in any case, but what is awaited is listened to.
-    With *raw* TLS servers have a listener of 'connection'; else they go a shorter way, and do not
-    emit that.
+    does outside of tests: then lines of 'data', whose listeners it calls itself, and of what nobody
+    listens to are missing. (What is awaited is listened to; a socket whose 'data' or 'readable' is
+    awaited goes the long way.) With *raw* TLS servers have a listener of 'connection'; else they go
+    a shorter way, and do not emit that.
     """
-    running = _Run(scenario, None, quick, raw, heard)
-    with _listening_to_failures(running):
+    running = _Run(scenario, None, quick, raw)
+    with _listening_to_failures(running), _tracing(running):
         try:
             running.main()
         finally:
@@ -77,6 +78,7 @@ def run_program() -> None:
     """Take the steps of the scenario on stdin, and serve."""
     running = _Run(json.load(sys.stdin), lambda lane, line: os.write(
         1, (json.dumps({'lane': lane, 'line': line}) + '\n').encode()))
+    _trace(running)
     # Not earlier: where gevent has patched os.close(), that keeps the loop alive until its next
     # poll is over, which may take until the next timer, even one that keeps no program alive.
     atexit.register(running.remove_directory)
@@ -89,6 +91,31 @@ def run_program() -> None:
         # sys.exit() the program serves on.)
         running.stop_recording()
         raise
+
+
+def _trace(running: _Run) -> None:
+    """Have *running* see what is emitted.
+
+    The class has another ``emit`` meanwhile. The objects are as they are outside of tests: one with
+    an ``emit`` of its own, or with more listeners, might do other things.
+    """
+    emit = events.EventEmitter.emit
+
+    def traced(thing: Any, event: Any = UNDEFINED, *args: Any) -> bool:
+        running.emits(thing, event, args)
+        return emit(thing, event, *args)
+
+    events.EventEmitter.emit = traced  # type: ignore[method-assign]
+
+
+@contextmanager
+def _tracing(running: _Run) -> Iterator[None]:
+    own = events.EventEmitter.emit
+    _trace(running)
+    try:
+        yield
+    finally:
+        events.EventEmitter.emit = own  # type: ignore[method-assign]
 
 
 @contextmanager
@@ -111,13 +138,7 @@ def _listening_to_failures(running: _Run) -> Iterator[None]:
 
         return made
 
-    def traced(sock: Any, *args: Any) -> bool:
-        if running.meet(sock):
-            return bool(sock.emit(*args))
-        return events.EventEmitter.emit(sock, *args)
-
     own, budget = hub.print_exception, agenda.WORK_BUDGET
-    tls.TLSSocket.emit = traced  # type: ignore[method-assign]
     makers = secure_server.begin_on, secure_server.accept
     secure_server.begin_on, secure_server.accept = map(meeting, makers)
     hub.print_exception = uncaught
@@ -131,7 +152,6 @@ def _listening_to_failures(running: _Run) -> Iterator[None]:
             yield
     finally:
         hub.print_exception, agenda.WORK_BUDGET = own, budget
-        del tls.TLSSocket.emit
         secure_server.begin_on, secure_server.accept = makers
 
 
@@ -139,10 +159,9 @@ class _Run(Values):
 
     def __init__(
         self, scenario: dict[str, Any], write: Callable[[str, str], object] | None,
-        quick: bool = False, raw: bool = True, heard: bool = False,
+        quick: bool = False, raw: bool = True,
     ) -> None:
         self.scenario = scenario
-        self._heard = heard
         self._quick = quick
         self._raw = raw
         self.lanes: Lanes = {}
@@ -266,53 +285,54 @@ class _Run(Values):
         self._kept.append(thing)
         if not isinstance(thing, events.EventEmitter):
             return
-        emit = thing.emit
-
-        def traced(event: Any = UNDEFINED, *args: Any) -> bool:
-            self.texts.learn_ports(name, thing)
-            if event == 'drop' and isinstance(thing, gnet.Server):
-                self.texts.learn_ports(name, args[0])
-            if (
-                event == 'connection' and isinstance(thing, gnet.Server)
-                and isinstance(args[0], gnet.Socket) and id(args[0]) not in self.texts.names
-            ):
-                self._accepted += 1
-                self._adopt(f's{self._accepted}', args[0])
-            if isinstance(thing, tls.Server):
-                for passed in args:
-                    if isinstance(passed, tls.TLSSocket):
-                        self.meet(passed)
-            line = None
-            if event not in self.scenario['ignore'] and not (
-                self._heard and event in _FOLDED and not thing.listener_count(event)
-            ):
-                line = self.texts.event(name, thing, event, args, self.scenario['watch'])
-            self.record(name, line, f'{name} {name_of(event)}')
-            return bool(emit(event, *args))
-
-        thing.emit = traced  # type: ignore[method-assign]
-        if not self._quick:
+        awaited = {
+            step[1].partition(' ')[2] for step in self.scenario['steps']
+            if step[0] == 'await' and step[1].partition(' ')[0] == name}
+        if not self._quick or awaited & _NEVER_ONLY_AWAITED:
             # Or the stream would call the listeners of 'data' itself.
             thing._plain_emit = False
+        elif isinstance(thing, gnet.Socket):
+            for event in awaited & FOLDED:
+                thing.on(event, _nothing)
         if (
             isinstance(thing, (gnet.Server, gnet.Socket)) and name not in self.scenario['deaf']
         ):
             thing.on('error', _nothing)
-        if self._heard:
-            for event in _FOLDED:
-                if any(step[:2] == ['await', f'{name} {event}'] for step in self.scenario['steps']):
-                    thing.on(event, _nothing)
         if isinstance(thing, tls.Server) and self._raw:
             thing.on('connection', _nothing)
         self.texts.learn_ports(name, thing)
 
-    def meet(self, sock: tls.TLSSocket) -> bool:
+    def meet(self, sock: tls.TLSSocket) -> None:
         """Give a socket that a TLS server has made its name, unless it has one."""
-        if not sock.server_side or id(sock) in self.texts.names:
-            return False
-        self._secured += 1
-        self._adopt(f't{self._secured}', sock)
-        return True
+        if sock.server_side and id(sock) not in self.texts.names:
+            self._secured += 1
+            self._adopt(f't{self._secured}', sock)
+
+    def emits(self, thing: Any, event: Any, args: tuple[Any, ...]) -> None:
+        """Record what *thing*, which may be any emitter, is about to emit."""
+        if isinstance(thing, tls.TLSSocket):
+            self.meet(thing)
+        name = self.texts.names.get(id(thing))
+        if name is None:
+            return  # none of the scenario's
+        self.texts.learn_ports(name, thing)
+        if isinstance(thing, gnet.Server):
+            if event == 'drop':
+                self.texts.learn_ports(name, args[0])
+            if (
+                event == 'connection' and isinstance(args[0], gnet.Socket)
+                and id(args[0]) not in self.texts.names
+            ):
+                self._accepted += 1
+                self._adopt(f's{self._accepted}', args[0])
+        if isinstance(thing, tls.Server):
+            for passed in args:
+                if isinstance(passed, tls.TLSSocket):
+                    self.meet(passed)
+        line = None
+        if event not in self.scenario['ignore']:
+            line = self.texts.event(name, thing, event, args, self.scenario['watch'])
+        self.record(name, line, f'{name} {name_of(event)}')
 
     # --- steps ------------------------------------------------------------------------------------
 
@@ -455,10 +475,6 @@ class _Run(Values):
         if self._umask is not None:
             os.umask(self._umask)
         take_turns(_TURNS_TO_SETTLE)
-        for thing in self._kept:
-            # Which refers to itself by now.
-            if isinstance(thing, events.EventEmitter):
-                del thing.emit
         for number in self._descriptors:
             with suppress(OSError):
                 os.close(number)

@@ -58,6 +58,8 @@ _ANSWERS = [
 #: What a listener of 'end' does.
 _IN_END: dict[str, list[Step]] = {
     'writes': [['get', 's1.writable'], ['call', 's1.write', 'late', fn('written')]],
+    'writes on a tick': [
+        ['tick', fn('tick', ['call', 's1.write', 'late', fn('written')], of='s1')]],
     'ends': [['call', 's1.end', 'late', fn('s1 ended')]],
     'ends without data': [['call', 's1.end', fn('s1 ended')]],
     'destroys': [['call', 's1.destroy']],
