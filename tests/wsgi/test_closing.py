@@ -10,7 +10,7 @@ import pytest
 from gevent.event import Event
 
 from gnet import tls
-from gnet.servers.server import connections_of
+from gnet.servers.internals import connections_of
 from gnet.wsgi import handler
 from gnet.wsgi import site as site_of_it
 
