@@ -317,6 +317,8 @@ class Client(Limited, PythonNames):
             if self._stage is CONNECTED and (
                 not self._explicitly_paused or self._wire.reading is ASKED
             ):
+                if self._wire.reading is ASKED:
+                    self._wire.want()  # whatever fills the buffer meanwhile
                 self._take(0)
 
     def _end_late(self) -> None:

@@ -56,6 +56,10 @@ _COMBINATIONS: list[tuple[str, str, list[Step]]] = [
     ('unshift() starts the reading of a socket that is paused at birth', _TIMES, [
         *_pair({'pauseOnConnect': True}), ['call', 's1.unshift', text(1)], ['settle'],
         ['call', 'c.write', data(1)], ['settle']]),
+    ('read() before the connection reads, although unshift() fills the buffer', _TIMES, [
+        *_pair(client={'highWaterMark': 10}, early=(
+            ['call', 'c.read', 1], ['call', 'c.unshift', text(10)])),
+        ['call', 'c.end', fn('ended')]]),
     ('a data listener and unshift() before the connection', _TIMES, _pair(
         unix=True, early=(['call', 'c.once', 'data', fn('got')], ['call', 'c.unshift', text(1)]))),
     ('unshift() that is emitted at once counts as read', _TIMES, [
