@@ -82,6 +82,7 @@ FOLLOWS: dict[_Place, set[_Place]] = {
     _Place.CLOSED: set(),
 }
 
+
 class Distributed:
     """Stands for the primary's listener: what a server has in the place of an ``Acceptor``."""
 

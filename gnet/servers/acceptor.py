@@ -1,4 +1,4 @@
-"""The accepting end of a server: :class:`Acceptor`, the one file that knows gevent's StreamServer.
+"""The accepting end of a server: :class:`Acceptor`, which is one of gevent's StreamServer.
 
 From :class:`gevent.server.StreamServer` it has the listening socket's life. Its own are the accept
 loop and what goes wrong in it: gevent's prints a traceback for each failed accept, forgets

@@ -48,6 +48,7 @@ FOLLOWS: dict[_Stage, set[_Stage]] = {
     _Stage.ABANDONED: set(),  # the server's next one is a new one
 }
 
+
 class ListenCall:
     """What a server wants to listen on, until it does or has failed."""
 

@@ -115,6 +115,10 @@ def test_nothing_else_may_be_missing(of_node: list[str], of_gnet: list[str]) -> 
     assert differing_lanes(as_heard({'c': of_node}, {'c': of_gnet}), {'c': of_gnet}) == ['c']
 
 
+def test_a_server_is_heard_in_its_own_lane_too() -> None:
+    assert differing_lanes(as_heard({'server': ["'close'"]}, {}), {}) == ['server']
+
+
 def test_each_scenario_has_a_name_of_its_own() -> None:
     names = Counter(scenario.name for scenario in SCENARIOS)
     assert [name for name, count in names.items() if count > 1] == []
