@@ -195,8 +195,8 @@ class BlockingWrites(BlockingReads):
         self._queued_bytes -= unsent
         self._queued_units -= request.units
         request.data, request.units = b'', 0
-        if self._in_flight is not None and self._stage is CONNECTED and self._errored is None:
-            # (Not so if it is about to fail, as it was written to before there was a connection.)
+        if self._in_flight is not None and self._errored is None:
+            # (Else a write has failed, and destroy() is about to come.)
             self._continue_sending()  # past this one, to what comes after it
         return unsent
 

@@ -41,7 +41,8 @@ LETTING_GO = (
 )
 
 #: Of both, what each connection comes by, or each batch of writes: there it is written out. (The
-#: first three ask in ``Readable._listener_wanted``, before anything is changed.)
+#: first three ask in ``Readable._listener_wanted``, before anything is changed: when their
+#: arguments were checked, and as decorators when they are applied.)
 ASKING = frozenset((
     'add_listener', 'on', 'once', 'cork', 'destroy', 'pause', 'read', 'resume', 'uncork'))
 

@@ -378,14 +378,20 @@ class Sending(Readable):
         self._tick(self._failed_in_turn, failure, callbacks)
 
     def _failed_in_turn(self, failure: BaseException, callbacks: tuple[Callback, ...]) -> None:
-        if not self._lets_arrived_pass(self._failed_in_turn, failure, callbacks):
-            self._call_all(deque([
-                *(partial(self._call_guarded, callback, failure)
-                  for callback in callbacks if callback is not None),
-                partial(self._fail_next, failure)]))
+        if self._errored is failure and self._lets_arrived_pass(self._fail_next, failure):
+            # At the head of the queue, where a destroy() that comes first finds them.
+            failed = [WriteRequest(b'', 0, each) for each in callbacks if each is not None]
+            self._queue = deque([*failed, *(self._queue or ())])
+            self._pending_callbacks += len(failed)
+            return
+        self._call_all(deque([
+            *(partial(self._call_guarded, callback, failure)
+              for callback in callbacks if callback is not None),
+            partial(self._fail_next, failure)]))
 
     def _fail_next(self, failure: BaseException) -> None:
-        """Answer what was written since, and in those callbacks, and ends; then destroy."""
+        """Answer those, and what was written since, and in those callbacks, and ends; then destroy.
+        """
         while self._stage not in GONE and self._errored is failure:  # nor connected again meanwhile
             size = 0
             callback: Callback

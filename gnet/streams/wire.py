@@ -29,10 +29,11 @@ read. It may be anything that has ``switch(chunk)``, which is called in the hub 
 with None when something has changed (the end, say). It is taken out before it is called, and puts
 itself in again.
 
-**What a wire asks of its stream** is :class:`Carried`, and no more. Most of its names begin with an
-underscore, as the stream is most often a :class:`gnet.Socket`, whose other names are the program's.
-(An object between both that has public ones would cost each connection memory, and each message a
-call.) So they are used in this folder alone: by ``arrivals.py``, for all wires.
+**What a wire asks of its stream** is :class:`Carried`, and no more (a socket's also tells it of its
+idle time, and of the return of who has lent it). Most of its names begin with an underscore, as the
+stream is most often a :class:`gnet.Socket`, whose other names are the program's. (An object between
+both that has public ones would cost each connection memory, and each message a call.) So they are
+used in this folder alone: by ``arrivals.py``, for all wires.
 
 **One wire upon another.** TLS is one: a wire for the stream above it, and for the wire below it
 
@@ -42,9 +43,10 @@ call.) So they are used in this folder alone: by ``arrivals.py``, for all wires.
   below: ``below.stream is self`` says whether it is there still.
 
 Both are in :class:`gnet.streams.upper.Upper`, from which it derives beside ``Arrivals``, and which
-has three public names to be written: ``switch``, ``destroy`` and ``ended_unread``. It calls the
-verbs of the wire below, and tells its own stream, as each wire does, by ``put``, ``end`` and
-``fail``. Who has lent the wire below is a socket's affair: ``sockets/socket_wire.py``.
+has two public names to be written, ``switch`` and ``destroy``, and ``ended_unread`` for what is not
+always the reader. It calls the verbs of the wire below, and tells its own stream, as each wire
+does, by ``put``, ``end`` and ``fail``. Who has lent the wire below is a socket's affair:
+``sockets/socket_wire.py``.
 
 **An end and a failure.** The peer's end is ``ended``: what had arrived before it is delivered
 first, and then `'end'`. A failure is ``error``: what had arrived and waits for a runner or for a

@@ -374,6 +374,26 @@ def test_what_came_before_a_write_fails_is_told_first(stream: TracedStream, way:
         "data b'the last word'", 'written EPIPE: write EPIPE', '(unheard EPIPE: write EPIPE)']
 
 
+@pytest.mark.parametrize('way', ['at once', 'corked'])
+def test_writes_that_fail_are_answered_in_order_by_a_destroy_in_what_came_before(
+    stream: TracedStream, way: str,
+) -> None:
+    stream.on('data', lambda data: stream.destroy(ValueError('mine')))
+    stream.run()
+    stream.take_trace()
+    stream.wire.arrive(b'the last word')
+    stream.wire.broken = BrokenPipeError(errno.EPIPE, 'x')
+    if way == 'corked':
+        stream.cork()
+    stream.write(b'a', stream.noting('first'))
+    stream.uncork()
+    stream.write(b'b', stream.noting('second'))
+    stream.end(stream.noting('ended'))
+    stream.run()
+    assert [line for line in stream.trace if 'EPIPE' in line] == [
+        f'{name} EPIPE: write EPIPE' for name in ('first', 'second', 'ended')]
+
+
 def test_a_failure_in_flight_answers_what_was_sent_with_none(stream: TracedStream) -> None:
     stream.wire.room = 0
     stream.write(b'first', stream.noting('first'))
