@@ -15,8 +15,8 @@ from gevent.event import AsyncResult
 
 from ..node import coded_errors, system_errors
 from ..node.threads import get_ident
-from ..streams.sending import BlockingRequest, WriteRequest
 from ..streams.states import CONNECTED, CONNECTING, GONE, LENT, WRITABLE
+from ..streams.write_request import BlockingRequest, WriteRequest
 from .blocking_reads import BlockingReads
 
 __all__ = ['BlockingWrites']

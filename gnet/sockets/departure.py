@@ -13,7 +13,6 @@ from typing import Any
 from ..addresses.ends import ProxiedName
 from ..loop.copied_descriptors import forget
 from ..node import coded_errors
-from ..streams.sending import WriteRequest
 from ..streams.states import (
     CONNECTED,
     END_EMITTED,
@@ -28,6 +27,7 @@ from ..streams.states import (
     ReadState,
     WriteState,
 )
+from ..streams.write_request import WriteRequest
 from .client import Client
 from .descriptors import Pipe
 from .ownership import Counter

@@ -11,7 +11,6 @@ from typing import Any
 
 from ..node import coded_errors
 from ..node.records import NamedTuple
-from ..streams.sending import WriteRequest
 from ..streams.states import (
     CONNECTED,
     EVENTS,
@@ -23,6 +22,7 @@ from ..streams.states import (
     WRITABLE,
     Taker,
 )
+from ..streams.write_request import WriteRequest
 from .departure import Movable
 from .ownership import BlockingUser
 from .socket_wire import SocketWire

@@ -7,7 +7,6 @@ from contextlib import suppress
 from ..addresses.ends import TCP_FAMILIES
 from ..node import system_errors
 from ..options.peer_limits import UNLIMITED, PeerLimits, buffer_limit, time_limit
-from ..streams.sending import BlockingRequest
 from ..streams.states import (
     ACTIVE,
     CONNECTED,
@@ -19,6 +18,7 @@ from ..streams.states import (
     NOBODY_YET,
     PAUSED,
 )
+from ..streams.write_request import BlockingRequest
 from .blocking import Blocking
 from .descriptors import reset_on_close
 from .peer_watch import PeerWatch

@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections import deque
 
 from ..node.threads import get_ident
-from .sending import JOINED_SIZE, Sending, WriteRequest
+from .sending import JOINED_SIZE, Sending
+from .write_request import WriteRequest
 
 __all__ = ['Corked']
 

@@ -22,7 +22,6 @@ from ..events.names import error_monitor
 from ..node import coded_errors
 from ..node.values import truthy
 from .delivery import BLOCKING
-from .sending import WriteRequest
 from .states import (
     CLOSED,
     CONNECTED,
@@ -36,6 +35,7 @@ from .states import (
     NEW,
 )
 from .writable import Writable
+from .write_request import WriteRequest
 
 __all__ = ['Duplex']
 

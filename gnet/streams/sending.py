@@ -15,7 +15,7 @@ import errno
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Optional, Union
+from typing import Any
 
 from ..node import coded_errors, system_errors
 from .delivery import BLOCKING, HIGH_WATER_MARK
@@ -35,8 +35,9 @@ from .states import (
     WriteState,
 )
 from .wire import Schedule, Wire
+from .write_request import BlockingRequest, Callback, Unsent, WriteRequest
 
-__all__ = ['BlockingRequest', 'Callback', 'Sending', 'WriteRequest']
+__all__ = ['Sending']
 
 #: How many queued chunks one system call may gather. Linux allows 1024 (IOV_MAX); beyond a few
 #: hundred the cost per chunk no longer falls.
@@ -46,37 +47,9 @@ MAX_GATHERED = 256
 #: to have the kernel gather them (2-3 us of 7 less for 50 of 20 bytes; no difference at 2,000).
 JOINED_SIZE = 2000
 
-Callback = Optional[Callable[[Optional[BaseException]], object]]
-Bytes = Union[bytes, memoryview]
-
 
 def _nothing(_error: BaseException | None) -> None:
     """The callback of a write that has none."""
-
-
-class WriteRequest:
-    """One chunk on its way to the kernel."""
-
-    __slots__ = ('callback', 'data', 'failure', 'units')
-
-    def __init__(self, data: Bytes, units: int, callback: Callback) -> None:
-        #: What is still to be sent; empty when all was, or the request was given up.
-        self.data: Bytes = data
-        #: What the whole chunk counts in ``writable_length``: characters of a str, else bytes.
-        self.units: int = units
-        self.callback: Callback = callback
-        #: The number of the error that sending the rest of it would fail with, where that is known.
-        self.failure: int = 0
-
-
-class BlockingRequest(WriteRequest):
-    """One that a greenlet is blocked in."""
-
-    __slots__ = ()
-
-
-#: Requests in flight, queued ones, callbacks of ``end()``.
-Unsent = tuple[list[WriteRequest], list[WriteRequest], list[Callable[..., object]]]
 
 
 class Sending(Readable):

@@ -21,7 +21,6 @@ from ..node.threads import get_ident
 from ..node.values import truthy
 from .corked import Corked
 from .encodings import as_bytes, canonical, encode
-from .sending import Callback, WriteRequest
 from .states import (
     CLOSED,
     CONNECTED,
@@ -34,6 +33,7 @@ from .states import (
     SHUT,
     WRITABLE,
 )
+from .write_request import Callback, WriteRequest
 
 __all__ = ['Writable']
 

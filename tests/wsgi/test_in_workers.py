@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import signal
 import textwrap
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ DJANGO = """
     application = get_wsgi_application()
 """
 
-#: Serves *application*; each worker has one connection at a time.
+#: Serves *application*; each worker has two connections at a time.
 SERVER = """
     import json
     import os
@@ -64,14 +65,15 @@ SERVER = """
     import gnet
     %s
     server = gnet.wsgi.serve(
-        application, max_connections=1, proxy_protocol={'trusted': ['127.0.0.1']},
+        application, max_connections=2, proxy_protocol={'trusted': ['127.0.0.1']},
         **json.loads(sys.argv[1]))
     server.drop_max_connection = True  # and not wait until another worker has fewer
     os.write(1, b'a worker listens on %%d\\n' %% server.address().port)
 """
 
-#: Prints what becomes of three connections behind a proxy, and which lines of the metrics are not
-#: there; waits for a line before the end of the second one's request.
+#: Prints what becomes of five connections behind a proxy, and which lines of the metrics are not
+#: there; waits for a line, and for the end of all that are idle, one of them in the same worker,
+#: before the end of the request of one.
 CLIENT = """
     import http.client
     import json
@@ -97,8 +99,8 @@ CLIENT = """
     def tell(*values):
         print(json.dumps(values), flush=True)
 
-    idle, busy = connected(), connected()
-    tell(ask(idle, '/who'), ask(busy, '/who'))
+    busy, *idle = [connected() for _ in range(4)]
+    tell(*[ask(each, '/who') for each in (busy, *idle)])
     try:
         ask(connected(), '/who')  # (wrap_socket() may not notice that it was reset)
     except OSError:
@@ -115,7 +117,7 @@ CLIENT = """
     busy.putheader('Content-Length', '8')
     busy.endheaders(b'half')
     sys.stdin.readline()
-    tell(idle.sock.recv(1).decode())
+    tell(*[each.sock.recv(1).decode() for each in idle])
     busy.send(b'half')
     answer = busy.getresponse()
     tell(answer.status, answer.getheader('Connection'), answer.read().decode())
@@ -151,24 +153,26 @@ def test_an_application_in_workers_has_all_that_gnet_brings(
     client = start_script(
         script, str(port), str(metrics), authority().cert, json.dumps([
             'gnet_workers 2',
-            f'gnet_connections_accepted_total{{{labels}}} 2',
+            f'gnet_connections_accepted_total{{{labels}}} 4',
             f'gnet_connections_dropped_total{{{labels},reason="max_connections"}} 1',
-            f'gnet_handshakes_total{{{labels},result="done"}} 2',
+            f'gnet_handshakes_total{{{labels},result="done"}} 4',
         ]), launcher=[])
 
     def told() -> Any:
         return json.loads(client.read_line())
 
     answers = [json.loads(answer) for answer in told()]
-    assert [(each['client'], each['scheme']) for each in answers] == [('192.0.2.1', 'https')] * 2
-    assert len({each['pid'] for each in answers} | {running.process.pid}) == 3
+    assert [(each['client'], each['scheme']) for each in answers] == [('192.0.2.1', 'https')] * 4
+    in_each = Counter(each['pid'] for each in answers)
+    assert sorted(in_each.values()) == [2, 2]
+    assert running.process.pid not in in_each
     assert told() == ['turned away']
     assert told() == []  # all was counted
     running.wait_for('reads the body')
     running.send_signal(signal.SIGTERM)
     running.wait_for('SIGTERM')
     client.write('\n')
-    assert told() == ['']
+    assert told() == ['', '', '']
     assert told() == [200, 'close', 'halfhalf']
     assert client.wait().status == 0
     assert running.wait().status == 0
