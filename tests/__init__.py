@@ -8,7 +8,7 @@ The folders are those of ``gnet/``, and each tests the folder of its name: ``nod
 - ``legacy``: real code that was written for ``socket.socket``, with real peers;
 - ``conformance``: gnet compared with Node itself; see ``docs/conformance.md``;
 - the files here: what is about all of it: the package, the architecture, the documents and their
-  programs (``test_docs``), what is published, memory, benchmarks.
+  programs (``test_docs``, ``test_citations``), what is published, memory, benchmarks.
 
 ``harness`` is what they stand on, and is reached through the fixtures of ``conftest.py``:
 

@@ -48,7 +48,8 @@ _running: list[pytest.Item] = []
 #: runs them on the default one alone (``-m "not any_loop"``).
 _ANY_LOOP = frozenset({
     'addresses', 'node', 'options', 'proxy_protocol', 'typing', 'conformance/test_commands.py',
-    'test_architecture.py', 'test_benchmarks.py', 'test_package.py', 'test_release_check.py'})
+    'test_architecture.py', 'test_benchmarks.py', 'test_citations.py', 'test_package.py',
+    'test_release_check.py'})
 
 #: Those whose programs run in processes of their own, and of which nothing but the test's end of
 #: pipes and plain sockets is in this one: whether it is patched makes no difference to them. (Some

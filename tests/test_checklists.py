@@ -16,7 +16,7 @@ from gnet.tls.pending_handshakes import PENDING_OPTIONS
 from gnet.tls.socket import TLS_SOCKET_OPTIONS
 
 from .harness import ROOT
-from .test_docs import prose, read
+from .harness.documents import prose, read
 
 PAGES = ['SECURITY.md', 'docs/production.md', 'docs/systemd.md']
 

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from gevent import monkey
 
+from ..harness.ports import free_port
 from ..harness.programs import find_program
 from ..harness.scripts import Running, Scripts
-from ..test_docs import free_port
 
 #: Says which process answers, on a port and on a path that systemd calls "web" and "admin".
 PROGRAM = """

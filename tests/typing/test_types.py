@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from ..harness import ROOT
-from ..test_docs import PYTHON
+from ..harness.documents import PYTHON
 
 HERE = Path(__file__).parent
 MISTAKES = HERE / 'mistakes.py'
