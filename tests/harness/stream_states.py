@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from gnet.sockets import ownership
 from gnet.sockets.socket import Socket
 from gnet.streams.arrivals import Arrivals
@@ -12,9 +9,7 @@ from gnet.streams.delivery import Delivery
 from gnet.streams.sending import Sending
 from gnet.streams.states import FOLLOWS
 
-from .transitions import watched
-
-__all__ = ['MACHINES', 'watched_streams']
+__all__ = ['MACHINES']
 
 #: Where each state is kept.
 MACHINES = (
@@ -23,10 +18,3 @@ MACHINES = (
     (Arrivals, 'reading', FOLLOWS), (Arrivals, 'delivery', FOLLOWS), (Arrivals, 'taker', FOLLOWS),
     (Socket, '_blocking_user', ownership.FOLLOWS),
 )
-
-
-@contextmanager
-def watched_streams() -> Iterator[list[str]]:
-    """Within, the list gets a line for each step of a stream or wire that is not in its table."""
-    with watched(*MACHINES) as wrong:
-        yield wrong

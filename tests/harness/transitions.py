@@ -7,7 +7,9 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-__all__ = ['SOURCE', 'taken_from', 'watch', 'watched']
+import pytest
+
+__all__ = ['SOURCE', 'fixtures_that_watch', 'watch', 'watched']
 
 
 def watch(
@@ -66,15 +68,26 @@ def watched(*machines: tuple[Any, str, Mapping[Any, Container[Any]]]) -> Iterato
             each()
 
 
-def taken_from(found: list[str]) -> list[str]:
-    """Return what is in a list that goes on being filled, and empty it.
+def fixtures_that_watch(*machines: tuple[Any, str, Mapping[Any, Container[Any]]]) -> Any:
+    """Return two fixtures of a folder, ``_wrong_steps`` and one that fails each test that took one.
 
-    Watching begins and ends with a folder of tests: each change of a class makes Python forget what
-    it knows of it, and those made from it.
+    Watching begins and ends with the folder: each change of a class makes Python forget what it
+    knows of it, and those made from it.
     """
-    taken = [*found]
-    found.clear()
-    return taken
+    @pytest.fixture(scope='package')
+    def _wrong_steps() -> Iterator[list[str]]:
+        with watched(*machines) as wrong:
+            yield wrong
+
+    @pytest.fixture(autouse=True)
+    def _states_follow_the_tables(_wrong_steps: list[str]) -> Iterator[None]:
+        """Fail a test in which something takes a step that is not in its table of states."""
+        yield
+        taken = [*_wrong_steps]
+        _wrong_steps.clear()
+        assert not taken, taken
+
+    return _wrong_steps, _states_follow_the_tables
 
 
 #: For programs that run as scripts.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,23 +11,12 @@ import gnet
 from gnet.loop import duty, runner
 
 from ..harness.plain import PlainSocket
-from ..harness.transitions import taken_from, watched
+from ..harness.transitions import fixtures_that_watch
 from ..harness.waiting import PATIENCE
 
-
-@pytest.fixture(scope='package')
-def _wrong_steps() -> Iterator[list[str]]:
-    with watched(
-        (runner.Runner, 'state', runner.FOLLOWS), (duty.Program, 'duty', duty.FOLLOWS),
-    ) as wrong:
-        yield wrong
-
-
-@pytest.fixture(autouse=True)
-def _states_follow_the_tables(_wrong_steps: list[str]) -> Iterator[None]:
-    """Fail a test in which a runner or the program takes a step that is not in its table."""
-    yield
-    assert taken_from(_wrong_steps) == []
+_wrong_steps, _states_follow_the_tables = fixtures_that_watch(
+    (runner.Runner, 'state', runner.FOLLOWS), (duty.Program, 'duty', duty.FOLLOWS),
+)
 
 
 @pytest.fixture

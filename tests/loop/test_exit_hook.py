@@ -349,7 +349,6 @@ def test_a_failure_while_serving_on_has_a_traceback_and_status_1(
 def test_the_setting_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(program, 'stays_alive', False)
     monkeypatch.setattr(program, 'has_hook', True)
-    monkeypatch.setattr(program, 'duty', program.duty)
     monkeypatch.setattr(program, 'process', os.getpid())
     assert not exit_hook.stays_alive()
     gnet.set_stay_alive(True)

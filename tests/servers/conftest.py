@@ -13,23 +13,11 @@ from gnet import lifecycle
 from gnet.servers import gate, listen_call
 
 from ..harness.servers import Servers
-from ..harness.transitions import taken_from, watched
+from ..harness.transitions import fixtures_that_watch
 
-
-@pytest.fixture(scope='package')
-def _wrong_steps() -> Iterator[list[str]]:
-    with watched(
-        (listen_call.ListenCall, '_stage', listen_call.FOLLOWS),
-        (gate.Gate, 'state', gate.FOLLOWS),
-    ) as wrong:
-        yield wrong
-
-
-@pytest.fixture(autouse=True)
-def _states_follow_the_tables(_wrong_steps: list[str]) -> Iterator[None]:
-    """Fail a test in which a server takes a step that is not in its table of states."""
-    yield
-    assert taken_from(_wrong_steps) == []
+_wrong_steps, _states_follow_the_tables = fixtures_that_watch(
+    (listen_call.ListenCall, '_stage', listen_call.FOLLOWS), (gate.Gate, 'state', gate.FOLLOWS),
+)
 
 
 @pytest.fixture

@@ -16,24 +16,13 @@ from ..harness.connections import Connection, target_of
 from ..harness.families import Family
 from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
-from ..harness.stream_states import watched_streams
-from ..harness.transitions import taken_from
+from ..harness.stream_states import MACHINES
+from ..harness.transitions import fixtures_that_watch
 from ..harness.waiting import PATIENCE
 from .conversations import Ends, Pair
 from .hosts import Hosts
 
-
-@pytest.fixture(scope='package')
-def _wrong_steps() -> Iterator[list[str]]:
-    with watched_streams() as wrong:
-        yield wrong
-
-
-@pytest.fixture(autouse=True)
-def _states_follow_the_table(_wrong_steps: list[str]) -> Iterator[None]:
-    """Fail a test in which a stream or a wire takes a step that is not in the table of states."""
-    yield
-    assert taken_from(_wrong_steps) == []
+_wrong_steps, _states_follow_the_tables = fixtures_that_watch(*MACHINES)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from ..harness.native import Native, Peer
 from ..harness.plain import PlainSocket
 from ..harness.stream_states import MACHINES
 from ..harness.tls_peers import TlsPeer, client_context, server_context
-from ..harness.transitions import taken_from, watched
+from ..harness.transitions import fixtures_that_watch
 from ..harness.waiting import PATIENCE
 from .programs import Files, Programs
 
@@ -30,21 +30,10 @@ from .programs import Files, Programs
 certified, serve_tls = tls_servers.certified, tls_servers.serve_tls
 
 
-@pytest.fixture(scope='package')
-def _wrong_steps() -> Iterator[list[str]]:
-    follows = tls_states.FOLLOWS
-    with watched(
-        *MACHINES, (Encrypting, 'security', follows), (Engine, 'incoming', follows),
-        (Engine, 'outgoing', follows),
-    ) as wrong:
-        yield wrong
-
-
-@pytest.fixture(autouse=True)
-def _states_follow_the_tables(_wrong_steps: list[str]) -> Iterator[None]:
-    """Fail a test in which something takes a step that is not in its table of states."""
-    yield
-    assert taken_from(_wrong_steps) == []
+_wrong_steps, _states_follow_the_tables = fixtures_that_watch(
+    *MACHINES, (Encrypting, 'security', tls_states.FOLLOWS),
+    (Engine, 'incoming', tls_states.FOLLOWS), (Engine, 'outgoing', tls_states.FOLLOWS),
+)
 
 
 @pytest.fixture
