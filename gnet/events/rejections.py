@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any, Protocol
+from typing import Any
 
 from gevent import Greenlet, GreenletExit, getcurrent
+
+from ..node.protocols import Protocol
 
 __all__ = ['report', 'watch']
 

@@ -16,9 +16,11 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from time import perf_counter
-from typing import Any, Protocol
+from typing import Any
 
 from gevent import GreenletExit
+
+from ..node.protocols import Protocol
 
 __all__ = [
     'EXITS',

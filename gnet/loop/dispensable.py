@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
+
+from ..node.protocols import Protocol
 
 __all__ = ['NONE_LEFT', 'Dispensable', 'Dispensed']
 

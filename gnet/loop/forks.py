@@ -18,8 +18,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Protocol
+from typing import Any
 from weakref import WeakKeyDictionary
+
+from ..node.protocols import Protocol
 
 __all__ = [
     'Forsaken',

@@ -6,8 +6,9 @@ and who has one alone. Without one, each server listens by itself.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
+from ..node.protocols import Protocol
 from ..options.listen import ListenRequest
 from .acceptor import Counting, Handle
 from .listener import Listener

@@ -12,14 +12,16 @@ import _socket
 import errno
 import os
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..addresses.ends import FAMILIES
 from ..loop.watchers import WRITE, close_watcher
 from ..node import coded_errors, system_errors
 from ..options.connect import ConnectRequest
 from .candidates import Candidate, destination, system_name
-from .socket_wire import SocketWire
+
+if TYPE_CHECKING:
+    from .socket_wire import SocketWire
 
 __all__ = ['Attempts']
 

@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gevent import getcurrent
 
 from ..loop.agenda import WORK_BUDGET
 from ..streams.states import ACTIVE, FULL, HELD
 from ..streams.wire import BULK_SIZE, MAX_READS, READ_SIZE
-from .socket_wire import SocketWire
 from .wait_limit import WaitLimit
+
+if TYPE_CHECKING:
+    from .socket_wire import SocketWire
 
 __all__ = ['NOT_USED', 'Blocking', 'peek']
 

@@ -49,7 +49,6 @@ from .connector import Connector
 from .limited import Limited
 from .ownership import forsake
 from .python_names import PythonNames
-from .socket_wire import SocketWire
 from .wire import DescriptorWire
 
 if TYPE_CHECKING:
@@ -57,6 +56,7 @@ if TYPE_CHECKING:
 
     from ..options.proxy_protocol import Introduction
     from ..options.typed import ConnectKeywords
+    from .socket_wire import SocketWire
 
 __all__ = ['Client']
 

@@ -30,10 +30,10 @@ from ..node.values import truthy
 from ..options.connect import ConnectRequest
 from .attempts import Attempts
 from .candidates import Candidate, interleave, pairs_of
-from .socket_wire import SocketWire
 
 if TYPE_CHECKING:
     from ..options.proxy_protocol import Introduction
+    from .socket_wire import SocketWire
 
 __all__ = ['Connector']
 

@@ -7,7 +7,7 @@ writes any more: a wire above does (``streams/wire.py``: "a reader is whoever is
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..node import coded_errors
 from ..node.records import NamedTuple
@@ -25,7 +25,9 @@ from ..streams.states import (
 from ..streams.write_request import WriteRequest
 from .departure import Movable
 from .ownership import BlockingUser
-from .socket_wire import SocketWire
+
+if TYPE_CHECKING:
+    from .socket_wire import SocketWire
 
 __all__ = [
     'Lender', 'Lent', 'Uncounted', 'check_lending', 'host_of', 'inherit', 'lend', 'reserve',

@@ -6,11 +6,13 @@ never half of something.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..streams.states import CONNECTED, FAILED, GONE
 from .socket import Socket
-from .socket_wire import SocketWire
+
+if TYPE_CHECKING:
+    from .socket_wire import SocketWire
 
 __all__ = ['SocketFacts', 'facts_of']
 

@@ -23,7 +23,7 @@ import errno
 from collections.abc import Callable
 from contextvars import copy_context
 from enum import Enum
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from gevent import GreenletExit, getcurrent
 
@@ -32,6 +32,7 @@ from ..loop.idle_timers import IdleTimer
 from ..loop.loop import Loop
 from ..node import system_errors
 from ..node.logs import Log
+from ..node.protocols import Protocol
 from ..streams.delivery import BLOCKING
 from ..streams.duplex import Duplex
 from ..streams.readable import OF_READING
@@ -51,7 +52,9 @@ from ..streams.states import (
     Taker,
 )
 from .blocking import Blocking
-from .socket_wire import Borrower, SocketWire
+
+if TYPE_CHECKING:
+    from .socket_wire import Borrower, SocketWire
 
 __all__ = [
     'BlockingUser', 'Counter', 'Owned', 'fail', 'forsake', 'hand_over', 'is_accepted',
@@ -172,7 +175,7 @@ class Owned(Duplex):
         """They have returned: end the connection if they used it blockingly."""
         upper = self._wire.stream
         if upper is not self and upper is not None and upper != self:  # (or a weak proxy of it)
-            cast(Borrower, upper).lender_returned()  # it was lent: see sockets/lending.py
+            cast('Borrower', upper).lender_returned()  # it was lent: see sockets/lending.py
             return
         if self._wire.handled:
             self._wire.set_handled(False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket as _stdlib
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import gevent.socket
 
@@ -34,7 +34,9 @@ from .connector import Connector
 from .descriptors import adopt_socket
 from .files import open_file
 from .giving_away import check_read_ahead, take_unread, with_unread
-from .socket_wire import SocketWire
+
+if TYPE_CHECKING:
+    from .socket_wire import SocketWire
 
 __all__ = ['PythonNames']
 

@@ -24,10 +24,10 @@ from ..options.peer_limits import PeerLimits
 from ..options.socket import OnRead, type_of_service
 from ..streams.duplex import Duplex
 from .peer_watch import PeerWatch
-from .socket_wire import SocketWire
 
 if TYPE_CHECKING:
     from ..addresses.block_list import BlockList
+    from .socket_wire import SocketWire
 
 __all__ = [
     'TimeoutOverflowWarning',

@@ -13,16 +13,19 @@ from __future__ import annotations
 import errno
 import ssl
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from ..loop.loop import Loop
 from ..node import system_errors
-from ..sockets.socket_wire import SocketWire
+from ..node.protocols import Protocol
 from ..streams.arrivals import Arrivals
 from ..streams.upper import Upper
 from .ciphertext_wire import CiphertextWire
 from .engine import Engine
 from .states import BROKEN, CHECKING, HELLO, SECURE, SHAKING, SHUT, UNSTARTED, Security
+
+if TYPE_CHECKING:
+    from ..sockets.socket_wire import SocketWire
 
 __all__ = ['PIECE', 'STARTED', 'Encrypting', 'HandshakeOfWire']
 

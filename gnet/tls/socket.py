@@ -27,7 +27,6 @@ from ..sockets.lending import (
 )
 from ..sockets.own_thread import keep_to_thread
 from ..sockets.socket import Socket
-from ..sockets.socket_wire import SocketWire
 from ..streams.states import CONNECTED, CONNECTING, ENDING, EVENTS, FINISHED, PAUSED, SHUT
 from .ciphertext_wire import CiphertextWire
 from .duplex_wire import DuplexWire, is_duplex
@@ -47,6 +46,7 @@ from .wire import TlsWire
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from ..sockets.socket_wire import SocketWire
     from .typed_options import TLSSocketKeywords
     from .typed_socket_events import TypedHandshaking as Handshaking
 else:
