@@ -44,8 +44,6 @@ from ..streams.states import (
     OVER,
     WRITABLE,
 )
-from .buffer_wire import BufferWire
-from .connector import Connector
 from .limited import Limited
 from .ownership import forsake
 from .python_names import PythonNames
@@ -208,6 +206,8 @@ class Client(Limited, PythonNames):
         return 0
 
     def _connect(self, request: ConnectRequest) -> None:
+        from .connector import Connector  # a server may never be a client
+
         if self._stage is CLOSED:
             self._start_anew()
             if self._settings.signal is not None:
@@ -261,6 +261,8 @@ class Client(Limited, PythonNames):
         onread = self._settings.onread
         if onread is None:
             return DescriptorWire(loop)
+        from .buffer_wire import BufferWire  # few programs use onread
+
         return BufferWire(loop, onread, before if isinstance(before, BufferWire) else None)
 
     def _close_sides(self) -> None:
