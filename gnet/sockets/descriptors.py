@@ -7,8 +7,8 @@ import errno
 import fcntl
 import os
 import stat
-import struct
 import weakref
+from array import array
 from typing import Any
 
 from ..addresses.ends import TCP_FAMILIES
@@ -25,7 +25,7 @@ __all__ = [
 _STREAM_FAMILIES = (*TCP_FAMILIES, _socket.AF_UNIX)
 
 #: SO_LINGER: on, for no time.
-_NO_LINGER = struct.pack('ii', 1, 0)
+_NO_LINGER = array('i', [1, 0])
 
 #: The sockets that were made with ``fd``, by its number.
 _adopted: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
