@@ -22,7 +22,6 @@ from __future__ import annotations
 import errno
 from collections.abc import Callable
 from contextvars import copy_context
-from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
 from gevent import GreenletExit, getcurrent
@@ -31,6 +30,7 @@ from ..loop.agenda import EXITS
 from ..loop.idle_timers import IdleTimer
 from ..loop.loop import Loop
 from ..node import system_errors
+from ..node.enums import Enum
 from ..node.logs import Log
 from ..node.protocols import Protocol
 from ..streams.delivery import BLOCKING
