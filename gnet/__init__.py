@@ -48,7 +48,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, overload
 
 from . import errors, events, lifecycle
-from ._version import __version__
 from .addresses.ends import Address
 from .addresses.ip import is_ip, is_ipv4, is_ipv6
 from .errors import (
@@ -84,6 +83,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from . import child_process
+    from ._version import __version__
     from .addresses.block_list import BlockList
     from .addresses.socket_address import SocketAddress
     from .clusters.cluster import cluster
@@ -213,6 +213,7 @@ _ROOMS = {
     'Live': '.observing.live',
     'LiveEntry': '.observing.live',
     'SocketAddress': '.addresses.socket_address',
+    '__version__': '._version',
     'call_from_thread': '.loop.foreign_calls',
     'child_process': '.child_process',
     'cluster': '.clusters.cluster',

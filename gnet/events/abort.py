@@ -7,13 +7,11 @@ from typing import Any
 
 from gevent import Greenlet
 
-from ..node.coded_errors import AbortError
 from ..node.validators import validate_function, validate_signal
 from ..node.values import UNDEFINED
 
 __all__ = [
     'AbortLink',
-    'abort_error',
     'add_abort_listener',
 ]
 
@@ -67,11 +65,3 @@ def add_abort_listener(signal: Any, listener: Any = UNDEFINED) -> AbortLink:
     validate_signal('signal', signal)
     validate_function('listener', listener)
     return AbortLink(signal, listener)
-
-
-def abort_error(signal: Any) -> AbortError:
-    """Build the error of what was given up because *signal* is set."""
-    error = AbortError()
-    # Node gives the signal's reason as the cause; a failed AsyncResult or greenlet has one.
-    error.__cause__ = getattr(signal, 'exception', None)
-    return error

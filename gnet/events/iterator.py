@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 from gevent.event import Event
 
-from ..node.coded_errors import invalid_arg_type
+from ..node.coded_errors import abort_error, invalid_arg_type
 from ..node.validators import validate_integer
 from ..node.values import UNDEFINED
-from .abort import abort_error, add_abort_listener
+from .abort import add_abort_listener
 from .emitter import EventEmitter, Listener, check_emitter, exception_of
 from .names import name_of
 from .options import read_options

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..node.coded_errors import invalid_arg_type
+from ..node.coded_errors import abort_error, invalid_arg_type
 from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.validators import validate_signal
 from ..node.values import UNDEFINED
-from .abort import abort_error
 
 __all__ = ['merged_options', 'read_options']
 

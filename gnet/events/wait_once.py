@@ -11,8 +11,8 @@ from typing import Any, NoReturn
 
 from gevent.event import Event
 
+from ..node.coded_errors import abort_error
 from ..node.values import UNDEFINED, is_number
-from .abort import abort_error
 from .emitter import EventEmitter, check_emitter, exception_of
 from .names import name_of
 from .options import read_options

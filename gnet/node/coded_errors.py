@@ -51,6 +51,14 @@ class AbortError(CodedRuntimeError):
         super().__init__(code, message)
 
 
+def abort_error(signal: Any) -> AbortError:
+    """Build the error of what was given up because *signal* is set."""
+    error = AbortError()
+    # Node gives the signal's reason as the cause; a failed AsyncResult or greenlet has one.
+    error.__cause__ = getattr(signal, 'exception', None)
+    return error
+
+
 def invalid_arg_type(name: str, expected: str, actual: object) -> CodedTypeError:
     """Build ``ERR_INVALID_ARG_TYPE``; *expected* is a phrase such as ``'of type number'``."""
     kind = 'property' if '.' in name else 'argument'

@@ -15,7 +15,6 @@ from contextvars import Context
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from ..events.abort import abort_error
 from ..loop import exit_hook
 from ..loop.loop import get_loop
 from ..loop.watchers import close_watcher
@@ -197,7 +196,7 @@ class ChildProcess(Messaging):
     def _aborted(self, signal: Any) -> None:
         if self._life is _Life.RUNNING:
             self.kill(self._kill_signal)
-            self._emit_error(abort_error(signal))
+            self._emit_error(coded_errors.abort_error(signal))
 
     # --- the end ----------------------------------------------------------------------------------
 

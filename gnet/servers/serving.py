@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 from gevent import getcurrent
 from gevent.event import Event
 
-from ..events.abort import abort_error
 from ..loop.loop import get_loop
 from ..loop.signals import is_called_by_signal
-from ..node.coded_errors import path_as_port
+from ..node.coded_errors import abort_error, path_as_port
 from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.validators import validate_function

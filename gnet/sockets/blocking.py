@@ -17,10 +17,10 @@ from gevent import getcurrent
 from ..loop.agenda import WORK_BUDGET
 from ..streams.states import ACTIVE, FULL, HELD
 from ..streams.wire import BULK_SIZE, MAX_READS, READ_SIZE
-from .wait_limit import WaitLimit
 
 if TYPE_CHECKING:
     from .socket_wire import SocketWire
+    from .wait_limit import WaitLimit
 
 __all__ = ['NOT_USED', 'Blocking', 'peek']
 
@@ -131,6 +131,8 @@ class Blocking:
     def _begin_limit(self, loop: Any, waiting: Any) -> WaitLimit:
         limit, self.limit = self.limit, None
         if limit is None:
+            from .wait_limit import WaitLimit  # not every program limits its waits
+
             assert self.seconds is not None
             limit = WaitLimit(loop, self.seconds)
         limit.begin(waiting, self)

@@ -17,7 +17,6 @@ from gevent.event import Event
 from .. import lifecycle
 from ..addresses.ends import is_link_local
 from ..addresses.ip import is_ip
-from ..events.abort import abort_error
 from ..loop import exit_hook
 from ..loop.loop import Loop
 from ..node import coded_errors, system_errors
@@ -143,7 +142,7 @@ class Client(Limited, PythonNames):
         signal = self._settings.signal
         aborted = signal is not None and signal.ready()
         if aborted and self._stage is not CLOSED:
-            self.destroy(abort_error(signal))
+            self.destroy(coded_errors.abort_error(signal))
         elif self._stage in _CLOSING:
             self._request = request
         elif self._stage in (NEW, CLOSED):
@@ -343,12 +342,12 @@ class Client(Limited, PythonNames):
         """Destroy the socket when *signal* is set, or now if it is."""
         self._own_settings().signal = signal
         if signal.ready():
-            self.destroy(abort_error(signal))
+            self.destroy(coded_errors.abort_error(signal))
         else:
             signal.rawlink(self._aborted)
 
     def _aborted(self, signal: Any) -> None:
-        self.destroy(abort_error(signal))
+        self.destroy(coded_errors.abort_error(signal))
 
     def _adopt(self, sock: Any) -> None:
         """Take over *sock*, which is connected and non-blocking."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
-from ..events.abort import AbortLink, abort_error
+from ..events.abort import AbortLink
 from ..events.callback_wait import call_and_wait
 from ..events.emitter import exception_of
 from ..events.options import merged_options
@@ -126,7 +126,7 @@ class Finished:
         # In a greenlet of its own, where nobody would hear what the callback raises.
         stream, self._cleans_up = self._stream, True
         if stream is not None:
-            error = abort_error(signal)
+            error = coded_errors.abort_error(signal)
             stream._tick_guarded(lambda: self._tell(error))  # inside: as above
 
     def _tell(self, error: Any) -> None:

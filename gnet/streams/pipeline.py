@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ..events.abort import AbortLink, abort_error
+from ..events.abort import AbortLink
 from ..events.callback_wait import call_and_wait
 from ..events.emitter import exception_of
 from ..events.options import merged_options
@@ -69,7 +69,7 @@ class Pipeline:
             for position in range(last):
                 self._join(position, ends or position + 1 < last)
             if signal is not UNDEFINED:
-                self._link = AbortLink(signal, lambda: self.fail(abort_error(signal)))
+                self._link = AbortLink(signal, lambda: self.fail(coded_errors.abort_error(signal)))
         except BaseException:
             # A stream that is read by a blocked greenlet, say: nothing has begun.
             for stream, wait in zip(streams, self._waits):
