@@ -98,14 +98,18 @@ def test_each_module_lists_its_public_names(name: str) -> None:
 #: imports may bring some of it with other versions, so they come first.)
 _FOR_LATER = (
     'gnet.child_process', 'gnet.clusters.cluster', 'gnet.processes.messaging', 'gnet.tls',
-    'gnet.addresses.block_list', 'gnet.events.iterator', 'gnet.handlers', 'gnet.lifecycle.events',
-    'gnet.loop.foreign_calls', 'gnet.proxy_protocol', 'gnet.options.proxy_protocol',
-    'gnet.servers.gate', 'gnet.servers.limits', 'gnet.servers.proxied_intake',
-    'gnet.servers.refusals', 'gnet.streams.pipeline', 'gnet.typed_waiting', 'gnet.events.typed',
-    'gnet.options.typed', 'gnet.servers.typed_events', 'gnet.sockets.typed_events',
-    'gnet.tls.typed_options', 'gnet.wsgi',
-    'concurrent.futures', 'dataclasses', 'decimal', 'difflib', 'inspect', 'ipaddress', 'json',
-    'logging', 'ssl', 'subprocess', 'threading',
+    'gnet.addresses.block_list', 'gnet.events.abort', 'gnet.events.iterator',
+    'gnet.events.rejections', 'gnet.handlers', 'gnet.lifecycle.events',
+    'gnet.loop.copied_descriptors', 'gnet.loop.foreign_calls', 'gnet.loop.resolver',
+    'gnet.proxy_protocol', 'gnet.options.proxy_protocol', 'gnet.servers.gate',
+    'gnet.servers.limits', 'gnet.servers.proxied_intake', 'gnet.servers.refusals',
+    'gnet.sockets.attempts', 'gnet.sockets.buffer_wire', 'gnet.sockets.candidates',
+    'gnet.sockets.connector', 'gnet.sockets.files', 'gnet.sockets.giving_away',
+    'gnet.sockets.socket_wire', 'gnet.sockets.wait_limit', 'gnet.streams.pipeline',
+    'gnet.streams.piping', 'gnet.typed_waiting', 'gnet.events.typed', 'gnet.options.typed',
+    'gnet.servers.typed_events', 'gnet.sockets.typed_events', 'gnet.tls.typed_options', 'gnet.wsgi',
+    'binascii', 'concurrent.futures', 'dataclasses', 'decimal', 'difflib', 'inspect', 'ipaddress',
+    'json', 'logging', 'ssl', 'struct', 'subprocess', 'threading',
 )
 
 
@@ -125,6 +129,25 @@ def test_importing_gnet_imports_nothing_that_few_programs_use() -> None:
         assert gnet.childProcess.ChildProcess.__module__ == 'gnet.child_process'
         from gnet import *
         assert process is gnet.process and BlockList.__module__ == 'gnet'
+        """)
+
+
+def test_a_server_with_a_connection_brings_nothing_of_that_back() -> None:
+    # What is left for later, and comes in each program all the same, would be left for nothing.
+    _run('-W', 'error', '-c', f"""if True:
+        import sys, gevent.server, gnet
+        from gevent import socket
+        before = set(sys.modules)
+        server = gnet.create_server(lambda sock: sock.on('data', sock.end))
+        server.listen(0)
+        peer = socket.create_connection(('127.0.0.1', server.address().port))
+        peer.sendall(b'all')
+        assert peer.makefile('rb').read() == b'all'
+        server.close()
+        peer.close()
+        gnet.run()
+        came = (set(sys.modules) - before) & {{each for each in {_FOR_LATER!r} if 'gnet' in each}}
+        assert not came, came
         """)
 
 
