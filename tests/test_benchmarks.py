@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(sys.platform != 'linux', reason='benchmarks are 
 
 @pytest.fixture
 def start(tmp_path):
-    """``start(*words)`` runs the command: one round, a fifth of a second (wrk: one), not warmed up."""
+    """``start(*words)`` runs the command: one round of a fifth of a second, not warmed up."""
     running: list[Running] = []
 
     def start(*words: str, merged: bool = False) -> Running:
