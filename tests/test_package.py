@@ -105,7 +105,7 @@ _FOR_LATER = (
     'gnet.servers.limits', 'gnet.servers.proxied_intake', 'gnet.servers.refusals',
     'gnet.sockets.attempts', 'gnet.sockets.buffer_wire', 'gnet.sockets.candidates',
     'gnet.sockets.connector', 'gnet.sockets.files', 'gnet.sockets.giving_away',
-    'gnet.sockets.socket_wire', 'gnet.sockets.wait_limit', 'gnet.streams.pipeline',
+    'gnet.sockets.socket_wire', 'gnet.streams.pipeline',
     'gnet.streams.piping', 'gnet.typed_waiting', 'gnet.events.typed', 'gnet.options.typed',
     'gnet.servers.typed_events', 'gnet.sockets.typed_events', 'gnet.tls.typed_options', 'gnet.wsgi',
     'binascii', 'concurrent.futures', 'dataclasses', 'decimal', 'difflib', 'inspect', 'ipaddress',

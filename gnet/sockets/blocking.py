@@ -18,10 +18,10 @@ from ..loop.agenda import WORK_BUDGET
 from ..node.threads import get_ident
 from ..streams.states import ACTIVE, FULL, HELD
 from ..streams.wire import BULK_SIZE, MAX_READS, READ_SIZE
+from .wait_limit import WaitLimit
 
 if TYPE_CHECKING:
     from .socket_wire import SocketWire
-    from .wait_limit import WaitLimit
 
 __all__ = ['NOT_USED', 'Blocking', 'peek']
 
@@ -154,8 +154,6 @@ class Blocking:
     def _begin_limit(self, loop: Any, waiting: Any) -> WaitLimit:
         limit, self.limit = self.limit, None
         if limit is None:
-            from .wait_limit import WaitLimit  # not every program limits its waits
-
             assert self.seconds is not None
             limit = WaitLimit(loop, self.seconds)
         limit.begin(waiting, self)
