@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
+from enum import Enum
 from typing import Any
-
-from ..node.enums import Enum
 
 __all__ = [
     'Duty',

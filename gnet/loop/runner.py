@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import sys
 from contextvars import Context
+from enum import Enum
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from gevent import Greenlet, GreenletExit
 
-from ..node.enums import Enum
 from .agenda import Agenda, Deliverable
 
 if TYPE_CHECKING:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import re
+from enum import Enum
 from typing import Final, Literal
-
-from .enums import Enum
 
 __all__ = [
     'JS_BLANKS',

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any
 
 from ..node.coded_errors import invalid_arg_type, invalid_arg_value
-from ..node.enums import Enum
 from ..node.records import NamedTuple
 from ..node.spelling import snake_options
 from ..node.validators import validate_port, validate_signal

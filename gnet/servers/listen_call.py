@@ -12,13 +12,13 @@ answer of the primary, that comes too late finds that nobody waits for it any mo
 from __future__ import annotations
 
 from collections.abc import Callable
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from ..addresses.ends import is_link_local
 from ..addresses.ip import is_ip
 from ..loop.loop import Loop
 from ..node import system_errors
-from ..node.enums import Enum
 from ..options.listen import ListenRequest, ListenTarget
 from .acceptor import Acceptor, Counting, Handle
 from .listener import HANDLE_KEY, Listener, adopt, adopt_given, bind_path, bind_port

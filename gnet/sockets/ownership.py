@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import errno
 from contextvars import copy_context
+from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
 from gevent import GreenletExit, getcurrent
@@ -29,7 +30,6 @@ from ..loop.agenda import EXITS
 from ..loop.idle_timers import IdleTimer
 from ..loop.loop import Loop
 from ..node import system_errors
-from ..node.enums import Enum
 from ..node.logs import Log
 from ..node.protocols import Protocol
 from ..streams.delivery import BLOCKING
