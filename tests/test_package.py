@@ -98,16 +98,13 @@ def test_each_module_lists_its_public_names(name: str) -> None:
 #: imports may bring some of it with other versions, so they come first.)
 _FOR_LATER = (
     'gnet.child_process', 'gnet.clusters.cluster', 'gnet.processes.messaging', 'gnet.tls',
-    'gnet.addresses.block_list', 'gnet.events.abort', 'gnet.events.iterator',
-    'gnet.events.rejections', 'gnet.handlers', 'gnet.lifecycle.events',
-    'gnet.loop.copied_descriptors', 'gnet.loop.foreign_calls', 'gnet.loop.resolver',
-    'gnet.proxy_protocol', 'gnet.options.proxy_protocol', 'gnet.servers.gate',
-    'gnet.servers.limits', 'gnet.servers.proxied_intake', 'gnet.servers.refusals',
-    'gnet.sockets.attempts', 'gnet.sockets.buffer_wire', 'gnet.sockets.candidates',
-    'gnet.sockets.connector', 'gnet.sockets.files', 'gnet.sockets.giving_away',
-    'gnet.sockets.socket_wire', 'gnet.streams.pipeline',
-    'gnet.streams.piping', 'gnet.typed_waiting', 'gnet.events.typed', 'gnet.options.typed',
-    'gnet.servers.typed_events', 'gnet.sockets.typed_events', 'gnet.tls.typed_options', 'gnet.wsgi',
+    'gnet.addresses.block_list', 'gnet.events.iterator', 'gnet.handlers', 'gnet.lifecycle.events',
+    'gnet.loop.foreign_calls', 'gnet.proxy_protocol', 'gnet.options.proxy_protocol',
+    'gnet.servers.gate', 'gnet.servers.limits', 'gnet.servers.proxied_intake',
+    'gnet.servers.refusals', 'gnet.sockets.buffer_wire', 'gnet.sockets.files',
+    'gnet.sockets.socket_wire', 'gnet.streams.pipeline', 'gnet.typed_waiting', 'gnet.events.typed',
+    'gnet.options.typed', 'gnet.servers.typed_events', 'gnet.sockets.typed_events',
+    'gnet.tls.typed_options', 'gnet.wsgi',
     'binascii', 'concurrent.futures', 'dataclasses', 'decimal', 'difflib', 'inspect', 'ipaddress',
     'json', 'logging', 'ssl', 'struct', 'subprocess', 'threading',
 )

@@ -18,6 +18,7 @@ from ..node.validators import validate_boolean, validate_function
 from ..node.values import UNDEFINED, Undefined, truthy
 from .names import error_monitor, in_order, name_of
 from .once_listener import Listener, OnceListener, is_of, original_of
+from .rejections import report, watch
 from .settings import MaxListenersExceededWarning, checked_limit, settings, warn_of_leak
 
 if TYPE_CHECKING:
@@ -186,8 +187,6 @@ class EventEmitter(NodeNames):
         for listener in entries:
             result = listener(*args)
             if self._capture_rejections and result is not None:
-                from .rejections import watch  # few programs capture any
-
                 watch(self, result, event, args)
         return True
 
@@ -205,8 +204,6 @@ class EventEmitter(NodeNames):
             event: the event whose listener returned the greenlet.
             args: the arguments of that event.
         """
-        from .rejections import report  # as above
-
         report(self, error)
 
     # --- adding ---

@@ -13,19 +13,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..addresses.ends import is_link_local
 from ..addresses.ip import is_ip
 from ..loop.loop import Loop
+from ..loop.resolver import Found, look_up
 from ..node import system_errors
 from ..options.listen import ListenRequest, ListenTarget
 from .acceptor import Acceptor, Counting, Handle
 from .listener import HANDLE_KEY, Listener, adopt, adopt_given, bind_path, bind_port
 from .primary import get_primary
-
-if TYPE_CHECKING:
-    from ..loop.resolver import Found
 
 __all__ = [
     'ListenCall',
@@ -93,8 +91,6 @@ class ListenCall:
         if version:
             self._loop.tick(self._looked_up, None, [(host, version)])
         else:
-            from ..loop.resolver import look_up  # few servers listen on a name
-
             self._look_up = look_up(self._loop, host, self._looked_up)
 
     # --- how far it is ----------------------------------------------------------------------------

@@ -43,6 +43,7 @@ from ..streams.states import (
     OVER,
     WRITABLE,
 )
+from .connector import Connector
 from .limited import Limited
 from .ownership import forsake
 from .python_names import PythonNames
@@ -205,8 +206,6 @@ class Client(Limited, PythonNames):
         return 0
 
     def _connect(self, request: ConnectRequest) -> None:
-        from .connector import Connector  # a server may never be a client
-
         if self._stage is CLOSED:
             self._start_anew()
             if self._settings.signal is not None:

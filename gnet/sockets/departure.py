@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..addresses.ends import ProxiedName
+from ..loop.copied_descriptors import forget
 from ..node import coded_errors
 from ..streams.states import (
     CONNECTED,
@@ -116,8 +117,6 @@ class Movable(Client):
         reading = wire.reading
         idle_time = 0 if wire.idle_timer is None else wire.idle_timer.seconds
         sock = wire.take_out()
-        from ..loop.copied_descriptors import forget  # few programs have another process
-
         forget(self._loop, sock.fileno())  # the other process will have it when this one closes it
         # No text: see can_depart(). But part of a character may have arrived.
         held = b'' if self._decoder is None else self._decoder.take_held()

@@ -31,6 +31,7 @@ from ..streams.states import (
 )
 from .blocking_writes import BlockingWrites
 from .descriptors import adopt_socket
+from .giving_away import check_read_ahead, take_unread, with_unread
 
 if TYPE_CHECKING:
     from .connector import Connector
@@ -183,8 +184,6 @@ class PythonNames(BlockingWrites):
         signal = socket_options(given).signal
         self: Any = cls(**{**given, 'fd': None, 'signal': None})
         seconds = sock.gettimeout() if hasattr(sock, 'gettimeout') else None
-        from .giving_away import take_unread  # few programs take a socket, or give it away
-
         unread = take_unread(sock)
         try:
             adopted = adopt_socket(sock)
@@ -231,8 +230,6 @@ class PythonNames(BlockingWrites):
             raise self._blocked_error()
         unread = b''.join(wire.arrived or ())
         sock = wire.take_out()
-        from .giving_away import with_unread  # as above
-
         try:
             made = with_unread(cls, unread, wire.family, wire.proto, sock.fileno())
         except BaseException:
@@ -332,6 +329,8 @@ class PythonNames(BlockingWrites):
             raise ValueError(f'invalid mode {mode!r} (only r, w, b allowed)')
         if buffering == 0 and 'b' not in mode:
             raise ValueError('unbuffered streams must be binary')
+        from .files import open_file  # when there is one to open
+
         self._note_blocking_use()
         writing = 'w' in mode
         reading = 'r' in mode or not writing
@@ -340,8 +339,6 @@ class PythonNames(BlockingWrites):
         self._own_blocking().io_refs += 1
         if buffering == 0:
             return raw
-        from .files import open_file  # when there is one to open
-
         return open_file(
             raw, mode, buffering, encoding, errors, newline, partial(self._read_ahead, self._wire))
 
@@ -385,8 +382,6 @@ class PythonNames(BlockingWrites):
     def getsockopt(self, level: int, option: int, buffer_size: int = 0) -> Any:
         """Return a socket option, as :meth:`socket.socket.getsockopt`."""
         if self._length or self._wire.arrived_size:
-            from .giving_away import check_read_ahead  # as above
-
             check_read_ahead()
         if buffer_size:
             return self._os_socket().getsockopt(level, option, buffer_size)

@@ -29,6 +29,7 @@ from ..node import coded_errors
 from ..node.threads import get_ident
 from .delivery import BLOCKING, Chunk, Delivery
 from .encodings import StreamDecoder, as_bytes, canonical, encode
+from .piping import Pipe
 from .states import (
     ACTIVE,
     END_EMITTED,
@@ -393,8 +394,6 @@ class Readable(Delivery):
         """
         if isinstance(options, Mapping):
             end = options.get('end', end) is not False
-        from .piping import Pipe  # few programs have one
-
         Pipe(self, destination, end)
         return destination
 

@@ -59,8 +59,8 @@ _OF_CHANNEL = 'NODE_CHANNEL_'
 #: What is imported before: only what does nothing then but define, and nothing of what asks
 #: gnet.processes.inheritance for a channel or looks into the environment, as ``gnet.cluster`` does.
 _OF_SCRIPTS = (
-    'gnet', 'gnet.clusters.primary', 'gnet.processes.messaging', 'gnet.servers.draining',
-    'gnet.sockets.connector', 'gnet.sockets.files', 'logging', 'runpy',
+    'gnet', 'gnet.clusters.primary', 'gnet.processes.messaging', 'gnet.servers.draining', 'logging',
+    'runpy',
 )
 _OF_COMMAND = (
     *_OF_SCRIPTS, 'argparse', 'gnet.command.members', 'gnet.command.parser', 'gnet.command.program',
