@@ -302,7 +302,8 @@ class Readable(Delivery):
         self._resume_pending = False
         self._emit_guarded('resume')
         self._pour()
-        self._want_data()
+        if self._flow is FLOWING:  # else what has been taken has seen to it, if there is room
+            self._want_data()
 
     def is_paused(self) -> bool:
         """Return whether ``pause()``, ``pause_on_connect`` or a `'readable'` listener holds it."""

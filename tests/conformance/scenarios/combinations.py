@@ -106,6 +106,11 @@ _COMBINATIONS: list[tuple[str, str, list[Step]]] = [
         ['call', 's1.read'], ['settle'], ['call', 's1.read']]),
     ('with a high-water mark of 0 the end is seen', _TIMES, [
         *_pair(client={'highWaterMark': 0}), ['call', 's1.end'], ['settle']]),
+    ("with a high-water mark of 0 nothing more is read after a pause in 'data'", _TIMES, [
+        *_pair({'highWaterMark': 0}), ['call', 'c.write', data(1)], ['settle'],
+        ['call', 's1.once', 'data', fn('data', ['call', 's1.pause'], of='s1')],
+        ['call', 'c.write', data(1)], ['settle'], ['get', 's1.bytesRead'],
+        ['call', 's1.resume'], ['settle'], ['get', 's1.bytesRead']]),
     ('readable is emitted again after read() has left something', _TIMES, [
         *_pair({'highWaterMark': 100}), ['call', 'c.write', data(1)], ['settle'],
         ['call', 'c.write', text(1000)], ['settle'], ['call', 's1.read', 1000],
