@@ -33,7 +33,7 @@ from .states import (
     SHUT,
     WRITABLE,
 )
-from .write_request import Callback, WriteRequest
+from .write_request import Callback, Failed, WriteRequest
 
 __all__ = ['Writable']
 
@@ -210,6 +210,10 @@ class Writable(Corked):
             self._write_state = ENDING
             if self._in_flight is None and not self._queue:
                 self._shut()
+        elif callback is not None and isinstance(self._in_flight, Failed):
+            self._tick(
+                self._end_failed, self._in_flight, self._errored,
+                self._end_callbacks.pop())  # type: ignore[union-attr]  # it was added above
         return self
 
     def _end_refusal(self) -> BaseException:
@@ -217,6 +221,16 @@ class Writable(Corked):
         if self._write_state is FINISHED:
             return coded_errors.state_error('ERR_STREAM_ALREADY_FINISHED')
         return coded_errors.stream_destroyed('end')
+
+    def _end_failed(
+        self, failed: Failed, failure: BaseException, callback: Callable[..., object],
+    ) -> None:
+        """Answer an ``end()`` that came after a write had failed: on a tick of its own, as in Node.
+        """
+        if failed.waits and self._in_flight is failed:
+            self._add_end_callback(callback)
+        else:
+            self._call_guarded(callback, failure)
 
     def _add_end_callback(self, callback: Callable[..., object]) -> None:
         if self._end_callbacks is None:

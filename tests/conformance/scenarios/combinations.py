@@ -186,6 +186,31 @@ _COMBINATIONS: list[tuple[str, str, list[Step]]] = [
         ['call', 's1.cork'], ['call', 's1.write', data(1), fn('first')],
         ['call', 's1.write', data(2), fn('second')], ['call', 's1.uncork'],
         ['call', 's1.on', 'data', fn('data')], ['call', 's1.destroy', error('mine')]]),
+    # What is behind a write that failed is answered with it, also if a destroy() comes first.
+    *((f'writes behind one that failed at once, {name}', _WRITES, [
+        *_pair({'allowHalfOpen': True, 'pauseOnConnect': True}, unix=True,
+               early=(['call', 'c.destroy'],)),
+        *steps, ['settle'], ['get', 's1.bytesWritten']])
+      for name, steps in (
+        ('resume() and destroy() in one turn', [
+            ['call', 's1.write', data(1), fn('first')], ['call', 's1.write', data(2), fn('second')],
+            ['call', 's1.resume'], ['call', 's1.end', fn('ended')], ['call', 's1.destroy']]),
+        ('corked, resume() and destroy() with an error in one turn', [
+            ['call', 's1.cork'], ['call', 's1.write', data(1), fn('first')],
+            ['call', 's1.write', data(2), fn('second')], ['call', 's1.uncork'],
+            ['call', 's1.write', data(3), fn('third')],
+            ['call', 's1.resume'], ['call', 's1.destroy', error('mine')]]),
+        ('resume(), and destroy() in its callback', [
+            ['call', 's1.write', data(1), fn('first', ['call', 's1.destroy'], of='s1')],
+            ['call', 's1.write', data(2), fn('second')], ['call', 's1.end', fn('ended')],
+            ['call', 's1.resume']]),
+        ('resume(), and destroy() in the callback of one of them', [
+            ['call', 's1.write', data(1), fn('first')],
+            ['call', 's1.write', data(2), fn(
+                'second', ['call', 's1.destroy', error('mine')], of='s1')],
+            ['call', 's1.write', data(3), fn('third')],
+            ['call', 's1.end', fn('ended')], ['call', 's1.resume']]),
+    )),
     ('end() before connect() says so at once', _ENDS, _pair(
         before=(['call', 'c.end', fn('ended')], ['settle']))),
     ('destroySoon() and a refused write, with something unread', _DESTROYS, [
