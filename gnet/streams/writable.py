@@ -248,9 +248,9 @@ class Writable(Corked):
     def _shut_in_hub(self) -> None:
         events = self._events
         # Whether nobody is told of it, and the ticks of _shut_done() and _finish() are what would
-        # come next.
+        # come next. (A callback of what was sent that is still to come is on a tick.)
         quietly = (
-            not self._loop.ticks and self._end_callbacks is None and not self._pending_callbacks
+            not self._loop.ticks and self._end_callbacks is None
             and self._plain_emit and 'finish' not in events and 'prefinish' not in events
         )
         if self._shut_now(quietly) and quietly:
