@@ -34,6 +34,7 @@ from .states import (
     ACTIVE,
     END_EMITTED,
     FLOWING,
+    FULL,
     GONE,
     GREENLET,
     IDLE,
@@ -214,8 +215,13 @@ class Readable(Delivery):
             self._length += len(chunk)
             if self._readable_wanted:
                 self._schedule_readable()
-            self._in_turn(self._read_more)
+            self._in_turn(self._read_again)
         return True
+
+    def _read_again(self) -> None:
+        """What was put back has seen to it that reading goes on: as in Node, unless it does."""
+        if self._wire.reading in (FULL, NOT_STARTED):
+            self._read_more()
 
     def _pour(self) -> None:
         """Emit what is buffered for as long as the mode is flowing."""

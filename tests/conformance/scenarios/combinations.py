@@ -111,6 +111,14 @@ _COMBINATIONS: list[tuple[str, str, list[Step]]] = [
         ['call', 's1.once', 'data', fn('data', ['call', 's1.pause'], of='s1')],
         ['call', 'c.write', data(1)], ['settle'], ['get', 's1.bytesRead'],
         ['call', 's1.resume'], ['settle'], ['get', 's1.bytesRead']]),
+    ('unshift() while it is read from has nothing announced', _TIMES, [
+        *_pair({'highWaterMark': 1}), ['call', 'c.write', data(1000)], ['settle'],
+        ['call', 'c.write', text(1)], ['call', 's1.unshift', text(1)], ['call', 's1.read', 1000],
+        ['settle'], _STATE]),
+    ('unshift(), read(1) and pause() before the connection: nothing is announced', _TIMES, [
+        *_pair(before=(['call', 'c.unshift', text(2)], ['call', 'c.read', 1], ['call', 'c.pause'],
+                       ['settle'])),
+        ['call', 's1.write', data(1)], ['settle'], _STATE]),
     ('readable is emitted again after read() has left something', _TIMES, [
         *_pair({'highWaterMark': 100}), ['call', 'c.write', data(1)], ['settle'],
         ['call', 'c.write', text(1000)], ['settle'], ['call', 's1.read', 1000],
