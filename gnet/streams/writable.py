@@ -100,8 +100,10 @@ class Writable(Corked):
                 self._hold_back(data)
             else:
                 self._enqueue(WriteRequest(data, units, callback))
-            if self._errored is not None:
-                return False  # a write before it has failed
+            if self._errored is not None:  # a write before it has failed
+                if self._queued_units >= self._write_mark:
+                    self._needs_drain = True
+                return False
             if self._stage is CONNECTING:
                 self._flush()
         else:

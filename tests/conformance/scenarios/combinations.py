@@ -194,6 +194,22 @@ _COMBINATIONS: list[tuple[str, str, list[Step]]] = [
         ['call', 's1.cork'], ['call', 's1.write', data(1), fn('first')],
         ['call', 's1.write', data(2), fn('second')], ['call', 's1.uncork'],
         ['call', 's1.on', 'data', fn('data')], ['call', 's1.destroy', error('mine')]]),
+    *((f'what was refused room by the mark needs a drain, {name}', _WRITES, [
+        *_pair({'highWaterMark': 2, 'allowHalfOpen': True, 'pauseOnConnect': True}, unix=True,
+               early=(['call', 'c.destroy'],)), *steps])
+      for name, steps in (
+        ('though it has failed', [
+            ['call', 's1.write', data(1)], ['get', 's1.writableNeedDrain'],
+            ['call', 's1.on', 'drain', fn('drain')], ['settle']]),
+        ('though it has failed with more than that', [
+            ['call', 's1.write', data(3)], ['get', 's1.writableNeedDrain', 's1.writableLength'],
+            ['call', 's1.on', 'drain', fn('drain')], ['settle']]),
+        ('behind what has failed', [
+            ['call', 's1.write', ''], ['call', 's1.write', data(1)],
+            ['get', 's1.writableNeedDrain'], ['call', 's1.write', data(1)],
+            ['get', 's1.writableNeedDrain', 's1.writableLength'],
+            ['call', 's1.on', 'drain', fn('drain')], ['settle']]),
+    )),
     # What is behind a write that failed is answered with it, also if a destroy() comes first.
     *((f'writes behind one that failed at once, {name}', _WRITES, [
         *_pair({'allowHalfOpen': True, 'pauseOnConnect': True}, unix=True,
