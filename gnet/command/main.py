@@ -62,6 +62,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -71,7 +72,7 @@ from typing import Any
 from .._version import __version__
 from ..clusters.questions import answers
 from ..loop import exit_hook, running
-from ..processes.inheritance import inherited_channel, let_interrupts_in
+from ..processes.inheritance import inherited_channel, let_interrupts_in, worker_number
 from . import live_signal, subcommands, watching
 from .parser import Parser
 from .program import check, execute, find_module, find_script
@@ -162,6 +163,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     except SystemExit:
         raise
     except KeyboardInterrupt as interrupt:
+        if worker_number is not None:
+            # The terminal and the primary may both interrupt it, and Python would print where it
+            # was when the second one came. (What is no worker hears that one: it cuts short what
+            # hangs at the end, and says where. A worker's primary kills it, or SIGTERM does.)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
         running.print_nothing_for(interrupt)
         raise
     except BaseException as error:

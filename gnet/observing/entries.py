@@ -26,6 +26,10 @@ class Kind(str, Enum):
     WATCHER = 'watcher'
     HOLD = 'hold'
 
+    def __str__(self) -> str:
+        # As of any str, and on each Python the same in print() and in an f-string.
+        return self.value
+
 
 @dataclass(frozen=True)
 class LiveEntry:

@@ -314,12 +314,11 @@ class Client(Limited, PythonNames):
                 # (Not if a listener has blocked for longer than the connection was there.)
                 self._emit_guarded('ready')
         finally:
-            if self._stage is CONNECTED and (
-                not self._explicitly_paused or self._wire.reading is ASKED
-            ):
+            if self._stage is CONNECTED:
                 if self._wire.reading is ASKED:
                     self._wire.want()  # whatever fills the buffer meanwhile
-                self._take(0)
+                if not self._explicitly_paused:
+                    self._take(0)
 
     def _end_late(self) -> None:
         """``end()`` was called before there was a connection, and there is nothing to send."""

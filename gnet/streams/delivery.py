@@ -375,7 +375,10 @@ class Delivery(Guarded):
         self._length += len(chunk)
 
     def _push_end(self) -> None:
-        """The peer's end has its turn: everything before it is in the stream."""
+        """The peer's end has its turn: everything before it is in the stream.
+
+        (It has none once the stream was destroyed: see :meth:`_holds_end`.)
+        """
         self._read_state = ENDED
         if self._decoder is not None:
             rest = self._decoder.flush()
@@ -387,10 +390,9 @@ class Delivery(Guarded):
             self._emit_readable()
         elif (
             'end' in events or not self._plain_emit or self._loop.ticks
-            or (self._stage is not CONNECTED and self._stage in SILENT)
             or self._errored is not None
         ):  # what that would do, in fewer steps
-            if self._stage not in GONE and self._errored is None:
+            if self._errored is None:
                 self._emit_guarded('readable')
             self._readable_pending = False
         else:

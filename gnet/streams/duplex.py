@@ -35,7 +35,7 @@ from .states import (
     NEW,
 )
 from .writable import Writable
-from .write_request import WriteRequest
+from .write_request import Failed, WriteRequest
 
 __all__ = ['Duplex']
 
@@ -175,7 +175,10 @@ class Duplex(Writable):
     ) -> None:
         """Answer the callbacks of what was not sent, in order."""
         answer, error = self._tick, self._errored
-        if in_flight:
+        if isinstance(in_flight, Failed):
+            if not in_flight.waits:
+                answer = in_flight.leave
+        elif in_flight:
             # Node learns of these from the kernel, in its closing phase.
             answer = self._later
             failure = in_flight[0].failure

@@ -34,6 +34,7 @@ from .states import (
     ACTIVE,
     END_EMITTED,
     FLOWING,
+    FULL,
     GONE,
     GREENLET,
     IDLE,
@@ -214,8 +215,13 @@ class Readable(Delivery):
             self._length += len(chunk)
             if self._readable_wanted:
                 self._schedule_readable()
-            self._in_turn(self._read_more)
+            self._in_turn(self._read_again)
         return True
+
+    def _read_again(self) -> None:
+        """What was put back has seen to it that reading goes on: as in Node, unless it does."""
+        if self._wire.reading in (FULL, NOT_STARTED):
+            self._read_more()
 
     def _pour(self) -> None:
         """Emit what is buffered for as long as the mode is flowing."""
@@ -302,7 +308,8 @@ class Readable(Delivery):
         self._resume_pending = False
         self._emit_guarded('resume')
         self._pour()
-        self._want_data()
+        if self._flow is FLOWING:  # else what has been taken has seen to it, if there is room
+            self._want_data()
 
     def is_paused(self) -> bool:
         """Return whether ``pause()``, ``pause_on_connect`` or a `'readable'` listener holds it."""

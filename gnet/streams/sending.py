@@ -35,7 +35,7 @@ from .states import (
     WriteState,
 )
 from .wire import Schedule, Wire
-from .write_request import BlockingRequest, Callback, Unsent, WriteRequest
+from .write_request import BlockingRequest, Callback, Failed, Unsent, WriteRequest
 
 __all__ = ['Sending']
 
@@ -267,7 +267,7 @@ class Sending(Readable):
     def _take_unsent(self) -> Unsent:
         """Give up what was not sent: requests in flight, queued ones, callbacks of ``end()``."""
         self._settle_held()
-        in_flight = self._in_flight or []
+        in_flight = [] if self._in_flight is None else self._in_flight
         queued = list(self._queue or ())
         callbacks = self._end_callbacks or []
         self._in_flight = self._queue = self._end_callbacks = None
@@ -347,24 +347,28 @@ class Sending(Readable):
         self._settle_held()
         self._errored = failure
         self._queued_bytes += size  # they count as written
-        self._in_flight = []  # writes to come queue behind it
-        self._tick(self._failed_in_turn, failure, callbacks)
+        self._in_flight = failed = Failed()  # writes to come queue behind it
+        self._tick(self._failed_in_turn, failed, failure, callbacks)
 
-    def _failed_in_turn(self, failure: BaseException, callbacks: tuple[Callback, ...]) -> None:
-        if self._errored is failure and self._lets_arrived_pass(self._fail_next, failure):
+    def _failed_in_turn(
+        self, failed: Failed, failure: BaseException, callbacks: tuple[Callback, ...],
+    ) -> None:
+        if self._errored is failure and self._lets_arrived_pass(self._fail_next, failed, failure):
+            failed.waits = True
             # At the head of the queue, where a destroy() that comes first finds them.
-            failed = [WriteRequest(b'', 0, each) for each in callbacks if each is not None]
-            self._queue = deque([*failed, *(self._queue or ())])
-            self._pending_callbacks += len(failed)
+            first = [WriteRequest(b'', 0, each) for each in callbacks if each is not None]
+            self._queue = deque([*first, *(self._queue or ())])
+            self._pending_callbacks += len(first)
             return
         self._call_all(deque([
             *(partial(self._call_guarded, callback, failure)
               for callback in callbacks if callback is not None),
-            partial(self._fail_next, failure)]))
+            partial(self._fail_next, failed, failure)]))
 
-    def _fail_next(self, failure: BaseException) -> None:
+    def _fail_next(self, failed: Failed, failure: BaseException) -> None:
         """Answer those, and what was written since, and in those callbacks, and ends; then destroy.
         """
+        failed.waits = False
         while self._stage not in GONE and self._errored is failure:  # nor connected again meanwhile
             size = 0
             callback: Callback
@@ -380,10 +384,11 @@ class Sending(Readable):
                 return
             if callback is not None:
                 # It goes on there should this one block, or be ended.
-                self._tick(self._fail_next, failure)
+                self._tick(self._fail_next, failed, failure)
                 self._call_guarded(callback, failure)
             if self._errored is failure:
                 self._queued_bytes -= size  # they count as written no more
+        self._call_all(failed.left)
 
     def _sending_failed(self, error: OSError) -> None:
         """The connection broke under what was in flight: its callbacks come before `'error'`."""

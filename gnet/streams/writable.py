@@ -33,7 +33,7 @@ from .states import (
     SHUT,
     WRITABLE,
 )
-from .write_request import Callback, WriteRequest
+from .write_request import Callback, Failed, WriteRequest
 
 __all__ = ['Writable']
 
@@ -100,8 +100,10 @@ class Writable(Corked):
                 self._hold_back(data)
             else:
                 self._enqueue(WriteRequest(data, units, callback))
-            if self._errored is not None:
-                return False  # a write before it has failed
+            if self._errored is not None:  # a write before it has failed
+                if self._queued_units >= self._write_mark:
+                    self._needs_drain = True
+                return False
             if self._stage is CONNECTING:
                 self._flush()
         else:
@@ -210,6 +212,10 @@ class Writable(Corked):
             self._write_state = ENDING
             if self._in_flight is None and not self._queue:
                 self._shut()
+        elif callback is not None and isinstance(self._in_flight, Failed):
+            self._tick(
+                self._end_failed, self._in_flight, self._errored,
+                self._end_callbacks.pop())  # type: ignore[union-attr]  # it was added above
         return self
 
     def _end_refusal(self) -> BaseException:
@@ -217,6 +223,16 @@ class Writable(Corked):
         if self._write_state is FINISHED:
             return coded_errors.state_error('ERR_STREAM_ALREADY_FINISHED')
         return coded_errors.stream_destroyed('end')
+
+    def _end_failed(
+        self, failed: Failed, failure: BaseException, callback: Callable[..., object],
+    ) -> None:
+        """Answer an ``end()`` that came after a write had failed: on a tick of its own, as in Node.
+        """
+        if failed.waits and self._in_flight is failed:
+            self._add_end_callback(callback)
+        else:
+            self._call_guarded(callback, failure)
 
     def _add_end_callback(self, callback: Callable[..., object]) -> None:
         if self._end_callbacks is None:
@@ -234,9 +250,9 @@ class Writable(Corked):
     def _shut_in_hub(self) -> None:
         events = self._events
         # Whether nobody is told of it, and the ticks of _shut_done() and _finish() are what would
-        # come next.
+        # come next. (A callback of what was sent that is still to come is on a tick.)
         quietly = (
-            not self._loop.ticks and self._end_callbacks is None and not self._pending_callbacks
+            not self._loop.ticks and self._end_callbacks is None
             and self._plain_emit and 'finish' not in events and 'prefinish' not in events
         )
         if self._shut_now(quietly) and quietly:

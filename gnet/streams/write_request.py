@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
-from typing import Optional, Union
+from functools import partial
+from typing import Any, Optional, Union
 
-__all__ = ['BlockingRequest', 'Callback', 'Unsent', 'WriteRequest']
+__all__ = ['BlockingRequest', 'Callback', 'Failed', 'Unsent', 'WriteRequest']
 
 Callback = Optional[Callable[[Optional[BaseException]], object]]
 Bytes = Union[bytes, memoryview]
@@ -30,6 +32,27 @@ class BlockingRequest(WriteRequest):
     """One that a greenlet is blocked in."""
 
     __slots__ = ()
+
+
+class Failed(list[WriteRequest]):
+    """In place of what is in flight once a write has failed at once: nothing is any more.
+
+    As in Node, what waits behind that write is answered right after it, also if a destroy() gives
+    it up before or meanwhile.
+    """
+
+    __slots__ = ('left', 'waits')
+
+    def __init__(self) -> None:
+        super().__init__()
+        #: What a destroy() has left to be called then.
+        self.left: deque[Callable[[], object]] = deque()
+        #: Whether what had arrived has its turn first; who destroys then answers all.
+        self.waits: bool = False
+
+    def leave(self, callback: Callable[..., object], *arguments: Any) -> None:
+        """Have *callback* called then."""
+        self.left.append(partial(callback, *arguments))
 
 
 #: Requests in flight, queued ones, callbacks of ``end()``.

@@ -12,6 +12,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from .target import is_authority
+
 __all__ = ['check_framing', 'read_fields']
 
 #: How many bytes all fields may be together, and how many fields there may be.
@@ -52,7 +54,7 @@ def read_fields(file: Any) -> bytes:
 
 
 def check_framing(version: str, headers: Any) -> None:
-    """Refuse a request whose end is not certain.
+    """Refuse a request whose end is not certain, or for whom it is (RFC 9112, 3.2).
 
     Args:
         version: such as ``'HTTP/1.1'``.
@@ -63,8 +65,11 @@ def check_framing(version: str, headers: Any) -> None:
     """
     lengths = headers.get_all('content-length', ())
     codings = headers.get_all('transfer-encoding', ())
-    if len(headers.get_all('host', ())) > 1:
-        raise ValueError('more than one Host')
+    hosts = headers.get_all('host', ())
+    if len(hosts) != 1 and (hosts or version == 'HTTP/1.1'):
+        raise ValueError('more than one Host' if hosts else 'no Host')
+    if hosts and hosts[0] and not is_authority(hosts[0]):
+        raise ValueError(f'this is no Host: {hosts[0][:100]!r}')
     if lengths and (
             len(set(lengths)) > 1 or not lengths[0].isascii() or not lengths[0].isdigit()):
         raise ValueError(f'this is no Content-Length: {", ".join(lengths)[:100]!r}')

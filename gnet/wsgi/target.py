@@ -12,14 +12,14 @@ import re
 
 from ..node.records import NamedTuple
 
-__all__ = ['Target', 'read_target']
+__all__ = ['Target', 'is_authority', 'read_target']
 
 #: A URL of HTTP: what follows on "//" up to the path, and the rest.
 _split = re.compile(r'https?://([^/?#]*)(.*)', re.IGNORECASE).fullmatch
 
 #: A host and perhaps a port: a name, or an address, in brackets if it is one of IPv6. Without the
 #: user before an "@", which no request may have (RFC 9110, 4.2.4).
-_is_authority = re.compile(
+is_authority = re.compile(
     r"(?:\[[0-9A-Fa-fv:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d*)?", re.ASCII).fullmatch
 
 
@@ -45,7 +45,7 @@ def read_target(method: str, text: str) -> Target:
     if text.startswith('/') or (text == '*' and method == 'OPTIONS'):
         return Target(text)
     parts = _split(text)
-    if parts is None or method == 'CONNECT' or _is_authority(parts[1]) is None:
+    if parts is None or method == 'CONNECT' or is_authority(parts[1]) is None:
         raise ValueError(f'no target of {method[:20]}: {text[:100]!r}')
     host, path = parts.groups()
     if not path and method == 'OPTIONS':

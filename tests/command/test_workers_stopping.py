@@ -221,6 +221,31 @@ def test_sigint_while_a_worker_is_being_started_ends_all_quietly(program, tmp_pa
     assert [line for line in seen if not line.startswith('gnet: started')] == []
 
 
+#: The primary interrupts a worker that the terminal has interrupted, while it ends by that.
+INTERRUPTED_AGAIN = SERVER + """
+    import atexit
+    import gevent
+
+    @atexit.register
+    def ends():
+        os.kill(os.getpid(), signal.SIGINT)
+        gevent.sleep(0)
+        os.write(1, b'exit function done\\n')
+"""
+
+
+@pytest.mark.parametrize('options', [(), ('--patch',)], ids=['', 'patched'])
+def test_a_second_sigint_is_nothing_to_a_worker_that_ends_by_the_first_one(serving, options):
+    started = serving(INTERRUPTED_AGAIN, *options, count=1)
+    for pid in (started.pid, *started.workers):
+        os.kill(pid, signal.SIGINT)
+    status, _ = started.wait()
+    assert status == -signal.SIGINT
+    seen = ''.join(started.running._seen).splitlines()
+    assert [line for line in seen if not line.startswith(('gnet: started', 'worker '))] == [
+        'exit function done']
+
+
 def test_sigint_cuts_a_drain_short(serving, connect):
     started = serving()
     slow(started, connect)

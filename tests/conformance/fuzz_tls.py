@@ -77,11 +77,13 @@ class _TlsMaker(Maker):
             {'path': tmp('socket'), 'servername': 'localhost'} if unix
             else {'host': '127.0.0.1', 'port': port()})
         steps: list[Step] = [
-            ['let', 'server', 'tls.createServer', server],
+            # (By Nagle's rule a record waits for an ACK, which takes 40 ms: time for many turns.)
+            ['let', 'server', 'tls.createServer', {**server, 'noDelay': True}],
             ['call', 'server.listen', {'path': tmp('socket')} if unix else {
                 'host': '127.0.0.1', 'port': 0}],
             ['await', 'server listening'],
             ['let', 'c', 'tls.connect', {**target, **client}],
+            ['call', 'c.setNoDelay', True],
         ]
         if self._echoes:
             steps.append(['call', 'c.resume'])

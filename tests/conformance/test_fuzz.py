@@ -44,6 +44,15 @@ def test_a_seed_is_the_same_scenario_each_time(make: Callable[[int], Scenario]) 
     assert len({make(seed).digest for seed in range(200)}) == 200
 
 
+@pytest.mark.parametrize('make', [make_scenario, make_tls_scenario])
+def test_no_end_waits_by_nagles_rule(make: Callable[[int], Scenario]) -> None:
+    # How many turns an ACK takes is the kernel's affair: seeds were not the same each time.
+    for seed in range(50):
+        server, *others = map(str, make(seed).steps)
+        assert "'noDelay': True" in server
+        assert any("'noDelay': True" in step or "'c.setNoDelay', True" in step for step in others)
+
+
 @pytest.mark.parametrize('seed', range(40))
 def test_a_random_scenario_is_the_same_on_gnet_each_time(seed: int) -> None:
     scenario = make_scenario(seed)

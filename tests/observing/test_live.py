@@ -47,6 +47,12 @@ def line_of(function: Callable[..., Any], mark: str) -> int:
                 if number >= code.co_firstlineno and line.endswith(f'# {mark}\n'))
 
 
+def test_a_kind_is_shown_as_the_str_that_it_is() -> None:
+    for kind in Kind:
+        assert [str(kind), f'{kind}', f'{kind:>9}', json.loads(json.dumps(kind))] == [
+            kind.value, kind.value, f'{kind.value:>9}', kind.value]
+
+
 def test_a_server_and_its_connection_are_told_with_all_that_is_known(
     serve: Any, connect: Any, family: Family,
 ) -> None:

@@ -139,7 +139,8 @@ def test_it_may_listen_again(site: Site, connect: Any) -> None:
 
 
 @pytest.mark.parametrize('sent', [
-    b'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', b'nonsense\r\n\r\n', b'GET / HTTP/1.1\r\n\r\n'])
+    b'GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n', b'nonsense\r\n\r\n',
+    b'GET / HTTP/1.1\r\nHost: a\r\n\r\n'])
 def test_a_client_that_never_ends_is_not_waited_for_after_the_last_answer(
     site: Site, connect: Any, monkeypatch: pytest.MonkeyPatch, sent: bytes,
 ) -> None:

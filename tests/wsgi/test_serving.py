@@ -177,7 +177,7 @@ def test_silence_in_the_midst_of_a_request_is_a_failure_of_the_client(
         return telling(environ, start_response)
 
     peer = connect(site(application, read_timeout=20))
-    peer.sendall(b'POST /form HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc')
+    peer.sendall(b'POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc')
     assert peer.recv_until_end() == b''
     [error] = seen
     assert error.code == 'ERR_READ_TIMEOUT'  # type: ignore[attr-defined]
@@ -272,7 +272,7 @@ def test_a_client_that_leaves_in_the_midst_of_its_body_is_one_line(
 
     begun: list[Any] = []
     peer = connect(site(reading))
-    peer.sendall(b'POST /form HTTP/1.1\r\nContent-Length: 10\r\n\r\nabc')
+    peer.sendall(b'POST /form HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc')
     until(lambda: begun)
     getattr(peer, leaves)()
     if leaves == 'end':

@@ -63,6 +63,32 @@ def test_what_is_no_target_of_a_server_is_refused(site: Site, connect: Any, line
     assert asked == []
 
 
+@pytest.mark.parametrize('head', [
+    b'GET / HTTP/1.1\r\n', b'GET http://example.com/ HTTP/1.1\r\n',
+    b'GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n', b'GET / HTTP/1.0\r\nHost: a\r\nHost: a\r\n',
+    *(b'GET / HTTP/1.1\r\nHost: %b\r\n' % host for host in (
+        b'a b', b'a, b', b'user@a', b'a/b', b'http://a', b'[::1', b'a:port', b'\xe4')),
+])
+def test_a_request_that_does_not_say_of_which_host_is_refused(
+    site: Site, connect: Any, head: bytes,
+) -> None:
+    asked: list[Any] = []
+    peer = connect(site(lambda *arguments: asked.append(arguments)))
+    peer.sendall(head + b'\r\n')
+    assert peer.recv_until_end().startswith(b'HTTP/1.1 400 ')
+    assert asked == []
+
+
+@pytest.mark.parametrize('host', [b'', b'a', b'a_b.example:80', b'a:', b'[::1]:80', b'192.0.2.1'])
+def test_what_may_be_a_host_is_told_as_it_came(site: Site, connect: Any, host: bytes) -> None:
+    told = told_of(connect(site(telling)), b'GET / HTTP/1.1\r\nHost: %b\r\n' % host)
+    assert told['HTTP_HOST'] == host.decode()
+
+
+def test_a_request_of_http_1_0_may_leave_out_the_host(site: Site, connect: Any) -> None:
+    assert 'HTTP_HOST' not in told_of(connect(site(telling)), b'GET / HTTP/1.0\r\n')
+
+
 def test_a_second_host_is_refused_beside_that_of_the_target_too(site: Site, connect: Any) -> None:
     peer = connect(site(telling))
     peer.sendall(b'GET http://a/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n')

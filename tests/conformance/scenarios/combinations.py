@@ -106,6 +106,19 @@ _COMBINATIONS: list[tuple[str, str, list[Step]]] = [
         ['call', 's1.read'], ['settle'], ['call', 's1.read']]),
     ('with a high-water mark of 0 the end is seen', _TIMES, [
         *_pair(client={'highWaterMark': 0}), ['call', 's1.end'], ['settle']]),
+    ("with a high-water mark of 0 nothing more is read after a pause in 'data'", _TIMES, [
+        *_pair({'highWaterMark': 0}), ['call', 'c.write', data(1)], ['settle'],
+        ['call', 's1.once', 'data', fn('data', ['call', 's1.pause'], of='s1')],
+        ['call', 'c.write', data(1)], ['settle'], ['get', 's1.bytesRead'],
+        ['call', 's1.resume'], ['settle'], ['get', 's1.bytesRead']]),
+    ('unshift() while it is read from has nothing announced', _TIMES, [
+        *_pair({'highWaterMark': 1}), ['call', 'c.write', data(1000)], ['settle'],
+        ['call', 'c.write', text(1)], ['call', 's1.unshift', text(1)], ['call', 's1.read', 1000],
+        ['settle'], _STATE]),
+    ('unshift(), read(1) and pause() before the connection: nothing is announced', _TIMES, [
+        *_pair(before=(['call', 'c.unshift', text(2)], ['call', 'c.read', 1], ['call', 'c.pause'],
+                       ['settle'])),
+        ['call', 's1.write', data(1)], ['settle'], _STATE]),
     ('readable is emitted again after read() has left something', _TIMES, [
         *_pair({'highWaterMark': 100}), ['call', 'c.write', data(1)], ['settle'],
         ['call', 'c.write', text(1000)], ['settle'], ['call', 's1.read', 1000],
@@ -181,6 +194,47 @@ _COMBINATIONS: list[tuple[str, str, list[Step]]] = [
         ['call', 's1.cork'], ['call', 's1.write', data(1), fn('first')],
         ['call', 's1.write', data(2), fn('second')], ['call', 's1.uncork'],
         ['call', 's1.on', 'data', fn('data')], ['call', 's1.destroy', error('mine')]]),
+    *((f'what was refused room by the mark needs a drain, {name}', _WRITES, [
+        *_pair({'highWaterMark': 2, 'allowHalfOpen': True, 'pauseOnConnect': True}, unix=True,
+               early=(['call', 'c.destroy'],)), *steps])
+      for name, steps in (
+        ('though it has failed', [
+            ['call', 's1.write', data(1)], ['get', 's1.writableNeedDrain'],
+            ['call', 's1.on', 'drain', fn('drain')], ['settle']]),
+        ('though it has failed with more than that', [
+            ['call', 's1.write', data(3)], ['get', 's1.writableNeedDrain', 's1.writableLength'],
+            ['call', 's1.on', 'drain', fn('drain')], ['settle']]),
+        ('behind what has failed', [
+            ['call', 's1.write', ''], ['call', 's1.write', data(1)],
+            ['get', 's1.writableNeedDrain'], ['call', 's1.write', data(1)],
+            ['get', 's1.writableNeedDrain', 's1.writableLength'],
+            ['call', 's1.on', 'drain', fn('drain')], ['settle']]),
+    )),
+    # What is behind a write that failed is answered with it, also if a destroy() comes first.
+    *((f'writes behind one that failed at once, {name}', _WRITES, [
+        *_pair({'allowHalfOpen': True, 'pauseOnConnect': True}, unix=True,
+               early=(['call', 'c.destroy'],)),
+        *steps, ['settle'], ['get', 's1.bytesWritten']])
+      for name, steps in (
+        ('resume() and destroy() in one turn', [
+            ['call', 's1.write', data(1), fn('first')], ['call', 's1.write', data(2), fn('second')],
+            ['call', 's1.resume'], ['call', 's1.end', fn('ended')], ['call', 's1.destroy']]),
+        ('corked, resume() and destroy() with an error in one turn', [
+            ['call', 's1.cork'], ['call', 's1.write', data(1), fn('first')],
+            ['call', 's1.write', data(2), fn('second')], ['call', 's1.uncork'],
+            ['call', 's1.write', data(3), fn('third')],
+            ['call', 's1.resume'], ['call', 's1.destroy', error('mine')]]),
+        ('resume(), and destroy() in its callback', [
+            ['call', 's1.write', data(1), fn('first', ['call', 's1.destroy'], of='s1')],
+            ['call', 's1.write', data(2), fn('second')], ['call', 's1.end', fn('ended')],
+            ['call', 's1.resume']]),
+        ('resume(), and destroy() in the callback of one of them', [
+            ['call', 's1.write', data(1), fn('first')],
+            ['call', 's1.write', data(2), fn(
+                'second', ['call', 's1.destroy', error('mine')], of='s1')],
+            ['call', 's1.write', data(3), fn('third')],
+            ['call', 's1.end', fn('ended')], ['call', 's1.resume']]),
+    )),
     ('end() before connect() says so at once', _ENDS, _pair(
         before=(['call', 'c.end', fn('ended')], ['settle']))),
     ('destroySoon() and a refused write, with something unread', _DESTROYS, [
