@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
-from contextvars import copy_context
+from contextvars import Context
 from enum import Enum
 from typing import Any, Protocol, cast
 
@@ -142,11 +142,12 @@ class Owned(Duplex):
     def _begin(self, owner: Any) -> None:
         """The 'connection' listeners are about to run, in the greenlet *owner*."""
         self._owner = owner
-        if owner.gr_context is None:
+        context = owner.gr_context
+        if context is None:
             # Else it would get one when it sets its first variable, which no other greenlet sees.
-            owner.gr_context = copy_context()
+            context = owner.gr_context = Context()
         wire = self._wire
-        wire.context = owner.gr_context
+        wire.context = context
         wire.taker = NOBODY_YET
         if self._stage is CONNECTED and self._flow is not PAUSED:
             self._readable_wanted = True
@@ -285,7 +286,7 @@ class Owned(Duplex):
 
     def _listener_added(self, event: Any) -> None:
         if event in OF_READING:
-            super()._listener_added(event)
+            Duplex._listener_added(self, event)  # by its name, as in Sending
         if self._blocking_user is _PROGRAM:
             self._settle_keeping()
 

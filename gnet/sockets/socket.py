@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
 from ..addresses.ends import TCP_FAMILIES
+from ..events.settings import settings as of_emitters
 from ..loop.loop import Loop, get_loop
 from ..node import coded_errors
 from ..node.keywords import check_keywords
@@ -219,6 +220,11 @@ class Socket(Addressed):
 
         (``tests/sockets/test_accepted.py`` compares.)
         """
+        # of EventEmitter
+        self._capture_rejections = captures = of_emitters.capture_rejections
+        self._plain_emit = not captures
+        self._events = {}
+        self._max_listeners = self._EventEmitter__warned = None
         # of Delivery
         self._loop = loop
         self._stage = CONNECTED
@@ -312,7 +318,7 @@ class Socket(Addressed):
             self._linger_timer = None
         if self._blocking.limit is not None:
             self._blocking.drop_limit()
-        super().destroy(error)
+        Duplex.destroy(self, error)  # by its name, as in Sending
         if self._counter is not None:
             self._counter.destroyed(self)
         return self
@@ -440,9 +446,13 @@ def accept(
     """
     if type(remote) is tuple and type(remote[0]) is str:
         # Many connections often come from few addresses, which then share the text.
-        remote = (intern(remote[0]), *remote[1:])
+        if len(remote) == 2:
+            host, port = remote
+            remote = intern(host), port
+        else:
+            remote = (intern(remote[0]), *remote[1:])
     if made is None:
-        made = Socket.__new__(Socket)
+        made = object.__new__(Socket)
         # inside: this is the class's own constructor, but for its arguments
         made._accepted(counter, loop, sock, remote, high_water_mark, allow_half_open)
     else:

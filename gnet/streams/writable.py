@@ -209,7 +209,10 @@ class Writable(Corked):
         if changes and self._write_state is WRITABLE and self._errored is None:
             self._write_state = ENDING
             if self._in_flight is None and not self._queue:
-                self._shut()
+                if self._stage is CONNECTED:
+                    self._loop.soon(self._shut_in_hub)  # _shut(), without the call
+                else:
+                    self._shut()
         return self
 
     def _end_refusal(self) -> BaseException:
