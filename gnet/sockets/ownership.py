@@ -28,7 +28,7 @@ from typing import Any, Protocol, cast
 from gevent import GreenletExit, getcurrent
 
 from ..loop.agenda import EXITS
-from ..loop.idle_timers import IdleTimer
+from ..loop.idle_timers import Periods
 from ..loop.loop import Loop
 from ..node import system_errors
 from ..node.logs import Log
@@ -106,19 +106,6 @@ class Counter(Protocol):
         """The other process never had it."""
 
 
-class Linger(IdleTimer):
-    """The time that a connection is given to end, when its handler has returned.
-
-    One of the idle timers, of which a loop has one heap: a timer of gevent's for each connection
-    would cost more than the rest of its end, on libuv above all.
-    """
-
-    __slots__ = ('sent_before',)
-
-    #: How many bytes had been sent when it began.
-    sent_before: int
-
-
 class Owned(Duplex):
     """Whose a connection is. Without state of its own: :class:`gnet.Socket` has it."""
 
@@ -131,7 +118,9 @@ class Owned(Duplex):
     #: PROGRAM for a socket that the program opened, until it uses one.
     _owner: Any
     _blocking_user: BlockingUser
-    _linger_timer: Linger | None
+    #: While it has its time to end, its handler having returned: how many bytes had been sent when
+    #: that began. Else None.
+    _lingering: int | None
     #: Who counts the connection, if it was accepted.
     _counter: Counter | None
 
@@ -234,17 +223,24 @@ class Owned(Duplex):
 
     def _linger(self) -> None:
         loop = self._loop
-        if self._linger_timer is not None:
-            # close() was called before the handler returned
-            loop.idle_timers.cancel(self._linger_timer)
-        self._linger_timer = timer = Linger(self._lingered, LINGER_SECONDS, loop.now())
-        timer.sent_before = self._bytes_sent
-        loop.idle_timers.arm(timer)
+        if self._lingering is not None:
+            self._stop_lingering()  # close() was called before the handler returned
+        lingering = loop.lingering
+        if lingering is None:
+            lingering = loop.lingering = Periods(loop.idle_timers, Owned._lingered)
+        self._lingering = self._bytes_sent
+        lingering.begin(self, LINGER_SECONDS, loop.now())
 
-    def _lingered(self, timer: Any) -> None:
+    def _stop_lingering(self) -> None:
+        self._lingering = None
+        lingering = self._loop.lingering
+        if lingering is not None:  # else it has not begun here
+            lingering.cancel(self)
+
+    def _lingered(self) -> None:
         """Stop waiting for the peer, unless it has taken something of what was written since."""
-        self._linger_timer = None
-        if self._bytes_sent != timer.sent_before:
+        sent_before, self._lingering = self._lingering, None
+        if self._bytes_sent != sent_before:
             self._linger()  # the last of it may be on its way since a moment ago
         elif self._queued_units:
             self.destroy(self._wire.own_failure(errno.ETIMEDOUT, 'write'))

@@ -111,7 +111,7 @@ class Socket(Addressed):
     """
 
     __slots__ = (
-        '_blocking', '_blocking_user', '_connector', '_counter', '_linger_timer', '_owner',
+        '_blocking', '_blocking_user', '_connector', '_counter', '_lingering', '_owner',
         '_remote', '_request', '_settings', 'auto_select_family_attempted_addresses', 'opened_at',
     )
 
@@ -205,7 +205,7 @@ class Socket(Addressed):
         self._counter = counter
         self._owner: Any = None
         self._blocking_user = BlockingUser.NOBODY
-        self._linger_timer = None
+        self._lingering = None
         self._blocking = NOT_USED
         self._settings = DEFAULTS
         self._connector = None
@@ -247,7 +247,7 @@ class Socket(Addressed):
         # of this class
         self._counter = counter
         self._remote = remote
-        self._owner = self._linger_timer = self._connector = self._request = None
+        self._owner = self._lingering = self._connector = self._request = None
         self._blocking_user = _NOBODY
         self._blocking = NOT_USED
         self._settings = DEFAULTS
@@ -313,9 +313,8 @@ class Socket(Addressed):
                 settings.signal.unlink(self._aborted)
             if settings.watch is not None:
                 self._watch_no_more()
-        if self._linger_timer is not None:
-            loop.idle_timers.cancel(self._linger_timer)
-            self._linger_timer = None
+        if self._lingering is not None:
+            self._stop_lingering()
         if self._blocking.limit is not None:
             self._blocking.drop_limit()
         Duplex.destroy(self, error)  # by its name, as in Sending
