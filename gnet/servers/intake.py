@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
 from ..addresses.ends import Dropped, Ends, address_of_peer, ends_of, host_of
+from ..lifecycle import has_subscribers
 from ..loop.agenda import EXITS
 from ..node.logs import Log
 from ..node.values import is_number
@@ -37,8 +38,8 @@ class Intake:
     """What takes connections for a server; `Accepting` of its acceptor."""
 
     __slots__ = (
-        'accept_failed', 'accepted_at', 'block_list', 'connections', 'peer_limits', 'refusals',
-        'server',
+        '_when_failed', 'accept_failed', 'accepted_at', 'block_list', 'connections', 'peer_limits',
+        'refusals', 'server',
     )
 
     #: Whose a connection is is known by its address.
@@ -70,6 +71,7 @@ class Intake:
         self.refusals: Refusals | None = None
         #: How slow and how greedy peers may be; None for any.
         self.peer_limits: PeerLimits | None = None
+        self._when_failed = self._handler_failed  # made once, and not for each connection
 
     # --- connections, in the hub ------------------------------------------------------------------
 
@@ -91,7 +93,7 @@ class Intake:
             if peer is not None and self.block_list.check(peer.address, peer.family):
                 data = ends_of(sock, remote)
                 sock.close()
-                if lifecycle.has_subscribers():
+                if has_subscribers():
                     loop.tick(
                         lifecycle.publish, lifecycle.ConnectionDropped, server, data,
                         lifecycle.DropReason.BLOCK_LIST,
@@ -148,12 +150,12 @@ class Intake:
 
         For a greenlet that runs as soon as the connection is admitted; else :meth:`serve_later`.
         """
-        emit = self._publish_and_emit if lifecycle.has_subscribers() else self.server.emit
-        hand_over(sock, emit, 'connection', self._handler_failed)
+        emit = self._publish_and_emit if has_subscribers() else self.server.emit
+        hand_over(sock, emit, 'connection', self._when_failed)
 
     def serve_later(self, sock: Socket) -> None:
         """Like :meth:`serve`; but stop() may have destroyed *sock* before this greenlet began."""
-        if not sock.destroyed or lifecycle.has_subscribers():
+        if not sock.destroyed or has_subscribers():
             self.serve(sock)
 
     def _publish_and_emit(self, event: str, sock: Socket) -> None:
@@ -174,7 +176,7 @@ class Intake:
         """A listener of *event*, to whom *sock* was handed over, has raised *error*."""
         if sock.destroyed and getattr(error, 'code', None) in _DESTROYED_UNDER_IT:
             return  # who destroyed the socket under its listener, as stop() does, knows that
-        if lifecycle.has_subscribers():
+        if has_subscribers():
             lifecycle.publish(lifecycle.ListenerFailed, self.server, event, error)
         try:
             self.server.capture_rejection(error, event, sock)
@@ -223,7 +225,7 @@ class Intake:
         self, data: Ends | None, reason: lifecycle.DropReason, network: str | None,
     ) -> None:
         """In a runner."""
-        if lifecycle.has_subscribers():
+        if has_subscribers():
             lifecycle.publish(lifecycle.ConnectionDropped, self.server, data, reason, network)
         self.emit_guarded('drop', data)
 
@@ -237,7 +239,7 @@ class Intake:
         except EXITS:
             raise
         except BaseException as error:
-            if lifecycle.has_subscribers():
+            if has_subscribers():
                 lifecycle.publish(lifecycle.ListenerFailed, self.server, event, error)
             self.connections.loop.report(self.server, error)
 

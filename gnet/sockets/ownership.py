@@ -81,6 +81,9 @@ FOLLOWS: dict[BlockingUser, set[BlockingUser]] = {
     BlockingUser.PROGRAM: {BlockingUser.NOBODY},  # its connection carries another socket, TLS say
 }
 
+#: By its name, as in Sending; and a name of the module, as each connection asks for it.
+_listener_added = Duplex._listener_added
+
 _NOBODY = BlockingUser.NOBODY  # names of the module: see states.py
 
 #: Also the owner of a socket that the program itself opened, until it uses a blocking name.
@@ -282,7 +285,7 @@ class Owned(Duplex):
 
     def _listener_added(self, event: Any) -> None:
         if event in OF_READING:
-            Duplex._listener_added(self, event)  # by its name, as in Sending
+            _listener_added(self, event)
         if self._blocking_user is _PROGRAM:
             self._settle_keeping()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import lifecycle
 from ..addresses.ends import TCP_FAMILIES
 from ..events.settings import settings as of_emitters
+from ..lifecycle import has_subscribers
 from ..loop.loop import Loop, get_loop
 from ..node import coded_errors
 from ..node.keywords import check_keywords
@@ -56,6 +57,10 @@ __all__ = [
 
 #: Of :func:`connect`, which makes a socket as well.
 _CONNECT_KEYWORDS = SOCKET_OPTIONS | CONNECT_OPTIONS | {'callback', 'timeout'}
+
+#: By their names, as in Sending; and names of the module, as each connection asks for them.
+_destroy_stream = Duplex.destroy
+_new = object.__new__
 
 _NOBODY = BlockingUser.NOBODY  # a name of the module: see streams/states.py
 
@@ -317,7 +322,7 @@ class Socket(Addressed):
             self._stop_lingering()
         if self._blocking.limit is not None:
             self._blocking.drop_limit()
-        Duplex.destroy(self, error)  # by its name, as in Sending
+        _destroy_stream(self, error)
         if self._counter is not None:
             self._counter.destroyed(self)
         return self
@@ -331,12 +336,12 @@ class Socket(Addressed):
     def _emit_close(self, had_error: bool) -> None:
         if (
             'close' not in self._events and self._plain_emit and self._request is None
-            and not self._begun and not lifecycle.has_subscribers()
+            and not self._begun and not has_subscribers()
         ):
             self._stage = CLOSED  # most often: nobody is told
             return
         told = None
-        if self.opened_at and lifecycle.has_subscribers():
+        if self.opened_at and has_subscribers():
             # Taken now: a listener may connect again.
             told = (
                 self.server, self, self._wire.bytes_read, self._bytes_sent,
@@ -451,7 +456,7 @@ def accept(
         else:
             remote = (intern(remote[0]), *remote[1:])
     if made is None:
-        made = object.__new__(Socket)
+        made = _new(Socket)
         # inside: this is the class's own constructor, but for its arguments
         made._accepted(counter, loop, sock, remote, high_water_mark, allow_half_open)
     else:
