@@ -111,8 +111,6 @@ class Loop(Agenda, Watchers):
                     break
                 now = 0.0  # which the runner takes; it looks, too, before each thing it does
                 runner = parked.pop() if parked else Runner(self, parked)
-                if runner.dead:
-                    continue
                 runner.state = _RUNNING
                 runner.switch()
                 if runner.state is _RUNNING:
