@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import _socket
+import socket
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from gnet.loop.idle_timers import IdleTimers, Periods
 from gnet.loop.loop import get_loop
+from gnet.sockets.socket import accept
 from gnet.sockets.wire import MAX_SPARE_QUEUES
-from gnet.testing import memory_pair, settle
 
 from ..harness.waiting import turn, until
 
@@ -94,22 +97,51 @@ def test_whose_period_is_over_may_cancel_all_others(timers: IdleTimers) -> None:
     assert armed(timers) == 0
 
 
-def test_a_queue_that_is_used_again_has_nothing_of_the_connection_before() -> None:
+class Counter:
+    """One that counts nothing."""
+
+    server = None
+
+    def destroyed(self, sock: Any) -> None:
+        pass
+
+    departed = returned = destroyed
+
+
+def accepted(peers: list[Any]) -> Any:
+    """Return the socket of a connection that was accepted, and has read something."""
+    ours, theirs = socket.socketpair()
+    peers.append(theirs)
+    ours.setblocking(False)
+    plain = _socket.socket(fileno=ours.detach())
+    plain.setblocking(False)
+    sock = accept(Counter(), get_loop(), plain, ('127.0.0.1', 7), 65536, False, False)
+    got: list[bytes] = []
+    sock.on('data', got.append)
+    sock._wire.want()  # as a server has it do
+    theirs.sendall(b'hello')
+    until(lambda: got)
+    assert got == [b'hello']
+    return sock
+
+
+@pytest.fixture
+def peers() -> Iterator[list[Any]]:
+    made: list[Any] = []
+    yield made
+    for peer in made:
+        peer.close()
+
+
+def test_a_queue_that_is_used_again_has_nothing_of_the_connection_before(peers: list[Any]) -> None:
     spare = get_loop().spare_queues
     spare.clear()
     kept = []
     for left in (b'left', b'', b''):
-        got: list[bytes] = []
-        one, other = memory_pair()
-        other.on('data', got.append)
-        one.write(b'hello')
-        settle()
-        assert got == [b'hello']
+        sock = accepted(peers)
         if left:
-            other._wire.put_behind(left)
-        other.destroy()
-        one.destroy()
-        settle()
+            sock._wire.put_behind(left)
+        sock.destroy()
         assert not any(spare)
         kept.append([id(queue) for queue in spare])
     assert kept[0] == []
@@ -117,16 +149,7 @@ def test_a_queue_that_is_used_again_has_nothing_of_the_connection_before() -> No
     assert kept[2] == kept[1]
 
 
-def test_few_queues_are_kept() -> None:
-    spare = get_loop().spare_queues
-    pairs = [memory_pair() for _ in range(MAX_SPARE_QUEUES)]
-    for one, other in pairs:
-        for end in (one, other):
-            end.on('data', id)
-            end.write(b'x')
-    settle()
-    for pair in pairs:
-        for end in pair:
-            end.destroy()
-    settle()
-    assert len(spare) == MAX_SPARE_QUEUES
+def test_few_queues_are_kept(peers: list[Any]) -> None:
+    for sock in [accepted(peers) for _ in range(MAX_SPARE_QUEUES + 5)]:
+        sock.destroy()
+    assert len(get_loop().spare_queues) == MAX_SPARE_QUEUES
