@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import re
 import resource
 import signal
 import sys
@@ -75,9 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     add('--contestants', type=_names, metavar='NAMES', help='with commas between (all)')
     add('--peer', metavar='NAME',
         help=f'to which ratios are shown ({", else ".join(PEERS)}, else the first)')
-    add('--rounds', type=_positive, default=5, metavar='N', help='of which medians are shown (5)')
-    add('--seconds', type=_positive, default=3, metavar='SECONDS', help='of each measurement (3)')
-    add('--warm-up', type=_not_negative, default=1, metavar='SECONDS', help='before each (1)')
+    add('--rounds', type=_count, default=5, metavar='N', help='of which medians are shown (5)')
+    add('--seconds', type=_duration, default=3, metavar='SECONDS',
+        help='of each measurement (3); wrk measures for whole ones, at least for one')
+    add('--warm-up', type=_duration_or_none, default=1, metavar='SECONDS',
+        help='before each (1); likewise')
     add('--json', type=_file, metavar='FILE', help='write the results there, too')
     add('--svg', type=_file, metavar='FILE', help='draw the results there, too')
     add('--before', metavar='CHECKOUT', help='add those of another checkout: "gnet-...-before"')
@@ -96,18 +99,23 @@ def _names(text: str) -> list[str]:
     return text.split(',')
 
 
-def _positive(text: str) -> int:
-    return _at_least(1, text)
-
-
-def _not_negative(text: str) -> int:
-    return _at_least(0, text)
-
-
-def _at_least(least: int, text: str) -> int:
-    if not text.isdecimal() or int(text) < least:
-        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from {least} on')
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f'{text!r} is not a whole number from 1 on')
     return int(text)
+
+
+def _duration(text: str) -> float:
+    seconds = _duration_or_none(text)
+    if not seconds:
+        raise argparse.ArgumentTypeError('0 seconds are too few')
+    return seconds
+
+
+def _duration_or_none(text: str) -> float:
+    if not re.fullmatch(r'\d+(\.\d+)?', text):
+        raise argparse.ArgumentTypeError(f'{text!r} is no number of seconds')
+    return float(text)
 
 
 def _file(text: str) -> Path:
@@ -205,7 +213,7 @@ def _run(
     _progress('')  # away with it
     about['rounds'] = results.rounds
     table = list(report.rows(results, plan.cases, plan.contestants, peer))
-    print(f'{about["machine"]}; {results.rounds} rounds of {plan.seconds} s, '
+    print(f'{about["machine"]}; {results.rounds} rounds of {plan.seconds:g} s, '
           f'GEVENT_LOOP: {about["gevent_loop"]}')
     for name, version in versions.items():
         print(f'  {name}: {version}')

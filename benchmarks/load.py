@@ -5,6 +5,7 @@ A load starts what it needs by means of its :class:`Trial`, warms it up, and mea
 
 from __future__ import annotations
 
+import math
 import os
 import re
 import resource
@@ -39,9 +40,9 @@ class Trial:
     contestant: Contestant
     processes: Processes
     programs: Programs
-    #: Of the measurement, and of the load before it. (wrk knows whole seconds only.)
-    seconds: int
-    warm_up: int
+    #: Of the measurement, and of the load before it.
+    seconds: float
+    warm_up: float
     #: A directory for unix sockets.
     directory: Path
 
@@ -145,7 +146,8 @@ class Wrk:
             trouble=trouble[0] if trouble else '',  # timeouts: not served yet
         )
 
-    def _wrk(self, trial: Trial, server: Server, seconds: int) -> str:
+    def _wrk(self, trial: Trial, server: Server, least: float) -> str:
+        seconds = math.ceil(least)  # it knows whole ones only
         scheme = 'https' if server.is_tls else 'http'
         command = [
             trial.programs.find('wrk'), '--threads', '1', '--connections', str(self.connections),

@@ -22,8 +22,8 @@ class Plan:
     contestants: Sequence[Contestant]
     rounds: int
     #: Of one measurement, and of the load before it.
-    seconds: int
-    warm_up: int
+    seconds: float
+    warm_up: float
     programs: Programs
     #: A directory for unix sockets.
     directory: Path

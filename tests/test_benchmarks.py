@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from benchmarks import __main__ as command
 from benchmarks import report
 from benchmarks.cases import Case
 from benchmarks.contestants import TABLE, older
@@ -34,12 +35,12 @@ pytestmark = pytest.mark.skipif(sys.platform != 'linux', reason='benchmarks are 
 
 @pytest.fixture
 def start(tmp_path):
-    """``start(*words)`` runs the command: one round, one second, not warmed up."""
+    """``start(*words)`` runs the command: one round of a fifth of a second, not warmed up."""
     running: list[Running] = []
 
     def start(*words: str, merged: bool = False) -> Running:
         command = [
-            sys.executable, '-W', 'error', '-m', 'benchmarks', '--rounds', '1', '--seconds', '1',
+            sys.executable, '-W', 'error', '-m', 'benchmarks', '--rounds', '1', '--seconds', '0.2',
             '--warm-up', '0', *words,
         ]
         environment = {**os.environ, 'TMPDIR': str(tmp_path), 'PYTHONUNBUFFERED': '1'}
@@ -292,6 +293,18 @@ def test_unknown_names_are_refused(run):
         ended = run(*words)
         assert ended.status == 2
         assert re.search(r"there is no (case|contestant) 'nonsense': choose from", ended.stderr)
+
+
+@pytest.mark.parametrize(('words', 'reason'), [
+    (['--rounds', '0'], "--rounds: '0' is not a whole number from 1 on"),
+    (['--rounds', '1.5'], "--rounds: '1.5' is not a whole number from 1 on"),
+    (['--seconds', '0.0'], '--seconds: 0 seconds are too few'),
+    (['--warm-up', '-1'], "--warm-up: '-1' is no number of seconds"),
+])
+def test_numbers_that_make_no_sense_are_refused(words, reason, capsys):
+    with pytest.raises(SystemExit):
+        command.main(words)
+    assert capsys.readouterr().err.endswith(f'error: argument {reason}\n')
 
 
 def test_a_peer_that_is_missing_is_refused(run):

@@ -260,17 +260,10 @@ class Messaging(Guarded):
         if not self._events.get('message'):
             self._unheard.append((message, handle))
         elif isinstance(handle, Socket) and ownership.is_accepted(handle):
-            def emit(event: str, sock: Socket) -> None:
-                self.emit(event, message, sock)
-
-            ownership.hand_over(handle, emit, 'message', self._handler_failed)
+            giving = _Giving(self, message)
+            ownership.hand_over(handle, giving, 'message', giving)
         else:
             self._emit_guarded('message', message, handle)
-
-    def _handler_failed(self, sock: Socket, error: BaseException) -> None:
-        if lifecycle.has_subscribers():
-            lifecycle.publish(lifecycle.ListenerFailed, self, 'message', error)
-        ownership.fail(sock, error)
 
     def _listener_added(self, event: Any) -> None:
         super()._listener_added(event)
@@ -293,6 +286,24 @@ class Messaging(Guarded):
 
     def _emit_error(self, error: BaseException) -> None:
         self._emit_guarded('error', error)
+
+
+class _Giving:
+    """Gives a connection that has come with a message to the listeners of it."""
+
+    __slots__ = ('_message', '_process')
+
+    def __init__(self, process: Messaging, message: Any) -> None:
+        self._process = process
+        self._message = message
+
+    def emit(self, event: str, sock: Socket) -> None:
+        self._process.emit(event, self._message, sock)
+
+    def failed(self, event: str, sock: Socket, error: BaseException) -> None:
+        if lifecycle.has_subscribers():
+            lifecycle.publish(lifecycle.ListenerFailed, self._process, event, error)
+        ownership.fail(sock, error)
 
 
 def peer_of(process: Messaging) -> Peer:

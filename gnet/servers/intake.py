@@ -38,8 +38,8 @@ class Intake:
     """What takes connections for a server; `Accepting` of its acceptor."""
 
     __slots__ = (
-        '_when_failed', 'accept_failed', 'accepted_at', 'block_list', 'connections', 'peer_limits',
-        'refusals', 'server',
+        'accept_failed', 'accepted_at', 'block_list', 'connections', 'peer_limits', 'refusals',
+        'server',
     )
 
     #: Whose a connection is is known by its address.
@@ -71,7 +71,6 @@ class Intake:
         self.refusals: Refusals | None = None
         #: How slow and how greedy peers may be; None for any.
         self.peer_limits: PeerLimits | None = None
-        self._when_failed = self._handler_failed  # made once, and not for each connection
 
     # --- connections, in the hub ------------------------------------------------------------------
 
@@ -150,15 +149,16 @@ class Intake:
 
         For a greenlet that runs as soon as the connection is admitted; else :meth:`serve_later`.
         """
-        emit = self._publish_and_emit if has_subscribers() else self.server.emit
-        hand_over(sock, emit, 'connection', self._when_failed)
+        emitter = self if has_subscribers() else self.server
+        hand_over(sock, emitter, 'connection', self)
 
     def serve_later(self, sock: Socket) -> None:
         """Like :meth:`serve`; but stop() may have destroyed *sock* before this greenlet began."""
         if not sock.destroyed or has_subscribers():
             self.serve(sock)
 
-    def _publish_and_emit(self, event: str, sock: Socket) -> None:
+    def emit(self, event: str, sock: Socket) -> None:
+        """Publish that *sock* is there, and emit *event*."""
         self.publish_opened(sock, self.accepted_at)
         if not sock.destroyed:
             self.server.emit(event, sock)
@@ -168,9 +168,6 @@ class Intake:
         began = sock.opened_at if accepted_at is None else accepted_at
         lifecycle.publish(
             lifecycle.ConnectionOpened, self.server, sock, self.connections.loop.now() - began)
-
-    def _handler_failed(self, sock: Socket, error: BaseException) -> None:
-        self.failed('connection', sock, error)
 
     def failed(self, event: str, sock: Socket, error: BaseException) -> None:
         """A listener of *event*, to whom *sock* was handed over, has raised *error*."""

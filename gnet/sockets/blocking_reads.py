@@ -86,17 +86,20 @@ class BlockingReads(Owned):
         if (
             wire.taker is GREENLET and wire.reading is ACTIVE and not wire.arrived
             and wire.reader is None and self._owner is None and not self._queue
-            and blocking.seconds is None and not blocking.more_reads and size
+            and not blocking.more_reads and size
         ):
             # The hot path: what _take_bytes would do, without its calls.
-            wire.reader = getcurrent()
-            try:
-                chunk = self._loop.block()
-            except GreenletError:
-                self._loop.check_thread()  # another thread has no such hub to switch to
-                raise
-            finally:
-                wire.reader = None
+            if blocking.seconds is None:
+                wire.reader = getcurrent()
+                try:
+                    chunk = self._loop.block()
+                except GreenletError:
+                    self._loop.check_thread()  # another thread has no such hub to switch to
+                    raise
+                finally:
+                    wire.reader = None
+            elif blocking.limit is not None:
+                chunk = blocking.wait_for_chunk(wire)
             if chunk is not None and len(chunk) >= BULK_SIZE:
                 self._own_blocking().expect_more(len(chunk))
         if chunk is None and size:
@@ -141,14 +144,18 @@ class BlockingReads(Owned):
             if (
                 wire.taker is GREENLET and wire.reading is ACTIVE and not wire.arrived
                 and wire.reader is None and self._owner is None and self._decoder is None
-                and blocking.seconds is None and not blocking.more_reads
+                and not blocking.more_reads
+                and (blocking.seconds is None or blocking.limit is not None)
             ):
                 # The hot path: what _take_bytes would do, without its calls.
-                wire.reader = getcurrent()
-                try:
-                    chunk = switch()
-                finally:
-                    wire.reader = None
+                if blocking.seconds is None:
+                    wire.reader = getcurrent()
+                    try:
+                        chunk = switch()
+                    finally:
+                        wire.reader = None
+                else:
+                    chunk = blocking.wait_for_chunk(wire)
                 if chunk is not None:
                     if len(chunk) >= BULK_SIZE:
                         self._own_blocking().expect_more(len(chunk))

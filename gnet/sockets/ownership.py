@@ -20,7 +20,6 @@ Who ends a connection
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
 from contextvars import Context
 from enum import Enum
 from typing import Any, Protocol, cast
@@ -353,31 +352,48 @@ class Owned(Duplex):
 # --- for other rooms ------------------------------------------------------------------------------
 
 
+class Emitter(Protocol):
+    """What calls the listeners of an event that brings a connection."""
+
+    def emit(self, event: Any, /, *args: Any) -> object:
+        """Call them.
+
+        It is Python's own, and so are the steps to them: a ``partial`` would make them run further
+        down the C stack, of which greenlet keeps a copy while they block (1.2 KB more for each
+        connection).
+        """
+
+
+class Failures(Protocol):
+    """Who is told that they have raised."""
+
+    def failed(self, event: str, sock: Any, error: BaseException) -> None:
+        """A listener of *event*, to whom *sock* was handed over, has raised *error*."""
+
+
 # inside: what Owned does is for these functions, and programs have no use for it
-def hand_over(
-    sock: Any, emit: Callable[[Any, Any], object], event: str,
-    failed: Callable[[Any, BaseException], object],
-) -> None:
+def hand_over(sock: Any, emitter: Emitter, event: str, failures: Failures) -> None:
     """Give an accepted connection to listeners, in this greenlet; end it when they have used it.
+
+    Objects, and no functions: a method that is looked up where it is called is no object of its
+    own, which would be in memory for as long as a listener blocks.
 
     Args:
         sock: the connection.
-        emit: called with *event* and it; calls its listeners. A function or method of Python's own:
-            a ``partial`` would make them run further down the C stack, of which greenlet keeps a
-            copy while they block (1.2 KB more for each connection).
+        emitter: calls the listeners.
         event: its name.
-        failed: called with it and what they raise, but for what ends a greenlet or the program.
+        failures: is told what they raise, but for what ends a greenlet or the program.
     """
     sock._begin(getcurrent())
     try:
-        emit(event, sock)
+        emitter.emit(event, sock)
     except GreenletExit:
         sock.destroy()  # somebody killed the handler
     except EXITS:
         sock.destroy()
         raise
     except BaseException as error:
-        failed(sock, error)
+        failures.failed(event, sock, error)
     sock._owner_returned()
 
 

@@ -90,6 +90,21 @@ class _InTest:
     departed = returned = destroyed
 
 
+class _Giving:
+    """Gives the server's end of a pair to the handler of a test."""
+
+    def __init__(self, pair: MemoryPair, handler: Callable[[Any], object]) -> None:
+        self._pair = pair
+        self._handler = handler
+
+    def emit(self, event: Any, sock: Socket) -> None:
+        self._handler(sock)
+
+    def failed(self, event: str, sock: Any, error: BaseException) -> None:
+        self._pair.failure = error
+        fail(sock, error)
+
+
 class MemoryPair:
     """A connection in memory: what :func:`memory_pair` returns. It can be unpacked into both ends.
 
@@ -122,13 +137,11 @@ class MemoryPair:
         self.client: Socket = made[0]
         self.server: Socket = made[1]
         self._is_open = True
-        self._handler = None if handler is None else gevent.spawn(
-            hand_over, self.server, lambda event, sock: handler(sock), 'connection', self._failed)
+        self._handler: gevent.Greenlet[..., Any] | None = None
+        if handler is not None:
+            giving = _Giving(self, handler)
+            self._handler = gevent.spawn(hand_over, self.server, giving, 'connection', giving)
         settle()
-
-    def _failed(self, sock: Any, error: BaseException) -> None:
-        self.failure = error
-        fail(sock, error)
 
     def __iter__(self) -> Iterator[Socket]:
         return iter((self.client, self.server))

@@ -312,14 +312,20 @@ class SecureIntake(Intake):
     # --- connections, in their own greenlet -------------------------------------------------------
 
     def _serve_secure(self, sock: TLSSocket) -> None:
-        hand_over(sock, self._let_pass, 'secureConnection', self._secure_handler_failed)
+        hand_over(sock, _Passing(self.server), 'secureConnection', self)
 
-    def _let_pass(self, event: str, sock: TLSSocket) -> None:
+
+class _Passing:
+    """Emits the event of a handshake that is done, if its socket lets what follows pass."""
+
+    __slots__ = ('_server',)
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+
+    def emit(self, event: Any, sock: TLSSocket) -> None:
         if let_pass(sock) and not sock.destroyed:
-            self.server.emit(event, sock)
-
-    def _secure_handler_failed(self, sock: Socket, error: BaseException) -> None:
-        self.failed('secureConnection', sock, error)
+            self._server.emit(event, sock)
 
 
 @overload

@@ -6,6 +6,7 @@ import gc
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from types import MethodType
 from typing import Any
 
 import gevent
@@ -218,6 +219,32 @@ def test_idle_ones_that_somebody_kills_are_not_used(
     server.close()
     serve_in_turn(server)
     assert made.count == 2
+
+
+def test_one_that_is_blocked_keeps_one_method_of_its_server(
+    serve: Callable[..., gnet.Server],
+) -> None:
+    """Each is 64 bytes, for as long as it is blocked."""
+    handed_over, go_on = Event(), Event()
+
+    def handle(sock: Any) -> None:
+        handed_over.set()
+        go_on.wait()
+
+    server = listening(serve(handle))
+
+    def methods() -> list[str]:
+        owners = (server, server._intake)
+        return sorted(
+            thing.__name__ for thing in gc.get_objects()
+            if isinstance(thing, MethodType) and thing.__self__ in owners)
+
+    before = methods()
+    with socket.create_connection(server.address()[::2]):
+        assert handed_over.wait(PATIENCE)
+        now = methods()
+        go_on.set()
+    assert now == sorted([*before, 'serve'])
 
 
 def test_no_more_than_some_wait(serve: Callable[..., gnet.Server], made: Made) -> None:

@@ -46,6 +46,13 @@ def outcome(call: Callable[..., Any], *args: Any) -> Any:
         return type(error)
 
 
+def outcome_of_all(call: Callable[..., Any], *args: Any) -> Any:
+    """Return what *call* raises, itself: in a thread, say."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011  # whatever it is
+        call(*args)
+    return caught.value
+
+
 @pytest.fixture
 def pair() -> Iterator[tuple[Any, socket.socket]]:
     mine, peer = socket.socketpair()
@@ -154,6 +161,43 @@ def test_the_program_waits_for_it_although_nothing_else_keeps_it_alive(pair: Any
     with pytest.raises(socket.timeout):
         sock.recv(10)
     assert get_loop().held == 0
+
+
+@pytest.mark.parametrize('read', [
+    lambda sock: sock.recv(10), lambda sock: next(iter(sock)),
+    lambda sock: sock.recv_into(bytearray(10)),
+])
+def test_nor_does_it_end_in_a_wait_that_finds_the_entry_of_the_one_before(
+    pair: Any, read: Callable[[Any], Any],
+) -> None:
+    sock, peer = pair
+    sock.unref()
+    sock.settimeout(PATIENCE)
+    loop = get_loop()
+    for _ in range(3):
+        reading = gevent.spawn(read, sock)
+        turn()
+        assert loop.held == 1
+        peer.sendall(b'x')
+        reading.get(timeout=PATIENCE)
+        assert loop.held == 0
+
+
+def test_another_thread_is_refused_where_an_entry_is_there_already(pair: Any) -> None:
+    sock, peer = pair
+    sock.settimeout(PATIENCE)
+    reading = gevent.spawn(sock.recv, 10)
+    turn()
+    peer.sendall(b'x')
+    reading.get(timeout=PATIENCE)
+    held = get_loop().held
+    error = gevent.get_hub().threadpool.apply(outcome_of_all, (sock.recv, 10))
+    assert error.code == 'ERR_FOREIGN_THREAD'
+    assert get_loop().held == held
+    reading = gevent.spawn(sock.recv, 10)
+    turn()
+    peer.sendall(b'y')
+    assert reading.get(timeout=PATIENCE) == b'y'
 
 
 def test_one_who_was_interrupted_and_fails_holds_up_no_other(
