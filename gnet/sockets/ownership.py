@@ -81,7 +81,7 @@ FOLLOWS: dict[BlockingUser, set[BlockingUser]] = {
 }
 
 #: By its name, as in Sending; and a name of the module, as each connection asks for it.
-_listener_added = Duplex._listener_added
+_listener_added = Duplex._listener_added  # inside: of its own class
 
 _NOBODY = BlockingUser.NOBODY  # names of the module: see states.py
 
@@ -229,6 +229,7 @@ class Owned(Duplex):
             self._stop_lingering()  # close() was called before the handler returned
         lingering = loop.lingering
         if lingering is None:
+            # inside: its own class
             lingering = loop.lingering = Periods(loop.idle_timers, Owned._lingered)
         self._lingering = self._bytes_sent
         lingering.begin(self, LINGER_SECONDS, loop.now())
