@@ -29,7 +29,7 @@ from . import agenda, forks
 from .agenda import Agenda
 from .dispensable import Dispensable
 from .handler_greenlets import Handlers
-from .idle_timers import IdleTimers
+from .idle_timers import IdleTimers, Periods
 from .reports import outlive_lost_reports
 from .runner import Runner, RunnerState
 from .watchers import Watchers, close_watcher, is_libuv
@@ -74,6 +74,8 @@ class Loop(Agenda, Watchers):
         self._anchor.start(_nothing)
         #: One heap for the time-outs of all its sockets.
         self.idle_timers: IdleTimers = IdleTimers(self)
+        #: Those who take leave of their peers: see ``gnet/sockets/ownership.py``.
+        self.lingering: Periods | None = None
         #: What is open although nobody has any more use for it.
         self.dispensable: Dispensable = Dispensable()
         #: True while the main greenlet waits in ``gnet.run()``: failures end that call.
@@ -109,8 +111,6 @@ class Loop(Agenda, Watchers):
                     break
                 now = 0.0  # which the runner takes; it looks, too, before each thing it does
                 runner = parked.pop() if parked else Runner(self, parked)
-                if runner.dead:
-                    continue
                 runner.state = _RUNNING
                 runner.switch()
                 if runner.state is _RUNNING:

@@ -111,4 +111,9 @@ class Runner(_AnyGreenlet):
                 self.gr_context = last_context = None
             self.state = RunnerState.PARKED
             parked.append(self)
-            hub.switch()
+            try:
+                hub.switch()
+            except BaseException:
+                if self in parked:
+                    parked.remove(self)  # killed: as in Handlers.wait()
+                raise

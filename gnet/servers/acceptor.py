@@ -294,7 +294,7 @@ class Acceptor(StreamServer):
             # A peer's fault counts as one of these too: one that never ends must not hold the hub.
             for _ in range(count):
                 try:
-                    accepted = self.do_read()
+                    sock, remote = self.do_read()
                 except BlockingIOError:
                     return
                 except OSError as error:
@@ -308,9 +308,9 @@ class Acceptor(StreamServer):
                     _log.debug('%s: accept: %s', self, error)
                 else:
                     if in_turn:
-                        start(hand_over, *accepted)
+                        start(hand_over, sock, remote)
                     else:
-                        hand_over(*accepted)
+                        hand_over(sock, remote)
         except BaseException as error:
             if self._is_closed and isinstance(error, AttributeError):
                 return  # it has no socket any more: closed by a signal handler

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
 from ..addresses.ends import Dropped, Ends, address_of_peer, ends_of, host_of
+from ..lifecycle import has_subscribers
 from ..loop.agenda import EXITS
 from ..node.logs import Log
 from ..node.values import is_number
@@ -91,7 +92,7 @@ class Intake:
             if peer is not None and self.block_list.check(peer.address, peer.family):
                 data = ends_of(sock, remote)
                 sock.close()
-                if lifecycle.has_subscribers():
+                if has_subscribers():
                     loop.tick(
                         lifecycle.publish, lifecycle.ConnectionDropped, server, data,
                         lifecycle.DropReason.BLOCK_LIST,
@@ -148,12 +149,12 @@ class Intake:
 
         For a greenlet that runs as soon as the connection is admitted; else :meth:`serve_later`.
         """
-        emitter = self if lifecycle.has_subscribers() else self.server
+        emitter = self if has_subscribers() else self.server
         hand_over(sock, emitter, 'connection', self)
 
     def serve_later(self, sock: Socket) -> None:
         """Like :meth:`serve`; but stop() may have destroyed *sock* before this greenlet began."""
-        if not sock.destroyed or lifecycle.has_subscribers():
+        if not sock.destroyed or has_subscribers():
             self.serve(sock)
 
     def emit(self, event: str, sock: Socket) -> None:
@@ -172,7 +173,7 @@ class Intake:
         """A listener of *event*, to whom *sock* was handed over, has raised *error*."""
         if sock.destroyed and getattr(error, 'code', None) in _DESTROYED_UNDER_IT:
             return  # who destroyed the socket under its listener, as stop() does, knows that
-        if lifecycle.has_subscribers():
+        if has_subscribers():
             lifecycle.publish(lifecycle.ListenerFailed, self.server, event, error)
         try:
             self.server.capture_rejection(error, event, sock)
@@ -221,7 +222,7 @@ class Intake:
         self, data: Ends | None, reason: lifecycle.DropReason, network: str | None,
     ) -> None:
         """In a runner."""
-        if lifecycle.has_subscribers():
+        if has_subscribers():
             lifecycle.publish(lifecycle.ConnectionDropped, self.server, data, reason, network)
         self.emit_guarded('drop', data)
 
@@ -235,7 +236,7 @@ class Intake:
         except EXITS:
             raise
         except BaseException as error:
-            if lifecycle.has_subscribers():
+            if has_subscribers():
                 lifecycle.publish(lifecycle.ListenerFailed, self.server, event, error)
             self.connections.loop.report(self.server, error)
 

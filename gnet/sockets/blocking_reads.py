@@ -215,7 +215,7 @@ class BlockingReads(Owned):
                 return None
             if (
                 self._stage not in _READABLE or wire.error is not None
-                or self._linger_timer is not None
+                or self._lingering is not None
             ):
                 raise self._blocked_error()
             if self._stage is CONNECTED and wire.reading is not ACTIVE and wire.reading is not OVER:
@@ -276,8 +276,8 @@ class BlockingReads(Owned):
         """Note that the socket is read by blocking calls from now on."""
         wire = self._wire
         by_events = self._flow is FLOWING or self._readable_listened or not wire.can_block
-        # (A linger timer: its handler has returned. That made it flow, too.)
-        if self._linger_timer is not None or (by_events and self._stage in GONE):
+        # (It lingers: its handler has returned. That made it flow, too.)
+        if self._lingering is not None or (by_events and self._stage in GONE):
             raise self._blocked_error()
         if by_events:
             raise coded_errors.state_error('ERR_READING_IN_EVENT_STYLE')

@@ -20,14 +20,14 @@ Who ends a connection
 from __future__ import annotations
 
 import errno
-from contextvars import copy_context
+from contextvars import Context
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
 from gevent import GreenletExit, getcurrent
 
 from ..loop.agenda import EXITS
-from ..loop.idle_timers import IdleTimer
+from ..loop.idle_timers import Periods
 from ..loop.loop import Loop
 from ..node import system_errors
 from ..node.logs import Log
@@ -83,6 +83,9 @@ FOLLOWS: dict[BlockingUser, set[BlockingUser]] = {
     BlockingUser.PROGRAM: {BlockingUser.NOBODY},  # its connection carries another socket, TLS say
 }
 
+#: By its name, as in Sending; and a name of the module, as each connection asks for it.
+_listener_added = Duplex._listener_added  # inside: of its own class
+
 _NOBODY = BlockingUser.NOBODY  # names of the module: see states.py
 
 #: Also the owner of a socket that the program itself opened, until it uses a blocking name.
@@ -108,19 +111,6 @@ class Counter(Protocol):
         """The other process never had it."""
 
 
-class Linger(IdleTimer):
-    """The time that a connection is given to end, when its handler has returned.
-
-    One of the idle timers, of which a loop has one heap: a timer of gevent's for each connection
-    would cost more than the rest of its end, on libuv above all.
-    """
-
-    __slots__ = ('sent_before',)
-
-    #: How many bytes had been sent when it began.
-    sent_before: int
-
-
 class Owned(Duplex):
     """Whose a connection is. Without state of its own: :class:`gnet.Socket` has it."""
 
@@ -133,7 +123,9 @@ class Owned(Duplex):
     #: PROGRAM for a socket that the program opened, until it uses one.
     _owner: Any
     _blocking_user: BlockingUser
-    _linger_timer: Linger | None
+    #: While it has its time to end, its handler having returned: how many bytes had been sent when
+    #: that began. Else None.
+    _lingering: int | None
     #: Who counts the connection, if it was accepted.
     _counter: Counter | None
 
@@ -144,11 +136,12 @@ class Owned(Duplex):
     def _begin(self, owner: Any) -> None:
         """The 'connection' listeners are about to run, in the greenlet *owner*."""
         self._owner = owner
-        if owner.gr_context is None:
+        context = owner.gr_context
+        if context is None:
             # Else it would get one when it sets its first variable, which no other greenlet sees.
-            owner.gr_context = copy_context()
+            context = owner.gr_context = Context()
         wire = self._wire
-        wire.context = owner.gr_context
+        wire.context = context
         wire.taker = NOBODY_YET
         if self._stage is CONNECTED and self._flow is not PAUSED:
             self._readable_wanted = True
@@ -235,17 +228,25 @@ class Owned(Duplex):
 
     def _linger(self) -> None:
         loop = self._loop
-        if self._linger_timer is not None:
-            # close() was called before the handler returned
-            loop.idle_timers.cancel(self._linger_timer)
-        self._linger_timer = timer = Linger(self._lingered, LINGER_SECONDS, loop.now())
-        timer.sent_before = self._bytes_sent
-        loop.idle_timers.arm(timer)
+        if self._lingering is not None:
+            self._stop_lingering()  # close() was called before the handler returned
+        lingering = loop.lingering
+        if lingering is None:
+            # inside: its own class
+            lingering = loop.lingering = Periods(loop.idle_timers, Owned._lingered)
+        self._lingering = self._bytes_sent
+        lingering.begin(self, LINGER_SECONDS, loop.now())
 
-    def _lingered(self, timer: Any) -> None:
+    def _stop_lingering(self) -> None:
+        self._lingering = None
+        lingering = self._loop.lingering
+        if lingering is not None:  # else it has not begun here
+            lingering.cancel(self)
+
+    def _lingered(self) -> None:
         """Stop waiting for the peer, unless it has taken something of what was written since."""
-        self._linger_timer = None
-        if self._bytes_sent != timer.sent_before:
+        sent_before, self._lingering = self._lingering, None
+        if self._bytes_sent != sent_before:
             self._linger()  # the last of it may be on its way since a moment ago
         elif self._queued_units:
             self.destroy(self._wire.own_failure(errno.ETIMEDOUT, 'write'))
@@ -287,7 +288,7 @@ class Owned(Duplex):
 
     def _listener_added(self, event: Any) -> None:
         if event in OF_READING:
-            super()._listener_added(event)
+            _listener_added(self, event)
         if self._blocking_user is _PROGRAM:
             self._settle_keeping()
 

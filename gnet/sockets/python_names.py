@@ -111,7 +111,7 @@ class PythonNames(BlockingWrites):
     def _close_now(self) -> None:
         if not self._queued_units or self._blocking.senders or self._stage is not CONNECTED:
             self.destroy()
-        elif self._linger_timer is None:
+        elif self._lingering is None:
             self._linger()
             wire = self._wire
             wire.wake_reader()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from .. import lifecycle
 from ..addresses.ends import TCP_FAMILIES
+from ..events.settings import settings as of_emitters
+from ..lifecycle import has_subscribers
 from ..loop.loop import Loop, get_loop
 from ..node import coded_errors
 from ..node.keywords import check_keywords
@@ -55,6 +57,10 @@ __all__ = [
 
 #: Of :func:`connect`, which makes a socket as well.
 _CONNECT_KEYWORDS = SOCKET_OPTIONS | CONNECT_OPTIONS | {'callback', 'timeout'}
+
+#: By their names, as in Sending; and names of the module, as each connection asks for them.
+_destroy_stream = Duplex.destroy
+_new = object.__new__
 
 _NOBODY = BlockingUser.NOBODY  # a name of the module: see streams/states.py
 
@@ -110,7 +116,7 @@ class Socket(Addressed):
     """
 
     __slots__ = (
-        '_blocking', '_blocking_user', '_connector', '_counter', '_linger_timer', '_owner',
+        '_blocking', '_blocking_user', '_connector', '_counter', '_lingering', '_owner',
         '_remote', '_request', '_settings', 'auto_select_family_attempted_addresses', 'opened_at',
     )
 
@@ -204,7 +210,7 @@ class Socket(Addressed):
         self._counter = counter
         self._owner: Any = None
         self._blocking_user = BlockingUser.NOBODY
-        self._linger_timer = None
+        self._lingering = None
         self._blocking = NOT_USED
         self._settings = DEFAULTS
         self._connector = None
@@ -219,6 +225,11 @@ class Socket(Addressed):
 
         (``tests/sockets/test_accepted.py`` compares.)
         """
+        # of EventEmitter
+        self._capture_rejections = captures = of_emitters.capture_rejections
+        self._plain_emit = not captures
+        self._events = {}
+        self._max_listeners = self._EventEmitter__warned = None
         # of Delivery
         self._loop = loop
         self._stage = CONNECTED
@@ -241,7 +252,7 @@ class Socket(Addressed):
         # of this class
         self._counter = counter
         self._remote = remote
-        self._owner = self._linger_timer = self._connector = self._request = None
+        self._owner = self._lingering = self._connector = self._request = None
         self._blocking_user = _NOBODY
         self._blocking = NOT_USED
         self._settings = DEFAULTS
@@ -307,12 +318,11 @@ class Socket(Addressed):
                 settings.signal.unlink(self._aborted)
             if settings.watch is not None:
                 self._watch_no_more()
-        if self._linger_timer is not None:
-            loop.idle_timers.cancel(self._linger_timer)
-            self._linger_timer = None
+        if self._lingering is not None:
+            self._stop_lingering()
         if self._blocking.limit is not None:
             self._blocking.drop_limit()
-        super().destroy(error)
+        _destroy_stream(self, error)
         if self._counter is not None:
             self._counter.destroyed(self)
         return self
@@ -326,12 +336,12 @@ class Socket(Addressed):
     def _emit_close(self, had_error: bool) -> None:
         if (
             'close' not in self._events and self._plain_emit and self._request is None
-            and not self._begun and not lifecycle.has_subscribers()
+            and not self._begun and not has_subscribers()
         ):
             self._stage = CLOSED  # most often: nobody is told
             return
         told = None
-        if self.opened_at and lifecycle.has_subscribers():
+        if self.opened_at and has_subscribers():
             # Taken now: a listener may connect again.
             told = (
                 self.server, self, self._wire.bytes_read, self._bytes_sent,
@@ -440,9 +450,13 @@ def accept(
     """
     if type(remote) is tuple and type(remote[0]) is str:
         # Many connections often come from few addresses, which then share the text.
-        remote = (intern(remote[0]), *remote[1:])
+        if len(remote) == 2:
+            host, port = remote
+            remote = intern(host), port
+        else:
+            remote = (intern(remote[0]), *remote[1:])
     if made is None:
-        made = Socket.__new__(Socket)
+        made = _new(Socket)
         # inside: this is the class's own constructor, but for its arguments
         made._accepted(counter, loop, sock, remote, high_water_mark, allow_half_open)
     else:

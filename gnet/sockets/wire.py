@@ -40,6 +40,7 @@ from ..streams.states import (
     GREENLET,
     IDLE,
     NOBODY,
+    NOT_STARTED,
     OVER,
     QUEUED,
     RUNNING,
@@ -54,6 +55,10 @@ __all__ = ['DescriptorWire']
 
 #: The patched one would let others run.
 _poll: Callable[[], Any] = original('select', 'poll')
+
+#: Empty queues that are kept for connections to come, of 0.6 KB each: as many as there are handlers
+#: in one loop turn of a busy server.
+MAX_SPARE_QUEUES = 32
 
 #: What FIONREAD says, an int in the machine's order, when no byte waits.
 _NO_BYTES = bytes(4)
@@ -80,8 +85,18 @@ class DescriptorWire(Arrivals):
     stream: Carried | None
 
     def __init__(self, loop: Loop, stream: Carried | None = None, sock: Any = None) -> None:
-        """Make one; with *stream* and *sock* it is open, as by :meth:`open`."""
-        super().__init__(loop)
+        """Make one; with *stream* and *sock* it is open, as by :meth:`open`.
+
+        (What the constructor of `Arrivals` does is written out: each connection has one.)
+        """
+        self.schedule = loop
+        self.context = self.arrived = self.error = self.reader = None
+        self.arrived_size = self.bytes_read = 0
+        self.ended = False
+        self.failures = ()
+        self.reading = NOT_STARTED
+        self.delivery = IDLE
+        self.taker = EVENTS
         #: The connected, non-blocking ``_socket.socket``, or what has as much of its interface as
         #: is used here; None while there is none.
         self.sock: Any = sock
@@ -96,11 +111,11 @@ class DescriptorWire(Arrivals):
         self.handled: bool = False
         self._holds = False
         #: Of the descriptor, also when it is closed; at first those of a ``socket.socket()``.
+        self.stream = stream
         if sock is None:
             self.family: int = _socket.AF_INET
             self.proto: int = 0
         else:
-            self.stream = stream
             self.family, self.proto = sock.family, sock.proto
 
     def open(self, stream: Carried, sock: Any) -> None:
@@ -142,6 +157,9 @@ class DescriptorWire(Arrivals):
     def begin_handled(self) -> None:
         """A 'connection' listener begins, and reading with it."""
         self.handled = True
+        if self.ref and not self._holds:  # settle_hold(), without the call
+            self._holds = True
+            self.schedule.hold()
         self.want()
 
     def succeed(self, other: DescriptorWire) -> None:
@@ -225,7 +243,8 @@ class DescriptorWire(Arrivals):
             self.arrived_size += size
             arrived = self.arrived
             if arrived is None:
-                arrived = self.arrived = deque()
+                spare = self.schedule.spare_queues
+                arrived = self.arrived = spare.pop() if spare else deque()
             arrived.append(chunk)
             if self.delivery is IDLE and self.taker in BY_RUNNERS:
                 self.delivery = QUEUED
@@ -246,8 +265,9 @@ class DescriptorWire(Arrivals):
         self.reading = OVER
         if self._read_watcher is not None:
             self._read_watcher.stop()
-        if self._holds:
-            self.settle_hold()
+        if self._holds and self._on_writable is None and not self.handled:
+            self._holds = False  # settle_hold(), without the call
+            self.schedule.release()
         if self.delivery is IDLE:
             self.delivery = QUEUED
             loop = self.schedule
@@ -355,12 +375,19 @@ class DescriptorWire(Arrivals):
         if self.idle_timer is not None:
             self.set_idle_time(0, None)
         self.stream = None
+        arrived = self.arrived
+        if arrived is not None and not arrived:
+            self.arrived = None
+            spare = self.schedule.spare_queues
+            if len(spare) < MAX_SPARE_QUEUES:
+                spare.append(arrived)
         sock = self.sock
         if sock is not None:
             self.sock = None
             sock.close()
             if self._holds:
-                self.settle_hold()
+                self._holds = False
+                self.schedule.release()
 
     def __del__(self) -> None:
         """The socket was forgotten while it was open, and both are collected together."""

@@ -21,6 +21,7 @@ written out in                                   what it would call
                                                  `Delivery._emit_end`
 `Arrivals.end`                                   `Arrivals.announce`
 `Delivery._tick`                                 `Agenda.tick` (``gnet.loop``)
+`Readable.resume`                                `Readable._start_flowing`, `Delivery._tick`
 `Readable._resume_in_turn`                       `Readable._resumed`, `Delivery._take_turn`
 `Readable._resume_next`                          `Readable._resume_in_turn`
 ``DescriptorWire.on_readable``                   `Arrivals.put`, `Agenda.enqueue`

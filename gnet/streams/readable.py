@@ -259,7 +259,15 @@ class Readable(Delivery):
             taker = wire.taker  # (Not "in BLOCKING": as in Delivery._deliver.)
             if wire.reader is not None or taker is GREENLET or taker is NOBODY:
                 self._use_events()
-            self._start_flowing()
+            # What _start_flowing() does, without its calls.
+            self._flow = PAUSED if self._readable_listened else FLOWING
+            self._settle_keeping()
+            if not self._resume_pending:
+                self._resume_pending = True
+                loop = self._loop
+                loop.ticks.append((self._resume_in_turn, (), wire.context))
+                if not loop.wake_scheduled:
+                    loop.schedule_wake()
         self._explicitly_paused = False
         if self._wire.stopped:
             self._wire.go_on()

@@ -211,11 +211,14 @@ class Writable(Corked):
         if changes and self._write_state is WRITABLE and self._errored is None:
             self._write_state = ENDING
             if self._in_flight is None and not self._queue:
-                self._shut()
-        elif callback is not None and isinstance(self._in_flight, Failed):
-            self._tick(
-                self._end_failed, self._in_flight, self._errored,
-                self._end_callbacks.pop())  # type: ignore[union-attr]  # it was added above
+                if self._stage is CONNECTED:
+                    self._loop.soon(self._shut_in_hub)  # _shut(), without the call
+                else:
+                    self._shut()
+            elif callback is not None and isinstance(self._in_flight, Failed):
+                self._tick(
+                    self._end_failed, self._in_flight, self._errored,
+                    self._end_callbacks.pop())  # type: ignore[union-attr]  # it was added above
         return self
 
     def _end_refusal(self) -> BaseException:

@@ -41,6 +41,11 @@ class _InMemory(DescriptorWire):
         So gevent tells at once (``LoopExit``) when all of a test waits for each other.
         """
 
+    def begin_handled(self) -> None:
+        """A 'connection' listener begins, and reading with it; see :meth:`settle_hold`."""
+        self.handled = True
+        self.want()
+
     def has_arrived(self) -> bool:
         """Whether bytes wait."""
         return self.sock is not None and self.sock.has_bytes()
