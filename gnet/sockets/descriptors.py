@@ -25,7 +25,7 @@ __all__ = [
 _STREAM_FAMILIES = (*TCP_FAMILIES, _socket.AF_UNIX)
 
 #: SO_LINGER: on, for no time.
-_NO_LINGER = array('i', [1, 0])
+_NO_LINGER = array('i', [1, 0]).tobytes()
 
 #: The sockets that were made with ``fd``, by its number.
 _adopted: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
