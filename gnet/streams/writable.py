@@ -215,10 +215,10 @@ class Writable(Corked):
                     self._loop.soon(self._shut_in_hub)  # _shut(), without the call
                 else:
                     self._shut()
-            elif callback is not None and isinstance(self._in_flight, Failed):
-                self._tick(
-                    self._end_failed, self._in_flight, self._errored,
-                    self._end_callbacks.pop())  # type: ignore[union-attr]  # it was added above
+        elif callback is not None and isinstance(self._in_flight, Failed):
+            self._tick(
+                self._end_failed, self._in_flight, self._errored,
+                self._end_callbacks.pop())  # type: ignore[union-attr]  # it was added above
         return self
 
     def _end_refusal(self) -> BaseException:
