@@ -74,8 +74,9 @@ from .processes.inheritance import worker_number
 from .servers.server import Server
 from .servers.server import create_server as create_plain_server
 from .servers.serving import serve as serve_plain
+from .sockets.connect import connect
 from .sockets.lending import hand_down_tls
-from .sockets.socket import Socket, TimeoutOverflowWarning, connect
+from .sockets.socket import Socket, TimeoutOverflowWarning
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

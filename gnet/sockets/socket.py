@@ -16,9 +16,7 @@ from ..node import coded_errors
 from ..node.keywords import check_keywords
 from ..node.spelling import snake_options
 from ..node.threads import get_ident
-from ..node.values import is_number, truthy
-from ..options.connect import CONNECT_OPTIONS
-from ..options.shapes import normalize_arguments
+from ..node.values import is_number
 from ..options.socket import SOCKET_OPTIONS, SocketOptions, socket_options
 from ..streams.duplex import Duplex
 from ..streams.states import (
@@ -43,7 +41,7 @@ from .wire import DescriptorWire
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ..options.typed import NewConnectionKeywords, SocketKeywords
+    from ..options.typed import SocketKeywords
     from .typed_events import TypedAddressed as Addressed
 else:
     from .addressed import Addressed
@@ -52,11 +50,7 @@ __all__ = [
     'Socket',
     'TimeoutOverflowWarning',
     'accept',
-    'connect',
 ]
-
-#: Of :func:`connect`, which makes a socket as well.
-_CONNECT_KEYWORDS = SOCKET_OPTIONS | CONNECT_OPTIONS | {'callback', 'timeout'}
 
 #: By their names, as in Sending; and names of the module, as each connection asks for them.
 _destroy_stream = Duplex.destroy
@@ -467,43 +461,3 @@ def accept(
     if paused:
         made._flow = PAUSED  # inside: as above
     return made  # type: ignore[no-any-return]
-
-
-def connect(*args: Any, **keywords: Unpack[NewConnectionKeywords]) -> Socket:
-    """Make a :class:`Socket` and connect it; returns it at once.
-
-    The arguments are those of :meth:`Socket.connect` (but for its blocking form) and the options
-    of the constructor, and further:
-
-    Args:
-        timeout: milliseconds, as of :meth:`Socket.set_timeout`: `'timeout'` is emitted when the
-            socket was idle for so long, also while it connects. Nothing is closed by that.
-
-    Event style::
-
-        sock = gnet.connect(7000, '127.0.0.1', lambda: sock.write('hello'))
-        sock.on('data', print)
-
-    and blocking style, in which each call waits for the connection, and raises its failure::
-
-        with gnet.connect(7000, '127.0.0.1') as sock:
-            sock.sendall(b'hello')
-            print(sock.recv(100))
-
-    Raises:
-        CodedTypeError, CodedValueError: for arguments that make no sense.
-        TypeError: for a keyword that is no option; in a mapping it is ignored, as in Node.
-    """
-    check_keywords('connect', keywords, _CONNECT_KEYWORDS)
-    given, callback = normalize_arguments(args, keywords)
-    if args and isinstance(args[0], (list, tuple)):
-        raise coded_errors.missing_args('options', 'port', 'path')
-    sock = Socket(given)
-    try:
-        if truthy(given.get('timeout')):
-            sock.set_timeout(given['timeout'])
-        sock.connect(given) if callback is None else sock.connect(given, callback)
-    except BaseException:
-        sock.destroy()  # nobody has it: its timer and its link to a signal shall not stay
-        raise
-    return sock

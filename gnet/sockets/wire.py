@@ -20,7 +20,6 @@ from __future__ import annotations
 import _socket
 import errno
 import select
-import warnings
 from collections import deque
 from collections.abc import Callable
 from fcntl import ioctl
@@ -47,6 +46,7 @@ from ..streams.states import (
     Reading,
 )
 from ..streams.wire import READ_SIZE, Carried
+from .forgotten import close_forgotten
 
 if TYPE_CHECKING:
     from ..streams.states import Delivering
@@ -110,8 +110,8 @@ class DescriptorWire(Arrivals):
         #: Whether a 'connection' listener is at work, which may block for any other reason.
         self.handled: bool = False
         self._holds = False
-        #: Of the descriptor, also when it is closed; at first those of a ``socket.socket()``.
         self.stream = stream
+        #: Of the descriptor, also when it is closed; at first those of a ``socket.socket()``.
         if sock is None:
             self.family: int = _socket.AF_INET
             self.proto: int = 0
@@ -400,18 +400,9 @@ class DescriptorWire(Arrivals):
         Callable in any thread, as the last reference may go, and the collector run, in any.
         """
         sock, self.sock = self.sock, None
-        if sock is None:
-            return
-        peer = _peer_of(sock)
-        self.schedule.in_own_thread(
-            _close_forgotten, self.schedule, sock, self._read_watcher, self._write_watcher,
-            self.idle_timer, self._holds)
-        # Last, as both the repr of a subclass and the warning may raise.
-        stream = self.stream
-        is_gone = stream is None or type(stream) in ProxyTypes
-        warnings.warn(
-            f'unclosed {f"<gnet.Socket{peer}>" if is_gone else repr(stream)}', ResourceWarning,
-            stacklevel=3, source=self)
+        if sock is not None:
+            close_forgotten(
+                self, sock, self._read_watcher, self._write_watcher, self.idle_timer, self._holds)
 
     def take_out(self) -> Any:
         """Return the socket: it is the caller's, and this wire has none any more."""
@@ -458,24 +449,3 @@ class DescriptorWire(Arrivals):
             timer.last_active = self.schedule.now()
             if not timer.armed:
                 self.schedule.idle_timers.arm(timer)
-
-
-def _peer_of(sock: Any) -> str:
-    try:
-        peer = sock.getpeername()
-    except OSError:
-        return ''  # it has gone already
-    return f' {peer[0]}:{peer[1]}' if isinstance(peer, tuple) else ''
-
-
-def _close_forgotten(
-    loop: Any, sock: Any, reader: Any, writer: Any, idle_timer: IdleTimer | None, holds: bool,
-) -> None:
-    if loop.is_usable:  # else its hub was destroyed, and the watchers with it
-        close_watcher(reader)
-        close_watcher(writer)
-    if idle_timer is not None:
-        loop.idle_timers.cancel(idle_timer)
-    sock.close()
-    if holds and loop.is_usable:
-        loop.release()

@@ -35,7 +35,14 @@ from .states import (
     WriteState,
 )
 from .wire import Schedule, Wire
-from .write_request import BlockingRequest, Callback, Failed, Unsent, WriteRequest
+from .write_request import (
+    BlockingRequest,
+    Callback,
+    Failed,
+    PutOff,
+    Unsent,
+    WriteRequest,
+)
 
 __all__ = ['Sending']
 
@@ -409,7 +416,7 @@ class Sending(Readable):
             return False
         wire.hold(OVER)
         wire.watch_writable(None)
-        self._loop.enqueue(_PutOff(partial(follows, *arguments), wire.context))
+        self._loop.enqueue(PutOff(partial(follows, *arguments), wire.context))
         return True
 
     # --- what was written before there was a connection -------------------------------------------
@@ -465,13 +472,3 @@ class Sending(Readable):
         return deque(
             partial(self._call_guarded, callback, error)
             for callback, error in answers if callback is not None)
-
-
-class _PutOff:
-    """Work for a runner: what a stream does after what it had received before."""
-
-    __slots__ = ('context', 'deliver')
-
-    def __init__(self, deliver: Callable[[], object], context: Any) -> None:
-        self.context = context
-        self.deliver = deliver

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Optional, Union
 
-__all__ = ['BlockingRequest', 'Callback', 'Failed', 'Unsent', 'WriteRequest']
+__all__ = ['BlockingRequest', 'Callback', 'Failed', 'PutOff', 'Unsent', 'WriteRequest']
 
 Callback = Optional[Callable[[Optional[BaseException]], object]]
 Bytes = Union[bytes, memoryview]
@@ -53,6 +53,16 @@ class Failed(list[WriteRequest]):
     def leave(self, callback: Callable[..., object], *arguments: Any) -> None:
         """Have *callback* called then."""
         self.left.append(partial(callback, *arguments))
+
+
+class PutOff:
+    """Work for a runner: what a failed write leads to, after what had been received before."""
+
+    __slots__ = ('context', 'deliver')
+
+    def __init__(self, deliver: Callable[[], object], context: Any) -> None:
+        self.context = context
+        self.deliver = deliver
 
 
 #: Requests in flight, queued ones, callbacks of ``end()``.

@@ -14,7 +14,8 @@ from ..events.wait_once import once
 from ..loop import exit_hook
 from ..loop.loop import get_loop
 from ..servers.server import Server
-from ..sockets.socket import Socket, connect
+from ..sockets.connect import connect
+from ..sockets.socket import Socket
 from .addresses import address_of
 from .clock import Clock, clock_of
 from .pairs import MemoryPair, connected_pair, memory_pair
