@@ -101,11 +101,11 @@ _FOR_LATER = (
     'gnet.addresses.block_list', 'gnet.events.iterator', 'gnet.handlers', 'gnet.lifecycle.events',
     'gnet.loop.foreign_calls', 'gnet.proxy_protocol', 'gnet.options.proxy_protocol',
     'gnet.servers.gate', 'gnet.servers.limits', 'gnet.servers.proxied_intake',
-    'gnet.servers.refusals', 'gnet.sockets.buffer_wire', 'gnet.sockets.files',
+    'gnet.servers.refusals', 'gnet.sockets.files',
     'gnet.sockets.socket_wire', 'gnet.streams.pipeline', 'gnet.typed_waiting', 'gnet.events.typed',
     'gnet.options.typed', 'gnet.servers.typed_events', 'gnet.sockets.typed_events',
     'gnet.tls.typed_options', 'gnet.wsgi',
-    'binascii', 'concurrent.futures', 'dataclasses', 'decimal', 'difflib', 'inspect', 'ipaddress',
+    'concurrent.futures', 'dataclasses', 'decimal', 'difflib', 'inspect', 'ipaddress',
     'json', 'logging', 'ssl', 'struct', 'subprocess', 'threading',
 )
 

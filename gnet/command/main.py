@@ -164,10 +164,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise
     except KeyboardInterrupt as interrupt:
         if worker_number is not None:
-            # The terminal and the primary may both interrupt it, and Python would print where it
-            # was when the second one came. (What is no worker hears that one: it cuts short what
-            # hangs at the end, and says where. A worker's primary kills it, or SIGTERM does.)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            # The terminal and the primary both interrupt it, and Python would print where it was
+            # when the second one came. (What is no worker hears that one: it cuts short what hangs
+            # at the end, and says where.)
+            signal.signal(signal.SIGINT, _pass_over)
         running.print_nothing_for(interrupt)
         raise
     except BaseException as error:
@@ -177,6 +177,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         # All is decided: the exit hook must not serve on after a failure or sys.exit.
         exit_hook.set_stay_alive(False)
         _give_up_what_cannot_be_said()
+
+
+def _pass_over(number: int, frame: object) -> None:
+    """Do nothing this time. The next one is of the next Ctrl-C: it ends what hangs, quietly."""
+    signal.signal(number, signal.SIG_DFL)
 
 
 def _give_up_what_cannot_be_said() -> None:

@@ -111,18 +111,19 @@ class Handlers:
         """Wait, in *handler*, for the next task, or for being told to end by having none."""
         # References to a greenlet that runs cannot be told apart: who has switched to it may have
         # some or none. So they are counted when it waits.
-        self._returned.append(handler)
-        if self.called is not handler and len(self._returned) == 1:
-            self._from_hub(self._sort)
         try:
+            self._returned.append(handler)
+            if self.called is not handler and len(self._returned) == 1:
+                self._from_hub(self._sort)
             self._block()
-        except BaseException:
-            # Killed by somebody who has found it, with the gc module say. It says so itself: to ask
-            # each handler whether it is dead costs 1 % of a short connection.
-            for waiting in (self._idle, self._returned):
-                if handler in waiting:
-                    waiting.remove(handler)
-            raise
+        finally:
+            if handler.gnet_task is None:
+                # It ends. By itself, or as somebody has found it, with the gc module say, and has
+                # killed or woken it. It says so: to ask each handler whether it is dead costs 1 %
+                # of a short connection.
+                for waiting in (self._idle, self._returned):
+                    if handler in waiting:
+                        waiting.remove(handler)
 
     def _sort(self) -> None:
         """Keep those that nobody could tell from a new one; the others end. Runs in the hub."""
@@ -134,7 +135,7 @@ class Handlers:
                 and not handler.__dict__ and handler.spawn_tree_locals is handler.gnet_locals
             ):
                 self._idle.append(handler)
-            elif not handler.dead:
+            else:
                 handler.switch()
 
     def _try_one(self) -> None:

@@ -19,7 +19,6 @@ from .watchers import Watchers, close_watcher
 __all__ = [
     'IdleTimer',
     'IdleTimers',
-    'Periods',
 ]
 
 #: Cancelled entries stay in the heap until they come due, or until there are this many and they
@@ -116,52 +115,3 @@ class IdleTimers:
                 timer.armed = False
                 timer.expired(timer)
         self._schedule()
-
-
-class Periods:
-    """Periods of one length, of which most are cancelled soon, and many are under way at once.
-
-    Each is an entry of a dict, and one timer waits for the oldest of them.
-
-    Args:
-        timers: those of the loop.
-        is_over: called in the hub with whose period is over: must not block or raise.
-    """
-
-    def __init__(self, timers: IdleTimers, is_over: Callable[[Any], object]) -> None:
-        self._timers = timers
-        self._is_over = is_over
-        #: When each is over, and whose it is; the oldest first. By ``id``, as programs may have
-        #: made theirs equal.
-        self._under_way: dict[int, tuple[float, Any]] = {}
-        self._timer: IdleTimer | None = None
-
-    def begin(self, whose: Any, seconds: float, now: float) -> None:
-        """Begin one of *seconds*, which are the same for all. *whose* has none."""
-        self._under_way[id(whose)] = now + seconds, whose
-        if self._timer is None:
-            self._timer = IdleTimer(self._look, seconds, now)
-            self._timers.arm(self._timer)
-
-    def cancel(self, whose: Any) -> None:
-        """Forget that of *whose*."""
-        del self._under_way[id(whose)]
-        if not self._under_way and self._timer is not None:
-            self._timers.cancel(self._timer)
-            self._timer = None
-
-    def _look(self, timer: IdleTimer) -> None:
-        """Runs in the hub, when the oldest was over at the time at which the timer was set."""
-        now = self._timers.now()
-        under_way = self._under_way
-        while under_way and self._timer is timer:
-            key = next(iter(under_way))
-            due, whose = under_way[key]
-            if due > now:
-                timer.last_active, timer.seconds = now, due - now
-                self._timers.arm(timer)
-                return
-            del under_way[key]
-            self._is_over(whose)
-        if self._timer is timer:
-            self._timer = None

@@ -29,7 +29,8 @@ from . import agenda, forks
 from .agenda import Agenda
 from .dispensable import Dispensable
 from .handler_greenlets import Handlers
-from .idle_timers import IdleTimers, Periods
+from .idle_timers import IdleTimers
+from .periods import Periods
 from .reports import outlive_lost_reports
 from .runner import Runner, RunnerState
 from .watchers import Watchers, close_watcher, is_libuv
@@ -112,7 +113,7 @@ class Loop(Agenda, Watchers):
                 now = 0.0  # which the runner takes; it looks, too, before each thing it does
                 runner = parked.pop() if parked else Runner(self, parked)
                 runner.state = _RUNNING
-                runner.switch()
+                runner.switch()  # at once back from one that was killed: the next one goes on
                 if runner.state is _RUNNING:
                     # It came back without parking: a listener blocked, or the runner ended.
                     runner.state = _CAPTURED

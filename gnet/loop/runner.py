@@ -111,9 +111,4 @@ class Runner(_AnyGreenlet):
                 self.gr_context = last_context = None
             self.state = RunnerState.PARKED
             parked.append(self)
-            try:
-                hub.switch()
-            except BaseException:
-                if self in parked:
-                    parked.remove(self)  # killed: as in Handlers.wait()
-                raise
+            hub.switch()

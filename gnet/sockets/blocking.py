@@ -151,6 +151,8 @@ class Blocking:
         finally:
             self._end_limit(limit, in_time)
 
+    # (wait_for_chunk() has a copy of these two, and of what they call.)
+
     def _begin_limit(self, loop: Any, waiting: Any) -> WaitLimit:
         limit, self.limit = self.limit, None
         if limit is None:

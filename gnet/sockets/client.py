@@ -43,6 +43,7 @@ from ..streams.states import (
     OVER,
     WRITABLE,
 )
+from .buffer_wire import BufferWire
 from .connector import Connector
 from .limited import Limited
 from .ownership import forsake
@@ -259,8 +260,6 @@ class Client(Limited, PythonNames):
         onread = self._settings.onread
         if onread is None:
             return DescriptorWire(loop)
-        from .buffer_wire import BufferWire  # few programs use onread
-
         return BufferWire(loop, onread, before if isinstance(before, BufferWire) else None)
 
     def _close_sides(self) -> None:

@@ -27,8 +27,8 @@ from typing import TYPE_CHECKING, Any, cast
 from gevent import GreenletExit, getcurrent
 
 from ..loop.agenda import EXITS
-from ..loop.idle_timers import Periods
 from ..loop.loop import Loop
+from ..loop.periods import Periods
 from ..node import system_errors
 from ..node.logs import Log
 from ..node.protocols import Protocol
@@ -388,8 +388,8 @@ def hand_over(sock: Any, emitter: Emitter, event: str, failures: Failures) -> No
         event: its name.
         failures: is told what they raise, but for what ends a greenlet or the program.
     """
-    sock._begin(getcurrent())
     try:
+        sock._begin(getcurrent())
         emitter.emit(event, sock)
     except GreenletExit:
         sock.destroy()  # somebody killed the handler

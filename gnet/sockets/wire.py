@@ -56,10 +56,6 @@ __all__ = ['DescriptorWire']
 #: The patched one would let others run.
 _poll: Callable[[], Any] = original('select', 'poll')
 
-#: Empty queues that are kept for connections to come, of 0.6 KB each: as many as there are handlers
-#: in one loop turn of a busy server.
-MAX_SPARE_QUEUES = 32
-
 #: What FIONREAD says, an int in the machine's order, when no byte waits.
 _NO_BYTES = bytes(4)
 
@@ -243,8 +239,7 @@ class DescriptorWire(Arrivals):
             self.arrived_size += size
             arrived = self.arrived
             if arrived is None:
-                spare = self.schedule.spare_queues
-                arrived = self.arrived = spare.pop() if spare else deque()
+                arrived = self.arrived = deque()
             arrived.append(chunk)
             if self.delivery is IDLE and self.taker in BY_RUNNERS:
                 self.delivery = QUEUED
@@ -375,12 +370,6 @@ class DescriptorWire(Arrivals):
         if self.idle_timer is not None:
             self.set_idle_time(0, None)
         self.stream = None
-        arrived = self.arrived
-        if arrived is not None and not arrived:
-            self.arrived = None
-            spare = self.schedule.spare_queues
-            if len(spare) < MAX_SPARE_QUEUES:
-                spare.append(arrived)
         sock = self.sock
         if sock is not None:
             self.sock = None

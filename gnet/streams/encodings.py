@@ -13,6 +13,7 @@ holds the first one back and emits the character; and :func:`encode` joins halve
 
 from __future__ import annotations
 
+import binascii
 import codecs
 import re
 from collections.abc import Callable
@@ -109,8 +110,6 @@ def _to_latin1(text: str) -> bytes:
 
 
 def _from_hex(text: str) -> bytes:
-    import binascii  # few programs write in an encoding
-
     digits = _to_latin1(text)
     other = re.search(_NOT_HEX, digits)
     length = other.start() if other else len(digits)
@@ -118,8 +117,6 @@ def _from_hex(text: str) -> bytes:
 
 
 def _from_base64(text: str) -> bytes:
-    import binascii  # as above
-
     data = _to_latin1(text).partition(b'=')[0]
     digits = data.translate(_URL_TO_STANDARD, _NOT_BASE64)
     surplus = len(digits) % 4
@@ -216,8 +213,6 @@ def _hex(data: bytes, final: bool) -> tuple[str, int]:
 
 
 def _base64(data: bytes, final: bool) -> tuple[str, int]:
-    import binascii  # as above
-
     length = len(data) if final else len(data) - len(data) % 3
     return binascii.b2a_base64(data[:length], newline=False).decode('ascii'), length
 

@@ -234,16 +234,31 @@ INTERRUPTED_AGAIN = SERVER + """
 """
 
 
+#: By the second Ctrl-C of one who waits in vain.
+HANGS = """os.kill(os.getpid(), signal.SIGINT)
+        while True:
+            gevent.sleep(1)"""
+
+
 @pytest.mark.parametrize('options', [(), ('--patch',)], ids=['', 'patched'])
 def test_a_second_sigint_is_nothing_to_a_worker_that_ends_by_the_first_one(serving, options):
     started = serving(INTERRUPTED_AGAIN, *options, count=1)
-    for pid in (started.pid, *started.workers):
-        os.kill(pid, signal.SIGINT)
+    os.kill(started.pid, signal.SIGINT)  # which passes it on
     status, _ = started.wait()
     assert status == -signal.SIGINT
     seen = ''.join(started.running._seen).splitlines()
     assert [line for line in seen if not line.startswith(('gnet: started', 'worker '))] == [
         'exit function done']
+
+
+@pytest.mark.parametrize('options', [(), ('--patch',)], ids=['', 'patched'])
+def test_a_third_one_ends_a_worker_that_hangs_at_its_end(serving, options):
+    started = serving(INTERRUPTED_AGAIN.replace('gevent.sleep(0)', HANGS), *options, count=1)
+    os.kill(started.pid, signal.SIGINT)
+    status, _ = started.wait()
+    assert status == -signal.SIGINT
+    seen = ''.join(started.running._seen).splitlines()
+    assert [line for line in seen if not line.startswith(('gnet: started', 'worker '))] == []
 
 
 def test_sigint_cuts_a_drain_short(serving, connect):

@@ -154,7 +154,11 @@ def test_an_idle_runner_that_was_killed_is_replaced(loop: Loop) -> None:
     settled(loop)
     for runner in list(loop.parked):
         runner.kill()
+    done: list[int] = []
+    loop.tick(done.append, 1)
     settled(loop)
+    assert done == [1]
+    assert not any(runner.dead for runner in loop.parked)
 
 
 def test_a_timeout_that_hits_an_idle_runner_does_no_harm(

@@ -20,7 +20,7 @@ from gnet.loop.handler_greenlets import MAX_IDLE_HANDLERS, Handler, Handlers
 from gnet.loop.loop import get_loop
 
 from ..harness.listening import listening
-from ..harness.waiting import PATIENCE
+from ..harness.waiting import PATIENCE, turn
 
 here = gevent.local.local()
 
@@ -205,8 +205,14 @@ def test_who_kept_the_greenlet_can_join_it(
     assert all(handler.successful() for handler in kept)
 
 
-def test_idle_ones_that_somebody_kills_are_not_used(
+@pytest.mark.parametrize('end', [
+    pytest.param(lambda found: found[0].kill(block=False), id='killed'),
+    pytest.param(lambda found: found[0].switch(), id='woken'),
+    pytest.param(lambda found: found[0].throw(KeyError()), id='interrupted'),
+])
+def test_idle_ones_that_somebody_ends_are_not_used(
     serve: Callable[..., gnet.Server], made: Made, kept: list[Any],
+    hub_reports: list[Any], end: Callable[[list[Any]], object],
 ) -> None:
     server = serve(handling(nothing, kept))
     serve_in_turn(server)
@@ -214,8 +220,12 @@ def test_idle_ones_that_somebody_kills_are_not_used(
         thing for thing in gc.get_objects()
         if isinstance(thing, Handler) and thing in made.idle()]
     assert len(found) == 1
-    gevent.killall(found)
+    gevent.get_hub().loop.run_callback(end, found)
+    turn()
+    assert found[0].dead
+    assert made.idle() == []
     found.clear()
+    hub_reports.clear()
     server.close()
     serve_in_turn(server)
     assert made.count == 2

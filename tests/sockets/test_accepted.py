@@ -14,6 +14,7 @@ import gnet
 from gnet.loop.loop import get_loop
 from gnet.sockets.socket import accept
 from gnet.sockets.wire import DescriptorWire
+from gnet.streams.arrivals import Arrivals
 
 from ..harness.waiting import PATIENCE
 
@@ -64,6 +65,14 @@ def test_it_has_all_that_the_constructors_give() -> None:
             sock.destroy()
         for end in ends:
             end.close()
+
+
+def test_a_wire_begins_with_what_each_wire_begins_with() -> None:
+    wire, bare = DescriptorWire(get_loop()), Arrivals(get_loop())
+    slots = {**slots_of(wire), 'stream': None}
+    for name, value in slots_of(bare).items():
+        assert slots[name] == value, name
+        assert type(slots[name]) is type(value), name
 
 
 def test_one_that_has_had_a_connection_is_as_a_new_one() -> None:
