@@ -10,13 +10,12 @@ from ..loop.watchers import close_watcher
 
 if TYPE_CHECKING:
     from ..loop.idle_timers import IdleTimer
-    from .wire import DescriptorWire
 
 __all__ = ['close_forgotten']
 
 
 def close_forgotten(
-    wire: DescriptorWire, sock: Any, reader: Any, writer: Any, idle_timer: IdleTimer | None,
+    wire: Any, sock: Any, reader: Any, writer: Any, idle_timer: IdleTimer | None,
     holds: bool,
 ) -> None:
     """Close what *wire* had, and warn. Callable in any thread, as the collector runs in any.
