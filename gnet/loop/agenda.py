@@ -63,6 +63,9 @@ class Agenda:
         self.native: Any = hub.loop
         self.ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Context | None]] = deque()
         self.work: deque[Deliverable] = deque()
+        #: Empty queues of connections that have ended, for the next ones: to make one, and to free
+        #: it, is 2 or 3 % of a short connection. See ``MAX_SPARE_QUEUES``.
+        self.spare_queues: list[deque[Any]] = []
         #: Whether a wake will come that sees what is added now.
         self.wake_scheduled: bool = False
         #: Until when runners may go on, by ``perf_counter()``.

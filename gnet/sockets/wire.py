@@ -51,10 +51,14 @@ from .forgotten import close_forgotten
 if TYPE_CHECKING:
     from ..streams.states import Delivering
 
-__all__ = ['DescriptorWire']
+__all__ = ['MAX_SPARE_QUEUES', 'DescriptorWire']
 
 #: The patched one would let others run.
 _poll: Callable[[], Any] = original('select', 'poll')
+
+#: Empty queues that are kept for connections to come, of 0.6 KB each: as many as there are handlers
+#: in one loop turn of a busy server.
+MAX_SPARE_QUEUES = 32
 
 #: What FIONREAD says, an int in the machine's order, when no byte waits.
 _NO_BYTES = bytes(4)
@@ -239,7 +243,13 @@ class DescriptorWire(Arrivals):
             self.arrived_size += size
             arrived = self.arrived
             if arrived is None:
-                arrived = self.arrived = deque()
+                spare = self.schedule.spare_queues
+                if spare:
+                    arrived = self.arrived = spare.pop()
+                    # Should a signal handler have closed its wire right before the line below.
+                    arrived.clear()
+                else:
+                    arrived = self.arrived = deque()
             arrived.append(chunk)
             if self.delivery is IDLE and self.taker in BY_RUNNERS:
                 self.delivery = QUEUED
@@ -370,6 +380,12 @@ class DescriptorWire(Arrivals):
         if self.idle_timer is not None:
             self.set_idle_time(0, None)
         self.stream = None
+        arrived = self.arrived
+        if arrived is not None and not arrived:
+            self.arrived = None
+            spare = self.schedule.spare_queues
+            if len(spare) < MAX_SPARE_QUEUES:
+                spare.append(arrived)
         sock = self.sock
         if sock is not None:
             self.sock = None

@@ -29,6 +29,7 @@ class FakeSchedule:
         self.ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Any]] = deque()
         self.work: deque[Any] = deque()
         self.wake_scheduled = False
+        self.spare_queues: list[deque[Any]] = []
         self.laters: list[tuple[Callable[..., object], tuple[Any, ...], Any]] = []
         self.late = False
 
