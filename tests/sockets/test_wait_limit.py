@@ -183,6 +183,38 @@ def test_nor_does_it_end_in_a_wait_that_finds_the_entry_of_the_one_before(
         assert loop.held == 0
 
 
+@pytest.mark.parametrize('read', [
+    pytest.param(lambda sock: sock.recv(10), id='recv'),
+    pytest.param(lambda sock: next(iter(sock), b''), id='iteration'),
+])
+@pytest.mark.parametrize(('end', 'expected'), [
+    pytest.param(lambda c: c.peer.end(), b'', id='half-closed'),
+    pytest.param(lambda c: c.peer.reset(), ConnectionResetError, id='reset'),
+    pytest.param(lambda c: c.sock.destroy(), gnet.errors.NodeOSError, id='destroyed here'),
+    pytest.param(lambda c: None, socket.timeout, id='silent'),
+])
+def test_a_wait_that_finds_the_entry_ends_as_the_first_one_does(
+    hold: Hold, read: Callable[[Any], Any], end: Callable[[Any], object], expected: Any,
+) -> None:
+    c = hold()
+    c.sock.settimeout(SOON if expected is socket.timeout else PATIENCE)
+    reading = gevent.spawn(read, c.sock)
+    turn()
+    c.peer.sendall(b'x')
+    assert reading.get(timeout=PATIENCE) == b'x'
+    limit, held = c.sock._blocking.limit, get_loop().held
+    assert limit is not None
+    reading = gevent.spawn(outcome, read, c.sock)
+    turn()
+    end(c)
+    got = reading.get(timeout=PATIENCE)
+    assert got == expected if expected == b'' else issubclass(got, expected)
+    assert limit.greenlet is None
+    assert limit.expired is None  # it is used no more
+    assert c.sock._blocking.limit is None
+    assert get_loop().held <= held
+
+
 def test_another_thread_is_refused_where_an_entry_is_there_already(pair: Any) -> None:
     sock, peer = pair
     sock.settimeout(PATIENCE)
