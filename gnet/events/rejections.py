@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Protocol
 
 from gevent import Greenlet, GreenletExit, getcurrent
-
-from ..node.protocols import Protocol
 
 __all__ = ['report', 'watch']
 

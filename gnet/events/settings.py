@@ -8,11 +8,10 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, Protocol
 
 from ..node.coded_errors import out_of_range
 from ..node.inspection import inspect
-from ..node.protocols import Protocol
 from ..node.validators import validate_boolean, validate_number
 from .names import name_of
 

@@ -16,11 +16,9 @@ from collections import deque
 from collections.abc import Callable
 from contextvars import Context
 from time import perf_counter
-from typing import Any
+from typing import Any, Protocol
 
 from gevent import GreenletExit
-
-from ..node.protocols import Protocol
 
 __all__ = [
     'EXITS',

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
-
-from ..node.protocols import Protocol
+from typing import Any, Protocol, TypeVar
 
 __all__ = ['NONE_LEFT', 'Dispensable', 'Dispensed']
 

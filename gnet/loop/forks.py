@@ -18,10 +18,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary
-
-from ..node.protocols import Protocol
 
 __all__ = [
     'Forsaken',

@@ -14,7 +14,7 @@ import select
 import socket as _stdlib
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gevent import getcurrent
 from gevent.server import StreamServer
@@ -27,7 +27,6 @@ from ..loop.watchers import READ, close_watcher, is_libuv
 from ..node import system_errors
 from ..node.logs import Log
 from ..node.originals import original
-from ..node.protocols import Protocol
 from ..sockets.descriptors import reset_on_close
 from .connections import Connections
 from .listener import Listener

@@ -17,14 +17,13 @@ A worker that exits answers nothing more. Node waits for its answer for ever in 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from gevent.event import AsyncResult
 
 from ..lifecycle import DropReason
 from ..loop.loop import Loop
 from ..node import coded_errors
-from ..node.protocols import Protocol
 from ..node.values import to_number
 from ..options.limits import NO_LIMITS, LimitOptions
 from ..sockets.ownership import forsake

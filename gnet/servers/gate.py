@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
-from ..node.protocols import Protocol
 from ..node.values import to_number
 from .connections import Connections
 

@@ -6,9 +6,8 @@ and who has one alone. Without one, each server listens by itself.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
-from ..node.protocols import Protocol
 from ..options.listen import ListenRequest
 from .acceptor import Counting, Handle
 from .listener import Listener

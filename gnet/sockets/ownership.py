@@ -22,7 +22,7 @@ from __future__ import annotations
 import errno
 from contextvars import Context
 from enum import Enum
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from gevent import GreenletExit, getcurrent
 
@@ -31,7 +31,6 @@ from ..loop.loop import Loop
 from ..loop.periods import Periods
 from ..node import system_errors
 from ..node.logs import Log
-from ..node.protocols import Protocol
 from ..streams.delivery import BLOCKING
 from ..streams.duplex import Duplex
 from ..streams.readable import OF_READING

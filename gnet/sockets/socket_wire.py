@@ -7,11 +7,10 @@ some wires further down; this is what it does with it.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from ..loop.idle_timers import IdleTimer
 from ..loop.loop import Loop
-from ..node.protocols import Protocol
 from ..streams.wire import Bytes, Carried, Wire
 
 __all__ = ['Borrower', 'SocketWire']

@@ -80,9 +80,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
-from ..node.protocols import Protocol
 from ..node.system_errors import NodeOSError
 from .states import Delivering, Reading, Taker
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from ..loop.watchers import Watchers, close_watcher
-from ..node.protocols import Protocol
 from .secure_context import SecureContext
 
 __all__ = [

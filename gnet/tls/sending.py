@@ -13,11 +13,10 @@ from __future__ import annotations
 import errno
 import ssl
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..loop.loop import Loop
 from ..node import system_errors
-from ..node.protocols import Protocol
 from ..streams.arrivals import Arrivals
 from ..streams.upper import Upper
 from .ciphertext_wire import CiphertextWire

@@ -7,10 +7,9 @@ to be chosen; and who chooses (``sni_callback``, ``alpn_callback``) may block, o
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from ..loop.idle_timers import IdleTimer
-from ..node.protocols import Protocol
 from ..node.system_errors import hung_up, is_beyond_limit
 from .alpn import select_alpn
 from .client_hello import ClientHello, ClientHelloReader, NoClientHello

@@ -7,10 +7,8 @@ would hold up everybody else for 25 ms.
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
+from typing import Any, Protocol
 from weakref import WeakKeyDictionary, ref
-
-from ..node.protocols import Protocol
 
 __all__ = ['STEPS_PER_TURN', 'Turns', 'turns_of']
 
