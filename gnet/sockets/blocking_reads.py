@@ -121,16 +121,23 @@ class BlockingReads(Owned):
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """Like :meth:`recv`, into *buffer* (*nbytes* of it, all by default); return the count."""
-        target = memoryview(buffer).cast('B')
+        view = buffer if type(buffer) is memoryview else memoryview(buffer)
+        target = view.cast('B')
         if target.readonly:
             raise TypeError('recv_into() needs a buffer that can be written to')
-        if nbytes < 0:
-            raise ValueError('negative buffersize in recv_into')
-        if nbytes > len(target):
-            raise ValueError('buffer too small for requested bytes')
-        chunk = self.recv(nbytes or len(target), flags)
-        target[:len(chunk)] = chunk
-        return len(chunk)
+        size = len(target)
+        if nbytes:
+            if nbytes < 0:
+                raise ValueError('negative buffersize in recv_into')
+            if nbytes > size:
+                raise ValueError('buffer too small for requested bytes')
+            size = nbytes
+        elif not size:
+            self._loop.check_thread()  # recv() asks only where it may change something
+        chunk = self.recv(size, flags)
+        size = len(chunk)
+        target[:size] = chunk
+        return size
 
     def __iter__(self) -> Iterator[Any]:
         """Iterate over what arrives, in chunks of the network's making, until the peer ends.

@@ -7,14 +7,47 @@ from its buffer, so that nothing behind that is made text too early.
 
 from __future__ import annotations
 
+import errno
 import io
+import socket as _stdlib
 from collections.abc import Callable
 from typing import Any, Optional
 
-__all__ = ['open_file']
+__all__ = ['Raw', 'open_file']
 
 #: Called with what the file has read ahead; for a text file that cannot tell, with None.
 TakeBack = Callable[[Optional[bytes]], None]
+
+_IN_VAIN = (errno.EAGAIN, errno.EWOULDBLOCK)
+
+
+class Raw(_stdlib.SocketIO):
+    """What a file reads from and writes to: the standard library's, with a shorter way to read."""
+
+    def __init__(self, sock: Any, mode: Any) -> None:
+        super().__init__(sock, mode)
+        #: The socket, while it may be read: neither closed, nor timed out, nor to be written only.
+        self._readable: Any = sock if self.readable() else None
+
+    def readinto(self, buffer: Any) -> int | None:
+        sock = self._readable
+        if sock is None:
+            return super().readinto(buffer)  # which says why not
+        try:
+            count: int = sock.recv_into(buffer)
+        except _stdlib.timeout:
+            self._readable = None
+            self._timeout_occurred = True
+            raise
+        except OSError as error:
+            if error.errno in _IN_VAIN:
+                return None
+            raise
+        return count
+
+    def close(self) -> None:
+        self._readable = None
+        super().close()
 
 
 class _Buffered:

@@ -329,13 +329,13 @@ class PythonNames(BlockingWrites):
             raise ValueError(f'invalid mode {mode!r} (only r, w, b allowed)')
         if buffering == 0 and 'b' not in mode:
             raise ValueError('unbuffered streams must be binary')
-        from .files import open_file  # when there is one to open
+        from .files import Raw, open_file  # when there is one to open
 
         self._note_blocking_use()
         writing = 'w' in mode
         reading = 'r' in mode or not writing
         raw_mode: Any = ('r' if reading else '') + ('w' if writing else '')
-        raw = _stdlib.SocketIO(self, raw_mode)  # type: ignore[arg-type]  # it is duck-typed
+        raw = Raw(self, raw_mode)
         self._own_blocking().io_refs += 1
         if buffering == 0:
             return raw
