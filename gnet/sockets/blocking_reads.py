@@ -75,13 +75,13 @@ class BlockingReads(Owned):
             size = index(size)
         if size < 0:
             raise ValueError('negative buffersize in recv')
-        if flags & ~_socket.MSG_PEEK:
+        if flags and flags & ~_socket.MSG_PEEK:
             raise OSError(errno.EOPNOTSUPP, 'only MSG_PEEK is supported')
         if self._decoder is not None and self._buffer:
             raise self._text_is_buffered()
         if flags and size:
             return self._peek(size)
-        chunk: bytes | memoryview | None = None
+        chunk: Any = None  # bytes, or the view of what was left of some
         wire, blocking = self._wire, self._blocking
         if (
             wire.taker is GREENLET and wire.reading is ACTIVE and not wire.arrived
@@ -100,8 +100,12 @@ class BlockingReads(Owned):
                     wire.reader = None
             elif blocking.limit is not None:
                 chunk = blocking.wait_for_chunk(wire)
-            if chunk is not None and len(chunk) >= BULK_SIZE:
-                self._own_blocking().expect_more(len(chunk))
+            if chunk is not None:  # as the hub has received it: bytes
+                received = len(chunk)
+                if received >= BULK_SIZE:
+                    self._own_blocking().expect_more(received)
+                if received <= size:
+                    return chunk
         if chunk is None and size:
             chunk = self._take_bytes()
         if chunk is None:

@@ -61,15 +61,17 @@ class BlockingWrites(BlockingReads):
         except OSError as error:
             self._write_failed(error, memoryview(data).nbytes, None)
             sent = -1
+        if sent == len(data):
+            self._bytes_sent += sent
+            return
         if sent < 0:
             # Not up there: it would have that error, whose traceback has the frames that have the
             # socket, which has this one.
             raise self._blocked_error()
         self._bytes_sent += sent
-        if sent != len(data):
-            rest = memoryview(data).cast('B')[sent:]
-            if rest:
-                self._send_in_turn(rest)
+        rest = memoryview(data).cast('B')[sent:]
+        if rest:
+            self._send_in_turn(rest)
 
     def send(self, data: Any, flags: int = 0) -> int:
         """Send *data* and return its length; with a timeout of 0, what the kernel takes at once.

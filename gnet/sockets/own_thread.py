@@ -40,10 +40,10 @@ LETTING_GO = (
     *_LISTENING_NO_MORE, 'close', 'destroy', 'destroy_soon', 'detach', 'ref', 'unref',
 )
 
-#: Of both, what each connection comes by, or each batch of writes, or each line of a file: there it
-#: is written out. (The first three ask in ``Readable._listener_wanted``, before anything is changed:
-#: when their arguments were checked, and as decorators when they are applied. ``recv_into`` asks by
-#: its ``recv``.)
+#: Of both, what each connection comes by, each batch of writes, or each line of a file: there it is
+#: written out. (The first three ask in ``Readable._listener_wanted``, before anything is changed:
+#: when their arguments were checked, and as decorators when they are applied. ``recv_into`` asks
+#: by its ``recv``.)
 ASKING = frozenset((
     'add_listener', 'on', 'once', 'cork', 'destroy', 'pause', 'read', 'recv_into', 'resume',
     'uncork'))

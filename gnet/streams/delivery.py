@@ -192,13 +192,14 @@ class Delivery(Guarded):
             chunk: bytes | memoryview | None = None
             while True:
                 if chunk is None:
-                    # (Not "in BLOCKING": to find that two members are not equal costs 50 ns.)
-                    taker = wire.taker
-                    if not wire.arrived or taker is GREENLET or taker is NOBODY:
+                    # (EVENTS first: to find that two members are not equal costs 50 ns.)
+                    if not wire.arrived or (wire.taker is not EVENTS and wire.taker in BLOCKING):
                         break
                     chunk = wire.arrived.popleft()
-                    wire.arrived_size -= len(chunk)
-                size = len(chunk)
+                    size = len(chunk)
+                    wire.arrived_size -= size
+                else:
+                    size = len(chunk)
                 listeners = self._events.get('data')
                 if (
                     listeners and self._flow is FLOWING and not self._length
@@ -223,7 +224,16 @@ class Delivery(Guarded):
                     chunk = self._read_on(size)  # unless it is late
                 else:
                     break
-            wire = self._wire  # a listener may have blocked until the stream had another one
+        except BaseException:
+            self._turn_over()
+            raise
+        wire = self._wire  # a listener may have blocked until the stream had another one
+        if wire.reading is ACTIVE and self._turns is None and not wire.arrived:
+            # Most turns: nothing else waits, and who still reads has not met the end. _turn_over
+            # would find the same, at the cost of a call.
+            wire.delivery = IDLE
+            return
+        try:
             if (
                 wire.ended and self._read_state is NOT_ENDED and not wire.arrived
                 and (wire.taker is EVENTS or wire.taker not in BLOCKING)
@@ -235,12 +245,11 @@ class Delivery(Guarded):
                 self._push_end()
         finally:
             wire = self._wire
-            if self._turns is None and not wire.arrived and (
-                wire.reading is ACTIVE
-                or (self._read_state is not NOT_ENDED and wire.reading is OVER and not wire.error)
+            if (
+                self._turns is None and not wire.arrived and self._read_state is not NOT_ENDED
+                and wire.reading is OVER and not wire.error
             ):
-                # Most turns: nothing else waits. _turn_over would find that, at the cost of a call.
-                wire.delivery = IDLE
+                wire.delivery = IDLE  # most ends: as above
             else:
                 self._turn_over()
 

@@ -68,11 +68,13 @@ class Writable(Corked):
         if get_ident() != self._loop.thread:  # the one question that each write costs
             self._loop.check_thread()
         if type(chunk) is bytes and encoding is None:
-            data, units = chunk, len(chunk)
+            data = chunk
+            size = units = len(chunk)
         else:
             if callback is None and callable(encoding):
                 encoding, callback = None, encoding
             data, units = self._encode(chunk, encoding)
+            size = len(data)
         if callback is not None and not callable(callback):
             callback = None
         if (
@@ -80,7 +82,7 @@ class Writable(Corked):
             or self._in_flight is not None or self._queue
         ):
             held = self._held
-            if held is not None and callback is None and (data is chunk or len(data) == units):
+            if held is not None and callback is None and (data is chunk or size == units):
                 # What _enqueue() would do, without a request for each: see Corked.
                 held.append(data)
                 self._queued_units = queued = self._queued_units + units
@@ -93,7 +95,7 @@ class Writable(Corked):
                 self._fail_with(self._refusal(), 0, callback)
                 return False
             if (
-                self._corked and callback is None and 0 < units == len(data)
+                self._corked and callback is None and 0 < units == size
                 and self._stage is CONNECTED and self._errored is None
             ):
                 self._settle_held()
@@ -112,10 +114,10 @@ class Writable(Corked):
             except BlockingIOError:
                 sent = 0
             except OSError as error:
-                self._write_failed(error, len(data), callback)
+                self._write_failed(error, size, callback)
                 return False
             self._bytes_sent += sent
-            if sent == len(data):
+            if sent == size:
                 if callback is not None:
                     self._pending_callbacks += 1
                     self._tick(self._written, callback)
@@ -123,7 +125,7 @@ class Writable(Corked):
             request = WriteRequest(memoryview(data)[sent:], units, callback)
             self._in_flight = [request]
             self._queued_units += units
-            self._queued_bytes += len(data) - sent
+            self._queued_bytes += size - sent
             self._pending_callbacks += 1
             self._sent_in_part()
         if self._queued_units < self._write_mark or not self._queued_units:
