@@ -65,6 +65,9 @@ class Loop(Agenda, Watchers):
         outlive_lost_reports(hub)
         #: Runners that wait for the next turn.
         self.parked: list[Runner] = []
+        #: The one that was woken last. A greenlet stays in its thread: who runs in this one need
+        #: not ask which thread that is. None in a forked child.
+        self.runner: Runner | None = None
         #: The greenlets of `'connection'` listeners.
         self.handlers: Handlers = Handlers(self.block, self.from_hub)
         #: How many open, ref'ed things keep the program alive.
@@ -112,6 +115,7 @@ class Loop(Agenda, Watchers):
                     break
                 now = 0.0  # which the runner takes; it looks, too, before each thing it does
                 runner = parked.pop() if parked else Runner(self, parked)
+                self.runner = runner
                 runner.state = _RUNNING
                 runner.switch()  # at once back from one that was killed: the next one goes on
                 if runner.state is _RUNNING:
@@ -211,7 +215,7 @@ class Loop(Agenda, Watchers):
         """Close all that is open, and do nothing any more: this is a forked child."""
         # First, as libuv would else stop the parent's watchers along with the copies of them.
         self.native.reinit()
-        self.thread = None
+        self.thread = self.runner = None
         self._forked_by = gevent.getcurrent()
         if isinstance(self._forked_by, Runner):
             # It ends when the listener that has forked returns, and does not park: on CPython 3.13,

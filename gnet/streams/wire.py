@@ -246,6 +246,8 @@ class Schedule(Protocol):
 
     #: The thread of the loop, in which streams are used: see ``node/threads.py``.
     thread: int | None
+    #: A greenlet of that thread, the one in which listeners were called last; or None.
+    runner: Any
     ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Any]]
     work: deque[Any]
     wake_scheduled: bool

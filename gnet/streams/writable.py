@@ -17,7 +17,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..node import coded_errors, system_errors
-from ..node.threads import get_ident
+from ..node.threads import get_ident, getcurrent
 from ..node.values import truthy
 from .corked import Corked
 from .encodings import as_bytes, canonical, encode
@@ -65,7 +65,8 @@ class Writable(Corked):
             CodedTypeError: for a chunk of another type (``ERR_INVALID_ARG_TYPE``), None
                 (``ERR_STREAM_NULL_VALUES``) or an ``ERR_UNKNOWN_ENCODING``, in any state.
         """
-        if get_ident() != self._loop.thread:  # the one question that each write costs
+        # The one question that each write costs; and the second one, outside of listeners alone.
+        if getcurrent() is not self._loop.runner and get_ident() != self._loop.thread:
             self._loop.check_thread()
         if type(chunk) is bytes and encoding is None:
             data = chunk

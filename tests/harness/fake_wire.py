@@ -26,6 +26,7 @@ class FakeSchedule:
 
     def __init__(self) -> None:
         self.thread = get_ident()
+        self.runner = None
         self.ticks: deque[tuple[Callable[..., object], tuple[Any, ...], Any]] = deque()
         self.work: deque[Any] = deque()
         self.wake_scheduled = False

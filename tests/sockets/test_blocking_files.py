@@ -62,6 +62,23 @@ def test_a_file_without_a_buffer_is_raw(hold: Hold) -> None:
         assert file.read(10) == b'y'
 
 
+def test_a_raw_file_that_cannot_be_read_says_why(hold: Hold) -> None:
+    c = hold()
+    with c.sock.makefile('wb', buffering=0) as file, pytest.raises(io.UnsupportedOperation):
+        file.readinto(bytearray(1))
+    file = c.sock.makefile('rb', buffering=0)
+    file.close()
+    with pytest.raises(ValueError, match='closed file'):
+        file.readinto(bytearray(1))
+    c.sock.settimeout(0.01)
+    with c.sock.makefile('rb', buffering=0) as file:
+        with pytest.raises(socket.timeout):
+            file.readinto(bytearray(1))
+        c.peer.sendall(b'too late')
+        with pytest.raises(OSError, match='cannot read from timed out object'):
+            file.readinto(bytearray(1))
+
+
 @pytest.mark.parametrize(('arguments', 'kind'), [
     ({'mode': 'rb'}, io.BufferedReader), ({'mode': 'wb'}, io.BufferedWriter),
     ({'mode': 'rwb'}, io.BufferedRWPair), ({'mode': 'r'}, io.TextIOWrapper), ({}, io.TextIOWrapper),

@@ -10,6 +10,7 @@ import pytest
 from gevent import monkey
 
 import gnet
+from gnet.loop.loop import get_loop
 from gnet.node.spelling import camel
 from gnet.sockets.own_thread import LETTING_GO, SERVER_LETTING_GO, SERVER_USES, USES
 
@@ -101,7 +102,7 @@ def test_reading_there_is_refused_whatever_has_arrived(
         until(lambda: c.sock._wire.ended)
     for verb in (
         lambda: c.sock.recv(9), lambda: next(iter(c.sock)), lambda: c.sock.recv_into(bytearray(9)),
-        lambda: c.sock.recv(9, 2),
+        lambda: c.sock.recv(9, 2), lambda: c.sock.recv_into(bytearray()),
     ):
         refused(native, verb)
     if state != 'ended':
@@ -109,6 +110,31 @@ def test_reading_there_is_refused_whatever_has_arrived(
             c.peer.sendall(b'second')
         got = c.sock.recv(9) if reading is None else reading.get(timeout=PATIENCE)
         assert got == b'second'
+
+
+def test_a_listener_in_another_thread_is_no_listener_of_this_one(
+    hold: Hold, foreign: Any,
+) -> None:
+    c = hold()
+    c.sock.on('data', c.sock.write)
+    c.peer.sendall(b'x')
+    assert c.peer.recv_exactly(1) == b'x'  # a listener of this thread has written, unasked
+
+    def elsewhere() -> list[Any]:
+        told: list[Any] = []
+
+        def listener() -> None:
+            with pytest.raises(gnet.CodedRuntimeError) as caught:
+                c.sock.write(b'y')
+            told.append(code(caught.value))
+
+        get_loop().tick(listener)
+        until(lambda: told)
+        return told
+
+    assert foreign(elsewhere) == ['ERR_FOREIGN_THREAD']
+    c.sock.write(b'z')
+    assert c.peer.recv_exactly(1) == b'z'
 
 
 def test_what_only_looks_may_be_used_anywhere(hold: Hold, serve: Serve, native: Any) -> None:
