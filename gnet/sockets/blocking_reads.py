@@ -81,7 +81,7 @@ class BlockingReads(Owned):
             raise self._text_is_buffered()
         if flags and size:
             return self._peek(size)
-        chunk: Any = None  # bytes, or the view of what was left of some
+        handed: bytes | None = None
         wire, blocking = self._wire, self._blocking
         if (
             wire.taker is GREENLET and wire.reading is ACTIVE and not wire.arrived
@@ -92,20 +92,21 @@ class BlockingReads(Owned):
             if blocking.seconds is None:
                 wire.reader = getcurrent()
                 try:
-                    chunk = self._loop.block()
+                    handed = self._loop.block()
                 except GreenletError:
                     self._loop.check_thread()  # another thread has no such hub to switch to
                     raise
                 finally:
                     wire.reader = None
             elif blocking.limit is not None:
-                chunk = blocking.wait_for_chunk(wire)
-            if chunk is not None:  # as the hub has received it: bytes
-                received = len(chunk)
+                handed = blocking.wait_for_chunk(wire)
+            if handed is not None:
+                received = len(handed)
                 if received >= BULK_SIZE:
                     self._own_blocking().expect_more(received)
                 if received <= size:
-                    return chunk
+                    return handed
+        chunk: bytes | memoryview | None = handed
         if chunk is None and size:
             chunk = self._take_bytes()
         if chunk is None:
