@@ -23,6 +23,7 @@ from .readable import Readable
 from .states import (
     CONNECTED,
     CONNECTING,
+    DROPPED,
     END_EMITTED,
     ENDING,
     GONE,
@@ -313,6 +314,10 @@ class Sending(Readable):
                 self._tick(self._call_all, calls)
             call()
 
+    def _drop_end(self) -> None:
+        """Who calls ``end()`` now is too late. `Duplex` has it."""
+        raise NotImplementedError
+
     def _settle_held(self) -> None:
         """Put what cork() holds back into the queue. `Corked` has it."""
         raise NotImplementedError
@@ -329,7 +334,7 @@ class Sending(Readable):
 
     def _refusal(self, ending: bool = False) -> BaseException:
         """The error of a write, or of the chunk of an ``end()``, that the state does not allow."""
-        if self._write_state is WRITABLE:
+        if self._write_state is WRITABLE or self._write_state is DROPPED:
             if self._stage is NEW:
                 return coded_errors.state_error('ERR_SOCKET_CLOSED')
             return coded_errors.stream_destroyed('write')
@@ -463,6 +468,7 @@ class Sending(Readable):
         begun, self._begun = self._begun, 0
         _, queued, callbacks = self._take_unsent()
         self._queued_bytes = 0  # as in Node, they count as written no more
+        self._drop_end()
         closed = coded_errors.state_error('ERR_SOCKET_CLOSED')
         answers = [
             *((request.callback, closed) for request in queued[:begun]),
