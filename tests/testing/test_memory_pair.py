@@ -344,10 +344,11 @@ def test_one_that_is_forgotten_lets_its_clock_go_and_says_so(handler: Any) -> No
 def test_one_that_is_forgotten_in_another_one_lets_it_have_its_clock() -> None:
     with memory_pair() as pair:
         with pytest.warns(ResourceWarning, match='unclosed'):
-            for end in memory_pair():
-                end.destroy()
+            client, server = memory_pair()
         pair.clock.advance(HOUR)
         assert pair.clock.time == HOUR
+        client.destroy()
+        server.destroy()
     assert 'now' not in vars(get_loop())
 
 
