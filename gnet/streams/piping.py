@@ -149,7 +149,7 @@ class Pipe:
         self.destination.emit('unpipe', self.source)  # where _unpiped() is a listener
         self._is_parting = False
 
-    def _unpiped(self, _source: Any) -> None:
+    def _unpiped(self, *_arguments: Any) -> None:
         # (What a program emits by that name is none of a pipe's.)
         if self._is_parting:
             self._is_parting = False

@@ -84,8 +84,7 @@ def is_explained(
     """Whether nothing differs but what docs/differences.md has.
 
     That is a reset while the end is being sent; which callbacks of failures come, and in which
-    order; the argument of 'close'; and whether an end() after destroy() counts, which in Node it
-    does if nothing was to be sent. Of TLS, also when it is told that something was sent. With
+    order; and the argument of 'close'. Of TLS, also when it is told that something was sent. With
     *quick* gnet's trace may lack what nobody hears.
     """
     if any('reset EINVAL' in line for lines in of_node.values() for line in lines):
@@ -105,8 +104,7 @@ def is_explained(
             sent = [line for line in lines if _SENT.match(line)] if tls else []
             left[lane] = failed + sent + [
                 _CLOSED.sub(r'\1()', line) for line in lines
-                if not _FAILED.match(line) and line not in sent
-                and not (lane in ended_late and line.startswith('.writableEnded'))]
+                if not _FAILED.match(line) and line not in sent]
         return left
 
     of_node, of_gnet = rest(of_node), rest(of_gnet)
