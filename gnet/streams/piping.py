@@ -6,10 +6,7 @@ from typing import Any
 
 from .delivery import Delivery
 
-__all__ = [
-    'Pipe',
-]
-
+__all__ = ['Pipe']
 
 #: The events that a pipe listens to, in the order in which it ceases to.
 _REMOVED = ('close', 'finish', 'drain', 'error', 'unpipe', 'end', 'data')
@@ -146,8 +143,10 @@ class Pipe:
             self._let_go()
             return
         self._is_parting = True
-        self.destination.emit('unpipe', self.source)  # where _unpiped() is a listener
-        self._is_parting = False
+        try:
+            self.destination.emit('unpipe', self.source)  # where _unpiped() is a listener
+        finally:
+            self._is_parting = False
 
     def _unpiped(self, *_arguments: Any) -> None:
         # (What a program emits by that name is none of a pipe's.)
