@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gevent import Timeout
 
 from ..node import coded_errors, system_errors
+from ..node.http_hosts import check_host
 from ..node.validators import validate_port
 from ..servers.roster import roster
 from ..servers.server import Server
@@ -147,16 +148,23 @@ def _read_request(sock: Socket) -> tuple[bool, bool]:
     words = request.split(' ')
     if len(words) != 3 or not words[2].startswith('HTTP/1.'):
         raise _RefusedError(400)
-    method, target, _ = words
+    method, target, version = words
+    try:
+        check_host(version, _values_of('host', fields))
+    except ValueError as error:
+        raise _RefusedError(400) from error
     # (Of a whole URL, as a proxy is asked, its path; it does not matter which host is meant.)
     if _of_url('', target).partition('?')[0] != '/metrics':
         raise _RefusedError(404)
     if method not in ('GET', 'HEAD'):
         raise _RefusedError(405)
-    accepted = ''.join(
-        value for name, _, value in (field.partition(':') for field in fields)
-        if name.lower() == 'accept')
+    accepted = ''.join(_values_of('accept', fields))
     return 'application/openmetrics-text' in accepted.lower(), method == 'GET'
+
+
+def _values_of(name: str, fields: list[str]) -> list[str]:
+    parts = (field.partition(':') for field in fields)
+    return [value.strip() for given, _, value in parts if given.lower() == name]
 
 
 def _send(sock: Socket, status: int, content_type: str, body: bytes, has_body: bool) -> None:

@@ -14,13 +14,14 @@ from __future__ import annotations
 from collections import deque
 
 from ..node.threads import get_ident
-from .sending import JOINED_SIZE, Sending
+from .first_writes import FirstWrites
+from .sending import JOINED_SIZE
 from .write_request import WriteRequest
 
 __all__ = ['Corked']
 
 
-class Corked(Sending):
+class Corked(FirstWrites):
     """Corking, of the writing half. `Writable` has its other verbs."""
 
     __slots__ = ()

@@ -27,12 +27,14 @@ from .states import (
     CONNECTED,
     CUT,
     DESTROYED,
+    DROPPED,
     ENDED,
     ENDING,
     FINISHED,
     GONE,
     MUTE,
     NEW,
+    WRITABLE,
 )
 from .writable import Writable
 from .write_request import Failed, WriteRequest
@@ -185,6 +187,7 @@ class Duplex(Writable):
             cancelled = (
                 self._wire.own_failure(failure, 'write') if failure else self._cut_short())
             error = error or cancelled
+            answer(self._drop_end)
             for request in in_flight:
                 if request.callback is not None:
                     answer(self._call_guarded, request.callback, cancelled)
@@ -193,6 +196,11 @@ class Duplex(Writable):
             error or coded_errors.stream_destroyed('end'))
         if queued:
             answer(self._forget, sum(len(request.data) for request in queued))
+
+    def _drop_end(self) -> None:
+        """As in Node, the stream has failed by that: who calls ``end()`` now is too late."""
+        if self._stage in GONE and self._write_state is WRITABLE:
+            self._write_state = DROPPED
 
     def _cut_short(self) -> BaseException:
         """The error of what was being sent when the stream was destroyed."""
@@ -211,6 +219,7 @@ class Duplex(Writable):
         As in Node, what was *begun* with learns of that, and what comes after it of the reason.
         """
         first = coded_errors.state_error('ERR_SOCKET_CLOSED_BEFORE_CONNECTION')
+        self._later(self._drop_end)
         self._answer(self._later, queued[:begun], [], first, first)
         self._later(self._forget_queued, sum(len(request.data) for request in queued[:begun]))
         reason = self._errored or first

@@ -6,9 +6,10 @@ from typing import Any
 
 from .delivery import Delivery
 
-__all__ = [
-    'Pipe',
-]
+__all__ = ['Pipe']
+
+#: The events that a pipe listens to, in the order in which it ceases to.
+_REMOVED = ('close', 'finish', 'drain', 'error', 'unpipe', 'end', 'data')
 
 
 class Pipe:
@@ -20,15 +21,17 @@ class Pipe:
     destination's `'finish'` or `'close'` only ends the pipe. The rules are Node's (measured).
     """
 
-    __slots__ = ('_ends', '_listening', '_waits_for_drain', 'destination', 'source')
+    __slots__ = ('_ends', '_is_parting', '_listening', '_waits_for_drain', 'destination', 'source')
 
     def __init__(self, source: Any, destination: Any, ends: bool) -> None:
         self.source: Any = source
         self.destination: Any = destination
         self._ends = ends
         self._waits_for_drain = False
-        #: What was registered where, to be taken back by :meth:`close`.
-        self._listening: list[tuple[Any, str, Any]] = []
+        #: Whether the 'unpipe' that is emitted is that of this pipe.
+        self._is_parting = False
+        #: What was registered where, by the event, to be taken back by :meth:`_forget`.
+        self._listening: dict[str, tuple[Any, Any]] = {}
         # inside: a pipe is a part of its source
         if source._pipes is None:
             source._pipes = []  # inside: as above
@@ -47,13 +50,15 @@ class Pipe:
         if source.readable_ended:
             source._tick_guarded(self._source_ended)  # inside: as above
         else:
-            self._listen(source, 'end', self._source_ended)
-        self._listen(source, 'data', self._forward)
+            self._listen(source.once, source, 'end', self._source_ended)
         if self._is_emitter():
-            self._listen(destination, 'finish', self.close)
-            self._listen(destination, 'close', self._destination_closed)
-            destination.prepend_listener('error', self._destination_failed)
-            self._listening.append((destination, 'error', self._destination_failed))
+            self._listen(destination.on, destination, 'unpipe', self._unpiped)
+        self._listen(source.on, source, 'data', self._forward)
+        if self._is_emitter():
+            self._listen(
+                destination.prepend_listener, destination, 'error', self._destination_failed)
+            self._listen(destination.once, destination, 'close', self._destination_over)
+            self._listen(destination.once, destination, 'finish', self._destination_over)
             destination.emit('pipe', source)
         if getattr(destination, 'writable_need_drain', False):
             self._wait()
@@ -70,18 +75,17 @@ class Pipe:
     def _is_open(self) -> bool:
         return self in (self.source._pipes or ())  # inside: as above
 
-    def _listen(self, emitter: Any, event: str, listener: Any) -> None:
-        self._listening.append((emitter, event, listener))
-        emitter.on(event, listener)
+    def _listen(self, add: Any, emitter: Any, event: str, listener: Any) -> None:
+        self._listening[event] = (emitter, listener)
+        add(event, listener)
 
     def _forward(self, chunk: Any) -> None:
         if self.destination.write(chunk) is False:
             self._wait()
 
     def _wait(self) -> None:
-        hears_drain = any(event == 'drain' for _, event, _ in self._listening)
-        if not hears_drain and self._is_emitter():
-            self._listen(self.destination, 'drain', self._drained)
+        if 'drain' not in self._listening and self._is_emitter():
+            self._listen(self.destination.on, self.destination, 'drain', self._drained)
         self._waits_for_drain = True
         self.source.pause()
 
@@ -94,16 +98,28 @@ class Pipe:
             self.source.resume()
 
     def _source_ended(self) -> None:
-        if self._ends and self._is_open():
+        # Also if it was undone since it was made, of a source that had ended, or in a listener of
+        # this 'end': as in Node. Then it is another pipe to the same destination that ends.
+        if self._ends:
             self.destination.end()
-        if not self._ends or not self._is_emitter():
-            self.close()  # else the destination's 'finish' does
+        if not self._is_emitter():
+            self.close()
+        elif not self._ends:  # else the destination's 'finish' does
+            self.source.unpipe(self.destination)
 
-    def _destination_closed(self, *_arguments: Any) -> None:
-        self.close()
+    def _destination_over(self, *_arguments: Any) -> None:
+        # Of both, one is enough.
+        for event in ('close', 'finish'):
+            if event in self._listening:
+                emitter, listener = self._listening.pop(event)
+                emitter.off(event, listener)
+        self.source.unpipe(self.destination)
 
     def _destination_failed(self, error: Any) -> None:
-        self.close()
+        self.source.unpipe(self.destination)
+        if 'error' in self._listening:  # nobody heard of 'unpipe'
+            self._listening.pop('error')
+            self.destination.off('error', self._destination_failed)
         if not self.destination.listener_count('error'):
             # Nobody but this pipe was listening.
             if self._is_to_stream():
@@ -123,15 +139,31 @@ class Pipe:
 
     def part(self) -> None:
         """Do what follows when the source has it no more."""
+        if not self._is_emitter():
+            self._let_go()
+            return
+        self._is_parting = True
+        try:
+            self.destination.emit('unpipe', self.source)  # where _unpiped() is a listener
+        finally:
+            self._is_parting = False
+
+    def _unpiped(self, *_arguments: Any) -> None:
+        # (What a program emits by that name is none of a pipe's.)
+        if self._is_parting:
+            self._is_parting = False
+            self._let_go()
+
+    def _let_go(self) -> None:
         self._forget()
         if self._waits_for_drain and (
             not self._is_to_stream() or self.destination._needs_drain  # inside: Node looks there
         ):
             self._drained()  # the others need not wait for this one any more
-        if self._is_emitter():
-            self.destination.emit('unpipe', self.source)
 
     def _forget(self) -> None:
-        for emitter, event, listener in self._listening:
-            emitter.off(event, listener)
-        self._listening.clear()  # the listeners refer to this pipe
+        for event in _REMOVED:
+            if event in self._listening:
+                # (Popped, as it refers to this pipe.)
+                emitter, listener = self._listening.pop(event)
+                emitter.off(event, listener)

@@ -23,6 +23,7 @@ from .readable import Readable
 from .states import (
     CONNECTED,
     CONNECTING,
+    DROPPED,
     END_EMITTED,
     ENDING,
     GONE,
@@ -53,10 +54,6 @@ MAX_GATHERED = 256
 #: Chunks that are smaller than this, in bytes, on average are joined: to copy them costs less than
 #: to have the kernel gather them (2-3 us of 7 less for 50 of 20 bytes; no difference at 2,000).
 JOINED_SIZE = 2000
-
-
-def _nothing(_error: BaseException | None) -> None:
-    """The callback of a write that has none."""
 
 
 class Sending(Readable):
@@ -313,6 +310,10 @@ class Sending(Readable):
                 self._tick(self._call_all, calls)
             call()
 
+    def _send_first(self) -> None:
+        """Send what was queued before there was a connection. `FirstWrites` has it."""
+        raise NotImplementedError
+
     def _settle_held(self) -> None:
         """Put what cork() holds back into the queue. `Corked` has it."""
         raise NotImplementedError
@@ -329,7 +330,7 @@ class Sending(Readable):
 
     def _refusal(self, ending: bool = False) -> BaseException:
         """The error of a write, or of the chunk of an ``end()``, that the state does not allow."""
-        if self._write_state is WRITABLE:
+        if self._write_state is WRITABLE or self._write_state is DROPPED:
             if self._stage is NEW:
                 return coded_errors.state_error('ERR_SOCKET_CLOSED')
             return coded_errors.stream_destroyed('write')
@@ -418,57 +419,3 @@ class Sending(Readable):
         wire.watch_writable(None)
         self._loop.enqueue(PutOff(partial(follows, *arguments), wire.context))
         return True
-
-    # --- what was written before there was a connection -------------------------------------------
-
-    def _send_first(self) -> None:
-        """The connection is there: send what was queued before, in a listener of `'connect'`.
-
-        As in Node, that is what was begun with: the first write, or what was corked and uncorked
-        then. Its callbacks are called right here (all others on a tick each), after `'drain'` if
-        that is due.
-        """
-        if self._begun and self._stage in GONE:
-            self._call_all(self._take_begun())
-            return
-        if self._stage is not CONNECTED:
-            return  # a listener of 'connect' has blocked for longer than the connection was there
-        begun, self._begun = self._begun, 0
-        queue = self._queue
-        if not begun or not queue or self._in_flight is not None:
-            return
-        batch = [queue.popleft() for _ in range(min(begun, len(queue), MAX_GATHERED))]
-        callbacks = [request.callback for request in batch]
-        for request in batch:
-            request.callback = None
-        self._pending_callbacks += len(batch)  # their own, until they were called
-        self._in_flight = [*batch]
-        self._continue_sending()
-        if self._stage in GONE:
-            # Before 'error', which is on a tick.
-            self._call_all(deque(
-                partial(self._call_guarded, callback, self._errored)
-                for callback in callbacks if callback is not None))
-            return
-        if self._in_flight and any(request is batch[-1] for request in self._in_flight):
-            for request, callback in zip(batch, callbacks):
-                request.callback = callback
-            self._pending_callbacks -= len(batch)
-            return
-        self._call_all(deque([
-            self._drained, *(partial(self._written, each or _nothing) for each in callbacks)]))
-
-    def _take_begun(self) -> deque[Callable[[], object]]:
-        """Return calls that answer what waited for a connection that `'connect'` has destroyed."""
-        begun, self._begun = self._begun, 0
-        _, queued, callbacks = self._take_unsent()
-        self._queued_bytes = 0  # as in Node, they count as written no more
-        closed = coded_errors.state_error('ERR_SOCKET_CLOSED')
-        answers = [
-            *((request.callback, closed) for request in queued[:begun]),
-            *((request.callback, self._errored or closed) for request in queued[begun:]),
-            *((callback, self._errored or closed) for callback in callbacks),
-        ]
-        return deque(
-            partial(self._call_guarded, callback, error)
-            for callback, error in answers if callback is not None)

@@ -18,9 +18,9 @@ from enum import Enum
 from typing import Any, Final
 
 __all__ = [
-    'ACTIVE', 'ASKED', 'CLOSED', 'CONNECTED', 'CONNECTING', 'CUT', 'DESTROYED', 'DRAIN', 'ENDED',
-    'ENDING', 'END_EMITTED', 'EVENTS', 'FAILED', 'FINISHED', 'FLOWING', 'FOLLOWS', 'FULL', 'GONE',
-    'GREENLET', 'HELD', 'IDLE', 'LENT', 'MUTE', 'NEW', 'NOBODY', 'NOBODY_YET', 'NOT_ENDED',
+    'ACTIVE', 'ASKED', 'CLOSED', 'CONNECTED', 'CONNECTING', 'CUT', 'DESTROYED', 'DRAIN', 'DROPPED',
+    'ENDED', 'ENDING', 'END_EMITTED', 'EVENTS', 'FAILED', 'FINISHED', 'FLOWING', 'FOLLOWS', 'FULL',
+    'GONE', 'GREENLET', 'HELD', 'IDLE', 'LENT', 'MUTE', 'NEW', 'NOBODY', 'NOBODY_YET', 'NOT_ENDED',
     'NOT_STARTED', 'OVER', 'PAUSED', 'QUEUED', 'RUNNING', 'SHUT', 'SILENT', 'UNDECIDED', 'WRITABLE',
     'Delivering', 'Flow', 'ReadState', 'Reading', 'Stage', 'Taker', 'WriteState',
 ]
@@ -90,6 +90,7 @@ class WriteState(Enum):
     SHUT = 'everything was sent, and the FIN'
     FINISHED = "'finish' was emitted"
     CUT = 'end() was called, and the stream was destroyed before all was sent'
+    DROPPED = 'the stream was destroyed before all was sent: end() says nothing any more'
     LENT = 'nothing is taken: the connection carries another stream, TLS say'
 
 
@@ -98,6 +99,7 @@ ENDING: Final = WriteState.ENDING
 SHUT: Final = WriteState.SHUT
 FINISHED: Final = WriteState.FINISHED
 CUT: Final = WriteState.CUT
+DROPPED: Final = WriteState.DROPPED
 LENT: Final = WriteState.LENT
 
 
@@ -168,11 +170,12 @@ FOLLOWS: Final[Mapping[Any, tuple[Any, ...]]] = {
     ENDED: (END_EMITTED, NOT_ENDED),  # NOT_ENDED: a blocking read takes the rest; a new connection
     END_EMITTED: (NOT_ENDED,),  # a new connection
 
-    WRITABLE: (ENDING, FINISHED, LENT),  # FINISHED: a socket that is not to be written to at all
+    WRITABLE: (ENDING, FINISHED, DROPPED, LENT),  # FINISHED: a socket that is never written to
     ENDING: (SHUT, CUT, WRITABLE),  # WRITABLE, here and below: a new connection
     SHUT: (FINISHED, WRITABLE, ENDING),  # ENDING: the connection has come back
     FINISHED: (WRITABLE,),
     CUT: (WRITABLE,),
+    DROPPED: (WRITABLE,),
     LENT: (WRITABLE,),  # it has its connection again, or a new one
 
     IDLE: (QUEUED, RUNNING),

@@ -25,6 +25,7 @@ from .states import (
     CLOSED,
     CONNECTED,
     CONNECTING,
+    DROPPED,
     END_EMITTED,
     ENDING,
     FINISHED,
@@ -348,7 +349,7 @@ class Writable(Corked):
     @property
     def writable_ended(self) -> bool:
         """Whether :meth:`end` was called."""
-        return self._write_state is not WRITABLE
+        return self._write_state is not WRITABLE and self._write_state is not DROPPED
 
     @property
     def writable_finished(self) -> bool:

@@ -58,11 +58,20 @@ class Clock:
         self, kind: type[BaseException] | None, error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Undo one entry; with the last one, the time is the real one again."""
         self._depth -= 1
         if not self._depth:
             del _clocks[self._loop]
             del self._loop.now  # the class has the real one
-            self._loop.from_hub(self._loop.idle_timers.expire)  # which sets the timer by that
+            if self._loop.is_usable:  # else there is no time-out any more
+                self._loop.from_hub(self._loop.idle_timers.expire)  # which sets the timer by that
+
+    def forgotten(self) -> None:
+        """Undo one entry of somebody who was collected, in any thread."""
+        self._loop.in_own_thread(self.let_go)
 
     def _now(self) -> float:
         return self._time

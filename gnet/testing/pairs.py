@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import socket
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
+from weakref import ref
 
 import gevent
 
@@ -94,19 +96,25 @@ class _Giving:
     """Gives the server's end of a pair to the handler of a test."""
 
     def __init__(self, pair: MemoryPair, handler: Callable[[Any], object]) -> None:
-        self._pair = pair
+        # Not the pair itself: a handler that waits would keep it alive.
+        self._pair = ref(pair)
         self._handler = handler
 
     def emit(self, event: Any, sock: Socket) -> None:
         self._handler(sock)
 
     def failed(self, event: str, sock: Any, error: BaseException) -> None:
-        self._pair.failure = error
+        pair = self._pair()
+        if pair is not None:
+            pair.failure = error
         fail(sock, error)
 
 
 class MemoryPair:
     """A connection in memory: what :func:`memory_pair` returns. It can be unpacked into both ends.
+
+    One that nobody refers to any more, and that was not closed, lets its clock go, with a
+    ``ResourceWarning``: time would stand still for all that comes after.
 
     Attributes:
         client: the :class:`gnet.Socket` that has connected, as it were.
@@ -120,6 +128,7 @@ class MemoryPair:
         client_options: dict[str, Any], capacity: int, piece: int | None, server_name: Any,
         client_name: Any,
     ) -> None:
+        self._is_open = False
         self.failure: BaseException | None = None
         self.clock: Clock = clock_of()
         self.clock.__enter__()
@@ -154,6 +163,14 @@ class MemoryPair:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+    def __del__(self) -> None:
+        if self._is_open:
+            self._is_open = False
+            # (The ends are left alone: whoever has unpacked them may be using them.)
+            self.clock.forgotten()
+            # (Last, as it may raise.)
+            warnings.warn(f'unclosed {self!r}', ResourceWarning, stacklevel=2, source=self)
 
     def close(self) -> None:
         """Destroy both ends, end the handler, and let the time be the real one again.

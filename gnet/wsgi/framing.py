@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .target import is_authority
+from ..node.http_hosts import check_host
 
 __all__ = ['check_framing', 'read_fields']
 
@@ -65,11 +65,7 @@ def check_framing(version: str, headers: Any) -> None:
     """
     lengths = headers.get_all('content-length', ())
     codings = headers.get_all('transfer-encoding', ())
-    hosts = headers.get_all('host', ())
-    if len(hosts) != 1 and (hosts or version == 'HTTP/1.1'):
-        raise ValueError('more than one Host' if hosts else 'no Host')
-    if hosts and hosts[0] and not is_authority(hosts[0]):
-        raise ValueError(f'this is no Host: {hosts[0][:100]!r}')
+    check_host(version, headers.get_all('host', ()))
     if lengths and (
             len(set(lengths)) > 1 or not lengths[0].isascii() or not lengths[0].isdigit()):
         raise ValueError(f'this is no Content-Length: {", ".join(lengths)[:100]!r}')

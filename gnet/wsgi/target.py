@@ -10,17 +10,13 @@ from __future__ import annotations
 
 import re
 
+from ..node.http_hosts import is_authority
 from ..node.records import NamedTuple
 
-__all__ = ['Target', 'is_authority', 'read_target']
+__all__ = ['Target', 'read_target']
 
 #: A URL of HTTP: what follows on "//" up to the path, and the rest.
 _split = re.compile(r'https?://([^/?#]*)(.*)', re.IGNORECASE).fullmatch
-
-#: A host and perhaps a port: a name, or an address, in brackets if it is one of IPv6. Without the
-#: user before an "@", which no request may have (RFC 9110, 4.2.4).
-is_authority = re.compile(
-    r"(?:\[[0-9A-Fa-fv:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::\d*)?", re.ASCII).fullmatch
 
 
 class Target(NamedTuple):

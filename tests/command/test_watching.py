@@ -23,7 +23,7 @@ def scrape(connect):
     def scrape(port, name, **labels):
         peer = connect(('127.0.0.1', port))
         peer.sendall(
-            b'GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text\r\n\r\n')
+            b'GET /metrics HTTP/1.1\r\nHost: x\r\nAccept: application/openmetrics-text\r\n\r\n')
         text = peer.recv_until_end().partition(b'\r\n\r\n')[2].decode()
         peer.close()
         return parse(text).get(series(name, **labels))

@@ -54,7 +54,7 @@ def test_it_answers_in_openmetrics_if_that_is_asked_for(
     connect: Connect, server: gnet.Server,
 ) -> None:
     status, fields, body = ask(
-        connect, server, 'GET /metrics?x=y HTTP/1.1\r\n'
+        connect, server, 'GET /metrics?x=y HTTP/1.1\r\nHost: x\r\n'
         'accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n\r\n')
     assert status == 200
     assert fields['content-type'] == metrics.CONTENT_TYPE
@@ -85,9 +85,22 @@ def test_a_whole_url_will_do(connect: Connect, server: gnet.Server) -> None:
 def test_anything_else_is_refused(
     connect: Connect, server: gnet.Server, request_head: str, status: int,
 ) -> None:
-    got, fields, _ = ask(connect, server, request_head.encode('latin-1') + b'\r\n\r\n')
+    got, fields, _ = ask(connect, server, request_head.encode('latin-1') + b'\r\nHost: x\r\n\r\n')
     assert got == status
     assert ('allow' in fields) == (status == 405)
+
+
+@pytest.mark.parametrize(('version', 'fields', 'status'), [
+    ('1.1', '', 400), ('1.1', 'Host: a\r\nhost: a\r\n', 400), ('1.1', 'Host: a b\r\n', 400),
+    ('1.1', 'Host : a\r\n', 400), ('1.0', 'Host: a\r\nHost: a\r\n', 400),
+    ('1.1', 'Host:\r\n', 200), ('1.1', 'hOST:[::1]:9100\r\n', 200), ('1.0', '', 200),
+])
+@pytest.mark.parametrize('target', ['/metrics', 'http://example.org/metrics'])
+def test_for_whom_a_request_is_must_be_certain(
+    connect: Connect, server: gnet.Server, target: str, version: str, fields: str, status: int,
+) -> None:
+    got, _, _ = ask(connect, server, f'GET {target} HTTP/{version}\r\n{fields}\r\n')
+    assert got == status
 
 
 def test_a_request_that_has_no_end_is_refused(connect: Connect, server: gnet.Server) -> None:
@@ -120,7 +133,7 @@ def test_who_does_not_read_is_cut(
     monkeypatch.setattr(exposition_server, 'PATIENCE', 0.05)
     monkeypatch.setattr(metrics.text_formats, 'prometheus', lambda snapshot: 'x' * 50_000_000)
     peer = connect(server)
-    peer.sendall(b'GET /metrics HTTP/1.1\r\n\r\n')
+    peer.sendall(b'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
     assert peer.recv(1) == b'H'
     until(lambda: server.get_connections() == 0)
 
@@ -130,7 +143,7 @@ def test_who_keeps_the_connection_open_is_cut(
 ) -> None:
     monkeypatch.setattr(exposition_server, 'PATIENCE', 0.05)
     peer = connect(server)
-    peer.sendall(b'GET /metrics HTTP/1.1\r\n\r\n')
+    peer.sendall(b'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
     assert peer.recv_until_end().startswith(b'HTTP/1.1 200 ')
     until(lambda: server.get_connections() == 0)
 
@@ -143,7 +156,7 @@ def test_no_more_than_so_many_may_ask_at_a_time(
     first = connect(server)
     until(lambda: server.get_connections() == 1)
     assert connect(server).recv(1) == b''
-    first.sendall(b'GET /metrics HTTP/1.1\r\n\r\n')
+    first.sendall(b'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
     assert first.recv_until_end().startswith(b'HTTP/1.1 200 ')
 
 
@@ -151,7 +164,7 @@ def test_it_counts_nothing_of_itself_and_no_sigterm_drains_it(
     connect: Connect, server: gnet.Server,
 ) -> None:
     for _ in range(2):
-        _, _, body = ask(connect, server, 'GET /metrics HTTP/1.1\r\n\r\n')
+        _, _, body = ask(connect, server, 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
     assert 'gnet_connections_accepted' not in body
     assert server not in roster.servers
 
@@ -164,7 +177,7 @@ def test_a_failure_of_ours_is_an_answer_too(
         raise LookupError('out of numbers')
 
     monkeypatch.setattr(metrics.text_formats, 'prometheus', fail)
-    status, _, body = ask(connect, server, 'GET /metrics HTTP/1.1\r\n\r\n')
+    status, _, body = ask(connect, server, 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
     assert status == 500
     assert 'numbers' not in body
     assert [record.name for record in caplog.records] == ['gnet.metrics']
@@ -195,7 +208,7 @@ def test_on_ipv6(connect: Connect) -> None:
         pytest.skip('this machine has no IPv6 loopback address (::1)')
     server = metrics.serve(0, '::1')
     try:
-        status, _, _ = ask(connect, server, 'GET /metrics HTTP/1.1\r\n\r\n')
+        status, _, _ = ask(connect, server, 'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
         assert status == 200
     finally:
         server.stop(0)

@@ -105,7 +105,7 @@ def test_after_stop_nobody_who_asks_begins_anew(connect: Connect) -> None:
     metrics.stop()
     before = list(zope.event.subscribers)
     peer = connect(server)
-    peer.sendall(b'GET /metrics HTTP/1.1\r\n\r\n')
+    peer.sendall(b'GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n')
     assert b'\r\nContent-Length: 0\r\n' in peer.recv_until_end()
     server.stop(0)
     assert zope.event.subscribers == before

@@ -9,10 +9,14 @@ from typing import Any
 
 import gevent
 import pytest
+from gevent.event import Event
 from gevent.exceptions import LoopExit
 
 import gnet
+from gnet.loop.loop import get_loop
 from gnet.testing import EventRecorder, MemoryPair, connected_pair, memory_pair, settle, wait_until
+
+from ..harness.waiting import PATIENCE
 
 HOUR = 3600
 
@@ -319,9 +323,47 @@ def test_a_misspelt_option_is_refused() -> None:
         memory_pair(client_options={'high_water_mark': 'much'})
 
 
-def test_time_is_the_real_one_afterwards() -> None:
-    from gnet.loop.loop import get_loop
+@pytest.mark.parametrize('handler', [None, lambda sock: sock.recv(1)])
+def test_one_that_is_forgotten_lets_its_clock_go_and_says_so(handler: Any) -> None:
+    pair = memory_pair(handler, read_timeout=HOUR * 1000)
+    pair.clock.advance(HOUR / 2)
+    client, server = pair
+    with pytest.warns(ResourceWarning, match=r'unclosed <gnet\.testing\.MemoryPair') as caught:
+        del pair
+    assert [warning.filename for warning in caught] == [__file__]
+    assert 'now' not in vars(get_loop())
+    # Time-outs of the next test come.
+    timed_out = Event()
+    sock = gnet.Socket().set_timeout(1, timed_out.set)
+    assert timed_out.wait(PATIENCE)
+    sock.destroy()
+    client.destroy()
+    server.destroy()
 
+
+def test_one_that_is_forgotten_in_another_one_lets_it_have_its_clock() -> None:
+    with memory_pair() as pair:
+        with pytest.warns(ResourceWarning, match='unclosed'):
+            client, server = memory_pair()
+        pair.clock.advance(HOUR)
+        assert pair.clock.time == HOUR
+        client.destroy()
+        server.destroy()
+    assert 'now' not in vars(get_loop())
+
+
+def test_one_that_is_collected_in_another_thread(native: Any) -> None:
+    pairs = [memory_pair()]
+    client, server = pairs[0]
+    with pytest.warns(ResourceWarning, match='unclosed'):
+        native.start(pairs.clear).get(PATIENCE)
+    settle()
+    assert 'now' not in vars(get_loop())
+    client.destroy()
+    server.destroy()
+
+
+def test_time_is_the_real_one_afterwards() -> None:
     with memory_pair() as pair:
         with memory_pair() as other:
             assert pair.clock is other.clock

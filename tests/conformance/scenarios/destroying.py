@@ -87,6 +87,35 @@ _AT_EVERY_STAGE += [
     for stage, reached in _STAGES.items()
 ]
 
+#: Whether an end() that comes then still counts: not where a write was cut short by it.
+_ENDED_AFTER: dict[str, list[Step]] = {
+    'a write in flight': [*_STAGES['a write in flight, and then']],
+    'a write while connecting': [
+        *listening(), ['let', 'c', 'net.connect', target('IPv4')],
+        ['call', 'c.write', 'a'], ['call', 'c.write', 'b']],
+    'a write for a connection whose listener destroys it': [
+        *listening(), ['let', 'c', 'net.connect', target('IPv4')],
+        ['call', 'c.on', 'connect', fn('connected', ['call', 'c.destroy'])],
+        ['call', 'c.write', 'a'], ['await', 'c close']],
+    'corked': [*connection(), ['call', 'c.cork'], ['call', 'c.write', 'a']],
+    'nothing to send': [*connection()],
+    'never connected': [['let', 'c', 'new net.Socket']],
+}
+
+_AT_EVERY_STAGE += [
+    Scenario(
+        f'destroying/{name}, and {word} after it', _CHAPTER,
+        [*steps, ['call', 'c.destroy'], *between, *last, ['get', 'c.writableEnded'], ['settle'],
+         ['get', 'c.writableEnded', 'c.writable']],
+        quiet=QUIET)
+    for name, steps in _ENDED_AFTER.items()
+    for word, between, last in (
+        ('end() right', [], [['call', 'c.end']]),
+        ('end()', [['settle']], [['call', 'c.end']]),
+        ('end(chunk)', [['settle']], [
+            ['call', 'c.end', 'x'], ['call', 'c.write', 'y', fn('late')]]))
+]
+
 #: Whoever destroys it, the peer gets an end.
 _SEEN_BY_THE_PEER = [
     Scenario(

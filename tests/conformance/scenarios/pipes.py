@@ -16,6 +16,11 @@ _QUIET = [*QUIET, 'write', 'setEncoding']
 
 _PIPE = ['call', 's1.pipe', ref('d')]
 _FLOW = ['get', 's1.readableFlowing', 's1.readableLength']
+#: What a pipe has left at both ends.
+_LEFT: list[Step] = [
+    ['call', f'{which}.listenerCount', event]
+    for which, events in (('s1', ('data',)), ('d', ('finish', 'close', 'error', 'unpipe')))
+    for event in events]
 
 
 def _two(*, first: dict | None = None) -> list[Step]:
@@ -98,6 +103,32 @@ _LIVES: dict[str, list[Step]] = {
     "with 'data'": [
         ['call', 's1.on', 'data', fn('data')], _PIPE, *_comes(b'ab'), ['call', 's2.read']],
     'text': [['call', 's1.setEncoding', 'hex'], _PIPE, *_comes(b'ab'), ['call', 's2.read']],
+    'the source has ended, end: false, piped again after unpipe': [
+        ['call', 's1.resume'], ['call', 'c.end'], ['await', 's1 end'],
+        ['call', 's1.pipe', ref('d'), {'end': False}], ['call', 's1.unpipe'],
+        ['call', 's1.pipe', ref('d'), {'end': False}], ['settle'],
+        ['call', 'd.listenerCount', 'unpipe'], _FLOW],
+    'the source has ended, unpipe at once': [
+        ['call', 's1.resume'], ['call', 'c.end'], ['await', 's1 end'], _PIPE,
+        ['call', 's1.unpipe', ref('d')], ['settle'], ['get', 'd.writableEnded']],
+    "unpipe in an earlier listener of its 'end'": [
+        ['call', 's1.on', 'end', fn('ended', ['call', 's1.unpipe', ref('d')])], _PIPE,
+        *_comes(b'ab'), ['call', 'c.end'], ['await', 's1 end'], ['settle'],
+        ['get', 'd.writableEnded']],
+    "end: false, piped again in an earlier listener of its 'end'": [
+        ['call', 's1.on', 'end', fn(
+            'ended', ['call', 's1.unpipe'], ['call', 's1.pipe', ref('d'), {'end': False}])],
+        ['call', 's1.pipe', ref('d'), {'end': False}], ['call', 'c.end'], ['await', 's1 end'],
+        ['settle'], ['call', 'd.listenerCount', 'unpipe'], _FLOW],
+    "removeAllListeners('unpipe')": [
+        _PIPE, ['call', 'd.removeAllListeners', 'unpipe'], ['call', 's1.unpipe', ref('d')],
+        *_LEFT, _PIPE, ['call', 's1.unpipe'], *_LEFT],
+    "'unpipe' that the program emits": [_PIPE, ['call', 'd.emit', 'unpipe', ref('s1')], *_LEFT],
+    'its listeners come and go': [
+        *(['call', f'{which}.on', event, fn(f'{which} {event}')] for which in ('s1', 'd')
+          for event in ('newListener', 'removeListener')),
+        _PIPE, ['call', 's1.unpipe', ref('d')], _PIPE, ['call', 'd.emit', 'finish'], _PIPE,
+        ['call', 'd.emit', 'close'], *_LEFT],
     'with a wrong options argument': [
         ['call', 's1.pipe', ref('d'), {'end': None}], ['call', 'c.end'], ['settle'],
         ['get', 'd.writableEnded']],
