@@ -39,6 +39,9 @@ class Handler(_AnyGreenlet):
     # Named as gnet's: the program gets this greenlet, too, and may give it attributes of its own.
     __slots__ = ('gnet_handlers', 'gnet_locals', 'gnet_task')
 
+    #: Of gevent's, which notes ten frames by default, 0.4 KB: a handler's are gnet's and the hub's.
+    spawning_stack_limit = 1
+
     def __init__(self, handlers: Handlers) -> None:
         super().__init__()
         self.gnet_handlers: Handlers = handlers

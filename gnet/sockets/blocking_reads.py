@@ -82,11 +82,16 @@ class BlockingReads(Owned):
         if flags and size:
             return self._peek(size)
         handed: bytes | None = None
+        if self._owner is not None and size:
+            # Here, so that also a handler's first read waits below: further down, each idle
+            # connection has the frames of three functions more.
+            if get_ident() != self._loop.thread:
+                self._loop.check_thread()
+            self._begin_blocking()
         wire, blocking = self._wire, self._blocking
         if (
             wire.taker is GREENLET and wire.reading is ACTIVE and not wire.arrived
-            and wire.reader is None and self._owner is None and not self._queue
-            and not blocking.more_reads and size
+            and wire.reader is None and not self._queue and not blocking.more_reads and size
         ):
             # The hot path: what _take_bytes would do, without its calls.
             if blocking.seconds is None:
@@ -152,11 +157,12 @@ class BlockingReads(Owned):
         self._loop.check_thread()
         switch = self._loop.block
         while True:
+            if self._owner is not None and self._decoder is None:
+                self._begin_blocking()  # here, as in recv()
             wire, blocking = self._wire, self._blocking
             if (
                 wire.taker is GREENLET and wire.reading is ACTIVE and not wire.arrived
-                and wire.reader is None and self._owner is None and self._decoder is None
-                and not blocking.more_reads
+                and wire.reader is None and self._decoder is None and not blocking.more_reads
                 and (blocking.seconds is None or blocking.limit is not None)
             ):
                 # The hot path: what _take_bytes would do, without its calls.

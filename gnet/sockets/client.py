@@ -73,10 +73,18 @@ class Client(Limited, PythonNames):
 
     __slots__ = ()
 
-    #: What to connect to when `'close'` of the connection before was emitted.
-    _request: ConnectRequest | None
     _remote: Any
     opened_at: float
+
+    @property
+    def auto_select_family_attempted_addresses(self) -> list[str] | None:
+        """``'address:port'`` of each address tried, where a host had several; else None."""
+        return self._settings.attempted
+
+    @auto_select_family_attempted_addresses.setter
+    def auto_select_family_attempted_addresses(self, value: list[str] | None) -> None:
+        if value is not self._settings.attempted:
+            self._own_settings().attempted = value
 
     # --- connecting -------------------------------------------------------------------------------
 
@@ -146,7 +154,7 @@ class Client(Limited, PythonNames):
         if aborted and self._stage is not CLOSED:
             self.destroy(coded_errors.abort_error(signal))
         elif self._stage in _CLOSING:
-            self._request = request
+            self._own_settings().request = request
         elif self._stage in (NEW, CLOSED):
             self._connect(request)
         elif self._stage is CONNECTING:

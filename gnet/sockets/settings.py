@@ -27,6 +27,7 @@ from .peer_watch import PeerWatch
 
 if TYPE_CHECKING:
     from ..addresses.block_list import BlockList
+    from ..options.connect import ConnectRequest
     from .socket_wire import SocketWire
 
 __all__ = [
@@ -46,8 +47,8 @@ class Settings:
     """
 
     __slots__ = (
-        'block_list', 'host', 'keep_alive', 'limits', 'no_delay', 'onread', 'readable', 'signal',
-        'timeout', 'type_of_service', 'watch', 'writable',
+        'attempted', 'block_list', 'host', 'keep_alive', 'limits', 'no_delay', 'onread', 'readable',
+        'request', 'signal', 'timeout', 'type_of_service', 'watch', 'writable',
     )
 
     def __init__(self) -> None:
@@ -66,6 +67,10 @@ class Settings:
         self.block_list: BlockList | None = None
         #: What connect() was told to connect to, last: a name or an address; None for a path.
         self.host: str | None = None
+        #: What to connect to when `'close'` of the connection before was emitted.
+        self.request: ConnectRequest | None = None
+        #: ``'address:port'`` of each address tried, where a host had several.
+        self.attempted: list[str] | None = None
         #: How slow and how greedy the peer may be; None for any.
         self.limits: PeerLimits | None = None
         #: Looks after that while there is a connection, if it has to do with time.

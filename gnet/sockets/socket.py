@@ -111,11 +111,9 @@ class Socket(Addressed):
 
     __slots__ = (
         '_blocking', '_blocking_user', '_connector', '_counter', '_lingering', '_owner',
-        '_remote', '_request', '_settings', 'auto_select_family_attempted_addresses', 'opened_at',
+        '_remote', '_settings', 'opened_at',
     )
 
-    #: ``'address:port'`` of each address tried, where a host had several; else None.
-    auto_select_family_attempted_addresses: list[str] | None
     opened_at: float
 
     def __init__(self, given: Any = None, **keywords: Unpack[SocketKeywords]) -> None:
@@ -208,8 +206,6 @@ class Socket(Addressed):
         self._blocking = NOT_USED
         self._settings = DEFAULTS
         self._connector = None
-        self._request = None
-        self.auto_select_family_attempted_addresses = None
 
     def _accepted(
         self, counter: Counter, loop: Loop, sock: Any, remote: Any, high_water_mark: float,
@@ -246,11 +242,10 @@ class Socket(Addressed):
         # of this class
         self._counter = counter
         self._remote = remote
-        self._owner = self._lingering = self._connector = self._request = None
+        self._owner = self._lingering = self._connector = None
         self._blocking_user = _NOBODY
         self._blocking = NOT_USED
         self._settings = DEFAULTS
-        self.auto_select_family_attempted_addresses = None
         self._wire = DescriptorWire(loop, self, sock)
         self.opened_at = loop.now()
 
@@ -300,13 +295,14 @@ class Socket(Addressed):
         loop = self._loop
         if get_ident() != loop.thread and not loop.is_forsaken:
             loop.check_thread()
-        self._request = None
+        settings = self._settings
+        if settings is not DEFAULTS:
+            settings.request = None
         if self._stage is not CONNECTED and self._stage in GONE:
             return self
         connector, self._connector = self._connector, None
         if connector is not None:
             connector.abandon()
-        settings = self._settings
         if settings is not DEFAULTS:
             if settings.signal is not None:
                 settings.signal.unlink(self._aborted)
@@ -329,8 +325,8 @@ class Socket(Addressed):
 
     def _emit_close(self, had_error: bool) -> None:
         if (
-            'close' not in self._events and self._plain_emit and self._request is None
-            and not self._begun and not has_subscribers()
+            'close' not in self._events and self._plain_emit
+            and self._settings.request is None and not self._begun and not has_subscribers()
         ):
             self._stage = CLOSED  # most often: nobody is told
             return
@@ -346,9 +342,12 @@ class Socket(Addressed):
         finally:
             if told is not None:
                 lifecycle.publish(lifecycle.ConnectionClosed, *told)
-            request, self._request = self._request, None
-            if request is not None and self._stage is CLOSED:
-                self._connect(request)
+            settings = self._settings
+            request = settings.request
+            if request is not None:
+                settings.request = None
+                if self._stage is CLOSED:
+                    self._connect(request)
 
     def _ended_by(self) -> lifecycle.EndedBy:
         if self._errored is not None:

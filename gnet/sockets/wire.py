@@ -64,12 +64,16 @@ MAX_SPARE_QUEUES = 32
 _NO_BYTES = bytes(4)
 
 
+def _kind_of(sock: Any) -> int | tuple[int, int]:
+    return (sock.family, sock.proto) if sock.proto else sock.family
+
+
 class DescriptorWire(Arrivals):
     """What carries a socket's stream. It exists before there is a connection: see :meth:`open`."""
 
     __slots__ = (
-        '_holds', '_on_writable', '_read_watcher', '_write_watcher', 'family', 'handled',
-        'idle_timer', 'proto', 'ref', 'sock',
+        '_holds', '_kind', '_on_writable', '_read_watcher', '_write_watcher', 'handled',
+        'idle_timer', 'ref', 'sock',
     )
 
     schedule: Loop
@@ -111,18 +115,27 @@ class DescriptorWire(Arrivals):
         self.handled: bool = False
         self._holds = False
         self.stream = stream
-        #: Of the descriptor, also when it is closed; at first those of a ``socket.socket()``.
-        if sock is None:
-            self.family: int = _socket.AF_INET
-            self.proto: int = 0
-        else:
-            self.family, self.proto = sock.family, sock.proto
+        # The family, or the family and a protocol that is not 0: a slot of each idle connection
+        # less.
+        self._kind: int | tuple[int, int] = _socket.AF_INET if sock is None else _kind_of(sock)
 
     def open(self, stream: Carried, sock: Any) -> None:
         """Carry *stream* on *sock* from now on."""
         self.stream = stream
         self.sock = sock
-        self.family, self.proto = sock.family, sock.proto
+        self._kind = _kind_of(sock)
+
+    @property
+    def family(self) -> int:
+        """Of the descriptor, also when it is closed; at first that of a ``socket.socket()``."""
+        kind = self._kind
+        return kind[0] if isinstance(kind, tuple) else kind
+
+    @property
+    def proto(self) -> int:
+        """The same."""
+        kind = self._kind
+        return kind[1] if isinstance(kind, tuple) else 0
 
     def keep_stream(self, stream: Any, keep: bool) -> None:
         super().keep_stream(stream, keep)
@@ -171,7 +184,7 @@ class DescriptorWire(Arrivals):
             self.delivery = RUNNING  # a listener is blocked still
         self.ref = other.ref
         self.context = other.context
-        self.family, self.proto = other.family, other.proto
+        self._kind = other._kind  # inside: its own class
 
     def set_ref(self, ref: bool) -> None:
         """Keep the program alive while this is open, or not."""
