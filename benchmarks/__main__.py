@@ -17,6 +17,7 @@ from typing import NoReturn, TypeVar
 from . import cases, chart, contestants, report
 from .cases import Case
 from .contestants import Contestant
+from .load import LEAST_OF_WRK
 from .processes import Cores, Processes
 from .programs import MissingError, Programs
 from .rounds import Plan, Results, measure
@@ -78,9 +79,9 @@ def _parser() -> argparse.ArgumentParser:
         help=f'to which ratios are shown ({", else ".join(PEERS)}, else the first)')
     add('--rounds', type=_count, default=5, metavar='N', help='of which medians are shown (5)')
     add('--seconds', type=_duration, default=3, metavar='SECONDS',
-        help='of each measurement (3); wrk measures for whole ones, at least for one')
+        help=f'of each measurement (3); by wrk at least {LEAST_OF_WRK}')
     add('--warm-up', type=_duration_or_none, default=1, metavar='SECONDS',
-        help='before each (1); likewise')
+        help='before each (1); likewise, or 0')
     add('--json', type=_file, metavar='FILE', help='write the results there, too')
     add('--svg', type=_file, metavar='FILE', help='draw the results there, too')
     add('--before', metavar='CHECKOUT', help='add those of another checkout: "gnet-...-before"')

@@ -53,6 +53,8 @@ class Contestant:
     has_tls: bool = True
     #: Whether it has worker processes.
     has_workers: bool = False
+    #: Whether it does in one process what others have workers for, and nothing else.
+    is_alone: bool = False
     #: Arguments of the runtime that load what a program would need, and end.
     start_up: tuple[str, ...] = ()
     #: What watches its connections: see ``servers/watching.py``.
@@ -61,6 +63,8 @@ class Contestant:
     checkout: Path = HERE.parent
 
     def has(self, service: str) -> bool:
+        if self.is_alone:
+            return is_for_workers(service)
         if is_tls(service):
             return self.has_tls
         if is_for_workers(service):
@@ -83,6 +87,8 @@ class Contestant:
 
     def server(self, programs: Programs, service: str, *words: str) -> list[str]:
         """Return the command that starts its server for *service*."""
+        if self.is_alone:
+            service = service.partition('-')[2]
         before = _BEFORE_PROGRAM.get(self.runtime, ())
         program = [str(SERVERS / self.program)] if self.program else []
         return [self._executable(programs), *before, *program, *self.words, service, *words]
@@ -146,7 +152,17 @@ TABLE = (
         'bun', 'Bun', 'bun', 'node.cjs', solo=_SOLO,
         start_up=('-e', 'require("node:net")')),
     Contestant('epoll', 'C on epoll', 'epoll', has_tls=False),
+    Contestant(
+        'gnet-event-alone', 'gnet, event style, one process', 'python', 'gnet_event.py',
+        modules=('gevent', 'greenlet'), is_alone=True),
+    Contestant(
+        'gnet-blocking-alone', 'gnet, blocking style, one process', 'python', 'gnet_blocking.py',
+        modules=('gevent', 'greenlet'), is_alone=True),
 )
+
+_OURS = tuple(
+    contestant for contestant in TABLE
+    if contestant.name.startswith('gnet-') and not contestant.is_alone)
 
 
 def older(checkout: str | os.PathLike[str]) -> tuple[Contestant, ...]:
@@ -155,7 +171,7 @@ def older(checkout: str | os.PathLike[str]) -> tuple[Contestant, ...]:
         replace(
             contestant, name=f'{contestant.name}-before', title=f'{contestant.title}, before',
             has_tls=(Path(checkout) / 'gnet' / 'tls').is_dir(), checkout=Path(checkout).resolve())
-        for contestant in TABLE if contestant.name.startswith('gnet-'))
+        for contestant in _OURS)
 
 
 def watched() -> tuple[Contestant, ...]:
@@ -164,5 +180,5 @@ def watched() -> tuple[Contestant, ...]:
         replace(
             contestant, name=f'{contestant.name}-{how}', title=f'{contestant.title}, {how}',
             solo=frozenset(), watched=how)
-        for contestant in TABLE if contestant.name.startswith('gnet-')
+        for contestant in _OURS
         for how in ('counted', 'logged'))

@@ -30,6 +30,9 @@ SPARE_DESCRIPTORS = 100
 #: Bytes: sockaddr_un has 108, with the NUL at the end.
 _LONGEST_SOCKET_PATH = 107
 
+#: Seconds: until then wrk may not be ready to be interrupted.
+LEAST_OF_WRK = 0.5
+
 _UNITS = {'us': 1, 'ms': 1e3, 's': 1e6, 'm': 60e6}
 
 
@@ -146,16 +149,20 @@ class Wrk:
             trouble=trouble[0] if trouble else '',  # timeouts: not served yet
         )
 
-    def _wrk(self, trial: Trial, server: Server, least: float) -> str:
-        seconds = math.ceil(least)  # it knows whole ones only
+    def _wrk(self, trial: Trial, server: Server, seconds: float) -> str:
+        seconds = max(seconds, LEAST_OF_WRK)
         scheme = 'https' if server.is_tls else 'http'
         command = [
             trial.programs.find('wrk'), '--threads', '1', '--connections', str(self.connections),
-            '--duration', str(seconds), '--latency', f'{scheme}://127.0.0.1:{server.address}/',
+            '--duration', str(math.ceil(seconds)), '--latency', f'{scheme}://127.0.0.1:{server.address}/',
         ]
         if self.service in ('close', 'tls-close'):
             command += ['--header', 'Connection: close']
-        return trial.processes.start(command, trial.processes.cores.load).text(seconds + PATIENCE)
+        wrk = trial.processes.start(command, trial.processes.cores.load)
+        if seconds % 1:  # it knows whole ones only, but ends as well when it is interrupted
+            time.sleep(seconds)
+            wrk.interrupt()
+        return wrk.text(seconds + PATIENCE)
 
 
 def _found(pattern: str, text: str) -> re.Match[str]:

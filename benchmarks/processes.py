@@ -65,6 +65,8 @@ class Child:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._errors,
             env=environment, start_new_session=True, bufsize=0,
+            # "python -c", which workers are started by as well, imports from where it is first.
+            cwd=os.sep,
             preexec_fn=prepare,
         )
         self.pid = self._process.pid
@@ -100,6 +102,10 @@ class Child:
     def tell(self, line: str) -> None:
         """Write a line to its standard input."""
         self._process.stdin.write(line.encode() + b'\n')
+
+    def interrupt(self) -> None:
+        """Send it what Ctrl-C sends, if it still runs."""
+        self._process.send_signal(signal.SIGINT)
 
     def check(self) -> None:
         """See whether it still runs.

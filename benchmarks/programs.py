@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -82,7 +83,7 @@ class Programs:
         if path is None:
             where = wanted or f'on PATH as {name!r}'
             raise MissingError(f'there is no program {where}')
-        return path
+        return os.path.abspath(path)
 
     def _compile(self, name: str) -> str:
         program = self.directory / name

@@ -57,7 +57,7 @@ def start(tmp_path):
 def run(start) -> Callable[..., Finished]:
     def run(*words: str) -> Finished:
         ended = start(*words).wait()
-        if re.search('answered no request|did nothing for', ended.stdout):
+        if re.search('answered no request|did nothing for|wrk .* failed', ended.stdout):
             # On a busy machine a second may be too short to begin.
             ended = start(*words, '--seconds', '8').wait(MOST)
         return ended
@@ -124,6 +124,7 @@ def test_one_case_is_measured_for_two_contestants_while_a_missing_one_is_named(r
 @pytest.mark.timeout(2 * MOST)
 @pytest.mark.parametrize(('case', 'contestant', 'needed'), [
     ('rr-64', 'gnet-event', 'wrk'),
+    ('reuse-connect', 'gnet-event-alone', 'wrk'),
     ('echo', 'gnet-blocking', 'cc'),
     ('tls-rr-64', 'gnet-event', 'wrk'),
     ('tls-connect', 'gnet-blocking', 'wrk'),
@@ -145,6 +146,20 @@ def test_another_checkout_takes_part_beside_each_contestant_of_this_one(run):
     assert ended.status == 0, ended
     assert re.findall(r'^  (\S+) .* x ', ended.stdout, re.MULTILINE) == [
         'gnet-event', 'gnet-event-before']
+
+
+def test_it_is_the_other_checkout_that_starts(run_instead_of_gnet):
+    ended = run_instead_of_gnet('raise SystemExit("I am another one")', 'start-up')
+    assert ended.status == 1
+    assert 'I am another one' in ended.stdout.partition('failed: start-up, gnet-event-before')[2]
+
+
+def test_one_process_takes_part_where_others_have_workers(tmp_path):
+    alone = next(one for one in TABLE if one.is_alone)
+    assert alone.has('shared-close')
+    assert not any(map(alone.has, ('close', 'tls-close', 'start-up')))
+    assert alone.server(Programs(tmp_path, {}), 'shared-close', '0')[-2:] == ['close', '0']
+    assert not any(one.is_alone for one in older(ROOT))
 
 
 def test_a_checkout_without_tls_takes_no_part_in_it(tmp_path):
