@@ -261,7 +261,10 @@ class BlockingReads(Owned):
             chunk = blocking.read_on(wire)
             if chunk or wire.reading is not ACTIVE:
                 return chunk
-        if not wire.bytes_read and self._counter is not None and wire.reading is ACTIVE:
+        if (
+            not wire.bytes_read and self._counter is not None and wire.looks_first
+            and wire.reading is ACTIVE
+        ):
             # Most clients ask as soon as they are connected: that has come already, and to wait for
             # the hub to find it is a tenth of a short connection.
             chunk = wire.receive()

@@ -72,6 +72,8 @@ class DescriptorWire(Arrivals):
         'idle_timer', 'proto', 'ref', 'sock',
     )
 
+    looks_first = True
+
     schedule: Loop
     # Of the base, and set here, too: without this, type checkers may differ about their types.
     arrived: deque[Any] | None
