@@ -274,12 +274,22 @@ class BlockingReads(Owned):
             self._flush()
             if self._stage in GONE:
                 return None
-        blocking = self._blocking
+        blocking, chunk = self._blocking, None
         if blocking.more_reads and wire.reading is ACTIVE:
             chunk = blocking.read_on(wire)
             if chunk or wire.reading is not ACTIVE:
                 return chunk
-        chunk = blocking.wait_for_chunk(wire)
+        if (
+            not wire.bytes_read and self._counter is not None and wire.looks_first
+            and wire.reading is ACTIVE
+        ):
+            # Most clients ask as soon as they are connected: that has come already, and to wait for
+            # the hub to find it is a tenth of a short connection.
+            chunk = wire.receive()
+            if chunk is None and wire.reading is not ACTIVE:
+                return None
+        if chunk is None:
+            chunk = blocking.wait_for_chunk(wire)
         if chunk is not None and len(chunk) >= BULK_SIZE:
             self._own_blocking().expect_more(len(chunk))
         return chunk

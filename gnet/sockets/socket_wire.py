@@ -42,6 +42,10 @@ class SocketWire(Wire, Protocol):
         """Whether blocking calls may read it."""
 
     @property
+    def looks_first(self) -> bool:
+        """Whether the first blocking read may call :meth:`receive` before it waits."""
+
+    @property
     def stopped(self) -> bool:
         """Whether the program reads nothing now, by other means than ``pause()``: `onread`."""
 

@@ -76,6 +76,8 @@ class DescriptorWire(Arrivals):
         'idle_timer', 'ref', 'sock',
     )
 
+    looks_first = True
+
     schedule: Loop
     # Of the base, and set here, too: without this, type checkers may differ about their types.
     arrived: deque[Any] | None

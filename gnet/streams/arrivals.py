@@ -52,6 +52,9 @@ class Arrivals:
     telling = False
     #: Whether blocking calls may read it.
     can_block = True
+    #: Whether the first of them looks for what has come, before it waits. (Where a read is more
+    #: than that, as in TLS, it is left to the hub.)
+    looks_first = False
 
     def __init__(self, schedule: Schedule) -> None:
         self.schedule: Schedule = schedule

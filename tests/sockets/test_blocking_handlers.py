@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import _socket
 import socket
+import struct
 from collections.abc import Callable
+from contextlib import closing
 from typing import Any
 
 import gevent
@@ -37,6 +40,38 @@ def test_a_handler_that_returns_ends_its_connection(serve: Serve, connect: Any) 
     assert peer.recv_until_end() == b'abc'
     peer.close()
     until(lambda: not server._connections)
+
+
+@pytest.mark.parametrize(('sent', 'ending', 'outcome'), [
+    (b'request', None, b'request'),
+    (b'', 'end', b''),
+    (b'', 'reset', 'ECONNRESET'),
+])
+def test_the_first_read_finds_what_has_come_already_without_waiting_for_the_hub(
+    serve: Serve, sent: bytes, ending: str | None, outcome: bytes | str,
+) -> None:
+    seen: list[Any] = []
+
+    def handler(sock: Any) -> None:
+        gevent.get_hub().loop.run_callback(seen.append, 'the hub')
+        try:
+            seen.append(sock.recv(100))
+        except OSError as error:
+            seen.append(code(error))
+
+    server = serve(handler)
+    address: Any = server.address()
+    # The C class blocks natively: the server accepts nothing before all of this has come.
+    with closing(_socket.socket()) as peer:
+        peer.connect((address.address, address.port))
+        peer.send(sent)
+        if ending == 'end':
+            peer.shutdown(socket.SHUT_WR)
+        elif ending == 'reset':
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+            peer.close()
+        until(lambda: len(seen) == 2)
+    assert seen == [outcome, 'the hub']
 
 
 def test_the_peer_gets_all_even_if_it_had_sent_what_was_not_read(
