@@ -88,6 +88,11 @@ class BlockingReads(Owned):
             if get_ident() != self._loop.thread:
                 self._loop.check_thread()
             self._begin_blocking()
+            first = self._look_first()
+            if first is not None:
+                if len(first) <= size:
+                    return first
+                self._wire.give_back(first)
         wire, blocking = self._wire, self._blocking
         if (
             wire.taker is GREENLET and wire.reading is ACTIVE and not wire.arrived
@@ -159,6 +164,10 @@ class BlockingReads(Owned):
         while True:
             if self._owner is not None and self._decoder is None:
                 self._begin_blocking()  # here, as in recv()
+                first = self._look_first()
+                if first is not None:
+                    yield first
+                    continue
             wire, blocking = self._wire, self._blocking
             if (
                 wire.taker is GREENLET and wire.reading is ACTIVE and not wire.arrived
@@ -274,22 +283,29 @@ class BlockingReads(Owned):
             self._flush()
             if self._stage in GONE:
                 return None
-        blocking, chunk = self._blocking, None
+        blocking = self._blocking
         if blocking.more_reads and wire.reading is ACTIVE:
             chunk = blocking.read_on(wire)
             if chunk or wire.reading is not ACTIVE:
                 return chunk
+        chunk = blocking.wait_for_chunk(wire)
+        if chunk is not None and len(chunk) >= BULK_SIZE:
+            self._own_blocking().expect_more(len(chunk))
+        return chunk
+
+    def _look_first(self) -> bytes | None:
+        """Return what has come by the first blocking read of an accepted connection, or None.
+
+        Most clients ask as soon as they are connected: to wait for the hub to find that is a tenth
+        of a short connection.
+        """
+        wire = self._wire
         if (
-            not wire.bytes_read and self._counter is not None and wire.looks_first
-            and wire.reading is ACTIVE
+            self._counter is None or not wire.looks_first or wire.bytes_read or wire.arrived
+            or wire.reading is not ACTIVE or wire.reader is not None or self._queue
         ):
-            # Most clients ask as soon as they are connected: that has come already, and to wait for
-            # the hub to find it is a tenth of a short connection.
-            chunk = wire.receive()
-            if chunk is None and wire.reading is not ACTIVE:
-                return None
-        if chunk is None:
-            chunk = blocking.wait_for_chunk(wire)
+            return None
+        chunk = wire.receive()
         if chunk is not None and len(chunk) >= BULK_SIZE:
             self._own_blocking().expect_more(len(chunk))
         return chunk
