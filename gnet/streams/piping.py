@@ -50,15 +50,15 @@ class Pipe:
         if source.readable_ended:
             source._tick_guarded(self._source_ended)  # inside: as above
         else:
-            self._listen(source.once, source, 'end', self._source_ended)
+            self._listen(source.on, source, 'end', self._source_ended)
         if self._is_emitter():
             self._listen(destination.on, destination, 'unpipe', self._unpiped)
         self._listen(source.on, source, 'data', self._forward)
         if self._is_emitter():
             self._listen(
                 destination.prepend_listener, destination, 'error', self._destination_failed)
-            self._listen(destination.once, destination, 'close', self._destination_over)
-            self._listen(destination.once, destination, 'finish', self._destination_over)
+            self._listen(destination.on, destination, 'close', self._destination_closed)
+            self._listen(destination.on, destination, 'finish', self._destination_finished)
             destination.emit('pipe', source)
         if getattr(destination, 'writable_need_drain', False):
             self._wait()
@@ -100,6 +100,7 @@ class Pipe:
     def _source_ended(self) -> None:
         # Also if it was undone since it was made, of a source that had ended, or in a listener of
         # this 'end': as in Node. Then it is another pipe to the same destination that ends.
+        self._cease('end')
         if self._ends:
             self.destination.end()
         if not self._is_emitter():
@@ -107,19 +108,19 @@ class Pipe:
         elif not self._ends:  # else the destination's 'finish' does
             self.source.unpipe(self.destination)
 
-    def _destination_over(self, *_arguments: Any) -> None:
-        # Of both, one is enough.
-        for event in ('close', 'finish'):
-            if event in self._listening:
-                emitter, listener = self._listening.pop(event)
-                emitter.off(event, listener)
+    def _destination_closed(self, *_arguments: Any) -> None:
+        self._cease('close')
+        self._cease('finish')
+        self.source.unpipe(self.destination)
+
+    def _destination_finished(self, *_arguments: Any) -> None:
+        self._cease('finish')
+        self._cease('close')
         self.source.unpipe(self.destination)
 
     def _destination_failed(self, error: Any) -> None:
         self.source.unpipe(self.destination)
-        if 'error' in self._listening:  # nobody heard of 'unpipe'
-            self._listening.pop('error')
-            self.destination.off('error', self._destination_failed)
+        self._cease('error')  # if nobody heard of 'unpipe'
         if not self.destination.listener_count('error'):
             # Nobody but this pipe was listening.
             if self._is_to_stream():
@@ -163,7 +164,10 @@ class Pipe:
 
     def _forget(self) -> None:
         for event in _REMOVED:
-            if event in self._listening:
-                # (Popped, as it refers to this pipe.)
-                emitter, listener = self._listening.pop(event)
-                emitter.off(event, listener)
+            self._cease(event)
+
+    def _cease(self, event: str) -> None:
+        """Listen to *event* no more, as a listener of Node's ``once`` does when it is called."""
+        if event in self._listening:
+            emitter, listener = self._listening.pop(event)  # as it refers to this pipe
+            emitter.off(event, listener)

@@ -26,7 +26,7 @@ from gnet.sockets.peer_watch import PeerWatch
 from ..harness.clock import Clock
 from ..harness.connections import Connection, code, failing
 from ..harness.families import Family
-from ..harness.waiting import turn, until
+from ..harness.waiting import PATIENCE, turn, until
 
 Accept = Callable[..., Connection]
 
@@ -321,13 +321,14 @@ def test_a_pipe_to_one_that_takes_nothing_ends_it(
     caplog.set_level(logging.INFO, 'gnet.socket')
     into = accept(write_timeout=1000)
     source = accept(lambda c: c.sock.pipe(into.sock))
-    gevent.spawn(outcome_of, source.peer.sendall, bytes(MUCH))
+    sending = gevent.spawn(outcome_of, source.peer.sendall, bytes(MUCH))
     until(lambda: into.sock.writable_length)
     clock.until(lambda: into.sock.destroyed)
     assert code(into.sock.errored) == 'ERR_WRITE_TIMEOUT'
     until(lambda: 'The peer has taken nothing' in caplog.text)
     assert 'Traceback' not in caplog.text
     source.sock.destroy()
+    sending.join(PATIENCE)
 
 
 def outcome_of(call: Callable[..., Any], *args: Any) -> Any:
