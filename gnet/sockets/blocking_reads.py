@@ -266,7 +266,7 @@ class BlockingReads(Owned):
             and wire.reading is ACTIVE
         ):
             # Most clients ask as soon as they are connected: that has come already, and to wait for
-            # the hub to find it is a tenth of a short connection.
+            # the hub to find it is some 8 % of a short connection.
             chunk = wire.receive()
             if chunk is None and wire.reading is not ACTIVE:
                 return None
