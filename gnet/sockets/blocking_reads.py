@@ -296,8 +296,8 @@ class BlockingReads(Owned):
     def _look_first(self) -> bytes | None:
         """Return what has come by the first blocking read of an accepted connection, or None.
 
-        Most clients ask as soon as they are connected: to wait for the hub to find that is a tenth
-        of a short connection.
+        Most clients ask as soon as they are connected: to wait for the hub to find that is some
+        8 % of a short connection.
         """
         wire = self._wire
         if (

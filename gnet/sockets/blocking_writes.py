@@ -61,7 +61,8 @@ class BlockingWrites(BlockingReads):
         except OSError as error:
             self._write_failed(error, memoryview(data).nbytes, None)
             sent = -1
-        if sent == len(data):
+        # (An array may have larger items: its length is not that in bytes.)
+        if sent == (len(data) if type(data) is bytes else memoryview(data).nbytes):
             self._bytes_sent += sent
             return
         if sent < 0:
@@ -86,7 +87,7 @@ class BlockingWrites(BlockingReads):
             self._loop.check_thread()
         if self._blocking.seconds == 0:
             _check_send_flags(flags)
-            return self._send_at_once(data)
+            return self._send_at_once(memoryview(data).cast('B'))
         self._note_blocking_use()
         _check_send_flags(flags)
         view, sent = memoryview(data).cast('B'), 0
@@ -102,7 +103,7 @@ class BlockingWrites(BlockingReads):
                 raise
             return sent
 
-    def _send_at_once(self, data: Any) -> int:
+    def _send_at_once(self, data: memoryview) -> int:
         self._note_blocking_use()
         if (
             self._stage is not CONNECTED or self._write_state is not WRITABLE
@@ -117,7 +118,7 @@ class BlockingWrites(BlockingReads):
         except BlockingIOError:
             sent, is_full = 0, True
         except OSError as error:
-            self._write_failed(error, memoryview(data).nbytes, None)
+            self._write_failed(error, len(data), None)
             sent = -1
         if sent < 0:
             raise self._blocked_error()  # as in sendall()

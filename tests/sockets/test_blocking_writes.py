@@ -8,6 +8,7 @@ import resource
 import socket
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import gevent
@@ -67,6 +68,22 @@ def test_sendall_returns_when_the_kernel_has_all(hold: Hold) -> None:
     sending.get(timeout=PATIENCE)
     assert c.sock.bytes_written == len(data)
     assert c.sock.writable_length == 0
+
+
+def test_sendall_counts_bytes_and_not_the_items_of_an_array(hold: Hold, tmp_path: Path) -> None:
+    def unix(name: str) -> Connection:  # where the kernel takes as much each time
+        return hold(target={'path': str(tmp_path / name)})
+
+    probed = unix('probed')
+    probed.sock.settimeout(0)
+    taken = probed.sock.send(bytes(MUCH))
+    c = unix('array')
+    items = array.array('H', bytes(2 * taken))
+    sending = gevent.spawn(c.sock.sendall, items)
+    until(lambda: sending.ready() or c.sock.writable_length)
+    assert c.sock.writable_length == taken
+    assert len(c.peer.recv_exactly(2 * taken)) == 2 * taken
+    sending.get(timeout=PATIENCE)
 
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='ru_maxrss is in KB on Linux')
