@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from gevent import getcurrent
-
 from .. import lifecycle
 from ..addresses.ends import Dropped, Ends, address_of_peer, ends_of, host_of
 from ..lifecycle import has_subscribers
@@ -20,7 +18,7 @@ from ..node.values import is_number
 from ..options import shared
 from ..options.peer_limits import PeerLimits
 from ..sockets.limited import limit
-from ..sockets.ownership import begin, raised, returned
+from ..sockets.ownership import hand_over
 from ..sockets.socket import Socket, accept
 from .connections import Connections, Limiter
 
@@ -151,12 +149,8 @@ class Intake:
 
         For a greenlet that runs as soon as the connection is admitted; else :meth:`serve_later`.
         """
-        try:  # hand_over(), without the call
-            begin(sock, getcurrent())
-            (self if has_subscribers() else self.server).emit('connection', sock)
-        except BaseException as error:
-            raised(sock, 'connection', error, self)
-        returned(sock)
+        emitter = self if has_subscribers() else self.server
+        hand_over(sock, emitter, 'connection', self)
 
     def serve_later(self, sock: Socket) -> None:
         """Like :meth:`serve`; but stop() may have destroyed *sock* before this greenlet began."""

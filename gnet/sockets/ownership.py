@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     from .socket_wire import Borrower, SocketWire
 
 __all__ = [
-    'BlockingUser', 'Counter', 'Owned', 'begin', 'fail', 'forsake', 'hand_over', 'is_accepted',
-    'is_used_blockingly', 'raised', 'returned',
+    'BlockingUser', 'Counter', 'Owned', 'fail', 'forsake', 'hand_over', 'is_accepted',
+    'is_used_blockingly',
 ]
 
 _log = Log('gnet.socket')
@@ -388,26 +388,16 @@ def hand_over(sock: Any, emitter: Emitter, event: str, failures: Failures) -> No
         failures: is told what they raise, but for what ends a greenlet or the program.
     """
     try:
-        begin(sock, getcurrent())
+        sock._begin(getcurrent())
         emitter.emit(event, sock)
+    except GreenletExit:
+        sock.destroy()  # somebody killed the handler
+    except EXITS:
+        sock.destroy()
+        raise
     except BaseException as error:
-        raised(sock, event, error, failures)
-    returned(sock)
-
-
-#: The steps of hand_over(), for who spares each blocked connection that function's frame.
-begin = Owned._begin
-returned = Owned._owner_returned
-
-
-def raised(sock: Any, event: str, error: BaseException, failures: Failures) -> None:
-    """Listeners to whom *sock* was handed over have raised *error*, which is handled now."""
-    if not isinstance(error, EXITS):
         failures.failed(event, sock, error)
-        return
-    sock.destroy()
-    if not isinstance(error, GreenletExit):  # which is somebody who killed the handler
-        raise error
+    sock._owner_returned()
 
 
 def fail(sock: Any, error: BaseException) -> None:
