@@ -156,7 +156,7 @@ class Wrk:
             trial.programs.find('wrk'), '--threads', '1', '--connections', str(self.connections),
             '--duration', str(math.ceil(seconds)), '--latency', f'{scheme}://127.0.0.1:{server.address}/',
         ]
-        if self.service in ('close', 'tls-close'):
+        if self.service.endswith('close'):
             command += ['--header', 'Connection: close']
         wrk = trial.processes.start(command, trial.processes.cores.load)
         if seconds % 1:  # it knows whole ones only, but ends as well when it is interrupted

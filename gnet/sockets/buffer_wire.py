@@ -25,6 +25,7 @@ class BufferWire(DescriptorWire):
     __slots__ = ('_buffer', '_callback', '_filled', '_made_by', 'stopped', 'telling')
 
     can_block = False
+    looks_first = False
 
     # Of the base, and set here, too: without this, type checkers may differ about its type.
     bytes_read: int

@@ -13,6 +13,8 @@ import socket as _stdlib
 from collections.abc import Callable
 from typing import Any, Optional
 
+from ..node.threads import get_ident
+
 __all__ = ['Raw', 'open_file']
 
 #: Called with what the file has read ahead; for a text file that cannot tell, with None.
@@ -33,6 +35,10 @@ class Raw(_stdlib.SocketIO):
         sock = self._readable
         if sock is None:
             return super().readinto(buffer)  # which says why not
+        # A file is what is given to a pool of threads most easily. (recv() would ask, too, but only
+        # after the wire has been told who waits.)
+        if get_ident() != sock._loop.thread:  # inside: of this folder
+            sock._loop.check_thread()  # inside: as above
         try:
             count: int = sock.recv_into(buffer)
         except _stdlib.timeout:

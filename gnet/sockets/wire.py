@@ -64,8 +64,17 @@ MAX_SPARE_QUEUES = 32
 _NO_BYTES = bytes(4)
 
 
-def _kind_of(sock: Any) -> int | tuple[int, int]:
-    return (sock.family, sock.proto) if sock.proto else sock.family
+#: Families with protocols, each once: wires have them in common.
+_KINDS: dict[tuple[int, int], tuple[int, int]] = {}
+
+
+def _kind(family: int, proto: int) -> tuple[int, int]:
+    kind = family, proto
+    return _KINDS.setdefault(kind, kind)
+
+
+#: Those of a ``socket.socket()``.
+_TCP = _kind(_socket.AF_INET, 0)
 
 
 class DescriptorWire(Arrivals):
@@ -117,27 +126,24 @@ class DescriptorWire(Arrivals):
         self.handled: bool = False
         self._holds = False
         self.stream = stream
-        # The family, or the family and a protocol that is not 0: a slot of each idle connection
-        # less.
-        self._kind: int | tuple[int, int] = _socket.AF_INET if sock is None else _kind_of(sock)
+        # Both in one slot: there is one for each idle connection.
+        self._kind: tuple[int, int] = _TCP if sock is None else _kind(sock.family, sock.proto)
 
     def open(self, stream: Carried, sock: Any) -> None:
         """Carry *stream* on *sock* from now on."""
         self.stream = stream
         self.sock = sock
-        self._kind = _kind_of(sock)
+        self._kind = _kind(sock.family, sock.proto)
 
     @property
     def family(self) -> int:
         """Of the descriptor, also when it is closed; at first that of a ``socket.socket()``."""
-        kind = self._kind
-        return kind[0] if isinstance(kind, tuple) else kind
+        return self._kind[0]
 
     @property
     def proto(self) -> int:
         """The same."""
-        kind = self._kind
-        return kind[1] if isinstance(kind, tuple) else 0
+        return self._kind[1]
 
     def keep_stream(self, stream: Any, keep: bool) -> None:
         super().keep_stream(stream, keep)

@@ -15,7 +15,8 @@ is written out where it is gone, beside the general one. These pairs must agree:
 written out in                                   what it would call
 ===============================================  ================================================
 `Delivery._deliver`, the loop over listeners     `Delivery._push`, `EventEmitter.emit`
-`Delivery._deliver`, its last lines              `Delivery._turn_over`
+`Delivery._deliver`, after the loop: while the   `Delivery._turn_over`
+wire still reads, and in the last lines
 `Delivery._deliver`, its look at the end         `Delivery._holds_end`
 `Delivery._push_end`                             `Delivery._emit_readable`, `Delivery._in_turn`,
                                                  `Delivery._emit_end`

@@ -36,6 +36,7 @@ from .states import (
     NEW,
     WRITABLE,
 )
+from .wire import Wire
 from .writable import Writable
 from .write_request import Failed, WriteRequest
 
@@ -187,7 +188,7 @@ class Duplex(Writable):
             cancelled = (
                 self._wire.own_failure(failure, 'write') if failure else self._cut_short())
             error = error or cancelled
-            answer(self._drop_end)
+            answer(self._drop_end, self._wire)
             for request in in_flight:
                 if request.callback is not None:
                     answer(self._call_guarded, request.callback, cancelled)
@@ -195,20 +196,23 @@ class Duplex(Writable):
             answer, queued, callbacks, error or coded_errors.stream_destroyed('write'),
             error or coded_errors.stream_destroyed('end'))
         if queued:
-            answer(self._forget, sum(len(request.data) for request in queued))
+            answer(self._forget, self._wire, sum(len(request.data) for request in queued))
 
-    def _drop_end(self) -> None:
+    # (These three may come when there is a new connection already, or even the end of one: then
+    # they are none of its.)
+
+    def _drop_end(self, wire: Wire) -> None:
         """As in Node, the stream has failed by that: who calls ``end()`` now is too late."""
-        if self._stage in GONE and self._write_state is WRITABLE:
+        if self._wire is wire and self._stage in GONE and self._write_state is WRITABLE:
             self._write_state = DROPPED
 
     def _cut_short(self) -> BaseException:
         """The error of what was being sent when the stream was destroyed."""
         return self._wire.own_failure(errno.ECANCELED, 'write')
 
-    def _forget(self, size: int) -> None:
+    def _forget(self, wire: Wire, size: int) -> None:
         """As in Node, what was queued counts as written no more; what it had begun with does."""
-        if self._stage in GONE:  # else there is a new connection already
+        if self._wire is wire and self._stage in GONE:
             self._queued_bytes -= size
 
     def _fail_unconnected(
@@ -219,15 +223,15 @@ class Duplex(Writable):
         As in Node, what was *begun* with learns of that, and what comes after it of the reason.
         """
         first = coded_errors.state_error('ERR_SOCKET_CLOSED_BEFORE_CONNECTION')
-        self._later(self._drop_end)
+        wire = self._wire
+        self._later(self._drop_end, wire)
         self._answer(self._later, queued[:begun], [], first, first)
-        self._later(self._forget_queued, sum(len(request.data) for request in queued[:begun]))
+        self._later(self._forget_queued, wire, sum(len(request.data) for request in queued[:begun]))
         reason = self._errored or first
         self._answer(self._later, queued[begun:], callbacks, reason, reason)
 
-    def _forget_queued(self, begun: int) -> None:
-        # As above; unless there is a new connection already.
-        if self._stage in GONE:
+    def _forget_queued(self, wire: Wire, begun: int) -> None:
+        if self._wire is wire and self._stage in GONE:  # as above
             self._queued_bytes = begun
 
     def _answer(

@@ -13,6 +13,7 @@ from functools import partial
 from ..node import coded_errors
 from .sending import MAX_GATHERED, Sending
 from .states import CONNECTED, GONE
+from .wire import Wire
 
 __all__ = ['FirstWrites']
 
@@ -68,7 +69,7 @@ class FirstWrites(Sending):
         begun, self._begun = self._begun, 0
         _, queued, callbacks = self._take_unsent()
         self._queued_bytes = 0  # as in Node, they count as written no more
-        self._drop_end()
+        self._drop_end(self._wire)
         closed = coded_errors.state_error('ERR_SOCKET_CLOSED')
         answers = [
             *((request.callback, closed) for request in queued[:begun]),
@@ -79,6 +80,6 @@ class FirstWrites(Sending):
             partial(self._call_guarded, callback, error)
             for callback, error in answers if callback is not None)
 
-    def _drop_end(self) -> None:
+    def _drop_end(self, wire: Wire) -> None:
         """Who calls ``end()`` now is too late. `Duplex` has it."""
         raise NotImplementedError

@@ -12,6 +12,7 @@ other one stays. The rules are Node's (measured):
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -139,22 +140,25 @@ class Pipeline:
         callback, self._callback = self._callback, None
         if callback is None:
             return
-        self._part()
-        last = self._streams[-1]
-        if not self._ends_last or (self._error is None and last.readable):
-            # Somebody goes on with it, and shall hear of what happens to it.
-            self._waits[-1].stop(last)
-        callback(self._error)
+        try:
+            self._part()
+        finally:  # also if a listener of 'unpipe' raises
+            last = self._streams[-1]
+            if not self._ends_last or (self._error is None and last.readable):
+                # Somebody goes on with it, and shall hear of what happens to it.
+                self._waits[-1].stop(last)
+            callback(self._error)
 
     def _part(self) -> None:
         """Take back what was begun, but for listeners of what may still go wrong."""
         for stream, event, listener in self._listening:
             stream.off(event, listener)
         self._listening.clear()  # they refer to this pipeline
-        for pipe in self._pipes:
-            pipe.close()
-        if self._link is not None:
-            self._link.close()
+        with ExitStack() as all_of_them:  # also if a listener of 'unpipe' raises
+            if self._link is not None:
+                all_of_them.callback(self._link.close)
+            for pipe in reversed(self._pipes):
+                all_of_them.callback(pipe.close)
 
 
 def pipeline(*streams: Any, callback: Any = None, **keywords: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 from .delivery import Delivery
@@ -10,6 +11,18 @@ __all__ = ['Pipe']
 
 #: The events that a pipe listens to, in the order in which it ceases to.
 _REMOVED = ('close', 'finish', 'drain', 'error', 'unpipe', 'end', 'data')
+
+
+class Life(Enum):
+    """How far a pipe has come. (That its source has it no more is another matter.)"""
+
+    LASTING = 'lasting'
+    #: `'unpipe'` is emitted for it, which its own listener is to hear.
+    PARTING = 'parting'
+    #: What it had to do with its destination is undone.
+    OVER = 'over'
+    #: It could not begin: all is as if it had never been made.
+    VOID = 'void'
 
 
 class Pipe:
@@ -21,15 +34,14 @@ class Pipe:
     destination's `'finish'` or `'close'` only ends the pipe. The rules are Node's (measured).
     """
 
-    __slots__ = ('_ends', '_is_parting', '_listening', '_waits_for_drain', 'destination', 'source')
+    __slots__ = ('_ends', '_life', '_listening', '_waits_for_drain', 'destination', 'source')
 
     def __init__(self, source: Any, destination: Any, ends: bool) -> None:
         self.source: Any = source
         self.destination: Any = destination
         self._ends = ends
         self._waits_for_drain = False
-        #: Whether the 'unpipe' that is emitted is that of this pipe.
-        self._is_parting = False
+        self._life = Life.LASTING
         #: What was registered where, by the event, to be taken back by :meth:`_forget`.
         self._listening: dict[str, tuple[Any, Any]] = {}
         # inside: a pipe is a part of its source
@@ -42,6 +54,7 @@ class Pipe:
             # A greenlet is blocked in a read of the source, say: nothing has begun.
             if self._is_open():
                 source._pipes.remove(self)  # inside: as above
+            self._life = Life.VOID
             self._forget()
             raise
 
@@ -86,8 +99,9 @@ class Pipe:
     def _wait(self) -> None:
         if 'drain' not in self._listening and self._is_emitter():
             self._listen(self.destination.on, self.destination, 'drain', self._drained)
-        self._waits_for_drain = True
-        self.source.pause()
+        if self._life is not Life.OVER:  # as it is when write() has undone the pipe
+            self._waits_for_drain = True
+            self.source.pause()
 
     def _drained(self) -> None:
         self._waits_for_drain = False
@@ -100,6 +114,8 @@ class Pipe:
     def _source_ended(self) -> None:
         # Also if it was undone since it was made, of a source that had ended, or in a listener of
         # this 'end': as in Node. Then it is another pipe to the same destination that ends.
+        if self._life is Life.VOID:
+            return
         self._cease('end')
         if self._ends:
             self.destination.end()
@@ -143,19 +159,24 @@ class Pipe:
         if not self._is_emitter():
             self._let_go()
             return
-        self._is_parting = True
+        self._life = Life.PARTING
         try:
             self.destination.emit('unpipe', self.source)  # where _unpiped() is a listener
+        except BaseException:
+            if self._life is Life.PARTING:  # another one has raised first
+                self._let_go()
+            raise
         finally:
-            self._is_parting = False
+            if self._life is Life.PARTING:
+                self._life = Life.LASTING  # as in Node, where somebody has removed _unpiped()
 
     def _unpiped(self, *_arguments: Any) -> None:
         # (What a program emits by that name is none of a pipe's.)
-        if self._is_parting:
-            self._is_parting = False
+        if self._life is Life.PARTING:
             self._let_go()
 
     def _let_go(self) -> None:
+        self._life = Life.OVER
         self._forget()
         if self._waits_for_drain and (
             not self._is_to_stream() or self.destination._needs_drain  # inside: Node looks there

@@ -23,6 +23,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from ..node import coded_errors
@@ -424,6 +425,7 @@ class Readable(ReadableState):
         elif pipes:
             self._pipes = None
             self.pause()
-            for pipe in pipes:
-                pipe.part()
+            with ExitStack() as all_of_them:  # also if a listener of 'unpipe' raises
+                for pipe in reversed(pipes):
+                    all_of_them.callback(pipe.part)
         return self

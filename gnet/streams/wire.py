@@ -53,7 +53,8 @@ first, and then `'end'`. A failure is ``error``: what had arrived and waits for 
 blocking read comes first, then the stream is destroyed with it; at once where a listener is
 blocked, which shall not hold up `'error'`. A wire whose ``reading`` is OVER says no more of either.
 
-**Back-pressure, reading.** A wire reads ahead while ``reading`` is ACTIVE. It stops by itself
+**Back-pressure, reading.** A wire reads ahead while ``reading`` is ACTIVE; one that has met the end
+is OVER, so who finds ACTIVE need not look at ``ended``. It stops by itself
 (HELD) when as much waits for its turn as the stream's high-water mark allows; the stream stops it
 (``hold(FULL)``) when its buffer is full, and starts it again with ``want()``.
 

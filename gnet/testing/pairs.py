@@ -165,7 +165,7 @@ class MemoryPair:
         self.close()
 
     def __del__(self) -> None:
-        if self._is_open:
+        if getattr(self, '_is_open', False):  # not where arguments were missing
             self._is_open = False
             # (The ends are left alone: whoever has unpacked them may be using them.)
             self.clock.forgotten()

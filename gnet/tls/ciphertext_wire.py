@@ -34,6 +34,8 @@ class CiphertextWire(DescriptorWire):
 
     __slots__ = ()
 
+    looks_first = False
+
     stream: Upper | None
     # Of the base, and set here, too: without this, type checkers may differ about its type.
     bytes_read: int

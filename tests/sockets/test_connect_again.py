@@ -128,6 +128,28 @@ def test_destroy_takes_back_a_connect_that_waits_for_close(serve: Serve, attempt
     assert c.trace == ['close False {closed}']
 
 
+def test_what_the_connection_before_has_lost_is_not_lost_by_the_next(serve: Serve) -> None:
+    port = serve().address().port
+    sock = gnet.Socket()
+    closes: list[tuple[int, bool]] = []
+
+    def closed(had_error: bool) -> None:
+        closes.append((sock.bytes_written, sock.writable_ended))
+        if len(closes) == 1:
+            sock.connect(port, HERE)
+            sock.destroy()
+
+    sock.on('close', closed)
+    sock.connect(port, HERE)
+    sock.write('lost')
+    sock.destroy()
+    until(lambda: len(closes) == 2)
+    turn()
+    sock.end()
+    assert closes == [(4, False), (0, False)]
+    assert (sock.bytes_written, sock.writable_ended) == (0, True)
+
+
 DESTROYED_IN: dict[str, list[str]] = {
     'connectionAttempt': ['connectionAttempt', 'close False {closed}'],
     'connectionAttemptFailed': [

@@ -221,3 +221,76 @@ def test_a_pipe_into_a_full_destination_waits_for_drain(accept: Accept) -> None:
     source.wait('readable')
     assert source.sock.is_paused()
     assert len(destination.peer.recv_exactly(20_000_001)) == 20_000_001
+
+
+class Sink(gnet.EventEmitter):
+    """A destination that notes what it is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[Any] = []
+
+    def write(self, chunk: bytes) -> bool:
+        self.taken.append(chunk)
+        return True
+
+    def end(self) -> None:
+        self.taken.append('end')
+
+
+def fail(*_arguments: Any) -> None:
+    raise ValueError('a listener')
+
+
+@pytest.mark.parametrize('which', ['one', 'all'])
+def test_a_listener_of_unpipe_that_raises_leaves_no_pipe_behind(accept: Accept, which: str) -> None:
+    c = accept()
+    broken, other, kept = Sink(), Sink(), Sink()
+    broken.on('unpipe', fail)
+    broken.write = lambda chunk: False  # type: ignore[method-assign]
+    for sink in (broken, other):
+        c.sock.pipe(sink)
+    with pytest.raises(ValueError, match='a listener'):
+        c.sock.unpipe(*[broken] if which == 'one' else [])
+    assert other.listener_count('unpipe') == c.sock.listener_count('data') == (which == 'one')
+    assert broken.event_names() == ['unpipe']
+    c.sock.pipe(kept)
+    for chunk in (b'1', b'2', b'3'):
+        c.peer.sendall(chunk)
+        until(lambda chunk=chunk: chunk in kept.taken)
+    assert other.taken == ([b'1', b'2', b'3'] if which == 'one' else [])
+
+
+def test_a_destination_that_leaves_while_it_is_written_to_pauses_nobody(accept: Accept) -> None:
+    # As in Node 24, which looks whether the pipe is undone before it pauses.
+    c = accept()
+    leaving, staying = Sink(), Sink()
+
+    def write(chunk: bytes) -> bool:
+        leaving.taken.append(chunk)
+        c.sock.unpipe(leaving)
+        return False
+
+    leaving.write = write  # type: ignore[method-assign]
+    c.sock.pipe(leaving)
+    c.sock.pipe(staying)
+    for chunk in (b'1', b'2', b'3'):
+        c.peer.sendall(chunk)
+        until(lambda chunk=chunk: chunk in staying.taken)
+    assert leaving.taken == [b'1']
+    assert c.sock.readable_flowing is True
+
+
+@pytest.mark.parametrize('end', [True, False])
+def test_a_pipe_that_could_not_begin_ends_nothing(accept: Accept, end: bool) -> None:
+    c = accept(lambda c: c.sock.resume(), allow_half_open=True)
+    c.peer.end()
+    c.wait('end')
+    sink = Sink()
+    sink.once('pipe', fail)
+    with pytest.raises(ValueError, match='a listener'):
+        c.sock.pipe(sink, end=end)
+    unpiped: list[Any] = []
+    sink.on('unpipe', unpiped.append)
+    turn()
+    assert (sink.taken, unpiped) == ([], [])

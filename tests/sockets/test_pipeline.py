@@ -374,3 +374,21 @@ def test_wrong_arguments_are_refused(accept: Accept) -> None:
     assert refused(gnet.pipeline, sock, sock, timeout=-1)[1] == 'ERR_OUT_OF_RANGE'
     assert refused(gnet.pipeline, sock, sock, signal=5)[1] == 'ERR_INVALID_ARG_TYPE'
     assert listeners(sock) == before
+
+
+def test_a_listener_of_unpipe_that_raises_does_not_keep_the_callback_waiting(
+    accept: Accept, dial: Dial,
+) -> None:
+    first, second = accept(), dial()
+
+    def fail(*_arguments: Any) -> None:
+        raise ValueError('a listener')
+
+    second.sock.on('unpipe', fail)
+    done: AsyncResult[Any] = AsyncResult()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(gevent.get_hub(), 'print_exception', lambda *args: None)
+        gnet.pipeline(first.sock, second.sock, done.set)
+        first.sock.destroy(OSError('gone'))
+        assert str(done.get(timeout=PATIENCE)) == 'gone'
+    assert first.sock.listener_count('data') == 0

@@ -112,6 +112,19 @@ def test_reading_there_is_refused_whatever_has_arrived(
         assert got == b'second'
 
 
+def test_a_file_asks_before_the_connection_is_told_who_waits(hold: Hold, native: Any) -> None:
+    c = hold()
+    file = c.sock.makefile('rb')
+    told: list[Any] = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(type(c.sock), 'recv_into', lambda self, buffer: told.append(buffer))
+        refused(native, file.readline)
+    assert told == []
+    c.peer.sendall(b'line\n')
+    assert file.readline() == b'line\n'
+    file.close()
+
+
 def test_a_listener_in_another_thread_is_no_listener_of_this_one(
     hold: Hold, foreign: Any,
 ) -> None:

@@ -371,3 +371,8 @@ def test_time_is_the_real_one_afterwards() -> None:
         ahead = get_loop().now()
     assert get_loop().now() < ahead
     assert 'now' not in vars(get_loop())
+
+
+def test_one_that_could_not_be_made_says_only_why() -> None:
+    with pytest.raises(TypeError):
+        MemoryPair(print)  # type: ignore[call-arg]  # pytest fails on what __del__ would raise
