@@ -43,7 +43,8 @@ class TimeoutOverflowWarning(RuntimeWarning):
 class Settings:
     """What was set of a socket, to be applied to each of its connections.
 
-    And what few sockets have besides, as what they are to connect to next. One object, :data:`DEFAULTS`, serves all sockets of which nothing was set.
+    And what few sockets have besides, as what they are to connect to next. One object,
+    :data:`DEFAULTS`, serves all sockets that have none of this.
     """
 
     __slots__ = (
