@@ -81,7 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     add('--seconds', type=_duration, default=3, metavar='SECONDS',
         help=f'of each measurement (3); by wrk at least {LEAST_OF_WRK}')
     add('--warm-up', type=_duration_or_none, default=1, metavar='SECONDS',
-        help='before each (1); likewise, or 0')
+        help='before each (1); likewise, or 0. What compiles while it runs has 1.5 at least')
     add('--json', type=_file, metavar='FILE', help='write the results there, too')
     add('--svg', type=_file, metavar='FILE', help='draw the results there, too')
     add('--before', metavar='CHECKOUT', help='add those of another checkout: "gnet-...-before"')

@@ -31,7 +31,7 @@ SPARE_DESCRIPTORS = 100
 _LONGEST_SOCKET_PATH = 107
 
 #: Seconds: until then wrk may not be ready to be interrupted.
-LEAST_OF_WRK = 0.5
+LEAST_OF_WRK = 0.3
 
 _UNITS = {'us': 1, 'ms': 1e3, 's': 1e6, 'm': 60e6}
 

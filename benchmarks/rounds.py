@@ -63,8 +63,8 @@ def measure(
 def _try(
     plan: Plan, processes: Processes, case: Case, contestant: Contestant, results: Results,
 ) -> Sample | None:
-    trial = Trial(
-        contestant, processes, plan.programs, plan.seconds, plan.warm_up, plan.directory)
+    warm_up = max(plan.warm_up, contestant.least_warm_up)
+    trial = Trial(contestant, processes, plan.programs, plan.seconds, warm_up, plan.directory)
     try:
         return case.load.run(trial)
     except (TrialError, OSError) as failure:  # a process that is gone, say
