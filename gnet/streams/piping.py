@@ -13,16 +13,22 @@ __all__ = ['Pipe']
 _REMOVED = ('close', 'finish', 'drain', 'error', 'unpipe', 'end', 'data')
 
 
-class Life(Enum):
-    """How far a pipe has come. (That its source has it no more is another matter.)"""
+class Piping(Enum):
+    """How far a pipe has come. That its source has it no more is another matter."""
 
-    LASTING = 'lasting'
-    #: `'unpipe'` is emitted for it, which its own listener is to hear.
-    PARTING = 'parting'
-    #: What it had to do with its destination is undone.
-    OVER = 'over'
-    #: It could not begin: all is as if it had never been made.
-    VOID = 'void'
+    LASTING = 'what arrives is passed on'
+    PARTING = "'unpipe' is emitted for it, which its own listener is to hear"
+    OVER = 'what it had to do with its destination is undone'
+    VOID = 'it could not begin: all is as if it had never been made'
+
+
+#: Which may follow which.
+FOLLOWS: dict[Piping, set[Piping]] = {
+    Piping.LASTING: {Piping.PARTING, Piping.OVER, Piping.VOID},
+    Piping.PARTING: {Piping.OVER, Piping.LASTING},  # as it was, if its listener had been removed
+    Piping.OVER: {Piping.VOID},  # a listener of 'pipe' has undone it, and raised
+    Piping.VOID: set(),
+}
 
 
 class Pipe:
@@ -34,14 +40,14 @@ class Pipe:
     destination's `'finish'` or `'close'` only ends the pipe. The rules are Node's (measured).
     """
 
-    __slots__ = ('_ends', '_life', '_listening', '_waits_for_drain', 'destination', 'source')
+    __slots__ = ('_ends', '_listening', '_state', '_waits_for_drain', 'destination', 'source')
 
     def __init__(self, source: Any, destination: Any, ends: bool) -> None:
         self.source: Any = source
         self.destination: Any = destination
         self._ends = ends
         self._waits_for_drain = False
-        self._life = Life.LASTING
+        self._state = Piping.LASTING
         #: What was registered where, by the event, to be taken back by :meth:`_forget`.
         self._listening: dict[str, tuple[Any, Any]] = {}
         # inside: a pipe is a part of its source
@@ -54,7 +60,7 @@ class Pipe:
             # A greenlet is blocked in a read of the source, say: nothing has begun.
             if self._is_open():
                 source._pipes.remove(self)  # inside: as above
-            self._life = Life.VOID
+            self._state = Piping.VOID
             self._forget()
             raise
 
@@ -99,7 +105,7 @@ class Pipe:
     def _wait(self) -> None:
         if 'drain' not in self._listening and self._is_emitter():
             self._listen(self.destination.on, self.destination, 'drain', self._drained)
-        if self._life is not Life.OVER:  # as it is when write() has undone the pipe
+        if self._state is not Piping.OVER:  # as it is when write() has undone the pipe
             self._waits_for_drain = True
             self.source.pause()
 
@@ -114,7 +120,7 @@ class Pipe:
     def _source_ended(self) -> None:
         # Also if it was undone since it was made, of a source that had ended, or in a listener of
         # this 'end': as in Node. Then it is another pipe to the same destination that ends.
-        if self._life is Life.VOID:
+        if self._state is Piping.VOID:
             return
         self._cease('end')
         if self._ends:
@@ -159,24 +165,24 @@ class Pipe:
         if not self._is_emitter():
             self._let_go()
             return
-        self._life = Life.PARTING
+        self._state = Piping.PARTING
         try:
             self.destination.emit('unpipe', self.source)  # where _unpiped() is a listener
         except BaseException:
-            if self._life is Life.PARTING:  # another one has raised first
+            if self._state is Piping.PARTING:  # another one has raised first
                 self._let_go()
             raise
         finally:
-            if self._life is Life.PARTING:
-                self._life = Life.LASTING  # as in Node, where somebody has removed _unpiped()
+            if self._state is Piping.PARTING:
+                self._state = Piping.LASTING  # as in Node
 
     def _unpiped(self, *_arguments: Any) -> None:
         # (What a program emits by that name is none of a pipe's.)
-        if self._life is Life.PARTING:
+        if self._state is Piping.PARTING:
             self._let_go()
 
     def _let_go(self) -> None:
-        self._life = Life.OVER
+        self._state = Piping.OVER
         self._forget()
         if self._waits_for_drain and (
             not self._is_to_stream() or self.destination._needs_drain  # inside: Node looks there

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gnet.sockets import ownership
 from gnet.sockets.socket import Socket
+from gnet.streams import piping
 from gnet.streams.arrivals import Arrivals
 from gnet.streams.delivery import Delivery
 from gnet.streams.sending import Sending
@@ -16,5 +17,5 @@ MACHINES = (
     (Delivery, '_stage', FOLLOWS), (Delivery, '_flow', FOLLOWS), (Delivery, '_read_state', FOLLOWS),
     (Sending, '_write_state', FOLLOWS),
     (Arrivals, 'reading', FOLLOWS), (Arrivals, 'delivery', FOLLOWS), (Arrivals, 'taker', FOLLOWS),
-    (Socket, '_blocking_user', ownership.FOLLOWS),
+    (Socket, '_blocking_user', ownership.FOLLOWS), (piping.Pipe, '_state', piping.FOLLOWS),
 )
