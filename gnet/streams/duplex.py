@@ -27,14 +27,12 @@ from .states import (
     CONNECTED,
     CUT,
     DESTROYED,
-    DROPPED,
     ENDED,
     ENDING,
     FINISHED,
     GONE,
     MUTE,
     NEW,
-    WRITABLE,
 )
 from .wire import Wire
 from .writable import Writable
@@ -198,21 +196,13 @@ class Duplex(Writable):
         if queued:
             answer(self._forget, self._wire, sum(len(request.data) for request in queued))
 
-    # (These three may come when there is a new connection already, or even the end of one: then
-    # they are none of its.)
-
-    def _drop_end(self, wire: Wire) -> None:
-        """As in Node, the stream has failed by that: who calls ``end()`` now is too late."""
-        if self._wire is wire and self._stage in GONE and self._write_state is WRITABLE:
-            self._write_state = DROPPED
-
     def _cut_short(self) -> BaseException:
         """The error of what was being sent when the stream was destroyed."""
         return self._wire.own_failure(errno.ECANCELED, 'write')
 
     def _forget(self, wire: Wire, size: int) -> None:
         """As in Node, what was queued counts as written no more; what it had begun with does."""
-        if self._wire is wire and self._stage in GONE:
+        if self._wire is wire and self._stage in GONE:  # as in _drop_end()
             self._queued_bytes -= size
 
     def _fail_unconnected(

@@ -12,7 +12,7 @@ from functools import partial
 
 from ..node import coded_errors
 from .sending import MAX_GATHERED, Sending
-from .states import CONNECTED, GONE
+from .states import CONNECTED, DROPPED, GONE, WRITABLE
 from .wire import Wire
 
 __all__ = ['FirstWrites']
@@ -81,5 +81,10 @@ class FirstWrites(Sending):
             for callback, error in answers if callback is not None)
 
     def _drop_end(self, wire: Wire) -> None:
-        """Who calls ``end()`` now is too late. `Duplex` has it."""
-        raise NotImplementedError
+        """As in Node, the stream has failed by that: who calls ``end()`` now is too late.
+
+        It may come when there is a new connection already, or even the end of one: then that
+        failure is none of its.
+        """
+        if self._wire is wire and self._stage in GONE and self._write_state is WRITABLE:
+            self._write_state = DROPPED

@@ -118,10 +118,10 @@ class Pipe:
             self.source.resume()
 
     def _source_ended(self) -> None:
-        # Also if it was undone since it was made, of a source that had ended, or in a listener of
-        # this 'end': as in Node. Then it is another pipe to the same destination that ends.
         if self._state is Piping.VOID:
             return
+        # Also if it was undone since it was made, of a source that had ended, or in a listener of
+        # this 'end': as in Node. Then it is another pipe to the same destination that ends.
         self._cease('end')
         if self._ends:
             self.destination.end()
